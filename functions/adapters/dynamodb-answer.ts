@@ -1,0 +1,21 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { LedgerUnavailable } from '../domain/ledger.ts';
+
+/**
+ * The table's answer to a command, or `undefined` where the command's condition did not hold.
+ *
+ * @throws LedgerUnavailable for every other error, after the client's own retries. It names operation and error only: the
+ * SDK's messages may quote items, and its error objects hold the request.
+ */
+export async function answerTo<Answer>(operation: string, sent: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await sent;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return undefined;
+    throw new LedgerUnavailable(`The ledger table did not answer ${operation} (${errorName(error)}).`);
+  }
+}
+
+function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { buildId } from '../domain/build.ts';
+import type { BuildState, Ledger, LedgerEntry, NewestBuild } from '../domain/ledger.ts';
+import { answerTo } from './dynamodb-answer.ts';
+import { buildExpiry, buildItemKey, LEDGER_TABLE, routeItemKey } from './ledger-table.ts';
+import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
+
+const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
+
+type Item = Record<string, AttributeValue>;
+
+/**
+ * The ledger on DynamoDB. Calls of the table: `find`, `newestOf`, `findByUploadId` and `list` 1; `save` 1, and 2 on a
+ * conflict; `announce` 1, and 2 where a newer build is known.
+ */
+export function createDynamoDbLedger(
+  client: DynamoDBClient,
+  tableName: string,
+  newId: () => string = randomUUID,
+): Ledger {
+  async function get(key: string): Promise<Item | undefined> {
+    const command = new GetItemCommand({ TableName: tableName, Key: { [PK]: { S: key } }, ConsistentRead: true });
+    return (await answerTo('GetItem', client.send(command)))?.Item;
+  }
+
+  async function newestOf(route: string): Promise<NewestBuild | undefined> {
+    const item = await get(routeItemKey(route));
+    if (item === undefined) return undefined;
+    const { id, droppedAt } = unmarshall(item) as NewestBuild;
+    return { id, droppedAt };
+  }
+
+  return {
+    async find(id) {
+      const item = await get(buildItemKey(id));
+      return item === undefined ? undefined : toEntry(item);
+    },
+
+    async save(entry) {
+      const saved: LedgerEntry = { ...entry, revision: entry.revision + 1 };
+      const key = buildItemKey(entry.id);
+      const savedBy = newId();
+      const command = new PutItemCommand({
+        TableName: tableName,
+        Item: marshall(
+          { ...saved, [PK]: key, [timeToLive]: buildExpiry(entry.updatedAt), savedBy },
+          { removeUndefinedValues: true },
+        ),
+        ...(entry.revision === 0
+          ? { ConditionExpression: `attribute_not_exists(${PK})` }
+          : {
+              ConditionExpression: 'revision = :revision',
+              ExpressionAttributeValues: marshall({ ':revision': entry.revision }),
+            }),
+      });
+      if ((await answerTo('PutItem', client.send(command))) !== undefined) return { kind: 'saved', entry: saved };
+      // The client sends again when an answer is lost, and then finds its own first write in the way. Taken for another
+      // worker's, it would look like a call to the vendor that nobody knows the end of.
+      const stored = await get(key);
+      return stored?.savedBy?.S === savedBy ? { kind: 'saved', entry: saved } : { kind: 'conflict' };
+    },
+
+    // The two queries read indexes: what was saved in the last second or so may be missing.
+    async findByUploadId(uploadId) {
+      const command = new QueryCommand({
+        TableName: tableName,
+        IndexName: byUploadId.indexName,
+        KeyConditionExpression: `${byUploadId.partitionKey} = :uploadId`,
+        ExpressionAttributeValues: marshall({ ':uploadId': uploadId }),
+        Limit: 1,
+      });
+      const item = (await answerTo('Query', client.send(command)))?.Items?.[0];
+      return item === undefined ? undefined : toEntry(item);
+    },
+
+    async list(state, { limit = DEFAULT_PAGE_SIZE, from } = {}) {
+      const command = new QueryCommand({
+        TableName: tableName,
+        IndexName: byState.indexName,
+        KeyConditionExpression: '#state = :state',
+        ExpressionAttributeNames: { '#state': byState.partitionKey },
+        ExpressionAttributeValues: marshall({ ':state': state }),
+        ScanIndexForward: false,
+        // One more than asked for tells whether there is another page: DynamoDB gives a key to go on from even after the
+        // last.
+        Limit: limit + 1,
+        ...(from === undefined ? {} : { ExclusiveStartKey: startKey(state, positionOf(from)) }),
+      });
+      const answer = await answerTo('Query', client.send(command));
+      const items = answer?.Items ?? [];
+      const entries = items.slice(0, limit).map(toEntry);
+      const last = entries.at(-1);
+      // A page also ends where its items reach 1 MB.
+      const more = items.length > limit || answer?.LastEvaluatedKey !== undefined;
+      return last !== undefined && more ? { entries, next: pageToken(last) } : { entries };
+    },
+
+    async announce(route, build) {
+      const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
+      const command = new PutItemCommand({
+        TableName: tableName,
+        Item: marshall({ [PK]: routeItemKey(route), ...newest }),
+        // Of two builds of one millisecond any may be the newer, as long as all workers agree.
+        ConditionExpression: `attribute_not_exists(${PK}) OR droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)`,
+        ExpressionAttributeValues: marshall({ ':droppedAt': newest.droppedAt, ':id': newest.id }),
+      });
+      if ((await answerTo('PutItem', client.send(command))) !== undefined) return newest;
+      // Gone between the two calls only if somebody deletes items by hand.
+      return (await newestOf(route)) ?? newest;
+    },
+
+    newestOf,
+  };
+}
+
+function toEntry(item: Item): LedgerEntry {
+  const { [PK]: _key, [timeToLive]: _expiry, savedBy: _savedBy, ...entry } = unmarshall(item);
+  return entry as LedgerEntry;
+}
+
+function startKey(state: BuildState, { id, updatedAt }: PagePosition): Item {
+  return marshall({ [PK]: buildItemKey(id), [byState.partitionKey]: state, [byState.sortKey]: updatedAt });
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { LedgerEntry } from '../domain/ledger.ts';
+
+/**
+ * The shape of the one table behind ledger and pacer: infra creates it, the adapters read and write it. Only builds have
+ * the indexes' attributes, so lines and routes are in neither.
+ *
+ * Types: `pk`, `state` and `uploadId` are strings, `updatedAt` (ms) and `expiresAt` (s) numbers. Both indexes project all.
+ */
+export const LEDGER_TABLE = {
+  partitionKey: 'pk',
+  timeToLive: 'expiresAt',
+  byState: { indexName: 'by-state', partitionKey: 'state', sortKey: 'updatedAt' },
+  byUploadId: { indexName: 'by-upload-id', partitionKey: 'uploadId' },
+} as const satisfies {
+  readonly partitionKey: string;
+  readonly timeToLive: string;
+  readonly byState: {
+    readonly indexName: string;
+    readonly partitionKey: keyof LedgerEntry;
+    readonly sortKey: keyof LedgerEntry;
+  };
+  readonly byUploadId: { readonly indexName: string; readonly partitionKey: keyof LedgerEntry };
+};
+
+/** DynamoDB's limit for a partition key, in bytes of UTF-8. */
+const PARTITION_KEY_LIMIT_BYTES = 2_048;
+
+export function buildItemKey(id: string): string {
+  const key = `build#${id}`;
+  if (Buffer.byteLength(key) <= PARTITION_KEY_LIMIT_BYTES) return key;
+  // S3 allows 63 bytes of bucket, 1,024 of key and 1,024 of version id. No other id looks like this: buckets have no `#`.
+  return `build#sha256#${createHash('sha256').update(id).digest('hex')}`;
+}
+
+/** The pacer's line: `upload-file` and `userId`. */
+export function lineItemKey(line: string): string {
+  return `line#${line}`;
+}
+
+/** What is known of a route as a whole: its newest build. */
+export function routeItemKey(route: string): string {
+  return `route#${route}`;
+}
+
+/**
+ * A duplicate or a redrive must still find its build: 7 days in the builds queue and 14 in the dead-letter queue, a few
+ * times over. Reckoned from the last change.
+ */
+const BUILD_LIFETIME_DAYS = 90;
+
+/**
+ * When DynamoDB may delete a build, in s since the epoch. Only housekeeping: it deletes late.
+ *
+ * Lines and routes never expire. There is one small item for each that the settings name, and a line that is lost takes
+ * with it a gate that is shut and the count that its tickets are reckoned from.
+ *
+ * @param updatedAt ms since the epoch
+ */
+export function buildExpiry(updatedAt: number): number {
+  return Math.ceil(updatedAt / 1_000) + BUILD_LIFETIME_DAYS * 24 * 60 * 60;
+}

@@ -1,0 +1,88 @@
+import type { Build } from '../domain/build.ts';
+import { buildId } from '../domain/build.ts';
+import type { BuildState, Ledger, LedgerEntry, NewestBuild, Page, Saved } from '../domain/ledger.ts';
+import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
+
+/**
+ * Called, and awaited, before each call that the DynamoDB adapter would make of the table: to count them, to take (virtual)
+ * time, or to fail by throwing. What the method does comes after it and in one step.
+ */
+export type TableCall = (operation: 'GetItem' | 'PutItem' | 'UpdateItem' | 'Query') => void | Promise<void>;
+
+/** The ledger in memory, for tests, virtual time and benchmarks. */
+export class MemoryLedger implements Ledger {
+  readonly #onCall: TableCall;
+  readonly #entries = new Map<string, LedgerEntry>();
+  readonly #newest = new Map<string, NewestBuild>();
+
+  /** @param onCall see {@link TableCall} */
+  constructor(onCall: TableCall = () => undefined) {
+    this.#onCall = onCall;
+  }
+
+  async find(id: string): Promise<LedgerEntry | undefined> {
+    await this.#onCall('GetItem');
+    return this.#entries.get(id);
+  }
+
+  async save(entry: LedgerEntry): Promise<Saved> {
+    await this.#onCall('PutItem');
+    if ((this.#entries.get(entry.id)?.revision ?? 0) !== entry.revision) {
+      await this.#onCall('GetItem');
+      return { kind: 'conflict' };
+    }
+    const saved = { ...entry, revision: entry.revision + 1 };
+    this.#entries.set(entry.id, saved);
+    return { kind: 'saved', entry: saved };
+  }
+
+  async findByUploadId(uploadId: string): Promise<LedgerEntry | undefined> {
+    await this.#onCall('Query');
+    return this.entries().find((entry) => entry.uploadId === uploadId);
+  }
+
+  async list(state: BuildState, options: { readonly limit?: number; readonly from?: string } = {}): Promise<Page> {
+    const limit = options.limit ?? DEFAULT_PAGE_SIZE;
+    const from = options.from === undefined ? undefined : positionOf(options.from);
+    await this.#onCall('Query');
+    const rest = this.entries()
+      .filter((entry) => entry.state === state)
+      .sort(newestFirst)
+      .filter((entry) => from === undefined || newestFirst(from, entry) < 0);
+    const entries = rest.slice(0, limit);
+    const last = entries.at(-1);
+    return last !== undefined && rest.length > limit ? { entries, next: pageToken(last) } : { entries };
+  }
+
+  async announce(route: string, build: Build): Promise<NewestBuild> {
+    await this.#onCall('PutItem');
+    const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
+    const known = this.#newest.get(route);
+    if (known !== undefined && !isNewer(newest, known)) return (await this.newestOf(route)) ?? newest;
+    this.#newest.set(route, newest);
+    return newest;
+  }
+
+  async newestOf(route: string): Promise<NewestBuild | undefined> {
+    await this.#onCall('GetItem');
+    return this.#newest.get(route);
+  }
+
+  /** Every build. */
+  entries(): LedgerEntry[] {
+    return [...this.#entries.values()];
+  }
+}
+
+function newestFirst(a: PagePosition, b: PagePosition): number {
+  return b.updatedAt - a.updatedAt || compareIds(b.id, a.id);
+}
+
+function isNewer(a: NewestBuild, b: NewestBuild): boolean {
+  return a.droppedAt > b.droppedAt || (a.droppedAt === b.droppedAt && compareIds(a.id, b.id) > 0);
+}
+
+/** As DynamoDB compares strings: by their bytes. */
+function compareIds(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,161 @@
+import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
+import { partition } from '@aws-sdk/util-endpoints';
+import { Sha256 } from '@smithy/core/checksum';
+import { HttpRequest } from '@smithy/core/protocols';
+import type { Build } from '../domain/build.ts';
+import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
+import { redact } from '../domain/redaction.ts';
+import { PresignedUrl } from '../domain/secret.ts';
+import { exchange, type HttpExchange } from './http-exchange.ts';
+
+export interface S3BuildStoreOptions {
+  readonly credentials: ConstructorParameters<typeof S3RequestPresigner>[0]['credentials'];
+  readonly clock: Pick<Clock, 'now'>;
+  /** How long a `fileUrl` is signed for, in s: 1 to 604,800. The session of the signing role may end it sooner. */
+  readonly lifetimeS: number;
+  /** Another S3 than AWS's, addressed path-style: an emulator has no wildcard DNS. */
+  readonly endpoint: string | undefined;
+}
+
+/** The longest SigV4 signs for, in s. */
+export const LONGEST_LIFETIME_S = 604_800;
+
+/** How long the check's own URL is good for, in s: it is used at once. */
+const CHECK_LIFETIME_S = 60;
+/** Longest a check may take, in ms. */
+const CHECK_TIMEOUT_MS = 10_000;
+/** An error of S3 is some XML of a few hundred bytes; a build is never read past this either. */
+const ANSWER_LIMIT = 4_096;
+
+/** Every zip that holds something starts with a local file header. Source: PKWARE APPNOTE 4.3.7. */
+const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
+
+/** Codes by which S3 refuses the signature or the moment, not the object: another try may be fine. */
+const PASSING_CODES = new Set([
+  'ExpiredToken',
+  'RequestTimeTooSkewed',
+  'RequestTimeout',
+  'SlowDown',
+  'TokenRefreshRequired',
+]);
+
+/**
+ * Signs and checks builds. Uses the presigner without the S3 client, which would cost the cold start 140 KB.
+ *
+ * @throws RangeError for a lifetime that SigV4 can't sign
+ */
+export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: S3BuildStoreOptions): BuildStore {
+  if (!Number.isInteger(lifetimeS) || lifetimeS < 1 || lifetimeS > LONGEST_LIFETIME_S) {
+    throw new RangeError(`A presigned URL lives 1 to ${LONGEST_LIFETIME_S} s, not ${lifetimeS} s.`);
+  }
+
+  async function presign(build: Build, versionId: string | undefined, expiresIn: number): Promise<PresignedUrl> {
+    // The bucket's region, not the function's: another region's endpoint answers with a redirect, which the vendor forbids.
+    const presigner = new S3RequestPresigner({
+      credentials,
+      region: build.region,
+      sha256: Sha256,
+      applyChecksum: false,
+    });
+    const { protocol, host, hostname, port, path } = addressOf(build, endpoint);
+    const request = new HttpRequest({
+      method: 'GET',
+      protocol,
+      hostname,
+      path,
+      headers: { host },
+      ...(port === '' ? {} : { port: Number(port) }),
+      ...(versionId === undefined ? {} : { query: { versionId } }),
+    });
+    const now = clock.now();
+    const { query } = await presigner.presign(request, { expiresIn, signingDate: new Date(now) });
+    const pairs = Object.entries(query ?? {}).map(([name, value]) => `${encode(name)}=${encode(String(value))}`);
+    return new PresignedUrl(`${protocol}//${host}${path}?${pairs.join('&')}`, now + expiresIn * 1000);
+  }
+
+  async function look(build: Build, versionId: string | undefined, deadline: number): Promise<HttpExchange> {
+    const url = await presign(build, versionId, CHECK_LIFETIME_S);
+    return exchange(
+      {
+        method: 'GET',
+        url: url.reveal(),
+        headers: { range: `bytes=0-${ZIP_MAGIC.length - 1}` },
+        deadline: Math.min(deadline, clock.now() + CHECK_TIMEOUT_MS),
+        maxBytes: ANSWER_LIMIT,
+      },
+      clock,
+    );
+  }
+
+  return {
+    presign: (build) => presign(build, build.versionId, lifetimeS),
+
+    async inspect(build, check, deadline) {
+      // Without versions the key is all there is: one look answers both questions.
+      const pinned = check !== 'current' && build.versionId !== undefined;
+      const unpinned = check !== 'readable' || build.versionId === undefined;
+      if (pinned) {
+        const inspection = readable(await look(build, build.versionId, deadline));
+        if (inspection.kind !== 'ready' || !unpinned) return inspection;
+      }
+      const looked = await look(build, undefined, deadline);
+      if (check !== 'readable' && looked.kind === 'answered' && looked.status < 300) {
+        const other = heldInstead(build, looked);
+        if (other !== undefined) return { kind: 'superseded', detail: `The key now holds ${other}.` };
+      }
+      return readable(looked);
+    },
+  };
+}
+
+/** What the key holds now, if that is not this build any more. */
+function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'answered' }>): string | undefined {
+  const versionId = headers['x-amz-version-id'];
+  if (build.versionId !== undefined && typeof versionId === 'string') {
+    return versionId === build.versionId ? undefined : `version ${versionId}`;
+  }
+  const eTag = headers.etag?.replaceAll('"', '');
+  if (build.eTag === undefined || eTag === undefined || eTag === build.eTag) return undefined;
+  return `an object with ETag ${eTag}`;
+}
+
+/** What S3's answer to a ranged GET of the first bytes says about the build. */
+function readable(looked: HttpExchange): Inspection {
+  if (looked.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${looked.detail}` };
+  const { status, body } = looked;
+  if (status === 200 || status === 206) {
+    if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
+    return {
+      kind: 'refused',
+      reason: 'NotAZip',
+      detail: 'The object does not begin with a zip file header (PK).',
+      status,
+    };
+  }
+  const code = /<Code>(\w+)<\/Code>/.exec(body.toString('utf8'))?.[1];
+  const said = `S3 answered ${status}${code === undefined ? '' : ` ${code}`}`;
+  if (status === 416) return { kind: 'refused', reason: 'NotAZip', detail: 'The object is empty.', status };
+  if (status === 404) return { kind: 'refused', reason: 'BuildMissing', detail: `${said}.`, status };
+  if (status === 307 || status >= 500 || (code !== undefined && PASSING_CODES.has(code))) {
+    return { kind: 'unavailable', detail: redact(said), status };
+  }
+  return { kind: 'refused', reason: 'BuildUnreadable', detail: redact(`${said} to a presigned GET.`), status };
+}
+
+/** Regional and virtual-hosted, except where TLS forbids it (a dot in the bucket's name) or the endpoint is not AWS's. */
+function addressOf({ bucket, key, region }: Build, endpoint: string | undefined) {
+  const path = `/${key.split('/').map(encode).join('/')}`;
+  if (endpoint !== undefined && endpoint !== '') {
+    const { protocol, host, hostname, port } = new URL(endpoint);
+    return { protocol, host, hostname, port, path: `/${bucket}${path}` };
+  }
+  const regional = `s3.${region}.${partition(region).dnsSuffix}`;
+  const dotted = bucket.includes('.');
+  const host = dotted ? regional : `${bucket}.${regional}`;
+  return { protocol: 'https:', host, hostname: host, port: '', path: dotted ? `/${bucket}${path}` : path };
+}
+
+/** RFC 3986: `encodeURIComponent` leaves five characters that a signature counts as encoded. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+}

@@ -1,0 +1,71 @@
+import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import type { ApiKey, ApiKeyRead, ApiKeys, Clock, Log } from '../domain/ports.ts';
+import { describeError } from '../domain/redaction.ts';
+import { Secret } from '../domain/secret.ts';
+
+/**
+ * How long a key is used without asking again, in ms. A new key kills the old one at once, so the cache only has to spare
+ * SSM the builds of one burst; a build two minutes later may well ask.
+ */
+const TTL_MS = 60_000;
+
+interface Cached {
+  readonly key: ApiKey;
+  readonly readAt: number;
+}
+
+/**
+ * Reads API keys from SSM SecureStrings. One read is under way per parameter at most, and whoever asks meanwhile shares it;
+ * a refresh that fails leaves the key that is there in use.
+ */
+export function createSsmApiKeys(client: SSMClient, clock: Pick<Clock, 'now'>, log: Log): ApiKeys {
+  const cache = new Map<string, Cached>();
+  const underWay = new Map<string, Promise<ApiKeyRead>>();
+
+  function fetchShared(parameter: string): Promise<ApiKeyRead> {
+    const running = underWay.get(parameter);
+    if (running !== undefined) return running;
+    const reading = fetchKey(client, parameter).then((read) => {
+      underWay.delete(parameter);
+      if (read.kind === 'found') cache.set(parameter, { key: read.key, readAt: clock.now() });
+      if (read.kind === 'missing') cache.delete(parameter);
+      return read;
+    });
+    underWay.set(parameter, reading);
+    return reading;
+  }
+
+  return {
+    async read(parameter) {
+      const cached = cache.get(parameter);
+      if (cached !== undefined && clock.now() - cached.readAt < TTL_MS) return { kind: 'found', key: cached.key };
+      const read = await fetchShared(parameter);
+      if (read.kind !== 'unavailable' || cached === undefined) return read;
+      log.warn('stale-api-key-used', { parameter, version: cached.key.version, detail: read.detail });
+      return { kind: 'found', key: cached.key };
+    },
+    async readAgain(parameter) {
+      // A read that began before the vendor's answer may bring the old key: it is waited out, not shared.
+      await underWay.get(parameter);
+      return fetchShared(parameter);
+    },
+  };
+}
+
+async function fetchKey(client: SSMClient, name: string): Promise<ApiKeyRead> {
+  try {
+    const { Parameter } = await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
+    // A key pasted from an e-mail often brings a newline along.
+    const value = Parameter?.Value?.trim() ?? '';
+    if (value === '') return { kind: 'missing', detail: `The SSM parameter ${name} is empty.` };
+    if (Parameter?.Type !== 'SecureString') {
+      return { kind: 'missing', detail: `The SSM parameter ${name} is a ${Parameter?.Type}, not a SecureString.` };
+    }
+    return { kind: 'found', key: { secret: new Secret(value), version: Parameter.Version ?? 0 } };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ParameterNotFound') {
+      return { kind: 'missing', detail: `There is no SSM parameter ${name}.` };
+    }
+    return { kind: 'unavailable', detail: `SSM did not give the parameter ${name}: ${describeError(error)}` };
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Message attributes of a dead letter: all ten that SQS allows. Whoever lists, filters or redrives dead letters reads these;
+ * a message without them came by the queue's own redrive policy.
+ */
+export const DEAD_LETTER_ATTRIBUTES = {
+  /** Names the letter. A redriven message still carries it, which is how the worker knows the redrive from a duplicate. */
+  id: 'DeadLetterId',
+  reason: 'Reason',
+  detail: 'Detail',
+  status: 'HttpStatus',
+  attempts: 'Attempts',
+  build: 'Build',
+  /** `userId/projectId`. */
+  project: 'Project',
+  keyVersion: 'ApiKeyVersion',
+  /** ISO 8601. */
+  at: 'DeadLetteredAt',
+  logPointer: 'LogPointer',
+} as const;

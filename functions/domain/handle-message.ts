@@ -1,0 +1,116 @@
+import { type Build, buildId } from './build.ts';
+import { type Outcome, unreachable } from './outcome.ts';
+import type { LogFields, Ports } from './ports.ts';
+import { describeError } from './redaction.ts';
+import { retryDelay } from './retry-delay.ts';
+import { parseNotification } from './s3-notification.ts';
+import { type Delivery, type SubmitSettings, submitBuild } from './submit-build.ts';
+
+/** What becomes of the SQS message. */
+export type Disposition =
+  | { readonly kind: 'done' }
+  /** Stays in the queue, hidden until then (ms since the epoch). */
+  | { readonly kind: 'hidden'; readonly until: number };
+
+/** Less than this left and nothing new is started: a visit of the vendor with everything around it needs it, in ms. */
+const LEAST_TIME_MS = 25_000;
+
+/**
+ * Handles one message of the builds queue. It is done when everything in it is: one record that must wait keeps the message,
+ * and the ledger keeps its neighbours from being sent again. Throws nothing that a record could cause.
+ */
+export async function handleMessage(delivery: Delivery, settings: SubmitSettings, ports: Ports): Promise<Disposition> {
+  const { clock, log, random } = ports;
+  const notification = parseNotification(delivery.body);
+  switch (notification.kind) {
+    case 'test-event':
+      log.info('skipped', { cause: 'TestEvent' });
+      return { kind: 'done' };
+    case 'unrecognised':
+      return report(await deadLetterUnrecognised(notification.detail), {});
+    case 'records': {
+      const dispositions: Disposition[] = [];
+      for (const record of notification.records) {
+        if (record.kind === 'build') {
+          dispositions.push(report(await visit(record.build), fieldsOf(record.build)));
+        }
+      }
+      // What no ledger remembers waits for the last visit of the message: each visit would dead-letter it once more.
+      const sofar = earliest(dispositions);
+      if (sofar.kind === 'hidden') return sofar;
+      for (const record of notification.records) {
+        if (record.kind === 'not-a-build') {
+          report({ kind: 'skipped', cause: record.cause }, { bucket: record.bucket, key: record.key });
+        } else if (record.kind === 'unrecognised') {
+          dispositions.push(report(await deadLetterUnrecognised(record.detail), {}));
+        }
+      }
+      return earliest(dispositions);
+    }
+    default:
+      return unreachable(notification);
+  }
+
+  async function visit(build: Build): Promise<Outcome> {
+    if (clock.now() + LEAST_TIME_MS > delivery.deadline) {
+      const until = clock.now() + IMMEDIATELY_MS;
+      return { kind: 'retried', cause: 'OutOfTime', detail: 'Left for the next invocation.', until, attempt: 0 };
+    }
+    return submitBuild(build, delivery, settings, ports);
+  }
+
+  async function deadLetterUnrecognised(detail: string): Promise<Outcome> {
+    const { body, logPointer, receiveCount } = delivery;
+    try {
+      const letter = {
+        id: ports.newId(),
+        body,
+        reason: 'UnrecognisedMessage',
+        detail,
+        attempts: 0,
+        logPointer,
+      } as const;
+      await ports.deadLetters.send({ ...letter, at: clock.now() });
+    } catch (error) {
+      const until = clock.now() + retryDelay(Math.max(1, receiveCount), settings.intervalMs, random);
+      return { kind: 'retried', cause: 'DeadLetterQueueUnavailable', detail: describeError(error), until, attempt: 0 };
+    }
+    return { kind: 'dead-lettered', reason: 'UnrecognisedMessage', detail, attempt: 0 };
+  }
+
+  /** One line per decision: whoever follows a build follows these. */
+  function report(outcome: Outcome, fields: LogFields): Disposition {
+    const { kind, ...rest } = outcome;
+    switch (outcome.kind) {
+      case 'submitted':
+      case 'skipped':
+        log.info(kind, { ...fields, ...rest });
+        return { kind: 'done' };
+      case 'dead-lettered':
+        log.error(kind, { ...fields, ...rest });
+        return { kind: 'done' };
+      case 'postponed':
+        log.info(kind, { ...fields, ...rest, until: new Date(outcome.until).toISOString() });
+        return { kind: 'hidden', until: outcome.until };
+      case 'retried':
+        log.warn(kind, { ...fields, ...rest, until: new Date(outcome.until).toISOString() });
+        return { kind: 'hidden', until: outcome.until };
+      default:
+        return unreachable(outcome);
+    }
+  }
+}
+
+/** Another invocation with all its time can take it at once, in ms. */
+const IMMEDIATELY_MS = 1_000;
+
+function fieldsOf(build: Build): LogFields {
+  return { bucket: build.bucket, key: build.key, build: buildId(build), size: build.size };
+}
+
+function earliest(dispositions: readonly Disposition[]): Disposition {
+  const hidden = dispositions.filter((disposition) => disposition.kind === 'hidden');
+  return hidden.length === 0
+    ? { kind: 'done' }
+    : { kind: 'hidden', until: Math.min(...hidden.map(({ until }) => until)) };
+}

@@ -1,0 +1,125 @@
+import type { Build } from './build.ts';
+import type { Ledger } from './ledger.ts';
+import type { Pacer } from './pacer.ts';
+import type { Reason, RetryCause } from './reasons.ts';
+import type { Route } from './route.ts';
+import type { PresignedUrl, Secret } from './secret.ts';
+
+/** What the path of a build needs of the world. Each port has a second implementation for tests and virtual time. */
+export interface Ports {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly apiKeys: ApiKeys;
+  readonly builds: BuildStore;
+  readonly streampixel: StreampixelApi;
+  readonly deadLetters: DeadLetterQueue;
+  readonly ledger: Ledger;
+  readonly pacer: Pacer;
+}
+
+export interface Clock {
+  /** ms since the epoch. */
+  now(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+export interface Log {
+  info(event: string, fields: LogFields): void;
+  warn(event: string, fields: LogFields): void;
+  error(event: string, fields: LogFields): void;
+}
+
+export interface ApiKey {
+  readonly secret: Secret;
+  /** The SSM parameter's version: safe to log, and the best clue in a 401. */
+  readonly version: number;
+}
+export type ApiKeyRead =
+  | { readonly kind: 'found'; readonly key: ApiKey }
+  | { readonly kind: 'missing'; readonly detail: string }
+  | { readonly kind: 'unavailable'; readonly detail: string };
+export interface ApiKeys {
+  /** From the cache where it is fresh; a stale key while a refresh fails. Never throws. */
+  read(parameter: string): Promise<ApiKeyRead>;
+  /** Past the cache. Never throws. */
+  readAgain(parameter: string): Promise<ApiKeyRead>;
+}
+
+export type Inspection =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'superseded'; readonly detail: string }
+  | {
+      readonly kind: 'refused';
+      readonly reason: Extract<Reason, 'BuildMissing' | 'BuildUnreadable' | 'NotAZip'>;
+      readonly detail: string;
+      readonly status?: number;
+    }
+  | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
+/**
+ * - `readable`: this version can be fetched through a presigned URL, as the vendor will, and starts like a zip
+ * - `current`: the key still holds this version
+ */
+export type Check = 'readable' | 'current' | 'readable-and-current';
+export interface BuildStore {
+  /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
+  presign(build: Build): Promise<PresignedUrl>;
+  /**
+   * Reads the first bytes through a presigned URL; never more, however large the build. Never throws.
+   * @param deadline ms since the epoch
+   */
+  inspect(build: Build, check: Check, deadline: number): Promise<Inspection>;
+}
+
+export interface UploadRequest {
+  readonly route: Route;
+  readonly apiKey: Secret;
+  readonly fileUrl: PresignedUrl;
+}
+/** Every answer and non-answer of `upload-file`. Messages are the vendor's words, redacted and trimmed. */
+export type UploadAnswer = {
+  /** When the request went onto the wire, in ms since the epoch; absent if it never did. */
+  readonly sentAt?: number;
+} & (
+  | { readonly kind: 'accepted'; readonly uploadId: string; readonly status: number }
+  | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
+  | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
+  /** Certainly not accepted; may succeed later. */
+  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
+  /** May have been accepted: the answer never came, or can't be read. */
+  | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
+);
+export interface StreampixelApi {
+  /**
+   * Calls `POST {base}/projects/upload-file` once. Never throws.
+   * @param deadline ms since the epoch by which it must have ended
+   */
+  uploadFile(request: UploadRequest, deadline: number): Promise<UploadAnswer>;
+}
+
+/** What a dead letter says beside the original body: at most the 10 attributes SQS allows. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly body: string;
+  readonly reason: Reason;
+  readonly detail: string;
+  readonly status?: number;
+  readonly attempts: number;
+  /** Absent for a message that is no build. */
+  readonly build?: Build;
+  readonly userId?: string;
+  readonly projectId?: string;
+  /** Version of the API key's parameter that was used last. */
+  readonly keyVersion?: number;
+  /** ms since the epoch. */
+  readonly at: number;
+  /** Where the log of this try lies: group, stream and request id. */
+  readonly logPointer: string;
+}
+export interface DeadLetterQueue {
+  /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
+  send(letter: DeadLetter): Promise<void>;
+}

@@ -1,0 +1,54 @@
+import type { Secret } from './secret.ts';
+
+/** Longest account of a failure kept anywhere, in characters: a sentence or three, not a page of HTML. */
+const DETAIL_LIMIT = 300;
+
+/** Shorter pieces of a secret than this are not worth taking out of the end of a cut-off text. */
+const SHORTEST_PIECE = 6;
+
+/**
+ * Makes foreign text (the vendor's words, an error message) fit to be kept and shown: takes out the given secrets in every
+ * spelling they might come back in, the query of every URL, and whatever looks like a signature; then collapses white space
+ * and trims to {@link DETAIL_LIMIT} characters. Redacts before it trims, so that no half of a secret survives the cut.
+ */
+export function redact(text: string, secrets: readonly Secret[] = []): string {
+  let clean = text;
+  for (const secret of secrets) {
+    const value = secret.reveal();
+    if (value === '') continue;
+    for (const spelling of spellings(value)) clean = clean.replaceAll(spelling, '[secret]');
+    clean = withoutCutOffPiece(clean, value);
+  }
+  clean = clean
+    .replaceAll(/(https?:\/\/[^\s"'<>?]+)\?[^\s"'<>]*/gi, '$1?[query]')
+    // Signed parameters outside a URL, percent-encoded or as JSON.
+    .replaceAll(
+      /(X-Amz-(?:Signature|Credential|Security-Token))(["']?\s*(?:=|%3D|:)\s*["']?)[^\s"'&<>,}]+/gi,
+      '$1$2[secret]',
+    )
+    .replaceAll(/(api_?key["']?\s*(?:=|%3D|:)\s*["']?)[^\s"'&<>,}]+/gi, '$1[secret]')
+    // A SigV4 signature by itself: 64 hex digits.
+    .replaceAll(/\b[0-9a-f]{64}\b/gi, '[secret]')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return clean.length > DETAIL_LIMIT ? `${clean.slice(0, DETAIL_LIMIT - 1)}…` : clean;
+}
+
+/** An error by its name and message only, redacted: its other fields may hold requests with credentials. */
+export function describeError(error: unknown): string {
+  return redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+}
+
+/** How a value may come back: as it is, percent-encoded, as JSON, and as JSON within JSON. */
+function spellings(value: string): ReadonlySet<string> {
+  const quoted = JSON.stringify(value).slice(1, -1);
+  return new Set([value, encodeURIComponent(value), quoted, JSON.stringify(quoted).slice(1, -1)]);
+}
+
+/** A body that breaks off may break off inside a secret. */
+function withoutCutOffPiece(text: string, value: string): string {
+  for (let length = Math.min(value.length - 1, text.length); length >= SHORTEST_PIECE; length--) {
+    if (text.endsWith(value.slice(0, length))) return `${text.slice(0, -length)}[secret]`;
+  }
+  return text;
+}

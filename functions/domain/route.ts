@@ -1,0 +1,31 @@
+/** Which Streampixel account and project the keys under a prefix belong to. */
+export interface Route {
+  /** Keys that start with this belong to the route; the longest matching prefix wins. `''` takes every key. */
+  readonly prefix: string;
+  /** 24 hex digits; the vendor's rate limit is per `userId`. */
+  readonly userId: string;
+  /** 24 hex digits. */
+  readonly projectId: string;
+  /** Always sent: the vendor's default is `true`, and a forgotten field would ship to live viewers. */
+  readonly autoRelease: boolean;
+  /** Name of the SSM SecureString that holds the API key. */
+  readonly apiKeyParameter: string;
+  /** Older builds still waiting in line give way to a newer one of this route. */
+  readonly onlyLatest?: boolean;
+  /** Submit a version even when a newer one of the same key has been dropped before its turn. */
+  readonly everyVersion?: boolean;
+}
+
+/** The route with the longest prefix of `key`, or `undefined`. */
+export function findRoute(routes: readonly Route[], key: string): Route | undefined {
+  let best: Route | undefined;
+  for (const route of routes) {
+    if (key.startsWith(route.prefix) && (best === undefined || route.prefix.length > best.prefix.length)) best = route;
+  }
+  return best;
+}
+
+/** Names the route in the ledger: two routes may share a project, and one project may be fed from two prefixes. */
+export function routeId(route: Route): string {
+  return `${route.userId}/${route.projectId}/${route.prefix}`;
+}

@@ -1,0 +1,44 @@
+const inspect = Symbol.for('nodejs.util.inspect.custom');
+
+/** A value that no log, JSON, template literal or inspection prints. Only `reveal()` gives it out. */
+export class Secret {
+  readonly #value: string;
+  constructor(value: string) {
+    this.#value = value;
+  }
+  reveal(): string {
+    return this.#value;
+  }
+  toString(): string {
+    return '[secret]';
+  }
+  toJSON(): string {
+    return '[secret]';
+  }
+  [inspect](): string {
+    return '[secret]';
+  }
+}
+
+/** A presigned URL is a credential: whoever has the query can download the build. Prints without the query. */
+export class PresignedUrl {
+  readonly #url: string;
+  /** When the signature says it ends, in ms since the epoch; the signing credentials may end it sooner. */
+  readonly expiresAt: number;
+  constructor(url: string, expiresAt: number) {
+    this.#url = url;
+    this.expiresAt = expiresAt;
+  }
+  reveal(): string {
+    return this.#url;
+  }
+  toString(): string {
+    return `${this.#url.split('?', 1)[0]}?[presigned]`;
+  }
+  toJSON(): string {
+    return this.toString();
+  }
+  [inspect](): string {
+    return this.toString();
+  }
+}

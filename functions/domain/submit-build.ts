@@ -1,0 +1,469 @@
+import type { Build } from './build.ts';
+import {
+  answerLost,
+  deadLettered,
+  failed,
+  type LedgerEntry,
+  LedgerUnavailable,
+  opened,
+  reopened,
+  routed,
+  type Saved,
+  skipped,
+  submitted,
+  submitting,
+  waiting,
+} from './ledger.ts';
+import { type Failure, type Outcome, unreachable } from './outcome.ts';
+import { IN_PROCESS_WAIT_MS, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
+import type { ApiKey, Check, Ports, UploadAnswer } from './ports.ts';
+import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts';
+import { describeError, redact } from './redaction.ts';
+import { retryDelay } from './retry-delay.ts';
+import { findRoute, type Route, routeId } from './route.ts';
+
+export interface SubmitSettings {
+  readonly routes: readonly Route[];
+  /** Least distance between two submissions of one user, in ms. */
+  readonly intervalMs: number;
+  /** Tries that may fail before the build is dead-lettered as `RetriesExhausted`. */
+  readonly maxAttempts: number;
+  /** What becomes of a build whose submission got no answer: tried again and marked as possibly doubled, or left to a person. */
+  readonly onLostAnswer: 'retry' | 'dead-letter';
+}
+
+/** The message a build came in, and how long this worker may spend on it. */
+export interface Delivery {
+  /** The message's body, which a dead letter carries on untouched. */
+  readonly body: string;
+  /** How often SQS has handed the message out. */
+  readonly receiveCount: number;
+  /** Id of the dead letter this message was redriven from. */
+  readonly redriveOf?: string;
+  /** When every call must have ended, in ms since the epoch. */
+  readonly deadline: number;
+  /** When this worker is dead for certain, in ms since the epoch. */
+  readonly goneAt: number;
+  /** Log group, stream and request id. */
+  readonly logPointer: string;
+}
+
+/** Longest a call of the vendor may take, in ms. It only queues the build, so an answer takes a second or two. */
+const CALL_TIMEOUT_MS = 20_000;
+
+/** How long to insist on recording what a later visit would find out by itself, in ms. An acceptance is worth all the time left. */
+const RECORD_PATIENCE_MS = 5_000;
+
+/** The slot a call was made in. */
+interface Turn {
+  readonly ticket: Ticket;
+  /** When it passed the gate, in ms since the epoch. */
+  readonly enteredAt: number;
+}
+
+/** Names the pacer's line of a user: the vendor counts `upload-file` per `userId`, not per project or key. */
+export function uploadLine(userId: string): string {
+  return `upload-file/${userId}`;
+}
+
+/**
+ * Takes one build as far as it can go now: route, key, check of the object, slot, call, record. Safe to repeat at any point:
+ * what happened before is in the ledger, and a crash leaves the message in its queue.
+ *
+ * Never throws. An outcome other than `postponed` and `retried` means the message is done with.
+ */
+export async function submitBuild(
+  build: Build,
+  delivery: Delivery,
+  settings: SubmitSettings,
+  ports: Ports,
+): Promise<Outcome> {
+  const submission = new Submission(build, delivery, settings, ports);
+  try {
+    return await submission.run();
+  } catch (error) {
+    return await submission.fail(error);
+  }
+}
+
+/** One visit of one build. The entry is what the ledger holds of it, as far as this worker knows. */
+class Submission {
+  readonly #delivery: Delivery;
+  readonly #settings: SubmitSettings;
+  readonly #ports: Ports;
+  #entry: LedgerEntry;
+  #key: ApiKey | undefined;
+  /** The request may have gone out and its answer is not recorded: an error from here on is ambiguous. */
+  #calling = false;
+
+  constructor(build: Build, delivery: Delivery, settings: SubmitSettings, ports: Ports) {
+    this.#delivery = delivery;
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#entry = opened(build, ports.clock.now());
+  }
+
+  async run(): Promise<Outcome> {
+    const { clock, ledger } = this.#ports;
+    const found = await ledger.find(this.#entry.id);
+    if (found !== undefined) {
+      this.#entry = found;
+      const ended = await this.#resume(found);
+      if (ended !== undefined) return ended;
+    }
+
+    const route = findRoute(this.#settings.routes, this.#entry.build.key);
+    if (route === undefined) return this.#deadLetter('NoRoute', `No route for the key ${this.#entry.build.key}.`);
+    this.#entry = routed(this.#entry, route);
+
+    const { ticket } = this.#entry;
+    // A line may be longer than the 12 h a message can sleep at a stretch. Slots only ever move back, so this is too early.
+    if (ticket !== undefined && ticket.slot - clock.now() > IN_PROCESS_WAIT_MS)
+      return this.#postponed('Slot', ticket.slot);
+
+    // Whatever needs no slot comes before a slot is drawn, and again cheaply when its turn has come.
+    const read = await this.#ports.apiKeys.read(route.apiKeyParameter);
+    if (read.kind === 'missing') return this.#deadLetter('ApiKeyMissing', read.detail);
+    if (read.kind === 'unavailable') return this.#retry('ApiKeyUnavailable', read.detail);
+    this.#key = read.key;
+    const unfit = await this.#check(route);
+    if (unfit !== undefined) return unfit;
+
+    return this.#takeTurn(route, read.key, ticket ?? (await this.#reserve(route)));
+  }
+
+  /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
+  async #resume(entry: LedgerEntry): Promise<Outcome | undefined> {
+    const now = this.#ports.clock.now();
+    switch (entry.state) {
+      case 'submitted':
+        return this.#skip('Duplicate', `Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
+      case 'skipped':
+        return this.#skip('Duplicate', `Skipped before: ${entry.skipCause ?? 'unknown cause'}.`);
+      case 'dead-lettered':
+        // Only the letter the ledger knows of is a wish to try again. Another is a late duplicate of the event, or a letter
+        // whose sender crashed before it could write it down and sent a second one.
+        if (entry.deadLetterId !== undefined && this.#delivery.redriveOf === entry.deadLetterId) {
+          this.#entry = reopened(entry, now);
+          return undefined;
+        }
+        return this.#skip('Duplicate', `Dead-lettered before: ${entry.reason ?? 'unknown reason'}.`);
+      case 'submitting':
+        if (entry.leaseUntil !== undefined && now < entry.leaseUntil)
+          return this.#postponed('InProgress', entry.leaseUntil);
+        return this.#lost('The worker ended between the call and the record of its answer.');
+      case 'waiting':
+      case 'unknown':
+        return undefined;
+      default:
+        return unreachable(entry.state);
+    }
+  }
+
+  /** Proves that the vendor will find a zip, and that the build is still wanted. */
+  async #check(route: Route): Promise<Outcome | undefined> {
+    const { build, id, ticket } = this.#entry;
+    const inspection = await this.#ports.builds.inspect(
+      build,
+      checkFor(route, ticket !== undefined),
+      this.#delivery.deadline,
+    );
+    switch (inspection.kind) {
+      case 'ready':
+        break;
+      case 'superseded':
+        return this.#end('Superseded', inspection.detail);
+      case 'refused':
+        return this.#deadLetter(inspection.reason, inspection.detail, inspection.status);
+      case 'unavailable':
+        return this.#retry('BuildStoreUnavailable', inspection.detail, inspection.status);
+      default:
+        return unreachable(inspection);
+    }
+    if (route.onlyLatest !== true) return undefined;
+    // Announced only once it has proved to be a zip: a good build does not give way to a broken one.
+    const name = routeId(route);
+    const { ledger } = this.#ports;
+    const newest = ticket === undefined ? await ledger.announce(name, build) : await ledger.newestOf(name);
+    if (newest === undefined || newest.id === id) return undefined;
+    return this.#end('NewerBuild', `Gives way to ${newest.id}.`);
+  }
+
+  async #reserve(route: Route): Promise<Ticket> {
+    return this.#ports.pacer.reserve(uploadLine(route.userId), this.#ports.clock.now());
+  }
+
+  /** Sleeps until the slot, or passes the gate and calls. */
+  async #takeTurn(route: Route, key: ApiKey, firstTicket: Ticket): Promise<Outcome> {
+    const { builds, clock, ledger, pacer } = this.#ports;
+    const line = uploadLine(route.userId);
+    let ticket = firstTicket;
+    if (ticket.slot - clock.now() > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
+
+    const claimed = await ledger.save(submitting({ ...this.#entry, ticket }, clock.now(), this.#delivery.goneAt));
+    if (!this.#adopt(claimed)) return this.#postponed('InProgress', this.#delivery.goneAt);
+
+    for (;;) {
+      // Signed before the gate and used right behind it: nothing slow stands between the gate and the call.
+      const fileUrl = await builds.presign(this.#entry.build);
+      const gate = await pacer.enter(line, ticket, clock.now());
+      if (gate.kind === 'entered') {
+        const answer = await this.#call({ route, apiKey: key.secret, fileUrl });
+        const outcome = await this.#settle(route, key, { ticket, enteredAt: gate.at }, answer);
+        await this.#keepShut(line, gate.at, answer.sentAt);
+        return outcome;
+      }
+      if (gate.kind === 'missed') ticket = await pacer.reserve(line, clock.now());
+      const until = gate.kind === 'missed' ? ticket.slot : gate.until;
+      const wait = Math.max(0, until - clock.now());
+      if (wait > IN_PROCESS_WAIT_MS || clock.now() + wait + CALL_TIMEOUT_MS > this.#delivery.deadline) {
+        return this.#sleep(ticket, until);
+      }
+      await clock.sleep(wait);
+    }
+  }
+
+  async #call(request: Parameters<Ports['streampixel']['uploadFile']>[0]): Promise<UploadAnswer> {
+    this.#calling = true;
+    const deadline = Math.min(this.#ports.clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
+    const answer = await this.#ports.streampixel.uploadFile(request, deadline);
+    this.#calling = answer.kind === 'accepted' || answer.kind === 'lost';
+    return answer;
+  }
+
+  /** Records what came of the call. */
+  async #settle(route: Route, key: ApiKey, turn: Turn, answer: UploadAnswer): Promise<Outcome> {
+    const { clock } = this.#ports;
+    switch (answer.kind) {
+      case 'accepted': {
+        const { attempts, possiblyDoubled } = this.#entry;
+        // If even this can't be recorded the build is accepted all the same: the message must go, or it is sent twice.
+        await this.#record(submitted(this.#entry, clock.now(), answer.uploadId));
+        const { uploadId, status } = answer;
+        return { kind: 'submitted', uploadId, status, attempt: attempts + 1, possiblyDoubled };
+      }
+      case 'rate-limited': {
+        const wait = answer.retryAfterMs ?? this.#settings.intervalMs;
+        return this.#goAgain(route, turn, clock.now() + wait + SENDING_ALLOWANCE_MS, 'RateLimited', answer.status);
+      }
+      case 'refused': {
+        if (answer.reason === 'InvalidApiKey') {
+          const again = await this.#ports.apiKeys.readAgain(route.apiKeyParameter);
+          if (again.kind === 'found' && again.key.version !== key.version) {
+            // The refused call may have used the slot: nobody says.
+            return this.#goAgain(route, turn, clock.now(), 'KeyChanged', answer.status);
+          }
+        }
+        return this.#deadLetter(answer.reason, answer.detail, answer.status);
+      }
+      case 'failed':
+        return this.#retry(answer.cause, answer.detail, answer.status);
+      case 'lost':
+        return this.#lost(answer.detail, answer.status);
+      default:
+        return unreachable(answer);
+    }
+  }
+
+  /** The slot was spent in vain through no fault of the build: it keeps the head of the line, a full interval later at least. */
+  async #goAgain(route: Route, turn: Turn, notBefore: number, cause: PostponeCause, status: number): Promise<Outcome> {
+    const { clock, log, pacer } = this.#ports;
+    const until = Math.max(notBefore, turn.enteredAt + this.#settings.intervalMs);
+    await this.#record(waiting(this.#entry, clock.now(), cause, turn.ticket));
+    try {
+      await pacer.pushBack(uploadLine(route.userId), turn.ticket, until);
+    } catch (error) {
+      // It comes back late for its slot then and draws a new one.
+      log.warn('line-not-pushed-back', { build: this.#entry.id, error: describeError(error) });
+    }
+    return { kind: 'postponed', cause, until, status };
+  }
+
+  /** The margin of the interval covers a request that is on its way as long as most; a slower one says so. */
+  async #keepShut(line: string, enteredAt: number, sentAt: number | undefined): Promise<void> {
+    if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return;
+    try {
+      await this.#ports.pacer.keepShut(line, sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS);
+    } catch (error) {
+      // The worst that comes of it is a 429, which costs the build nothing.
+      this.#ports.log.warn('gate-not-kept-shut', { line, error: describeError(error) });
+    }
+  }
+
+  /** Back to sleep with its ticket. */
+  async #sleep(ticket: Ticket, until: number): Promise<Outcome> {
+    const now = this.#ports.clock.now();
+    const saved = await this.#ports.ledger.save(waiting(this.#entry, now, `slot at ${iso(until)}`, ticket));
+    if (!this.#adopt(saved)) return this.#postponed('InProgress', this.#delivery.goneAt);
+    return this.#postponed('Slot', until);
+  }
+
+  /** A try failed and nothing was accepted. */
+  async #retry(cause: RetryCause, detail: string, status?: number): Promise<Outcome> {
+    const failure = this.#failure(cause, detail, status);
+    return this.#tryLater(failed(this.#entry, failure.at, failure), cause, failure);
+  }
+
+  /** A try's answer was lost. */
+  async #lost(detail: string, status?: number): Promise<Outcome> {
+    const failure = this.#failure('AnswerLost', detail, status);
+    const next = answerLost(this.#entry, failure.at, failure);
+    if (this.#settings.onLostAnswer === 'dead-letter') {
+      this.#entry = next;
+      return this.#deadLetter('SubmissionUnknown', detail, status);
+    }
+    return this.#tryLater(next, 'AnswerLost', failure);
+  }
+
+  async #tryLater(next: LedgerEntry, cause: RetryCause, failure: Failure): Promise<Outcome> {
+    const { clock, random } = this.#ports;
+    if (next.attempts >= this.#settings.maxAttempts) {
+      this.#entry = next;
+      return this.#deadLetter('RetriesExhausted', `${cause}: ${failure.detail}`, failure.status);
+    }
+    await this.#record(next);
+    return {
+      kind: 'retried',
+      cause,
+      detail: failure.detail,
+      until: clock.now() + retryDelay(next.attempts, this.#settings.intervalMs, random),
+      attempt: next.attempts,
+      ...(failure.status === undefined ? {} : { status: failure.status }),
+    };
+  }
+
+  /**
+   * Sends the letter first and records it then: a crash between the two sends a second letter, which redriving drops as a
+   * duplicate; the other order would lose the build.
+   */
+  async #deadLetter(reason: Reason, detail: string, status?: number): Promise<Outcome> {
+    const { clock, deadLetters, log, newId } = this.#ports;
+    const { attempts, build, projectId, userId } = this.#entry;
+    const failure = { ...this.#failure(reason, detail, status), code: reason };
+    const id = newId();
+    try {
+      await deadLetters.send({
+        id,
+        body: this.#delivery.body,
+        reason,
+        detail: failure.detail,
+        attempts,
+        build,
+        at: failure.at,
+        logPointer: this.#delivery.logPointer,
+        ...(status === undefined ? {} : { status }),
+        ...(userId === undefined ? {} : { userId }),
+        ...(projectId === undefined ? {} : { projectId }),
+        ...(this.#key === undefined ? {} : { keyVersion: this.#key.version }),
+      });
+    } catch (error) {
+      log.error('dead-letter-not-sent', { build: this.#entry.id, reason, error: describeError(error) });
+      // Given free, or the next worker takes the lease for a lost answer.
+      if (this.#entry.state === 'submitting')
+        await this.#record(waiting(this.#entry, clock.now(), 'DeadLetterQueueUnavailable'));
+      return this.#uncounted('DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
+    }
+    await this.#record(deadLettered(this.#entry, clock.now(), failure, id));
+    return {
+      kind: 'dead-lettered',
+      reason,
+      detail: failure.detail,
+      attempt: attempts,
+      ...(status === undefined ? {} : { status }),
+    };
+  }
+
+  /** Ends a build that is not wanted any more. */
+  async #end(cause: SkipCause, detail: string): Promise<Outcome> {
+    const saved = await this.#ports.ledger.save(skipped(this.#entry, this.#ports.clock.now(), cause));
+    return this.#adopt(saved) ? this.#skip(cause, detail) : this.#postponed('InProgress', this.#delivery.goneAt);
+  }
+
+  /** What an exception means, by how far the build had come. */
+  async fail(error: unknown): Promise<Outcome> {
+    const detail = describeError(error);
+    if (error instanceof LedgerUnavailable && !this.#calling) {
+      // Not counted: where nothing can be written down, the queue's receive count is the net.
+      if (this.#entry.state === 'submitting') await this.#record(waiting(this.#entry, this.#ports.clock.now(), detail));
+      return this.#uncounted('LedgerUnavailable', detail);
+    }
+    this.#ports.log.error('unexpected-error', { build: this.#entry.id, error: detail });
+    try {
+      return this.#calling ? await this.#lost(detail) : await this.#retry('Unexpected', detail);
+    } catch (second) {
+      return this.#uncounted('Unexpected', `${detail}; then ${describeError(second)}`);
+    }
+  }
+
+  #uncounted(cause: RetryCause, detail: string): Outcome {
+    const { clock, random } = this.#ports;
+    const until = clock.now() + retryDelay(Math.max(1, this.#delivery.receiveCount), this.#settings.intervalMs, random);
+    return { kind: 'retried', cause, detail: redact(detail, this.#secrets()), until, attempt: 0 };
+  }
+
+  /**
+   * Writes down what has happened and can't be taken back. Another worker's change does not stop it (this one knows better,
+   * unless the build turned out accepted), nor does a table that is away for a moment.
+   */
+  async #record(next: LedgerEntry): Promise<void> {
+    const { clock, ledger, log } = this.#ports;
+    const patience = next.state === 'submitted' ? Number.POSITIVE_INFINITY : RECORD_PATIENCE_MS;
+    const giveUpAt = Math.min(this.#delivery.deadline, clock.now() + patience);
+    let entry = next;
+    let error: unknown;
+    for (let pause = 100; ; pause *= 2) {
+      try {
+        const saved = await ledger.save(entry);
+        if (this.#adopt(saved)) {
+          this.#calling = false;
+          return;
+        }
+        const other = await ledger.find(entry.id);
+        if (other?.state === 'submitted' && next.state !== 'submitted') return;
+        entry = { ...next, revision: other?.revision ?? 0 };
+      } catch (thrown) {
+        error = thrown;
+      }
+      if (clock.now() + pause > giveUpAt) break;
+      await clock.sleep(pause);
+    }
+    log.error('not-recorded', {
+      build: next.id,
+      state: next.state,
+      uploadId: next.uploadId,
+      error: describeError(error),
+    });
+  }
+
+  #adopt(saved: Saved): boolean {
+    if (saved.kind === 'saved') this.#entry = saved.entry;
+    return saved.kind === 'saved';
+  }
+
+  #skip(cause: SkipCause, detail: string): Outcome {
+    return { kind: 'skipped', cause, detail };
+  }
+
+  #postponed(cause: PostponeCause, until: number): Outcome {
+    return { kind: 'postponed', cause, until };
+  }
+
+  #failure(code: Reason | RetryCause, detail: string, status?: number): Failure {
+    const safe = redact(detail, this.#secrets());
+    return { code, detail: safe, at: this.#ports.clock.now(), ...(status === undefined ? {} : { status }) };
+  }
+
+  #secrets() {
+    return this.#key === undefined ? [] : [this.#key.secret];
+  }
+}
+
+/** A build that has slept was checked as `readable` before; what can have changed since is what the key holds. */
+function checkFor(route: Route, hasSlept: boolean): Check {
+  if (route.everyVersion === true) return 'readable';
+  return hasSlept ? 'current' : 'readable-and-current';
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import middy from '@middy/core';
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { createDynamoDbLedger } from '../adapters/dynamodb-ledger.ts';
+import { createDynamoDbPacer } from '../adapters/dynamodb-pacer.ts';
+import { createJsonLog } from '../adapters/json-log.ts';
+import { createS3BuildStore } from '../adapters/s3-build-store.ts';
+import { createSqsDeadLetterQueue } from '../adapters/sqs-dead-letter-queue.ts';
+import { createSqsMessageVisibility } from '../adapters/sqs-message-visibility.ts';
+import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
+import { createStreampixelApi } from '../adapters/streampixel-api.ts';
+import { describeError } from '../domain/redaction.ts';
+import { readEnvironment } from './environment.ts';
+import { processBatch } from './process-batch.ts';
+
+/** Kept back from the function's remaining time to write down what happened, in ms. */
+const RECORDING_RESERVE_MS = 5_000;
+/** What a worker's clock may differ from that of the next, in ms: its lease ends that much later. */
+const LEASE_MARGIN_MS = 1_000;
+
+const environment = readEnvironment(process.env);
+const clock = { now: Date.now, sleep: async (ms: number) => void (await sleep(ms)) };
+const log = createJsonLog(clock, (line) => process.stdout.write(line));
+
+// A hanging AWS call must fail well inside the function's time, so that what it stood in the way of can be written down.
+const requestHandler = { connectionTimeout: 2_000, requestTimeout: 5_000 };
+const dynamoDb = new DynamoDBClient({ requestHandler });
+const ssm = new SSMClient({ requestHandler });
+// The client prefers the queue URL's host to AWS_ENDPOINT_URL unless told otherwise.
+const sqs = new SQSClient({ requestHandler, useQueueUrlAsEndpoint: false });
+
+const ports = {
+  clock,
+  random: Math.random,
+  newId: randomUUID,
+  log,
+  apiKeys: createSsmApiKeys(ssm, clock, log),
+  builds: createS3BuildStore({
+    credentials: sqs.config.credentials,
+    clock,
+    lifetimeS: environment.fileUrlLifetimeS,
+    endpoint: process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL,
+  }),
+  streampixel: createStreampixelApi(environment.streampixelBaseUrl, clock),
+  deadLetters: createSqsDeadLetterQueue(sqs, environment.deadLetterQueueUrl),
+  ledger: createDynamoDbLedger(dynamoDb, environment.ledgerTable),
+  pacer: createDynamoDbPacer(dynamoDb, environment.ledgerTable, environment),
+  visibility: createSqsMessageVisibility(sqs, environment.buildsQueueUrl),
+};
+
+/** Takes a batch of the builds queue. middy's early timeout is off: it would report finished messages as failed. */
+export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
+  .use({
+    // The runtime prints an error whole, with whatever a library hung on it. It gets to see this one instead.
+    onError: ({ error }) => {
+      log.error('invocation-failed', { error: describeError(error) });
+      throw new Error('The invocation failed; its log has the cause. Every message of the batch stays in the queue.');
+    },
+  })
+  .handler(async (event: SQSEvent, context: Context) => {
+    const startedAt = clock.now();
+    const end = startedAt + context.getRemainingTimeInMillis();
+    const budget = { startedAt, deadline: end - RECORDING_RESERVE_MS, goneAt: end + LEASE_MARGIN_MS };
+    const logPointer = `${context.logGroupName} ${context.logStreamName} ${context.awsRequestId}`;
+    return processBatch(event.Records, budget, logPointer, environment, ports);
+  });

@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
+import type { Build } from '../../functions/domain/build.ts';
+import type { Check } from '../../functions/domain/ports.ts';
+import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+
+const NOW = Date.parse('2026-04-21T12:00:00Z');
+const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
+const build: Build = {
+  bucket: 'drop',
+  key: "games/a b+u(1)'!*ü.zip",
+  versionId: 'v1.x',
+  eTag: 'abc',
+  region: 'eu-central-1',
+  droppedAt: NOW,
+};
+const { versionId: _, ...unversioned } = build;
+
+function storeAt(endpoint: string | undefined, lifetimeS = 21_600) {
+  return createS3BuildStore({ credentials, clock: { now: () => NOW }, lifetimeS, endpoint });
+}
+
+async function signed(changes: Partial<Build>, endpoint?: string): Promise<URL> {
+  return new URL((await storeAt(endpoint).presign({ ...build, ...changes })).reveal());
+}
+
+describe('presign', () => {
+  it('signs a GET at the regional virtual-hosted endpoint, with a path that ends in .zip', async () => {
+    const url = await signed({});
+    expect(url.protocol).toBe('https:');
+    expect(url.host).toBe('drop.s3.eu-central-1.amazonaws.com');
+    expect(url.pathname).toBe('/games/a%20b%2Bu%281%29%27%21%2A%C3%BC.zip');
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      versionId: 'v1.x',
+      'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+      'X-Amz-Date': '20260421T120000Z',
+      'X-Amz-Expires': '21600',
+      'X-Amz-SignedHeaders': 'host',
+      'X-Amz-Security-Token': 'session',
+    });
+    expect(url.searchParams.get('X-Amz-Credential')).toContain('/eu-central-1/s3/aws4_request');
+  });
+
+  it.each([
+    ['us-east-1', 'drop.s3.us-east-1.amazonaws.com'],
+    ['cn-north-1', 'drop.s3.cn-north-1.amazonaws.com.cn'],
+  ])('uses the regional host in %s, never the global one', async (region, host) => {
+    expect((await signed({ region })).host).toBe(host);
+  });
+
+  it('falls back to the path for a bucket whose dots would break the certificate', async () => {
+    const url = await signed({ bucket: 'my.drop' });
+    expect(url.host).toBe('s3.eu-central-1.amazonaws.com');
+    expect(url.pathname).toMatch(/^\/my\.drop\/games\/.*\.zip$/);
+  });
+
+  it('follows a configured endpoint', async () => {
+    const url = await signed({}, 'http://127.0.0.1:4566');
+    expect(`${url.protocol}//${url.host}`).toBe('http://127.0.0.1:4566');
+    expect(url.pathname).toMatch(/^\/drop\/games\//);
+  });
+
+  it('pins nothing where the bucket keeps no versions', async () => {
+    const url = new URL((await storeAt(undefined).presign(unversioned)).reveal());
+    expect(url.searchParams.has('versionId')).toBe(false);
+  });
+
+  it('gives out the moment the signature ends', async () => {
+    expect((await storeAt(undefined, 3_600).presign(build)).expiresAt).toBe(NOW + 3_600_000);
+  });
+
+  it.each([0, -1, 1.5, 604_801, Number.NaN])('refuses a lifetime of %d s, which SigV4 can’t do', (lifetimeS) => {
+    expect(() => storeAt(undefined, lifetimeS)).toThrow(RangeError);
+  });
+});
+
+describe('inspect', () => {
+  let server: ScriptedServer | undefined;
+  afterEach(() => server?.close());
+
+  const ZIP = 'PK\x03\x04';
+  const current = { 'x-amz-version-id': 'v1.x', etag: '"abc"' };
+  const error = (status: number, code: string): Reply => ({ status, body: `<Error><Code>${code}</Code></Error>` });
+
+  async function inspect(target: Build, check: Check, ...replies: Reply[]) {
+    server = await startScriptedServer(...replies);
+    return storeAt(server.url).inspect(target, check, NOW + 2_000);
+  }
+
+  it('reads four bytes of this version through a presigned URL', async () => {
+    expect(await inspect(build, 'readable', { status: 206, body: ZIP, headers: current })).toEqual({ kind: 'ready' });
+    expect(server?.requests).toHaveLength(1);
+    expect(server?.requests[0]?.headers.range).toBe('bytes=0-3');
+    expect(server?.requests[0]?.url).toMatch(/versionId=v1\.x.*X-Amz-Signature=/);
+    expect(server?.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('asks for the pinned version and for what the key holds, in this order', async () => {
+    const replies = [0, 1].map(() => ({ status: 206, body: ZIP, headers: current }));
+    expect(await inspect(build, 'readable-and-current', ...replies)).toEqual({ kind: 'ready' });
+    expect(server?.requests.map(({ url }) => url.includes('versionId='))).toEqual([true, false]);
+  });
+
+  it('asks once where there are no versions', async () => {
+    const reply = { status: 206, body: ZIP, headers: { etag: '"abc"' } };
+    expect(await inspect(unversioned, 'readable-and-current', reply)).toEqual({ kind: 'ready' });
+    expect(server?.requests).toHaveLength(1);
+  });
+
+  it.each<[string, Build, Record<string, string>]>([
+    ['another version', build, { ...current, 'x-amz-version-id': 'v2' }],
+    ['another ETag, without versions', unversioned, { etag: '"other"' }],
+    ['another ETag, where the store tells no versions', build, { etag: '"other"' }],
+  ])('calls a build superseded when the key holds %s', async (_, target, headers) => {
+    expect(await inspect(target, 'current', { status: 206, body: ZIP, headers })).toMatchObject({ kind: 'superseded' });
+  });
+
+  it('does not care what the key holds when every version is wanted', async () => {
+    const reply = { status: 206, body: ZIP, headers: { etag: '"other"' } };
+    expect(await inspect(unversioned, 'readable', reply)).toEqual({ kind: 'ready' });
+  });
+
+  it.each<[string, Reply, string]>([
+    ['a text', { status: 206, body: 'hell', headers: current }, 'NotAZip'],
+    ['a zip that holds nothing', { status: 206, body: 'PK\x05\x06', headers: current }, 'NotAZip'],
+    ['three bytes', { status: 206, body: 'PK\x03', headers: current }, 'NotAZip'],
+    ['nothing at all', error(416, 'InvalidRange'), 'NotAZip'],
+    ['a missing key', error(404, 'NoSuchKey'), 'BuildMissing'],
+    ['a missing version', error(404, 'NoSuchVersion'), 'BuildMissing'],
+    ['a denied read', error(403, 'AccessDenied'), 'BuildUnreadable'],
+    ['an archived object', error(403, 'InvalidObjectState'), 'BuildUnreadable'],
+    ['another region', error(301, 'PermanentRedirect'), 'BuildUnreadable'],
+    ['a key of KMS that is gone', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
+  ])('dead-letters %s', async (_, reply, reason) => {
+    expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'refused', reason });
+  });
+
+  it.each<[string, Reply]>([
+    ['a busy S3', error(503, 'SlowDown')],
+    ['a broken S3', error(500, 'InternalError')],
+    ['a session that ran out', error(400, 'ExpiredToken')],
+    ['a clock that is off', error(403, 'RequestTimeTooSkewed')],
+    ['a redirect for a new bucket', error(307, 'TemporaryRedirect')],
+    ['a reset', 'reset'],
+  ])('tries again after %s', async (_, reply) => {
+    expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('reads no further than a few bytes where a server ignores the range', async () => {
+    const reply = { status: 200, body: ZIP + 'x'.repeat(50_000_000), headers: current };
+    expect(await inspect(build, 'readable', reply)).toEqual({ kind: 'ready' });
+  });
+
+  it('says nothing of the signed URL', async () => {
+    const outcome = await inspect(build, 'readable', error(403, 'AccessDenied'));
+    expect(JSON.stringify(outcome)).not.toMatch(/X-Amz|AKID|session/);
+  });
+});

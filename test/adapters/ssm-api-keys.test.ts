@@ -1,0 +1,106 @@
+import type { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { describe, expect, it, vi } from 'vitest';
+import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
+import type { ApiKeyRead } from '../../functions/domain/ports.ts';
+
+const NAME = '/streampixel-drop/api-key';
+
+function given(...answers: (unknown | Error)[]) {
+  let now = 0;
+  const warnings: string[] = [];
+  const send = vi.fn(async (_: GetParameterCommand) => {
+    const answer = answers.length > 1 ? answers.shift() : answers[0];
+    if (answer instanceof Error) throw answer;
+    return answer;
+  });
+  const log = { info: () => {}, warn: (event: string) => void warnings.push(event), error: () => {} };
+  const keys = createSsmApiKeys({ send } as unknown as SSMClient, { now: () => now }, log);
+  return {
+    keys,
+    send,
+    warnings,
+    wait: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+const parameter = (Value: string, Version = 1, Type = 'SecureString') => ({ Parameter: { Value, Version, Type } });
+const named = (name: string) => Object.assign(new Error('c4nary in the message: apikey=c4nary'), { name });
+const shown = (read: ApiKeyRead) => (read.kind === 'found' ? [read.key.secret.reveal(), read.key.version] : read.kind);
+
+describe('API keys from SSM', () => {
+  it('asks for the decrypted value and trims what a paste brought along', async () => {
+    const { keys, send } = given(parameter(' the-key\n'));
+    expect(shown(await keys.read(NAME))).toEqual(['the-key', 1]);
+    expect(send.mock.calls[0]?.[0].input).toEqual({ Name: NAME, WithDecryption: true });
+  });
+
+  it('keeps a key for a minute, and each parameter’s own', async () => {
+    const { keys, send, wait } = given(parameter('one', 1), parameter('two', 2), parameter('other', 7));
+    await keys.read(NAME);
+    wait(59_999);
+    expect(shown(await keys.read(NAME))).toEqual(['one', 1]);
+    wait(1);
+    expect(shown(await keys.read(NAME))).toEqual(['two', 2]);
+    expect(shown(await keys.read('/other'))).toEqual(['other', 7]);
+    expect(send).toHaveBeenCalledTimes(3);
+  });
+
+  it('shares one read among those who ask at once', async () => {
+    const { keys, send } = given(parameter('one'));
+    const reads = await Promise.all([keys.read(NAME), keys.read(NAME), keys.read(NAME)]);
+    expect(reads.map(shown)).toEqual([
+      ['one', 1],
+      ['one', 1],
+      ['one', 1],
+    ]);
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  it('serves the stale key while a refresh fails, and says so', async () => {
+    const { keys, wait, warnings } = given(parameter('one'), named('ThrottlingException'));
+    await keys.read(NAME);
+    wait(60_000);
+    expect(shown(await keys.read(NAME))).toEqual(['one', 1]);
+    expect(warnings).toEqual(['stale-api-key-used']);
+  });
+
+  it('does not remember a failure', async () => {
+    const { keys } = given(named('ThrottlingException'), parameter('one'));
+    expect(shown(await keys.read(NAME))).toBe('unavailable');
+    expect(shown(await keys.read(NAME))).toEqual(['one', 1]);
+  });
+
+  it('reads past the cache when told to, and gives no stale key then', async () => {
+    const { keys } = given(parameter('one', 1), parameter('two', 2), named('ThrottlingException'));
+    await keys.read(NAME);
+    expect(shown(await keys.readAgain(NAME))).toEqual(['two', 2]);
+    expect(shown(await keys.readAgain(NAME))).toBe('unavailable');
+  });
+
+  it.each([
+    ['that does not exist', named('ParameterNotFound'), 'no SSM parameter'],
+    ['that is empty', parameter('  \n'), 'is empty'],
+    ['that is no SecureString', parameter('one', 1, 'String'), 'is a String, not a SecureString'],
+  ])('calls a parameter missing %s', async (_, answer, words) => {
+    const { keys } = given(answer);
+    const read = await keys.read(NAME);
+    expect(read.kind).toBe('missing');
+    expect(read).toHaveProperty('detail', expect.stringContaining(words));
+  });
+
+  it('forgets the key of a parameter that was deleted', async () => {
+    const { keys, wait } = given(parameter('one'), named('ParameterNotFound'));
+    await keys.read(NAME);
+    wait(60_000);
+    expect(shown(await keys.read(NAME))).toBe('missing');
+  });
+
+  it('lets no value into what it says', async () => {
+    const { keys } = given(named('AccessDeniedException'));
+    expect(JSON.stringify(await keys.read(NAME))).not.toContain('c4nary"');
+    const found = given(parameter('c4nary'));
+    expect(JSON.stringify(await found.keys.read(NAME))).not.toContain('c4nary');
+  });
+});

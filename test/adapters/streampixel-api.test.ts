@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
+import type { UploadAnswer } from '../../functions/domain/ports.ts';
+import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
+import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+
+const SIGNATURE = '0123456789abcdef'.repeat(4);
+const REQUEST = {
+  route: {
+    prefix: '',
+    userId: '6650a1b2c3d4e5f60718293a',
+    projectId: '664f0e1d2c3b4a5968778695',
+    autoRelease: false,
+    apiKeyParameter: '/streampixel-drop/api-key',
+  },
+  apiKey: new Secret('c4nary-api-key'),
+  fileUrl: new PresignedUrl(
+    `https://drop.s3.eu-central-1.amazonaws.com/a%20b.zip?X-Amz-Credential=AKIDEXAMPLE%2F20260421&X-Amz-Security-Token=t0ken%2Bvalue&X-Amz-Signature=${SIGNATURE}`,
+    0,
+  ),
+};
+const clock = { now: Date.now };
+
+let server: ScriptedServer | undefined;
+afterEach(() => server?.close());
+
+async function upload(reply: Reply | ((body: string) => Reply), timeoutMs = 5_000): Promise<UploadAnswer> {
+  server = await startScriptedServer(reply);
+  return createStreampixelApi(`${server.url}/pixelStripeApi`, clock).uploadFile(REQUEST, Date.now() + timeoutMs);
+}
+
+describe('upload-file', () => {
+  it('sends exactly the documented body, the URL byte for byte', async () => {
+    await upload({ status: 200, body: '{"uploadId":"665a2b3c4d5e6f7a8b9c0e1f"}' });
+
+    const [request] = server?.requests ?? [];
+    expect(request?.method).toBe('POST');
+    expect(request?.url).toBe('/pixelStripeApi/projects/upload-file');
+    expect(request?.headers['content-type']).toBe('application/json');
+    expect(request?.headers.authorization).toBeUndefined();
+    expect(JSON.parse(request?.body ?? '')).toEqual({
+      apiKey: 'c4nary-api-key',
+      userId: '6650a1b2c3d4e5f60718293a',
+      projectId: '664f0e1d2c3b4a5968778695',
+      fileUrl: REQUEST.fileUrl.reveal(),
+      autoRelease: false,
+    });
+  });
+
+  it.each([200, 201, 202])('takes %i with an uploadId for accepted', async (status) => {
+    const answer = await upload({ status, body: '{"message":"Build queued for processing","uploadId":"665a"}' });
+    expect(answer).toMatchObject({ kind: 'accepted', status, uploadId: '665a' });
+    expect(answer.sentAt).toBeTypeOf('number');
+  });
+
+  it.each<[string, Reply]>([
+    ['no uploadId', { status: 200, body: '{"message":"ok"}' }],
+    ['an empty uploadId', { status: 200, body: '{"uploadId":""}' }],
+    ['a null uploadId', { status: 200, body: '{"uploadId":null}' }],
+    ['a list', { status: 200, body: '[]' }],
+    ['HTML', { status: 200, body: '<html>welcome</html>' }],
+    ['nothing', { status: 204 }],
+    ['a body that is cut off', { cutOff: '{"message":"Build queued for proc' }],
+  ])('takes a 2xx with %s for lost: it may have been accepted', async (_, reply) => {
+    const answer = await upload(reply);
+    expect(answer.kind).toBe('lost');
+    expect(answer).toHaveProperty('status');
+  });
+
+  it.each([
+    [400, '{"message":"Missing required field: fileUrl"}', 'RequestRejected', 'Missing required field: fileUrl'],
+    [401, '{"message":"Unauthorized: Invalid API Key"}', 'InvalidApiKey', 'Unauthorized: Invalid API Key'],
+    [401, '{"message":"Invalid User"}', 'InvalidUser', 'Invalid User'],
+    [401, 'Authorization Required', 'Unauthorised', 'Authorization Required'],
+    [401, '', 'Unauthorised', 'HTTP 401 without a body'],
+    [403, '{"message":"Forbidden: project does not belong to this user"}', 'ProjectForbidden', 'Forbidden: project'],
+    [404, '{"message":"Project not found"}', 'ProjectNotFound', 'Project not found'],
+    [415, '', 'RequestRejected', 'HTTP 415'],
+    [422, '{"message":["not","a","string"]}', 'RequestRejected', '"not"'],
+  ] as const)('takes %i %s for %s', async (status, body, reason, words) => {
+    const answer = await upload({ status, body });
+    expect(answer).toMatchObject({ kind: 'refused', reason, status });
+    expect(answer).toHaveProperty('detail', expect.stringContaining(words));
+  });
+
+  it('follows no redirect and says where it would have led', async () => {
+    const answer = await upload({ status: 307, headers: { location: 'https://elsewhere.example/login?token=1' } });
+    expect(answer).toMatchObject({ kind: 'refused', reason: 'RequestRejected', status: 307 });
+    expect(answer).toHaveProperty('detail', expect.stringContaining('https://elsewhere.example/login?[query]'));
+    expect(server?.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['the header in seconds', { 'retry-after': '90' }, 'slow down', 90_000],
+    ['the words', {}, 'Rate limit exceeded. Try again in 2 minutes.', 120_000],
+    ['the header before the words', { 'retry-after': '5' }, 'Try again in 2 minutes.', 5_000],
+    ['neither', {}, 'slow down', undefined],
+    ['an absurd header', { 'retry-after': '999999999' }, '', 3_600_000],
+  ])('takes the wait of a 429 from %s', async (_, headers, message, retryAfterMs) => {
+    const answer = await upload({ status: 429, headers, body: JSON.stringify({ message }) });
+    expect(answer.kind).toBe('rate-limited');
+    expect(answer).toHaveProperty('status', 429);
+    expect('retryAfterMs' in answer ? answer.retryAfterMs : undefined).toBe(retryAfterMs);
+  });
+
+  it('takes the wait of a 429 from a date', async () => {
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    const answer = await upload({ status: 429, headers: { 'retry-after': date } });
+    const ms = answer.kind === 'rate-limited' ? (answer.retryAfterMs ?? 0) : 0;
+    expect(ms).toBeGreaterThan(50_000);
+    expect(ms).toBeLessThanOrEqual(60_000);
+  });
+
+  it.each([500, 503, 408, 425])('takes %i for a failure that may pass', async (status) => {
+    expect(await upload({ status, body: '{"message":"Internal server error"}' })).toMatchObject({
+      kind: 'failed',
+      cause: 'VendorError',
+      status,
+    });
+  });
+
+  it.each([502, 504])('takes a gateway’s %i for lost: the API behind it may have taken the build', async (status) => {
+    expect(await upload({ status, body: '<html>Bad Gateway</html>' })).toMatchObject({ kind: 'lost', status });
+  });
+
+  it.each<[string, Reply]>([
+    ['a reset connection', 'reset'],
+    ['a server that hangs', 'hang'],
+  ])('takes %s for lost, and knows when the request went out', async (_, reply) => {
+    const answer = await upload(reply, 300);
+    expect(answer.kind).toBe('lost');
+    expect(answer.sentAt).toBeTypeOf('number');
+  });
+
+  it('takes a refused connection for never sent', async () => {
+    const gone = await startScriptedServer({ status: 200 });
+    await gone.close();
+    const answer = await createStreampixelApi(gone.url, clock).uploadFile(REQUEST, Date.now() + 1_000);
+    expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
+    expect(answer.sentAt).toBeUndefined();
+  });
+
+  it('takes a name that does not resolve for never sent', async () => {
+    // The loopback guard of the tests stands in for the resolver: the connection is refused before it is made.
+    const api = createStreampixelApi('https://no-such-host.invalid/pixelStripeApi', clock);
+    const answer = await api.uploadFile(REQUEST, Date.now() + 1_000);
+    expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable' });
+  });
+
+  it('reads no more of an endless answer than it needs', async () => {
+    const answer = await upload({ status: 500, body: 'x'.repeat(5_000_000) });
+    expect(answer.kind).toBe('failed');
+    expect('detail' in answer ? answer.detail.length : 0).toBeLessThanOrEqual(300);
+  });
+
+  it('keeps every secret out of the vendor’s words, even when it echoes the request', async () => {
+    for (const status of [200, 400, 401, 403, 404, 429, 500, 502]) {
+      for (const echo of [
+        (body: string) => body,
+        (body: string) => JSON.stringify({ message: `cannot use ${body}` }),
+        (body: string) => encodeURIComponent(body),
+        (body: string) => JSON.parse(body).fileUrl.split('X-Amz-Signature=')[1],
+      ]) {
+        const answer = await upload((body) => ({ status, body: echo(body) }));
+        expect(JSON.stringify(answer)).not.toMatch(/c4nary|0123456789abcdef|t0ken|AKIDEXAMPLE/);
+        await server?.close();
+      }
+    }
+  });
+
+  it.each(['http://api.streampixel.io/pixelStripeApi', 'http://10.0.0.1', 'ftp://127.0.0.1'])(
+    'refuses to send the key to %s',
+    (baseUrl) => {
+      expect(() => createStreampixelApi(baseUrl, clock)).toThrow(/must be https/);
+    },
+  );
+});

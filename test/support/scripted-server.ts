@@ -1,0 +1,65 @@
+import http from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+export type Reply =
+  | { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  /** Headers promise more than comes; then the connection breaks. */
+  | { readonly cutOff: string; readonly status?: number }
+  | 'reset'
+  | 'hang';
+
+export interface ScriptedServer {
+  readonly url: string;
+  readonly requests: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: http.IncomingHttpHeaders;
+    readonly body: string;
+  }[];
+  /** Answers to come, in order; the last one repeats. */
+  readonly replies: (Reply | ((body: string) => Reply))[];
+  close(): Promise<void>;
+}
+
+/** A loopback HTTP server that answers as told, badly if told so. */
+export async function startScriptedServer(...replies: ScriptedServer['replies']): Promise<ScriptedServer> {
+  const requests: ScriptedServer['requests'] = [];
+  const sockets = new Set<Socket>();
+  const server = http.createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      requests.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
+      const next = replies.length > 1 ? replies.shift() : replies[0];
+      const reply = typeof next === 'function' ? next(body) : next;
+      if (reply === undefined || reply === 'hang') return;
+      if (reply === 'reset') {
+        request.socket.resetAndDestroy();
+        return;
+      }
+      if ('cutOff' in reply) {
+        response.writeHead(reply.status ?? 200, { 'content-type': 'application/json', 'content-length': '4096' });
+        response.write(reply.cutOff, () => request.socket.destroy());
+        return;
+      }
+      response.writeHead(reply.status, reply.headers).end(reply.body ?? '');
+    });
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    replies,
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}

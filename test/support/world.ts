@@ -1,0 +1,127 @@
+import { createJsonLog } from '../../functions/adapters/json-log.ts';
+import { MemoryLedger, type TableCall } from '../../functions/adapters/memory-ledger.ts';
+import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
+import type { Build } from '../../functions/domain/build.ts';
+import { type Disposition, handleMessage } from '../../functions/domain/handle-message.ts';
+import type {
+  ApiKeyRead,
+  Check,
+  DeadLetter,
+  Inspection,
+  Ports,
+  UploadAnswer,
+  UploadRequest,
+} from '../../functions/domain/ports.ts';
+import type { Route } from '../../functions/domain/route.ts';
+import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
+import { type Delivery, type SubmitSettings, submitBuild } from '../../functions/domain/submit-build.ts';
+
+export const ROUTE: Route = {
+  prefix: '',
+  userId: '6650a1b2c3d4e5f60718293a',
+  projectId: '664f0e1d2c3b4a5968778695',
+  autoRelease: false,
+  apiKeyParameter: '/streampixel-drop/api-key',
+};
+
+export const INTERVAL_MS = 121_000;
+export const START = Date.parse('2026-04-21T12:00:00Z');
+
+export function aBuild(changes: Partial<Build> = {}): Build {
+  return { bucket: 'drop', key: 'a.zip', versionId: 'v1', region: 'eu-central-1', droppedAt: START, ...changes };
+}
+
+export type Answer = UploadAnswer | (() => UploadAnswer | Promise<UploadAnswer>);
+
+/** The world of one worker, all in memory: every port answers as told, and time passes only when the test says so. */
+export class World {
+  now = START;
+  readonly slept: number[] = [];
+  readonly logged: Record<string, unknown>[] = [];
+  readonly letters: DeadLetter[] = [];
+  readonly calls: { readonly request: UploadRequest; readonly at: number }[] = [];
+  readonly inspected: Check[] = [];
+  settings: SubmitSettings = { routes: [ROUTE], intervalMs: INTERVAL_MS, maxAttempts: 3, onLostAnswer: 'retry' };
+  key: ApiKeyRead = found('key-one', 1);
+  keyAgain: ApiKeyRead | undefined;
+  inspection: Inspection = { kind: 'ready' };
+  /** Answers of the vendor to come; the last one repeats. */
+  answers: Answer[] = [accepted('upload-1')];
+  deadLetterQueueIsDown = false;
+  /** Thrown by the next calls of the table, while it is set. */
+  onTableCall: TableCall = () => undefined;
+  readonly ledger = new MemoryLedger((operation) => this.onTableCall(operation));
+  readonly pacer = new MemoryPacer({ intervalMs: INTERVAL_MS }, (operation) => this.onTableCall(operation));
+  #ids = 0;
+
+  readonly ports: Ports = {
+    clock: {
+      now: () => this.now,
+      sleep: async (ms) => {
+        this.slept.push(ms);
+        this.now += ms;
+      },
+    },
+    random: () => 0,
+    newId: () => `id-${++this.#ids}`,
+    log: createJsonLog({ now: () => this.now }, (line) => void this.logged.push(JSON.parse(line))),
+    apiKeys: { read: async () => this.key, readAgain: async () => this.keyAgain ?? this.key },
+    builds: {
+      presign: async (build) => new PresignedUrl(`https://drop.example/${build.key}?X-Amz-Signature=s1gned`, this.now),
+      inspect: async (_, check) => {
+        this.inspected.push(check);
+        return this.inspection;
+      },
+    },
+    streampixel: {
+      uploadFile: async (request) => {
+        this.calls.push({ request, at: this.now });
+        const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
+        if (answer === undefined) throw new Error('the test has no answer');
+        return typeof answer === 'function' ? await answer() : answer;
+      },
+    },
+    deadLetters: {
+      send: async (letter) => {
+        if (this.deadLetterQueueIsDown) throw new Error('the dead-letter queue is down');
+        this.letters.push(letter);
+      },
+    },
+    ledger: this.ledger,
+    pacer: this.pacer,
+  };
+
+  delivery(changes: Partial<Delivery> = {}): Delivery {
+    const end = this.now + 60_000;
+    return {
+      body: '{}',
+      receiveCount: 1,
+      deadline: end - 5_000,
+      goneAt: end + 1_000,
+      logPointer: 'group stream id',
+      ...changes,
+    };
+  }
+
+  submit(build: Build = aBuild(), changes: Partial<Delivery> = {}) {
+    return submitBuild(build, this.delivery(changes), this.settings, this.ports);
+  }
+
+  handle(body: string, changes: Partial<Delivery> = {}): Promise<Disposition> {
+    return handleMessage(this.delivery({ body, ...changes }), this.settings, this.ports);
+  }
+
+  async entry(id = 'drop/a.zip@v1') {
+    const entry = await this.ledger.find(id);
+    if (entry === undefined) throw new Error(`the ledger does not know ${id}`);
+    return entry;
+  }
+}
+
+export function found(value: string, version: number): ApiKeyRead {
+  return { kind: 'found', key: { secret: new Secret(value), version } };
+}
+
+export function accepted(uploadId: string): UploadAnswer {
+  return { kind: 'accepted', uploadId, status: 200 };
+}

@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { findRoute, type Route } from '../../functions/domain/route.ts';
+
+const route = (prefix: string): Route => ({
+  prefix,
+  userId: '6650a1b2c3d4e5f60718293a',
+  projectId: '664f0e1d2c3b4a5968778695',
+  autoRelease: false,
+  apiKeyParameter: '/streampixel-drop/api-key',
+});
+
+describe('findRoute', () => {
+  it.each([
+    ['games/a.zip', ['', 'games/'], 'games/'],
+    ['games/alpha/a.zip', ['games/', 'games/alpha/', ''], 'games/alpha/'],
+    ['other/a.zip', ['games/', ''], ''],
+    ['games', ['games/'], undefined],
+  ])('finds for %s among %j the longest prefix', (key, prefixes, expected) => {
+    expect(findRoute(prefixes.map(route), key)?.prefix).toBe(expected);
+  });
+});
