@@ -21,6 +21,7 @@ import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts'
 import { describeError, redact } from './redaction.ts';
 import { retryDelay } from './retry-delay.ts';
 import { findRoute, type Route, routeId } from './route.ts';
+import type { PresignedUrl } from './secret.ts';
 
 export interface SubmitSettings {
   readonly routes: readonly Route[];
@@ -208,7 +209,7 @@ class Submission {
       const fileUrl = await builds.presign(this.#entry.build);
       const gate = await pacer.enter(line, ticket, clock.now());
       if (gate.kind === 'entered') {
-        const answer = await this.#call({ route, apiKey: key.secret, fileUrl });
+        const answer = await this.#call(route, key, fileUrl);
         const outcome = await this.#settle(route, key, { ticket, enteredAt: gate.at }, answer);
         await this.#keepShut(line, gate.at, answer.sentAt);
         return outcome;
@@ -223,10 +224,21 @@ class Submission {
     }
   }
 
-  async #call(request: Parameters<Ports['streampixel']['uploadFile']>[0]): Promise<UploadAnswer> {
+  async #call(route: Route, key: ApiKey, fileUrl: PresignedUrl): Promise<UploadAnswer> {
+    const { clock, log, streampixel } = this.#ports;
+    const { bucket, key: objectKey } = this.#entry.build;
+    log.info('calling', {
+      bucket,
+      key: objectKey,
+      build: this.#entry.id,
+      apiKeyVersion: key.version,
+      fileUrl,
+      // What the signature says. The URL dies sooner if the session of the role that signed it does.
+      fileUrlSignedUntil: iso(fileUrl.expiresAt),
+    });
     this.#calling = true;
-    const deadline = Math.min(this.#ports.clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
-    const answer = await this.#ports.streampixel.uploadFile(request, deadline);
+    const deadline = Math.min(clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
+    const answer = await streampixel.uploadFile({ route, apiKey: key.secret, fileUrl }, deadline);
     this.#calling = answer.kind === 'accepted' || answer.kind === 'lost';
     return answer;
   }
@@ -381,7 +393,7 @@ class Submission {
 
   /** What an exception means, by how far the build had come. */
   async fail(error: unknown): Promise<Outcome> {
-    const detail = describeError(error);
+    const detail = redact(describeError(error), this.#secrets());
     if (error instanceof LedgerUnavailable && !this.#calling) {
       // Not counted: where nothing can be written down, the queue's receive count is the net.
       if (this.#entry.state === 'submitting') await this.#record(waiting(this.#entry, this.#ports.clock.now(), detail));

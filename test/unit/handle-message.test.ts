@@ -63,9 +63,11 @@ describe('handling a message', () => {
     world.now = START + INTERVAL_MS;
     expect(await world.handle(body)).toEqual({ kind: 'done' });
     expect(world.logged.map(({ event, key }) => `${event} ${key}`)).toEqual([
+      'calling a.zip',
       'submitted a.zip',
       'postponed b.zip',
       'skipped a.zip',
+      'calling b.zip',
       'submitted b.zip',
     ]);
   });
@@ -86,9 +88,20 @@ describe('handling a message', () => {
     expect(world.logged).toMatchObject([{ event: 'retried', cause: 'OutOfTime' }]);
   });
 
-  it('logs each decision as one line that names the build', async () => {
+  it('logs the call and each decision as a line of its own that names the build', async () => {
     await world.handle(s3Event({ key: 'a.zip', versionId: 'v1' }));
     expect(world.logged).toEqual([
+      {
+        time: '2026-04-21T12:00:00.000Z',
+        level: 'info',
+        event: 'calling',
+        bucket: 'drop',
+        key: 'a.zip',
+        build: 'drop/a.zip@v1',
+        apiKeyVersion: 1,
+        fileUrl: 'https://drop.example/a.zip?[presigned]',
+        fileUrlSignedUntil: '2026-04-21T12:00:00.000Z',
+      },
       {
         time: '2026-04-21T12:00:00.000Z',
         level: 'info',
@@ -155,6 +168,6 @@ describe('handling a batch', () => {
     world.now += INTERVAL_MS;
     const letter = { dataType: 'String', stringValue: world.letters[0]?.id ?? '' };
     await process(aRecord('two', s3Event({ key: 'a.zip' }), { DeadLetterId: letter }));
-    expect(world.logged.map(({ event }) => event)).toEqual(['dead-lettered', 'submitted']);
+    expect(world.logged.map(({ event }) => event)).toEqual(['calling', 'dead-lettered', 'calling', 'submitted']);
   });
 });

@@ -1,0 +1,155 @@
+import { inspect } from 'node:util';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createJsonLog } from '../../functions/adapters/json-log.ts';
+import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
+import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
+import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
+import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
+import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
+import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
+import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
+import { processBatch } from '../../functions/submit-build/process-batch.ts';
+import { s3Event } from '../support/s3-event.ts';
+import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { ROUTE } from '../support/world.ts';
+
+const KEY = 'c4nary-k3y-0f-the-m1ne';
+const SESSION = 'c4nary-s3ssion-t0ken';
+const ACCESS_KEY_ID = 'AKIACANARYCANARYCANA';
+const LEAKS = /c4nary|AKIACANARY|X-Amz-(Signature|Credential|Security-Token)=(?!\[)/i;
+
+const servers: ScriptedServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+interface Scene {
+  readonly vendor: Reply | ((body: string) => Reply);
+  readonly s3?: Reply;
+  readonly ssm?: () => unknown;
+  readonly deadLetterQueue?: () => unknown;
+  readonly ledgerFailsFrom?: number;
+}
+
+/** Plays one message through the real adapters and gives back everything that came out anywhere. */
+async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
+  const streampixel = await startScriptedServer(vendor);
+  const bucket = await startScriptedServer(s3 ?? { status: 206, body: 'PK\x03\x04' });
+  servers.push(streampixel, bucket);
+  const lines: string[] = [];
+  const sent: unknown[] = [];
+  const presigned: string[] = [];
+  const clock = { now: Date.now, sleep: async () => {} };
+  const log = createJsonLog(clock, (line) => void lines.push(line));
+  const ssmClient = {
+    send: async () => ssm?.() ?? { Parameter: { Value: KEY, Type: 'SecureString', Version: 3 } },
+  } as unknown as SSMClient;
+  const sqsClient = {
+    send: async ({ input }: { input: unknown }) => {
+      sent.push(input);
+      return deadLetterQueue?.();
+    },
+  } as unknown as SQSClient;
+  let tableCalls = 0;
+  const onTableCall = () => {
+    if (ledgerFailsFrom !== undefined && ++tableCalls >= ledgerFailsFrom) throw new LedgerUnavailable('throttled');
+  };
+  const ledger = new MemoryLedger(onTableCall);
+  const builds = createS3BuildStore({
+    credentials: { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION },
+    clock,
+    lifetimeS: 21_600,
+    endpoint: bucket.url,
+  });
+  const ports = {
+    clock,
+    random: Math.random,
+    newId: () => 'letter-1',
+    log,
+    apiKeys: createSsmApiKeys(ssmClient, clock, log),
+    builds: {
+      ...builds,
+      presign: async (build: Parameters<typeof builds.presign>[0]) => {
+        const url = await builds.presign(build);
+        presigned.push(url.reveal());
+        return url;
+      },
+    },
+    streampixel: createStreampixelApi(streampixel.url, clock),
+    deadLetters: createSqsDeadLetterQueue(sqsClient, 'https://sqs.example/dlq'),
+    ledger,
+    pacer: new MemoryPacer({ intervalMs: 121_000 }, onTableCall),
+    visibility: { change: () => Promise.reject(talkative) },
+  };
+  const record = {
+    messageId: 'm1',
+    receiptHandle: 'r1',
+    body: s3Event({ key: 'games/a.zip', versionId: 'v1' }),
+    attributes: { ApproximateReceiveCount: '1' },
+    messageAttributes: {},
+  };
+  const settings = { routes: [ROUTE], intervalMs: 121_000, maxAttempts: 1, onLostAnswer: 'dead-letter' as const };
+  const now = Date.now();
+  const budget = { startedAt: now, deadline: now + 26_000, goneAt: now + 60_000 };
+  const response = await processBatch([record], budget, 'group stream id', settings, ports);
+  const out = [lines.join(''), sent, response, ledger.entries()].map((part) => inspect(part, { depth: 20 })).join('\n');
+  return { out, lines, sent, presigned, called: streampixel.requests.length };
+}
+
+const echo = (status: number) => (body: string) => ({ status, body });
+const echoInside = (status: number) => (body: string) => ({
+  status,
+  body: JSON.stringify({ message: `Request was ${body}, ${encodeURIComponent(body)} and ${JSON.parse(body).fileUrl}` }),
+});
+const throws = (error: Error) => () => {
+  throw error;
+};
+const talkative = Object.assign(new Error(`apiKey=${KEY}&X-Amz-Security-Token=${SESSION}`), { request: { body: KEY } });
+
+const SCENES: [string, Scene][] = [
+  ...[200, 201, 301, 400, 401, 403, 404, 408, 415, 429, 500, 502, 503].flatMap((status): [string, Scene][] => [
+    [`the vendor echoing the request with ${status}`, { vendor: echo(status) }],
+    [`the vendor quoting the request in its message with ${status}`, { vendor: echoInside(status) }],
+  ]),
+  ['an accepted build', { vendor: { status: 200, body: '{"uploadId":"u1"}' } }],
+  [
+    'a redirect that carries the query',
+    { vendor: { status: 302, headers: { location: `https://x.example/?k=${KEY}` } } },
+  ],
+  ['a body cut off inside the key', { vendor: { cutOff: `{"message":"bad key ${KEY.slice(0, 14)}`, status: 401 } }],
+  ['a reset', { vendor: 'reset' }],
+  [
+    'an S3 that quotes the signature',
+    { vendor: 'reset', s3: { status: 403, body: `<Code>AccessDenied</Code>${SESSION}` } },
+  ],
+  ['an SSM error that quotes the key', { vendor: 'reset', ssm: throws(talkative) }],
+  ['a parameter of the wrong type', { vendor: 'reset', ssm: () => ({ Parameter: { Value: KEY, Type: 'String' } }) }],
+  ['a dead-letter queue whose error quotes the key', { vendor: echoInside(401), deadLetterQueue: throws(talkative) }],
+  ...[1, 2, 3, 4, 5].map((n): [string, Scene] => [
+    `a ledger away from call ${n} on`,
+    { vendor: echoInside(401), ledgerFailsFrom: n },
+  ]),
+];
+
+describe('neither the key nor a signature comes out of', () => {
+  it.each(SCENES)('%s', async (_, scene) => {
+    const { out, lines, presigned } = await play(scene);
+
+    expect(lines.length).toBeGreaterThan(0);
+    expect(out).not.toMatch(LEAKS);
+    for (const url of presigned) {
+      const signature = new URL(url).searchParams.get('X-Amz-Signature') ?? 'none';
+      expect(signature).toMatch(/^[0-9a-f]{64}$/);
+      expect(out).not.toContain(signature);
+    }
+  });
+
+  it('a scene in which both really travelled', async () => {
+    const { presigned, called } = await play({ vendor: echoInside(401) });
+    expect(called).toBe(1);
+    expect(presigned[0]).toMatch(LEAKS);
+    expect(presigned[0]).toContain(encodeURIComponent(SESSION));
+  });
+});
