@@ -17,5 +17,7 @@ export async function answerTo<Answer>(operation: string, sent: Promise<Answer>)
 }
 
 function errorName(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
+  if (!(error instanceof Error)) return typeof error;
+  // A broken connection's name is just "Error"; its code says more.
+  return 'code' in error ? String(error.code) : error.name;
 }

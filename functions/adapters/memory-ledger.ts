@@ -75,14 +75,9 @@ export class MemoryLedger implements Ledger {
 }
 
 function newestFirst(a: PagePosition, b: PagePosition): number {
-  return b.updatedAt - a.updatedAt || compareIds(b.id, a.id);
+  return b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
 }
 
 function isNewer(a: NewestBuild, b: NewestBuild): boolean {
-  return a.droppedAt > b.droppedAt || (a.droppedAt === b.droppedAt && compareIds(a.id, b.id) > 0);
-}
-
-/** As DynamoDB compares strings: by their bytes. */
-function compareIds(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a.droppedAt > b.droppedAt || (a.droppedAt === b.droppedAt && a.id > b.id);
 }

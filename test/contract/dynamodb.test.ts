@@ -1,0 +1,278 @@
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
+import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
+import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
+import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
+import { type Ledger, LedgerUnavailable, opened, submitted, submitting } from '../../functions/domain/ledger.ts';
+import { IN_PROCESS_WAIT_MS, type Pacer } from '../../functions/domain/pacer.ts';
+import { startDynamoDb } from './dynamodb-table.ts';
+import { defineLedgerContract } from './ledger-contract.ts';
+import { definePacerContract } from './pacer-contract.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12);
+const INTERVAL = 121_000;
+const SETTINGS = { intervalMs: INTERVAL };
+const build = { bucket: 'drop', key: 'a.zip', versionId: '1', region: 'eu-central-1', droppedAt: NOW };
+
+let dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>;
+beforeAll(async () => {
+  dynamoDb = await startDynamoDb();
+});
+afterAll(() => dynamoDb.stop());
+
+defineLedgerContract('DynamoDB ledger', async () => createDynamoDbLedger(dynamoDb.client, await dynamoDb.newTable()), {
+  runs: 25,
+});
+definePacerContract(
+  'DynamoDB pacer',
+  async (settings) => createDynamoDbPacer(dynamoDb.client, await dynamoDb.newTable(), settings),
+  { runs: 25 },
+);
+
+describe('the table', () => {
+  it('holds builds in its indexes and nothing else, and only builds expire, 90 days after their last change', async () => {
+    // Prepare
+    const table = await dynamoDb.newTable();
+    const ledger = createDynamoDbLedger(dynamoDb.client, table);
+    const pacer = createDynamoDbPacer(dynamoDb.client, table, SETTINGS);
+
+    // Act
+    await ledger.save(submitted(opened(build, NOW), NOW + 500, 'upload-1'));
+    await ledger.announce('user/project/', build);
+    await pacer.enter('upload-file/user', await pacer.reserve('upload-file/user', NOW), NOW);
+
+    // Assess
+    const { Items = [] } = await dynamoDb.client.send(new ScanCommand({ TableName: table }));
+    const items = new Map(Items.map((item) => [item.pk?.S, item]));
+    expect([...items.keys()].sort()).toEqual(
+      ['build#drop/a.zip@1', 'line#upload-file/user', 'route#user/project/'].sort(),
+    );
+    const indexed = ['state', 'updatedAt', 'uploadId', 'expiresAt'];
+    expect(indexed.filter((name) => items.get('build#drop/a.zip@1')?.[name] !== undefined)).toEqual(indexed);
+    for (const key of ['line#upload-file/user', 'route#user/project/']) {
+      expect(indexed.filter((name) => items.get(key)?.[name] !== undefined)).toEqual([]);
+    }
+    const expiresAt = Number(items.get('build#drop/a.zip@1')?.expiresAt?.N);
+    expect(expiresAt).toBe((NOW + 1_000) / 1_000 + 90 * 86_400);
+  });
+
+  it('keys a build by its id, shortened to a hash only past DynamoDB’s 2,048 bytes', () => {
+    expect(buildItemKey('drop/ü.zip@1')).toBe('build#drop/ü.zip@1');
+    expect(buildItemKey('x'.repeat(2_042))).toBe(`build#${'x'.repeat(2_042)}`);
+    expect(buildItemKey('x'.repeat(2_043))).toMatch(/^build#sha256#[0-9a-f]{64}$/);
+    expect(buildItemKey('ü'.repeat(1_022))).not.toBe(buildItemKey(`${'ü'.repeat(1_021)}u!`));
+  });
+});
+
+describe('a lost answer', () => {
+  it('of a save that went through is no conflict', async () => {
+    const table = await dynamoDb.newTable();
+    const ledger = createDynamoDbLedger(losingFirstAnswer('PutItemCommand'), table);
+    const entry = submitting(opened(build, NOW), NOW, NOW + 60_000);
+
+    const saved = await ledger.save(entry);
+
+    expect(saved).toStrictEqual({ kind: 'saved', entry: { ...entry, revision: 1 } });
+    expect(await ledger.find(entry.id)).toStrictEqual({ ...entry, revision: 1 });
+  });
+
+  it.each([
+    ['in its turn', 0],
+    ['late', IN_PROCESS_WAIT_MS + 1],
+  ])('of an entry %s that went through does not cost the build its turn', async (_, late) => {
+    const table = await dynamoDb.newTable();
+    const ticket = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
+    const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
+
+    const entry = await pacer.enter('line', ticket, NOW + late);
+
+    expect(entry).toEqual({ kind: 'entered', at: NOW + late });
+    expect(await pacer.enter('line', ticket, NOW + late)).toEqual({ kind: 'early', until: NOW + late + INTERVAL });
+  });
+
+  it('of a push back does not push twice', async () => {
+    const table = await dynamoDb.newTable();
+    const ticket = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
+    const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
+
+    await pacer.pushBack('line', ticket, NOW + 9_000);
+
+    expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 9_000 + INTERVAL, pushed: 9_000 });
+  });
+});
+
+describe('a table that does not answer', () => {
+  const ticket = { slot: NOW, pushed: 0 };
+  const calls: [string, (ledger: Ledger, pacer: Pacer) => Promise<unknown>][] = [
+    ['GetItem', (ledger) => ledger.find('secret-id')],
+    ['PutItem', (ledger) => ledger.save(opened({ ...build, key: 'secret-id.zip' }, NOW))],
+    ['Query', (ledger) => ledger.findByUploadId('secret-id')],
+    ['Query', (ledger) => ledger.list('waiting')],
+    ['PutItem', (ledger) => ledger.announce('secret-id', build)],
+    ['GetItem', (ledger) => ledger.newestOf('secret-id')],
+    ['UpdateItem', (_, pacer) => pacer.reserve('secret-id', NOW)],
+    ['UpdateItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW)],
+    ['GetItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW - 1)],
+    ['GetItem', (_, pacer) => pacer.pushBack('secret-id', ticket, NOW)],
+    ['UpdateItem', (_, pacer) => pacer.keepShut('secret-id', NOW)],
+  ];
+
+  it.each(calls)('is said to be unavailable, with %s and the error’s name only', async (operation, call) => {
+    const error = await failureOf(
+      call(
+        createDynamoDbLedger(dynamoDb.client, 'no-such-table'),
+        createDynamoDbPacer(dynamoDb.client, 'no-such-table', SETTINGS),
+      ),
+    );
+
+    expect(error).toBeInstanceOf(LedgerUnavailable);
+    expect(error.message).toBe(`The ledger table did not answer ${operation} (ResourceNotFoundException).`);
+    expect(error.cause).toBeUndefined();
+  });
+
+  it('is told by its code where it can’t even be reached', async () => {
+    const client = dynamoDb.newClient();
+    const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:443'), { code: 'ECONNREFUSED' });
+    client.middlewareStack.add(() => () => Promise.reject(refused), { step: 'finalizeRequest', priority: 'low' });
+
+    const error = await failureOf(createDynamoDbLedger(client, 'any').find('secret-id'));
+
+    expect(error.message).toBe('The ledger table did not answer GetItem (ECONNREFUSED).');
+  });
+
+  it('is tried again by the client before that', async () => {
+    const client = dynamoDb.newClient();
+    let tries = 0;
+    client.middlewareStack.add(
+      () => async () => {
+        tries++;
+        throw timeout();
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    );
+
+    const error = await failureOf(createDynamoDbLedger(client, 'any').find('secret-id'));
+
+    expect(error.message).toBe('The ledger table did not answer GetItem (TimeoutError).');
+    expect(tries).toBeGreaterThan(1);
+  });
+
+  it('ends a pacer’s loop where every write is lost to another worker', async () => {
+    const table = await dynamoDb.newTable();
+    const client = dynamoDb.newClient();
+    const rival = createDynamoDbPacer(dynamoDb.client, table, SETTINGS);
+    const ticket = await rival.reserve('line', NOW);
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        if (context.commandName === 'UpdateItemCommand') await rival.reserve('line', NOW);
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
+
+    const error = await failureOf(createDynamoDbPacer(client, table, SETTINGS).pushBack('line', ticket, NOW + 1));
+
+    expect(error).toBeInstanceOf(LedgerUnavailable);
+    expect(error.message).toMatch(/The line changed \d+ times while pushBack tried to write it\./);
+  });
+});
+
+describe('calls of the table', () => {
+  /** Every kind of answer that a ledger and a pacer have, each with the calls it takes. */
+  const script: [string, string[], (ledger: Ledger, pacer: Pacer) => Promise<unknown>][] = [
+    ['look for an unknown build', ['GetItem'], (ledger) => ledger.find('a')],
+    ['save a new build', ['PutItem'], (ledger) => ledger.save(opened(build, NOW))],
+    ['save it in conflict', ['PutItem', 'GetItem'], (ledger) => ledger.save(opened(build, NOW))],
+    ['list', ['Query'], (ledger) => ledger.list('waiting')],
+    ['look for an upload id', ['Query'], (ledger) => ledger.findByUploadId('u')],
+    ['announce', ['PutItem'], (ledger) => ledger.announce('r', build)],
+    ['announce again', ['PutItem', 'GetItem'], (ledger) => ledger.announce('r', build)],
+    ['ask for the newest', ['GetItem'], (ledger) => ledger.newestOf('r')],
+    ['reserve on a new line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
+    ['reserve on a busy line', ['UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
+    ['enter early', ['GetItem'], (_, pacer) => pacer.enter('line', slot(0), NOW - 1)],
+    ['enter in turn', ['UpdateItem'], (_, pacer) => pacer.enter('line', slot(0), NOW + 2_000)],
+    ['find the gate shut', ['UpdateItem', 'GetItem'], (_, pacer) => pacer.enter('line', slot(1), NOW + INTERVAL)],
+    ['miss a turn', ['GetItem'], (_, pacer) => pacer.enter('line', slot(0), NOW + 2 * INTERVAL)],
+    ['enter late', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.enter('line', slot(1), NOW + INTERVAL + 60_000)],
+    ['push back', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('line', slot(1), NOW + 3 * INTERVAL)],
+    ['keep shut', ['UpdateItem'], (_, pacer) => pacer.keepShut('line', NOW + 4 * INTERVAL)],
+    ['keep shut for less', ['UpdateItem'], (_, pacer) => pacer.keepShut('line', NOW)],
+    ['push back a new line', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('pushed', slot(0), NOW + 4_000)],
+    [
+      'enter in a turn that was pushed back',
+      ['UpdateItem', 'GetItem', 'UpdateItem'],
+      (_, pacer) => pacer.enter('pushed', slot(0), NOW + 4_000),
+    ],
+    ['reserve on another line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW)],
+    ['reserve as it runs dry', ['UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW + INTERVAL)],
+    ['reserve on an idle line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW * 2)],
+  ];
+
+  it('are as few as promised, and the memory implementations count the same', async () => {
+    // Prepare
+    const table = await dynamoDb.newTable();
+    const client = dynamoDb.newClient();
+    const made: string[] = [];
+    client.middlewareStack.add(
+      (next, context) => (args) => {
+        made.push(String(context.commandName).replace(/Command$/, ''));
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
+    const counted: string[] = [];
+    const count = (operation: string) => void counted.push(operation);
+    const real = [createDynamoDbLedger(client, table), createDynamoDbPacer(client, table, SETTINGS)] as const;
+    const memory = [new MemoryLedger(count), new MemoryPacer(SETTINGS, count)] as const;
+
+    for (const [name, expected, step] of script) {
+      // Act
+      made.length = 0;
+      counted.length = 0;
+      const answer = await step(...real);
+      const memoryAnswer = await step(...memory);
+
+      // Assess
+      expect(made, name).toEqual(expected);
+      expect(counted, `${name}, in memory`).toEqual(made);
+      expect(memoryAnswer, name).toStrictEqual(answer);
+    }
+  });
+
+  function slot(n: number) {
+    return { slot: NOW + n * INTERVAL, pushed: 0 };
+  }
+});
+
+/** A client that does what it is told and then loses the first answer to a command, as a broken connection does. */
+function losingFirstAnswer(command: string): DynamoDBClient {
+  const client = dynamoDb.newClient();
+  let lost = false;
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const answer = await next(args);
+      if (lost || context.commandName !== command) return answer;
+      lost = true;
+      throw timeout();
+    },
+    { step: 'finalizeRequest', priority: 'low' },
+  );
+  return client;
+}
+
+/** An error after which the SDK's client tries again, as its own are: with more in them than should be told. */
+function timeout(): Error {
+  return Object.assign(new Error('secret-id'), { name: 'TimeoutError', request: 'secret-id' });
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('It did not fail.');
+}

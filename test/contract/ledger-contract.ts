@@ -1,0 +1,302 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Build, buildId } from '../../functions/domain/build.ts';
+import {
+  type BuildState,
+  type Ledger,
+  type LedgerEntry,
+  opened,
+  skipped,
+  submitted,
+  waiting,
+} from '../../functions/domain/ledger.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12);
+
+/** What every ledger must do. `makeLedger` answers an empty one. */
+export function defineLedgerContract(
+  name: string,
+  makeLedger: () => Ledger | Promise<Ledger>,
+  { runs }: { readonly runs: number },
+): void {
+  describe(`${name}: what every ledger does`, () => {
+    let ledger: Ledger;
+    beforeEach(async () => {
+      ledger = await makeLedger();
+    });
+
+    async function save(entry: LedgerEntry): Promise<LedgerEntry> {
+      const saved = await ledger.save(entry);
+      if (saved.kind !== 'saved') throw new Error(`conflict on ${entry.id}`);
+      return saved.entry;
+    }
+
+    it('knows no build at first', async () => {
+      expect(await ledger.find('drop/a.zip@1')).toBeUndefined();
+      expect(await ledger.findByUploadId('u1')).toBeUndefined();
+      expect(await ledger.list('waiting')).toStrictEqual({ entries: [] });
+      expect(await ledger.newestOf('r')).toBeUndefined();
+    });
+
+    it('gives back exactly what it was given, with the revision raised', async () => {
+      let count = 0;
+      await fc.assert(
+        fc.asyncProperty(anyEntry, async (entry) => {
+          const fresh = { ...entry, id: `${entry.id}-${count++}` };
+
+          const saved = await ledger.save(fresh);
+
+          expect(saved).toStrictEqual({ kind: 'saved', entry: { ...fresh, revision: 1 } });
+          expect(await ledger.find(fresh.id)).toStrictEqual({ ...fresh, revision: 1 });
+        }),
+        { numRuns: runs, endOnFailure: true },
+      );
+    });
+
+    it.each([
+      ['spaces, plus and percent signs', 'builds/My Game + 100%20.zip'],
+      ['umlauts, composed and not', 'builds/\u00fc-u\u0308.zip'],
+      ['emoji', 'builds/\u{1f680}\u{1f469}\u200d\u{1f680}.zip'],
+      ['the signs that keys are joined with', 'builds/line#a@b/c#d.zip'],
+      ['the longest key and version id that S3 has', `${'k'.repeat(1_020)}.zip`, 'v'.repeat(1_024)],
+    ])('tells builds apart whose key has %s', async (_, key, versionId = '1') => {
+      // Prepare
+      const entry = opened(aBuild({ bucket: 'b'.repeat(63), key, versionId }), NOW);
+      const neighbour = opened(aBuild({ bucket: 'b'.repeat(63), key, versionId: `${versionId.slice(0, -1)}2` }), NOW);
+
+      // Act
+      const saved = await save(waiting(entry, NOW + 1, 'slot'));
+      await save(neighbour);
+
+      // Assess
+      expect(await ledger.find(entry.id)).toStrictEqual(saved);
+      expect((await ledger.list('waiting')).entries.map(({ id }) => id).sort()).toEqual(
+        [entry.id, neighbour.id].sort(),
+      );
+    });
+
+    it('refuses what was reckoned from an older revision, and keeps what it has', async () => {
+      // Prepare
+      const first = await save(opened(aBuild(), NOW));
+      const second = await save(waiting(first, NOW + 1, 'second'));
+
+      // Act
+      const stale = await ledger.save(waiting(first, NOW + 2, 'stale'));
+
+      // Assess
+      expect(stale).toEqual({ kind: 'conflict' });
+      expect(await ledger.find(first.id)).toStrictEqual(second);
+    });
+
+    it('refuses a second first save, and a later save of a build it does not have', async () => {
+      const entry = opened(aBuild(), NOW);
+      const unknown = opened(aBuild({ key: 'never.zip' }), NOW);
+      await save(entry);
+
+      expect(await ledger.save(entry)).toEqual({ kind: 'conflict' });
+      expect(await ledger.save({ ...unknown, revision: 3 })).toEqual({ kind: 'conflict' });
+      expect(await ledger.find(unknown.id)).toBeUndefined();
+    });
+
+    it('lets exactly one of 50 workers change a build, whether it is new or known', async () => {
+      let current = opened(aBuild(), NOW);
+      for (const round of [1, 2, 3]) {
+        const attempts = Array.from({ length: 50 }, (_, worker) => waiting(current, NOW + round, `worker ${worker}`));
+
+        const results = await Promise.all(attempts.map((attempt) => ledger.save(attempt)));
+
+        const winners = results.filter((result) => result.kind === 'saved');
+        expect(winners).toHaveLength(1);
+        expect(winners[0]?.entry.revision).toBe(round);
+        expect(await ledger.find(current.id)).toStrictEqual(winners[0]?.entry);
+        current = winners[0]?.entry ?? current;
+      }
+    });
+
+    it('finds a build by its upload id from the moment it has one', async () => {
+      const one = await save(opened(aBuild({ key: 'one.zip' }), NOW));
+      const two = await save(opened(aBuild({ key: 'two.zip' }), NOW));
+      const accepted = await save(submitted(one, NOW + 1, 'upload-1'));
+      await save(submitted(two, NOW + 2, 'upload-2'));
+
+      expect(await ledger.findByUploadId('upload-1')).toStrictEqual(accepted);
+      expect(await ledger.findByUploadId('upload-3')).toBeUndefined();
+    });
+
+    it('lists the builds of one state, newest change first, page by page', async () => {
+      // Prepare
+      const order = [3, 0, 5, 1, 4, 2];
+      for (const n of order) await save(opened(aBuild({ key: `${n}.zip` }), NOW + n));
+      const other = await save(opened(aBuild({ key: 'other.zip' }), NOW));
+      await save(skipped(other, NOW + 9, 'Superseded'));
+
+      // Act
+      const pages = await pagesOf('waiting', 4);
+
+      // Assess
+      expect(pages.map((page) => page.map(({ build }) => build.key))).toEqual([
+        ['5.zip', '4.zip', '3.zip', '2.zip'],
+        ['1.zip', '0.zip'],
+      ]);
+      expect((await pagesOf('skipped', 4)).flat().map(({ id }) => id)).toEqual([other.id]);
+      expect(await ledger.list('dead-lettered')).toStrictEqual({ entries: [] });
+    });
+
+    it('ends on a full page without promising another', async () => {
+      for (let n = 0; n < 6; n++) await save(opened(aBuild({ key: `${n}.zip` }), NOW + n));
+
+      expect((await pagesOf('waiting', 3)).map((page) => page.length)).toEqual([3, 3]);
+      expect((await ledger.list('waiting', { limit: 6 })).next).toBeUndefined();
+      expect((await ledger.list('waiting')).next).toBeUndefined();
+    });
+
+    it('leaves no build out of its pages where many changed in the same millisecond', async () => {
+      const ids = [];
+      for (let n = 0; n < 7; n++) ids.push((await save(opened(aBuild({ key: `${n}.zip` }), NOW))).id);
+
+      const listed = (await pagesOf('waiting', 2)).flat().map(({ id }) => id);
+
+      expect(listed.sort()).toEqual(ids.sort());
+    });
+
+    it('moves a build between the lists as its state changes', async () => {
+      const entry = await save(opened(aBuild(), NOW));
+      await save(submitted(entry, NOW + 1, 'upload-1'));
+
+      expect((await ledger.list('waiting')).entries).toEqual([]);
+      expect((await ledger.list('submitted')).entries.map(({ id }) => id)).toEqual([entry.id]);
+    });
+
+    it('refuses a paging token it did not make', async () => {
+      for (const from of ['', 'e30', 'not a token', Buffer.from('["x",1]').toString('base64url')]) {
+        await expect(ledger.list('waiting', { from })).rejects.toThrow(/pass the `next` of the page before/);
+      }
+    });
+
+    it('keeps the newest build of a route, whatever order they are announced in', async () => {
+      const [oldest, middle, newest] = [1, 2, 3].map((n) => aBuild({ key: `${n}.zip`, droppedAt: NOW + n }));
+      if (oldest === undefined || middle === undefined || newest === undefined) throw new Error('unreachable');
+
+      expect(await ledger.announce('r', middle)).toStrictEqual(named(middle));
+      expect(await ledger.announce('r', oldest)).toStrictEqual(named(middle));
+      expect(await ledger.announce('r', newest)).toStrictEqual(named(newest));
+      expect(await ledger.announce('r', newest)).toStrictEqual(named(newest));
+      expect(await ledger.newestOf('r')).toStrictEqual(named(newest));
+      expect(await ledger.newestOf('another')).toBeUndefined();
+    });
+
+    it('takes the same one of two builds of a millisecond for the newer, whichever came first', async () => {
+      const builds = [aBuild({ versionId: '1' }), aBuild({ versionId: '2' })];
+
+      for (const build of builds) await ledger.announce('up', build);
+      for (const build of builds.toReversed()) await ledger.announce('down', build);
+
+      expect(await ledger.newestOf('up')).toStrictEqual(await ledger.newestOf('down'));
+    });
+
+    it('agrees on the newest of many that are announced at once', async () => {
+      const builds = Array.from({ length: 30 }, (_, n) => aBuild({ key: `${n}.zip`, droppedAt: NOW + ((n * 7) % 30) }));
+      const newest = builds.find(({ droppedAt }) => droppedAt === NOW + 29);
+      if (newest === undefined) throw new Error('unreachable');
+
+      const answers = await Promise.all(builds.map((build) => ledger.announce('r', build)));
+
+      expect(await ledger.newestOf('r')).toStrictEqual(named(newest));
+      answers.forEach((answer, n) => {
+        expect(answer.droppedAt).toBeGreaterThanOrEqual(builds[n]?.droppedAt ?? Number.POSITIVE_INFINITY);
+      });
+    });
+
+    async function pagesOf(state: BuildState, limit: number): Promise<(readonly LedgerEntry[])[]> {
+      const pages = [];
+      let from: string | undefined;
+      do {
+        const page = await ledger.list(state, { limit, ...(from === undefined ? {} : { from }) });
+        pages.push(page.entries);
+        from = page.next;
+      } while (from !== undefined);
+      return pages;
+    }
+  });
+}
+
+function aBuild(change: Partial<Build> = {}): Build {
+  return { bucket: 'drop', key: 'a.zip', versionId: '1', region: 'eu-central-1', droppedAt: NOW, ...change };
+}
+
+function named(build: Build) {
+  return { id: buildId(build), droppedAt: build.droppedAt };
+}
+
+const instant = fc.integer({ min: 0, max: 4_102_444_800_000 });
+const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+const state = fc.constantFrom<BuildState>('waiting', 'submitting', 'unknown', 'submitted', 'skipped', 'dead-lettered');
+const failure = fc.record(
+  {
+    code: fc.constantFrom('InvalidApiKey', 'VendorError', 'AnswerLost'),
+    detail: text,
+    status: fc.integer({ min: 100, max: 599 }),
+    at: instant,
+  },
+  { requiredKeys: ['code', 'detail', 'at'], noNullPrototype: true },
+);
+const build = fc.record(
+  {
+    bucket: fc.constantFrom('drop', 'another-bucket'),
+    key: name.map((stem) => `${stem}.zip`),
+    versionId: name,
+    sequencer: fc.constant('0055AED6DCD90281E5'),
+    eTag: fc.constant('d41d8cd98f00b204e9800998ecf8427e-2'),
+    size: fc.integer({ min: 0, max: 5 * 2 ** 40 }),
+    region: fc.constant('eu-central-1'),
+    droppedAt: instant,
+  },
+  { requiredKeys: ['bucket', 'key', 'region', 'droppedAt'], noNullPrototype: true },
+);
+
+/** Any shape an entry can have, each optional field there or not. */
+const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
+  fc.record(
+    {
+      id: fc.constant(buildId(dropped)),
+      build: fc.constant(dropped),
+      state,
+      userId: name,
+      projectId: name,
+      route: name,
+      ticket: fc.record({ slot: instant, pushed: instant }, { noNullPrototype: true }),
+      attempts: fc.nat(50),
+      leaseUntil: instant,
+      uploadId: name,
+      possiblyDoubled: fc.boolean(),
+      lastFailure: failure,
+      skipCause: fc.constantFrom('Superseded', 'NewerBuild'),
+      reason: fc.constantFrom('InvalidApiKey', 'RetriesExhausted'),
+      deadLetterId: name,
+      createdAt: instant,
+      updatedAt: instant,
+      history: fc.array(
+        fc.record({ at: instant, state, note: text }, { requiredKeys: ['at', 'state'], noNullPrototype: true }),
+        {
+          maxLength: 5,
+        },
+      ),
+      revision: fc.constant(0),
+    },
+    {
+      requiredKeys: [
+        'id',
+        'build',
+        'state',
+        'attempts',
+        'possiblyDoubled',
+        'createdAt',
+        'updatedAt',
+        'history',
+        'revision',
+      ],
+      noNullPrototype: true,
+    },
+  ),
+) as fc.Arbitrary<LedgerEntry>;

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { buildId } from '../../functions/domain/build.ts';
+import {
+  answerLost,
+  deadLettered,
+  failed,
+  type LedgerEntry,
+  opened,
+  reopened,
+  routed,
+  skipped,
+  submitted,
+  submitting,
+  waiting,
+} from '../../functions/domain/ledger.ts';
+import type { Failure } from '../../functions/domain/outcome.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12);
+const LATER = NOW + 60_000;
+const TICKET = { slot: NOW + 121_000, pushed: 0 };
+const build = { bucket: 'drop', key: 'a.zip', versionId: '1', region: 'eu-central-1', droppedAt: NOW - 5_000 };
+const route = { prefix: 'game/', userId: 'user', projectId: 'project', autoRelease: false, apiKeyParameter: '/key' };
+const vendorError: Failure = { code: 'VendorError', detail: 'Bad Gateway', status: 502, at: LATER };
+const lost: Failure = { code: 'AnswerLost', detail: 'socket hang up', at: LATER };
+const wrongKey = { code: 'InvalidApiKey', detail: 'Invalid API Key', status: 401, at: LATER } as const;
+
+/** A build in the vendor's hands: with a ticket, a lease and a route, saved twice. */
+function inHand(change: Partial<LedgerEntry> = {}): LedgerEntry {
+  const entry = submitting(waiting(routed(opened(build, NOW), route), NOW, 'slot', TICKET), NOW + 1_000, NOW + 31_000);
+  return { ...entry, revision: 2, ...change };
+}
+
+describe('a build’s entry in the ledger', () => {
+  it('starts waiting, with no tries and no history', () => {
+    expect(opened(build, NOW)).toStrictEqual({
+      id: buildId(build),
+      build,
+      state: 'waiting',
+      attempts: 0,
+      possiblyDoubled: false,
+      createdAt: NOW,
+      updatedAt: NOW,
+      history: [],
+      revision: 0,
+    });
+  });
+
+  it('remembers the account, the project and the route it goes to', () => {
+    expect(routed(opened(build, NOW), route)).toMatchObject({
+      userId: 'user',
+      projectId: 'project',
+      route: 'user/project/game/',
+    });
+  });
+
+  it('sleeps with its ticket and without costing a try', () => {
+    const entry = waiting(opened(build, NOW), LATER, 'slot at 12:02', TICKET);
+
+    expect(entry).toMatchObject({ state: 'waiting', ticket: TICKET, attempts: 0, updatedAt: LATER, createdAt: NOW });
+    expect(entry.history).toEqual([{ at: LATER, state: 'waiting', note: 'slot at 12:02' }]);
+  });
+
+  it('is held under a lease while it is being submitted, and keeps its ticket', () => {
+    expect(inHand()).toMatchObject({ state: 'submitting', leaseUntil: NOW + 31_000, ticket: TICKET });
+    expect(inHand().history.at(-1)).toEqual({ at: NOW + 1_000, state: 'submitting' });
+  });
+
+  it.each<[string, LedgerEntry, LedgerEntry['state']]>([
+    ['submitted', submitted(inHand(), LATER, 'upload-1'), 'submitted'],
+    ['failed', failed(inHand(), LATER, vendorError), 'waiting'],
+    ['unanswered', answerLost(inHand(), LATER, lost), 'unknown'],
+    ['skipped', skipped(inHand(), LATER, 'Superseded'), 'skipped'],
+    ['dead-lettered', deadLettered(inHand(), LATER, wrongKey, 'letter-1'), 'dead-lettered'],
+    ['sent back to sleep without a slot', waiting(inHand(), LATER, 'KeyChanged'), 'waiting'],
+  ])('gives up lease and ticket when it is %s', (_, entry, state) => {
+    expect(entry.state).toBe(state);
+    expect(entry.updatedAt).toBe(LATER);
+    expect(entry).not.toHaveProperty('leaseUntil');
+    expect(entry).not.toHaveProperty('ticket');
+    expect(entry.history.at(-1)).toMatchObject({ at: LATER, state });
+    // Both belong to whoever saves: a transition that raised the revision would get past another worker's change.
+    expect(entry).toMatchObject({ id: buildId(build), createdAt: NOW, revision: 2 });
+  });
+
+  it('counts a try that failed, whether it was answered or not, and remembers why', () => {
+    expect(failed(inHand({ attempts: 1 }), LATER, vendorError)).toMatchObject({
+      attempts: 2,
+      lastFailure: vendorError,
+    });
+    expect(answerLost(inHand({ attempts: 1 }), LATER, lost)).toMatchObject({ attempts: 2, lastFailure: lost });
+  });
+
+  it('says in its history what the vendor said', () => {
+    expect(failed(inHand(), LATER, vendorError).history.at(-1)?.note).toBe('VendorError (HTTP 502): Bad Gateway');
+    expect(answerLost(inHand(), LATER, lost).history.at(-1)?.note).toBe('AnswerLost: socket hang up');
+    expect(submitted(inHand(), LATER, 'upload-1').history.at(-1)?.note).toBe('upload id upload-1');
+    expect(skipped(inHand(), LATER, 'NewerBuild').history.at(-1)?.note).toBe('NewerBuild');
+  });
+
+  it('stays unknown and possibly doubled after a lost answer, whatever comes of the tries after it', () => {
+    const unknown = answerLost(inHand(), LATER, lost);
+
+    expect(unknown.possiblyDoubled).toBe(true);
+    expect(waiting(unknown, LATER, 'slot', TICKET).state).toBe('unknown');
+    expect(failed(unknown, LATER, vendorError).state).toBe('unknown');
+    expect(submitted(submitting(unknown, LATER, LATER + 1), LATER, 'upload-1')).toMatchObject({
+      state: 'submitted',
+      possiblyDoubled: true,
+    });
+  });
+
+  it('knows why it was skipped, or dead-lettered and by which letter', () => {
+    expect(skipped(inHand(), LATER, 'Superseded').skipCause).toBe('Superseded');
+    expect(deadLettered(inHand({ attempts: 3 }), LATER, wrongKey, 'letter-1')).toMatchObject({
+      reason: 'InvalidApiKey',
+      lastFailure: wrongKey,
+      deadLetterId: 'letter-1',
+      attempts: 3,
+    });
+  });
+
+  it('starts over with a clean count when its dead letter is redriven, and says after what', () => {
+    const entry = reopened(deadLettered(inHand({ attempts: 3 }), LATER, wrongKey, 'letter-1'), LATER + 1);
+
+    expect(entry).toMatchObject({ state: 'waiting', attempts: 0, updatedAt: LATER + 1 });
+    expect(entry).not.toHaveProperty('reason');
+    expect(entry).not.toHaveProperty('deadLetterId');
+    expect(entry.history.at(-1)?.note).toBe('redriven after InvalidApiKey');
+  });
+
+  it('forgets a lost answer only in its state when it is redriven: it may still be doubled', () => {
+    const letter = deadLettered(answerLost(inHand(), LATER, lost), LATER, wrongKey, 'letter-1');
+
+    expect(reopened(letter, LATER)).toMatchObject({ state: 'waiting', possiblyDoubled: true });
+  });
+
+  it('keeps the last 30 lines of its history', () => {
+    let entry = opened(build, NOW);
+    for (let n = 1; n <= 45; n++) entry = waiting(entry, NOW + n, `hop ${n}`);
+
+    expect(entry.history).toHaveLength(30);
+    expect([entry.history[0]?.note, entry.history.at(-1)?.note]).toEqual(['hop 16', 'hop 45']);
+  });
+
+  it('is never changed in place', () => {
+    const entry = Object.freeze(inHand());
+    Object.freeze(entry.history);
+
+    submitted(entry, LATER, 'upload-1');
+    failed(entry, LATER, vendorError);
+
+    expect(entry).toStrictEqual(inHand());
+  });
+});
