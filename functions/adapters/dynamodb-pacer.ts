@@ -11,6 +11,7 @@ import {
   type PacerSettings,
   passGate,
   pushLineBack,
+  slotSpacing,
   type Ticket,
 } from '../domain/pacer.ts';
 import { answerTo } from './dynamodb-answer.ts';
@@ -36,6 +37,7 @@ export function createDynamoDbPacer(
   newId: () => string = randomUUID,
 ): Pacer {
   const { intervalMs } = settings;
+  const spacing = slotSpacing(settings);
 
   async function read(line: string): Promise<Item | undefined> {
     const command = new GetItemCommand({
@@ -119,19 +121,19 @@ export function createDynamoDbPacer(
       for (let round = 0; round < MAX_ROUNDS; round++) {
         // Where an answer is lost the client asks again and a slot stays empty: the line is an interval longer, no more.
         const item =
-          (await update(line, 'SET nextSlot = nextSlot + :interval', 'nextSlot >= :now', {
-            ':interval': intervalMs,
+          (await update(line, 'SET nextSlot = nextSlot + :spacing', 'nextSlot >= :now', {
+            ':spacing': spacing,
             ':now': now,
           })) ??
           (await update(
             line,
             'SET nextSlot = :next, pushed = if_not_exists(pushed, :none), opensAt = if_not_exists(opensAt, :none)',
             `attribute_not_exists(${PK}) OR nextSlot < :now`,
-            { ':next': now + intervalMs, ':none': 0, ':now': now },
+            { ':next': now + spacing, ':none': 0, ':now': now },
           ));
         if (item !== undefined) {
           const { nextSlot, pushed } = toLine(item);
-          return { slot: nextSlot - intervalMs, pushed };
+          return { slot: nextSlot - spacing, pushed };
         }
       }
       throw contended('reserve');

@@ -106,9 +106,14 @@ export function opened(build: Build, now: number): LedgerEntry {
   };
 }
 
+/** A lost answer stays lost while the build waits to be sent again: only the vendor's word can settle it. */
+function idleState(entry: LedgerEntry): 'waiting' | 'unknown' {
+  return entry.possiblyDoubled ? 'unknown' : 'waiting';
+}
+
 /** A dead letter was redriven: an explicit "try again" with a clean count. */
 export function reopened({ deadLetterId, reason, ticket, ...entry }: LedgerEntry, now: number): LedgerEntry {
-  return changed(entry, now, { state: 'waiting', attempts: 0 }, `redriven after ${reason ?? 'dead-lettering'}`);
+  return changed(entry, now, { state: idleState(entry), attempts: 0 }, `redriven after ${reason ?? 'dead-lettering'}`);
 }
 
 export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
@@ -122,9 +127,7 @@ export function waiting(
   note: string,
   ticket?: Ticket,
 ): LedgerEntry {
-  // An unknown answer stays unknown while the build waits to be sent again.
-  const state = entry.state === 'unknown' ? 'unknown' : 'waiting';
-  return changed(ticket === undefined ? entry : { ...entry, ticket }, now, { state }, note);
+  return changed(ticket === undefined ? entry : { ...entry, ticket }, now, { state: idleState(entry) }, note);
 }
 
 /** Written before the call, so that a crash from here on is known to be ambiguous. */
@@ -138,8 +141,7 @@ export function submitted({ ticket, leaseUntil, ...entry }: LedgerEntry, now: nu
 
 /** A try failed and nothing was accepted. */
 export function failed({ ticket, leaseUntil, ...entry }: LedgerEntry, now: number, failure: Failure): LedgerEntry {
-  const state = entry.state === 'unknown' ? 'unknown' : 'waiting';
-  return changed(entry, now, { state, attempts: entry.attempts + 1, lastFailure: failure }, noteOf(failure));
+  return changed(entry, now, { state: idleState(entry), attempts: entry.attempts + 1, lastFailure: failure }, noteOf(failure));
 }
 
 /** A try's answer was lost: what is submitted after it may be a second copy. */

@@ -64,11 +64,22 @@ export const SENDING_ALLOWANCE_MS = MARGIN_MS / 2;
 /** Lines are born open. */
 export const NEW_LINE: Line = { nextSlot: 0, pushed: 0, opensAt: 0 };
 
+/**
+ * How much wider than the gate demands the slots lie, in ms. With no slack every build would inherit the greatest lateness
+ * before it, for as long as the line is busy; with this much, lateness of a second dies out over two builds.
+ */
+const SLOT_SLACK_MS = 500;
+
+/** The distance from one slot to the next, in ms. */
+export function slotSpacing({ intervalMs }: PacerSettings): number {
+  return intervalMs + SLOT_SLACK_MS;
+}
+
 /** Takes the next free slot. */
 export function drawTicket(line: Line, now: number, settings: PacerSettings): { line: Line; ticket: Ticket } {
   const slot = Math.max(now, line.nextSlot);
   return {
-    line: { ...line, nextSlot: slot + settings.intervalMs },
+    line: { ...line, nextSlot: slot + slotSpacing(settings) },
     ticket: { slot, pushed: line.pushed },
   };
 }

@@ -199,7 +199,10 @@ class Submission {
     const { builds, clock, ledger, pacer } = this.#ports;
     const line = uploadLine(route.userId);
     let ticket = firstTicket;
-    if (ticket.slot - clock.now() > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
+    const early = ticket.slot - clock.now();
+    if (early > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
+    // Before the claim: a crash while it merely waits must not look like a lost answer.
+    if (early > 0) await clock.sleep(early);
 
     const claimed = await ledger.save(submitting({ ...this.#entry, ticket }, clock.now(), this.#delivery.goneAt));
     if (!this.#adopt(claimed)) return this.#postponed('InProgress', this.#delivery.goneAt);
@@ -209,6 +212,9 @@ class Submission {
       const fileUrl = await builds.presign(this.#entry.build);
       const gate = await pacer.enter(line, ticket, clock.now());
       if (gate.kind === 'entered') {
+        // Where the table took its time, those behind count from now, even if this worker dies in the call.
+        const now = clock.now();
+        if (now - gate.at > SENDING_ALLOWANCE_MS) await pacer.keepShut(line, this.#shutUntil(now));
         const answer = await this.#call(route, key, fileUrl);
         const outcome = await this.#settle(route, key, { ticket, enteredAt: gate.at }, answer);
         await this.#keepShut(line, gate.at, answer.sentAt);
@@ -295,11 +301,15 @@ class Submission {
   async #keepShut(line: string, enteredAt: number, sentAt: number | undefined): Promise<void> {
     if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return;
     try {
-      await this.#ports.pacer.keepShut(line, sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS);
+      await this.#ports.pacer.keepShut(line, this.#shutUntil(sentAt));
     } catch (error) {
       // The worst that comes of it is a 429, which costs the build nothing.
       this.#ports.log.warn('gate-not-kept-shut', { line, error: describeError(error) });
     }
+  }
+
+  #shutUntil(sentAt: number): number {
+    return sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS;
   }
 
   /** Back to sleep with its ticket. */
@@ -375,7 +385,10 @@ class Submission {
         await this.#record(waiting(this.#entry, clock.now(), 'DeadLetterQueueUnavailable'));
       return this.#uncounted('DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
     }
-    await this.#record(deadLettered(this.#entry, clock.now(), failure, id));
+    if (!(await this.#record(deadLettered(this.#entry, clock.now(), failure, id)))) {
+      // Without the record the letter's redrive would not be known for one. The next visit sends a second letter.
+      return this.#uncounted('LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
+    }
     return {
       kind: 'dead-lettered',
       reason,
@@ -414,12 +427,16 @@ class Submission {
   }
 
   /**
-   * Writes down what has happened and can't be taken back. Another worker's change does not stop it (this one knows better,
-   * unless the build turned out accepted), nor does a table that is away for a moment.
+   * Writes down what has happened and can't be taken back; a table that is away for a moment does not stop it. An acceptance
+   * stands above what another worker has written meanwhile. Anything else does not: this worker may have looked at the build
+   * before that one called, and would wipe out the claim or the mark of a lost answer.
+   *
+   * @returns whether the ledger knows
    */
-  async #record(next: LedgerEntry): Promise<void> {
+  async #record(next: LedgerEntry): Promise<boolean> {
     const { clock, ledger, log } = this.#ports;
-    const patience = next.state === 'submitted' ? Number.POSITIVE_INFINITY : RECORD_PATIENCE_MS;
+    const isEnd = next.state === 'submitted' || next.state === 'dead-lettered';
+    const patience = isEnd ? Number.POSITIVE_INFINITY : RECORD_PATIENCE_MS;
     const giveUpAt = Math.min(this.#delivery.deadline, clock.now() + patience);
     let entry = next;
     let error: unknown;
@@ -428,10 +445,15 @@ class Submission {
         const saved = await ledger.save(entry);
         if (this.#adopt(saved)) {
           this.#calling = false;
-          return;
+          return true;
         }
         const other = await ledger.find(entry.id);
-        if (other?.state === 'submitted' && next.state !== 'submitted') return;
+        // Its own write of the last round, whose answer was lost.
+        if (other !== undefined && isSameWrite(other, next)) return true;
+        if (next.state !== 'submitted') {
+          log.warn('overtaken', { build: next.id, state: next.state, by: other?.state });
+          return false;
+        }
         entry = { ...next, revision: other?.revision ?? 0 };
       } catch (thrown) {
         error = thrown;
@@ -445,6 +467,7 @@ class Submission {
       uploadId: next.uploadId,
       error: describeError(error),
     });
+    return false;
   }
 
   #adopt(saved: Saved): boolean {
@@ -474,6 +497,15 @@ class Submission {
 function checkFor(route: Route, hasSlept: boolean): Check {
   if (route.everyVersion === true) return 'readable';
   return hasSlept ? 'current' : 'readable-and-current';
+}
+
+function isSameWrite(stored: LedgerEntry, next: LedgerEntry): boolean {
+  return (
+    stored.state === next.state &&
+    stored.updatedAt === next.updatedAt &&
+    stored.deadLetterId === next.deadLetterId &&
+    stored.uploadId === next.uploadId
+  );
 }
 
 function iso(ms: number): string {

@@ -10,10 +10,13 @@ import {
   type PacerSettings,
   passGate,
   pushLineBack,
+  slotSpacing,
   type Ticket,
 } from '../../functions/domain/pacer.ts';
 
 const INTERVAL = 121_000;
+/** From slot to slot. */
+const SPACING = slotSpacing({ intervalMs: INTERVAL });
 const NOW = Date.UTC(2026, 10, 23, 12);
 
 /** What every pacer must do. `makePacer` answers one whose lines are all new. */
@@ -37,13 +40,13 @@ export function definePacerContract(
     it('gives the first slot at once and each next one an interval later', async () => {
       const slots = (await draw(4)).map(({ slot }) => slot);
 
-      expect(slots).toEqual([0, 1, 2, 3].map((n) => NOW + n * INTERVAL));
+      expect(slots).toEqual([0, 1, 2, 3].map((n) => NOW + n * SPACING));
     });
 
     it('gives the slot of now where the line has been idle', async () => {
       await draw(2);
 
-      const after = [NOW + 2 * INTERVAL, NOW + 10 * INTERVAL];
+      const after = [NOW + 2 * SPACING, NOW + 10 * SPACING];
       for (const now of after) expect(await pacer.reserve('line', now)).toEqual({ slot: now, pushed: 0 });
     });
 
@@ -56,14 +59,14 @@ export function definePacerContract(
 
       expect(theirs).toEqual({ slot: NOW, pushed: 0 });
       expect(await pacer.enter('another', theirs, NOW)).toEqual({ kind: 'entered', at: NOW });
-      expect(await pacer.reserve('another', NOW)).toEqual({ slot: NOW + INTERVAL, pushed: 0 });
+      expect(await pacer.reserve('another', NOW)).toEqual({ slot: NOW + SPACING, pushed: 0 });
     });
 
     it('gives 100 who ask at once 100 slots, an interval apart and without a hole', async () => {
       const tickets = await Promise.all(Array.from({ length: 100 }, () => pacer.reserve('line', NOW)));
 
       const slots = tickets.map(({ slot }) => slot).sort((a, b) => a - b);
-      expect(slots).toEqual(Array.from({ length: 100 }, (_, n) => NOW + n * INTERVAL));
+      expect(slots).toEqual(Array.from({ length: 100 }, (_, n) => NOW + n * SPACING));
     });
 
     it('lets one of 50 pass who come at once, and tells the others when to come again', async () => {
@@ -118,8 +121,8 @@ export function definePacerContract(
       const [first, second] = await pair();
       await pacer.enter('line', first, NOW);
 
-      expect(await pacer.enter('line', second, NOW + 1)).toEqual({ kind: 'early', until: NOW + INTERVAL });
-      expect(await pacer.enter('line', second, NOW + INTERVAL)).toEqual({ kind: 'entered', at: NOW + INTERVAL });
+      expect(await pacer.enter('line', second, NOW + 1)).toEqual({ kind: 'early', until: NOW + SPACING });
+      expect(await pacer.enter('line', second, NOW + SPACING)).toEqual({ kind: 'entered', at: NOW + SPACING });
     });
 
     it('has the next one wait at the gate where one came a little late, and moves no slot', async () => {
@@ -128,8 +131,8 @@ export function definePacerContract(
 
       const entry = await pacer.enter('line', second, second.slot);
 
-      expect(entry).toEqual({ kind: 'early', until: second.slot + IN_PROCESS_WAIT_MS });
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * INTERVAL);
+      expect(entry).toEqual({ kind: 'early', until: NOW + IN_PROCESS_WAIT_MS + INTERVAL });
+      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
     it('moves everyone behind where one came late', async () => {
@@ -138,15 +141,15 @@ export function definePacerContract(
       await pacer.enter('line', first, NOW + late);
 
       expect(await pacer.enter('line', second, second.slot)).toEqual({ kind: 'early', until: second.slot + late });
-      expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 2 * INTERVAL + late, pushed: late });
+      expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 2 * SPACING + late, pushed: late });
     });
 
     it('calls a turn missed once an interval has gone by, and a new ticket goes behind the others', async () => {
       const [first, second] = await pair();
 
       expect(await pacer.enter('line', first, NOW + INTERVAL)).toEqual({ kind: 'missed' });
-      expect((await pacer.reserve('line', NOW + INTERVAL)).slot).toBe(NOW + 2 * INTERVAL);
-      expect((await pacer.enter('line', second, NOW + INTERVAL)).kind).toBe('entered');
+      expect((await pacer.reserve('line', NOW + INTERVAL)).slot).toBe(NOW + 2 * SPACING);
+      expect((await pacer.enter('line', second, second.slot)).kind).toBe('entered');
     });
 
     it('lets who missed his turn go at once with a new ticket where nobody waits', async () => {
@@ -168,9 +171,9 @@ export function definePacerContract(
 
       expect(await pacer.enter('line', first, until - 1)).toEqual({ kind: 'early', until });
       expect(await pacer.enter('line', first, until)).toEqual({ kind: 'entered', at: until });
-      expect(await pacer.enter('line', second, until)).toEqual({ kind: 'early', until: until + INTERVAL });
-      expect(await pacer.reserve('line', NOW)).toEqual({ slot: until + 2 * INTERVAL, pushed: 300_000 });
-      expect((await pacer.enter('line', second, until + INTERVAL)).kind).toBe('entered');
+      expect(await pacer.enter('line', second, until)).toEqual({ kind: 'early', until: until + SPACING });
+      expect(await pacer.reserve('line', NOW)).toEqual({ slot: until + 2 * SPACING, pushed: 300_000 });
+      expect((await pacer.enter('line', second, until + SPACING)).kind).toBe('entered');
     });
 
     it('pushes nobody back twice for one cause, nor forward', async () => {
@@ -179,7 +182,7 @@ export function definePacerContract(
 
       for (const until of [NOW + 300_000, NOW + 300_000, NOW + 1]) await pacer.pushBack('line', first, until);
 
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * INTERVAL + 300_000);
+      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING + 300_000);
     });
 
     it('keeps the gate shut for as long as the longest wish, and moves no slot', async () => {
@@ -191,7 +194,7 @@ export function definePacerContract(
       const entry = await pacer.enter('line', second, second.slot);
       expect(entry).toEqual({ kind: 'early', until: second.slot + 4_000 });
       expect((await pacer.enter('line', second, second.slot + 4_000)).kind).toBe('entered');
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * INTERVAL);
+      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
     it('shuts and pushes back lines that nobody has drawn from', async () => {

@@ -3,6 +3,7 @@ import { MemoryLedger, type TableCall } from '../../functions/adapters/memory-le
 import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
 import type { Build } from '../../functions/domain/build.ts';
 import { type Disposition, handleMessage } from '../../functions/domain/handle-message.ts';
+import { slotSpacing } from '../../functions/domain/pacer.ts';
 import type {
   ApiKeyRead,
   Check,
@@ -25,6 +26,8 @@ export const ROUTE: Route = {
 };
 
 export const INTERVAL_MS = 121_000;
+/** From one slot of a line to the next. */
+export const SPACING_MS = slotSpacing({ intervalMs: INTERVAL_MS });
 export const START = Date.parse('2026-04-21T12:00:00Z');
 
 export function aBuild(changes: Partial<Build> = {}): Build {

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type MessageVisibility, processBatch } from '../../functions/submit-build/process-batch.ts';
 import { fixture } from '../support/fixtures.ts';
 import { s3Event, s3EventRecord } from '../support/s3-event.ts';
-import { INTERVAL_MS, START, World } from '../support/world.ts';
+import { INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
 let hidden: [string, number][];
@@ -59,8 +59,8 @@ describe('handling a message', () => {
 
   it('keeps a message as long as one of its builds must wait, and submits no other twice', async () => {
     const body = s3Event({ key: 'a.zip' }, { key: 'b.zip' });
-    expect(await world.handle(body)).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
-    world.now = START + INTERVAL_MS;
+    expect(await world.handle(body)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
+    world.now = START + SPACING_MS;
     expect(await world.handle(body)).toEqual({ kind: 'done' });
     expect(world.logged.map(({ event, key }) => `${event} ${key}`)).toEqual([
       'calling a.zip',
@@ -76,7 +76,7 @@ describe('handling a message', () => {
     const body = JSON.stringify({ Records: [{}, s3EventRecord({ key: 'a.zip' }), s3EventRecord({ key: 'b.zip' })] });
     await world.handle(body);
     expect(world.letters).toHaveLength(0);
-    world.now = START + INTERVAL_MS;
+    world.now = START + SPACING_MS;
     expect(await world.handle(body)).toEqual({ kind: 'done' });
     expect(world.letters).toEqual([expect.objectContaining({ reason: 'UnrecognisedMessage', body })]);
   });

@@ -128,10 +128,10 @@ describe('a build’s entry in the ledger', () => {
     expect(entry.history.at(-1)?.note).toBe('redriven after InvalidApiKey');
   });
 
-  it('forgets a lost answer only in its state when it is redriven: it may still be doubled', () => {
+  it('stays unknown when it is redriven after a lost answer: it may still be doubled', () => {
     const letter = deadLettered(answerLost(inHand(), LATER, lost), LATER, wrongKey, 'letter-1');
 
-    expect(reopened(letter, LATER)).toMatchObject({ state: 'waiting', possiblyDoubled: true });
+    expect(reopened(letter, LATER)).toMatchObject({ state: 'unknown', possiblyDoubled: true });
   });
 
   it('keeps the last 30 lines of its history', () => {

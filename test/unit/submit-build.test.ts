@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
 import type { UploadAnswer } from '../../functions/domain/ports.ts';
-import { aBuild, accepted, found, INTERVAL_MS, ROUTE, START, World } from '../support/world.ts';
+import { aBuild, accepted, found, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
 beforeEach(() => {
@@ -91,14 +91,14 @@ describe('a build behind another', () => {
     await world.submit();
     const other = aBuild({ key: 'b.zip' });
 
-    expect(await world.submit(other)).toEqual({ kind: 'postponed', cause: 'Slot', until: START + INTERVAL_MS });
+    expect(await world.submit(other)).toEqual({ kind: 'postponed', cause: 'Slot', until: START + SPACING_MS });
     expect(await world.entry('drop/b.zip@v1')).toMatchObject({ state: 'waiting', attempts: 0 });
 
-    world.now = START + INTERVAL_MS - 400;
+    world.now = START + SPACING_MS - 400;
     expect(await world.submit(other)).toMatchObject({ kind: 'submitted', attempt: 1 });
     expect(world.slept).toEqual([400]);
     expect(world.inspected).toEqual(['readable-and-current', 'readable-and-current', 'current']);
-    expect(world.calls.map(({ at }) => at - START)).toEqual([0, INTERVAL_MS]);
+    expect(world.calls.map(({ at }) => at - START)).toEqual([0, SPACING_MS]);
   });
 
   it('goes back to sleep without asking anybody when it woke much too early', async () => {
@@ -108,7 +108,7 @@ describe('a build behind another', () => {
     world.now = START + 30_000;
     expect(await world.submit(aBuild({ key: 'b.zip' }))).toMatchObject({
       kind: 'postponed',
-      until: START + INTERVAL_MS,
+      until: START + SPACING_MS,
     });
     expect(world.inspected).toHaveLength(inspected);
   });
@@ -132,7 +132,7 @@ describe('a build behind another', () => {
     const until = START + 300_500;
     expect(await world.submit()).toEqual({ kind: 'postponed', cause: 'RateLimited', until, status: 429 });
     expect(await world.entry()).toMatchObject({ state: 'waiting', attempts: 0 });
-    expect(await world.submit(behind)).toMatchObject({ kind: 'postponed', until: until + INTERVAL_MS });
+    expect(await world.submit(behind)).toMatchObject({ kind: 'postponed', until: until + SPACING_MS });
 
     world.now = until;
     expect(await world.submit()).toMatchObject({ kind: 'submitted', attempt: 1 });
@@ -400,9 +400,9 @@ describe('a build that is not wanted any more', () => {
     await world.submit(second);
     await world.submit(third);
 
-    world.now = START + INTERVAL_MS;
+    world.now = START + SPACING_MS;
     expect(await world.submit(second)).toMatchObject({ kind: 'skipped', cause: 'NewerBuild' });
-    world.now = START + 2 * INTERVAL_MS;
+    world.now = START + 2 * SPACING_MS;
     expect(await world.submit(third)).toMatchObject({ kind: 'submitted' });
   });
 
@@ -414,7 +414,7 @@ describe('a build that is not wanted any more', () => {
     await world.submit(aBuild({ key: '2.zip', droppedAt: START + 2 }));
 
     world.inspection = { kind: 'ready' };
-    world.now = START + INTERVAL_MS;
+    world.now = START + SPACING_MS;
     expect(await world.submit(aBuild({ key: '1.zip', droppedAt: START + 1 }))).toMatchObject({ kind: 'submitted' });
   });
 });
