@@ -6,7 +6,7 @@ import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
 import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
 import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
 import { type Ledger, LedgerUnavailable, opened, submitted, submitting } from '../../functions/domain/ledger.ts';
-import { IN_PROCESS_WAIT_MS, type Pacer } from '../../functions/domain/pacer.ts';
+import { IN_PROCESS_WAIT_MS, type Pacer, slotSpacing } from '../../functions/domain/pacer.ts';
 import { startDynamoDb } from './dynamodb-table.ts';
 import { defineLedgerContract } from './ledger-contract.ts';
 import { definePacerContract } from './pacer-contract.ts';
