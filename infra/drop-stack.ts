@@ -1,0 +1,77 @@
+import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { Alarms } from './alarms.ts';
+import { BuildsQueue } from './builds-queue.ts';
+import { type Settings, sampleIds } from './config.ts';
+import { DropBucket } from './drop-bucket.ts';
+import { LedgerTable } from './ledger-table.ts';
+import { OUTPUTS } from './outputs.ts';
+import { apiKeyParameters, SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
+
+/** Drop bucket -> builds queue -> submit-build -> Streampixel, with ledger, dead letters and alarms. Any account, any region. */
+export class DropStack extends Stack {
+  constructor(scope: Construct, settings: Settings) {
+    super(scope, settings.stackName, {
+      description: 'streampixel-drop: takes Unreal Engine builds from S3 to Streampixel',
+    });
+    const buildsQueue = new BuildsQueue(this, 'BuildsQueue', { consumerTimeout: SUBMIT_BUILD_TIMEOUT });
+    const bucket = new DropBucket(this, 'DropBucket', {
+      prefix: settings.prefix,
+      existingBucketName: settings.bucketName,
+      buildsQueue,
+    });
+    const ledger = new LedgerTable(this, 'Ledger');
+    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', { settings, bucket, buildsQueue, ledger });
+    const alarms = new Alarms(this, 'Alarms', { emails: settings.alertEmails, buildsQueue, submitBuild });
+
+    this.output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
+    this.output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their turn', buildsQueue.queue.queueUrl);
+    this.output(
+      OUTPUTS.deadLetterQueueUrl,
+      'Builds that failed, each with its reason',
+      buildsQueue.deadLetterQueue.queueUrl,
+    );
+    this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
+    this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
+    this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', alarms.topic.topicArn);
+    this.outputNextSteps(settings, bucket);
+    this.warn(settings);
+  }
+
+  private output(id: string, description: string, value: string): void {
+    new CfnOutput(this, id, { description, value });
+  }
+
+  private outputNextSteps(settings: Settings, bucket: DropBucket): void {
+    apiKeyParameters(settings).forEach((name, index) => {
+      this.output(
+        index === 0 ? OUTPUTS.storeApiKey : `${OUTPUTS.storeApiKey}${index + 1}`,
+        'First: stores the API key. Run it, paste the key, press Enter; the key is in no history and no process list',
+        `read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --region ${this.region} --name ${name} ` +
+          '--type SecureString --overwrite --value file:///dev/stdin; unset KEY',
+      );
+    });
+    const prefix = settings.routes[0]?.prefix ?? '';
+    this.output(
+      OUTPUTS.dropABuild,
+      'Then: drops a build',
+      `aws s3 cp MyGame.zip 's3://${bucket.bucketName}/${prefix}MyGame.zip'`,
+    );
+  }
+
+  private warn(settings: Settings): void {
+    const samples = sampleIds(settings);
+    if (samples.length > 0) {
+      Annotations.of(this).addWarningV2(
+        'streampixel-drop:sample-ids',
+        `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
+      );
+    }
+    if (settings.alertEmails.length === 0) {
+      Annotations.of(this).addWarningV2(
+        'streampixel-drop:nobody-alerted',
+        'alertEmails is empty: nobody will hear of builds that fail. Name somebody, or subscribe to the topic yourself',
+      );
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { type Attribute, AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
+
+const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
+const number = (name: string): Attribute => ({ name, type: AttributeType.NUMBER });
+
+/** The table behind ledger and pacer, in the shape that their adapters define. */
+export class LedgerTable extends Construct {
+  readonly table: Table;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    const { partitionKey, timeToLive, byState, byUploadId } = LEDGER_TABLE;
+    // Not TableV2: a global table even in one region, which emulators know less well.
+    this.table = new Table(this, 'Table', {
+      partitionKey: text(partitionKey),
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute: timeToLive,
+      // It alone knows which builds have been accepted: lost with the stack, late duplicates would be submitted again.
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    this.table.addGlobalSecondaryIndex({
+      indexName: byState.indexName,
+      partitionKey: text(byState.partitionKey),
+      sortKey: number(byState.sortKey),
+    });
+    this.table.addGlobalSecondaryIndex({
+      indexName: byUploadId.indexName,
+      partitionKey: text(byUploadId.partitionKey),
+    });
+  }
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { readSettings } from './config.ts';
+import { DropStack } from './drop-stack.ts';
+
+/** The context in the project's cdk.json: what the CDK CLI would hand over, without what `-c` adds. */
+export function projectContext(): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')).context;
+}
+
+export interface AppOptions {
+  /** Settings and CDK's feature flags: usually {@link projectContext} with overrides. What the CDK CLI passes comes on top. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Where the cloud assembly goes. Default: where the CDK CLI says, else a new temporary directory. */
+  readonly outdir?: string;
+  /** Whether to build the function's bundle. Default true; without it the template is the same but for the asset's hash. */
+  readonly bundle?: boolean;
+}
+
+/**
+ * The CDK app with its one stack, checked by cdk-nag. Call `synth()` on it: it throws where a finding is neither mended nor
+ * acknowledged.
+ *
+ * @throws SettingsError with every problem of the settings in the context
+ */
+export function createApp({ context = {}, outdir, bundle = true }: AppOptions = {}): App {
+  const app = new App({
+    autoSynth: false,
+    context: bundle ? context : { ...context, 'aws:cdk:bundling-stacks': [] },
+    ...(outdir === undefined ? {} : { outdir }),
+  });
+  new DropStack(app, readSettings(app.node.getAllContext()));
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}

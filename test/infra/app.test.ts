@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnvironment } from '../../functions/submit-build/environment.ts';
+import { projectContext } from '../../infra/synthesize.ts';
+import { STUDIO } from './synthesized.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+let outdir: string;
+
+beforeAll(() => {
+  outdir = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
+});
+afterAll(() => rmSync(outdir, { recursive: true }));
+
+/** Runs the app as the CDK CLI does, on a machine that knows no AWS credentials. */
+function runApp(context: Record<string, unknown>) {
+  const { status, stderr } = spawnSync(process.execPath, ['infra/app.ts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: {
+      PATH: process.env.PATH,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      CDK_OUTDIR: outdir,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ...context }),
+    },
+  });
+  return { status, stderr };
+}
+
+// Each test runs the app, one of them esbuild too, in processes of their own: seconds, and more on a busy machine.
+describe('the CDK app', { timeout: 120_000 }, () => {
+  it('tells what is wrong with the settings, plainly, and fails', () => {
+    const { status, stderr } = runApp({ maxConcurrency: '1', prefixes: 'a/' });
+
+    expect(status).toBe(1);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      '2 problems with the settings (context in cdk.json, or -c name=value):',
+      expect.stringMatching(/^ {2}- maxConcurrency: /),
+      '  - prefixes: is not a setting. Did you mean prefix?',
+    ]);
+  });
+
+  it('ships a bundle that stands alone and exports the handler', () => {
+    const { status, stderr } = runApp(STUDIO);
+    expect(stderr).not.toContain('ERROR');
+    expect(status).toBe(0);
+
+    const template = JSON.parse(readFileSync(join(outdir, 'StreampixelDrop.template.json'), 'utf8'));
+    const { Code, Handler } = functionOf(template);
+    const directory = join(outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
+
+    expect(readdirSync(directory)).toEqual(['index.mjs']);
+    expect(Handler).toBe('index.handler');
+    // From the temporary directory no node_modules is in reach: whatever the bundle left out would be missing.
+    const imported = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', `console.log(typeof (await import('./index.mjs')).handler)`],
+      { cwd: directory, encoding: 'utf8', env: { AWS_REGION: 'eu-central-1', ...environmentOf(template) } },
+    );
+    expect(imported).toMatchObject({ stderr: '', stdout: 'function\n', status: 0 });
+  });
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a template has as many shapes as there are resources.
+type Json = any;
+
+function functionOf(template: Json): Json {
+  const functions = Object.values<Json>(template.Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
+  expect(functions).toHaveLength(1);
+  return functions[0].Properties;
+}
+
+/** The function's variables, with something in the place of what CloudFormation fills in. */
+function environmentOf(template: Json): Record<string, string> {
+  const { Variables } = functionOf(template).Environment;
+  const filled = Object.fromEntries(
+    Object.entries<Json>(Variables).map(([name, value]) => [name, typeof value === 'string' ? value : value.Ref]),
+  );
+  readEnvironment(filled);
+  return filled;
+}

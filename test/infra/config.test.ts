@@ -1,0 +1,298 @@
+import { describe, expect, it } from 'vitest';
+import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
+import { readSettings, SAMPLE_PROJECT_ID, SAMPLE_USER_ID, SettingsError, sampleIds } from '../../infra/config.ts';
+import { environmentBytes } from '../../infra/submit-build-environment.ts';
+import { projectContext } from '../../infra/synthesize.ts';
+
+const ROUTE = {
+  prefix: '',
+  userId: '5f0000000000000000000001',
+  projectId: '5f0000000000000000000002',
+  autoRelease: false,
+  apiKeyParameter: '/studio/api-key',
+};
+
+const read = (context: Record<string, unknown>) => readSettings({ routes: [ROUTE], ...context });
+
+function problemsOf(context: Record<string, unknown>): readonly string[] {
+  try {
+    read(context);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+const problemsOfRoute = (change: Record<string, unknown>) => problemsOf({ routes: [{ ...ROUTE, ...change }] });
+
+describe('settings', () => {
+  it('has a default for everything but the routes', () => {
+    expect(read({})).toEqual({
+      stackName: 'StreampixelDrop',
+      routes: [ROUTE],
+      prefix: '',
+      alertEmails: [],
+      streampixelBaseUrl: 'https://api.streampixel.io/pixelStripeApi',
+      intervalSeconds: 121,
+      fileUrlLifetimeSeconds: 21_600,
+      maxAttempts: 6,
+      onLostAnswer: 'retry',
+      maxConcurrency: 2,
+      logRetentionDays: 30,
+    });
+  });
+
+  it('reads what -c hands over as text', () => {
+    const settings = read({
+      routes: JSON.stringify([{ ...ROUTE, prefix: 'builds/', onlyLatest: true }]),
+      prefix: 'builds/',
+      alertEmails: 'a@studio.example, b@studio.example,a@studio.example',
+      bucketName: 'studio-builds',
+      bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+      streampixelBaseUrl: 'https://proxy.studio.example/streampixel/',
+      intervalSeconds: '0.5',
+      fileUrlLifetimeSeconds: '3600',
+      maxAttempts: '3',
+      onLostAnswer: 'dead-letter',
+      maxConcurrency: '5',
+      logRetentionDays: '90',
+      stackName: 'BuildsOfTeamA',
+    });
+
+    expect(settings).toEqual({
+      routes: [{ ...ROUTE, prefix: 'builds/', onlyLatest: true }],
+      prefix: 'builds/',
+      alertEmails: ['a@studio.example', 'b@studio.example'],
+      bucketName: 'studio-builds',
+      bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+      streampixelBaseUrl: 'https://proxy.studio.example/streampixel',
+      intervalSeconds: 0.5,
+      fileUrlLifetimeSeconds: 3600,
+      maxAttempts: 3,
+      onLostAnswer: 'dead-letter',
+      maxConcurrency: 5,
+      logRetentionDays: 90,
+      stackName: 'BuildsOfTeamA',
+    });
+  });
+
+  it('takes a list as JSON text, and empty text as unset', () => {
+    expect(read({ alertEmails: '["a@studio.example"]' }).alertEmails).toEqual(['a@studio.example']);
+    expect(read({ alertEmails: '' }).alertEmails).toEqual([]);
+    expect(read({ bucketName: '', bucketKmsKeyArn: '' })).not.toHaveProperty('bucketName', expect.anything());
+  });
+
+  it('spells a user one way, since the rate limit and so the line is per user', () => {
+    expect(read({ routes: [{ ...ROUTE, userId: '5F00000000000000000000AB' }] }).routes[0]?.userId).toBe(
+      '5f00000000000000000000ab',
+    );
+  });
+
+  it('tells all problems at once, one line each', () => {
+    const context = {
+      routes: [{ ...ROUTE, userId: 'studio' }, { prefix: '' }],
+      alertEmail: 'a@studio.example',
+      maxConcurrency: 1,
+      bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+    };
+
+    const problems = problemsOf(context);
+
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'routes[0].userId',
+      'routes[1].userId',
+      'routes[1].projectId',
+      'routes[1].autoRelease',
+      'routes[1].apiKeyParameter',
+      'maxConcurrency',
+      'routes[1].prefix',
+      'bucketKmsKeyArn',
+      'alertEmail',
+    ]);
+    const { message } = new SettingsError(problems);
+    expect(message.split('\n')).toEqual([
+      '9 problems with the settings (context in cdk.json, or -c name=value):',
+      ...problems.map((problem) => `  - ${problem}`),
+    ]);
+  });
+
+  it.each([
+    ['stackName', '1st', 'must start with a letter and have at most 35'],
+    ['stackName', 'x'.repeat(36), 'must start with a letter and have at most 35'],
+    ['prefix', '/builds/', "not start with '/'"],
+    ['prefix', 'builds*', 'IAM read'],
+    ['prefix', 5, 'must be the start of the keys to watch'],
+    ['bucketName', 's3://builds', 'bare name of an existing bucket'],
+    ['bucketName', 7, 'bare name of an existing bucket'],
+    ['streampixelBaseUrl', 'http://api.streampixel.io/pixelStripeApi', 'must be an https address'],
+    ['streampixelBaseUrl', 'https://me:secret@api.streampixel.io', 'without user'],
+    ['streampixelBaseUrl', 'https://api.streampixel.io/?apikey=1', 'without user, query or fragment'],
+    ['streampixelBaseUrl', 'api.streampixel.io', 'must be an https address'],
+    ['intervalSeconds', 0, 'above 0'],
+    ['intervalSeconds', -1, 'above 0'],
+    ['intervalSeconds', 121_000, 'must be seconds, not ms'],
+    ['intervalSeconds', '2 minutes', 'must be seconds, not ms'],
+    ['fileUrlLifetimeSeconds', 604_801, 'no signature lives longer'],
+    ['fileUrlLifetimeSeconds', 0, 'must be whole seconds from 1 to 604800'],
+    ['fileUrlLifetimeSeconds', 1.5, 'must be whole seconds'],
+    ['maxAttempts', 0, 'must be a whole number from 1 to 25'],
+    ['maxAttempts', 26, 'after 100 SQS gives up by itself'],
+    ['onLostAnswer', 'ignore', 'must be retry (submit again after an interval) or dead-letter'],
+    ['maxConcurrency', 1, 'Lambda knows no less than 2'],
+    ['maxConcurrency', '1001', 'from 2 to 1000'],
+    ['logRetentionDays', 31, 'CloudWatch Logs knows: 1, 3, 5, 7, 14, 30'],
+    ['logRetentionDays', 9999, 'CloudWatch Logs knows'],
+    ['routes', undefined, 'must be a list with at least one route'],
+    ['routes', [], 'must be a list with at least one route'],
+    ['routes', '[{', 'must be a list with at least one route'],
+    ['routes', ROUTE, 'must be a list with at least one route'],
+  ])('refuses %s: %j and says what it must be', (name, value, message) => {
+    const problems = problemsOf({ [name]: value });
+
+    expect(problems).toEqual([expect.stringContaining(message)]);
+    expect(problems[0]).toMatch(new RegExp(`^${name}: `));
+  });
+
+  it.each([
+    ['alertEmails', 'a@studio.example, nobody', /^alertEmails\[1\]: must be an e-mail address/],
+    ['bucketKmsKeyArn', 'alias/builds', /^bucketKmsKeyArn: must be the ARN of a KMS key/],
+    ['routes', [7], /^routes\[0\]: must be an object with prefix, userId, projectId, autoRelease, apiKeyParameter/],
+  ])('points into %s', (name, value, message) => {
+    expect(problemsOf({ bucketName: 'studio-builds', [name]: value })).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('takes what the signer can sign, to the second', () => {
+    expect(read({ fileUrlLifetimeSeconds: LONGEST_LIFETIME_S }).fileUrlLifetimeSeconds).toBe(LONGEST_LIFETIME_S);
+    expect(problemsOf({ fileUrlLifetimeSeconds: LONGEST_LIFETIME_S + 1 })).toHaveLength(1);
+  });
+
+  it('takes plain http for loopback', () => {
+    expect(read({ streampixelBaseUrl: 'http://127.0.0.1:8080/api' }).streampixelBaseUrl).toBe(
+      'http://127.0.0.1:8080/api',
+    );
+  });
+
+  it('refuses a KMS key for a bucket of its own', () => {
+    const bucketKmsKeyArn = 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1';
+    expect(problemsOf({ bucketKmsKeyArn })).toEqual([expect.stringMatching(/^bucketKmsKeyArn: .* bucketName only/)]);
+    expect(problemsOf({ bucketKmsKeyArn, bucketName: 'studio-builds' })).toEqual([]);
+  });
+});
+
+describe('routes', () => {
+  it.each([
+    ['userId', '5f00', 'Copy User ID'],
+    ['projectId', 'g'.repeat(24), "the address of the project's page"],
+    ['prefix', '/builds', "Keys do not start with '/'"],
+    ['prefix', undefined, "'' takes all"],
+    ['onlyLatest', 'yes', 'true or false'],
+    ['everyVersion', 1, 'true or false'],
+  ])('refuses %s: %j and says where to get it', (field, value, message) => {
+    expect(problemsOfRoute({ [field]: value })).toEqual([expect.stringContaining(message)]);
+    expect(problemsOfRoute({ [field]: value })[0]).toMatch(new RegExp(`^routes\\[0\\].${field}: `));
+  });
+
+  it.each([undefined, 'false', null])('wants autoRelease said, not %j, and explains the danger', (autoRelease) => {
+    expect(problemsOfRoute({ autoRelease })).toEqual([expect.stringContaining('ship the build to live viewers')]);
+  });
+
+  it.each(['sk-c4nary', 'studio/api-key', '/studio/api key', '/aws/key', '/SSM/key', '/studio/', '/a'.repeat(16)])(
+    'refuses %j as the name of a parameter, and never repeats it: it may be the key',
+    (apiKeyParameter) => {
+      const problems = problemsOfRoute({ apiKeyParameter });
+
+      expect(problems).toEqual([expect.stringContaining('must be the name of the SSM parameter')]);
+      expect(problems[0]).not.toContain(apiKeyParameter);
+    },
+  );
+
+  it('names the field that was meant by a typo', () => {
+    expect(problemsOfRoute({ onlylatest: true })).toEqual([
+      'routes[0].onlylatest: is not a field of a route. Did you mean onlyLatest?',
+    ]);
+  });
+
+  it('refuses two routes with one prefix', () => {
+    expect(problemsOf({ routes: [ROUTE, { ...ROUTE, prefix: 'a/' }, ROUTE] })).toEqual([
+      'routes[2].prefix: is the same as that of routes[0]. Give each route a prefix of its own',
+    ]);
+  });
+
+  it('refuses a route that the watched prefix hides', () => {
+    const routes = [
+      { ...ROUTE, prefix: 'builds/' },
+      { ...ROUTE, prefix: 'demo/' },
+    ];
+    expect(problemsOf({ prefix: 'builds/', routes })).toEqual([
+      expect.stringMatching(/^routes\[1\]\.prefix: does not start with the watched prefix "builds\/"/),
+    ]);
+  });
+
+  it('refuses more of them than fit in the function’s environment', () => {
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...ROUTE, prefix: `team-${index}/` }));
+    const fitting = Array.from({ length: 60 }, (_, index) => index + 1).filter(
+      (count) => problemsOf({ routes: many(count) }).length === 0,
+    );
+    const most = Math.max(...fitting);
+
+    expect(environmentBytes(read({ routes: many(most) }))).toBeLessThanOrEqual(4096);
+    expect(problemsOf({ routes: many(most + 1) })).toEqual([
+      expect.stringMatching(new RegExp(`^routes: ${most + 1} routes are too many .* of Lambda's 4096 bytes`)),
+    ]);
+    // A studio with ten projects must not need a second stack.
+    expect(most).toBeGreaterThan(10);
+  });
+});
+
+describe('context that is no setting', () => {
+  it.each([
+    ['alertEmail', 'Did you mean alertEmails?'],
+    ['INTERVALSECONDS', 'Did you mean intervalSeconds?'],
+    ['route', 'Did you mean routes?'],
+    ['fileUrlLifetime', 'Did you mean fileUrlLifetimeSeconds?'],
+    ['region', 'There are: stackName, routes, prefix'],
+  ])('takes %s for a slip', (name, hint) => {
+    expect(problemsOf({ [name]: 'x' })).toEqual([expect.stringContaining(hint)]);
+    expect(problemsOf({ [name]: 'x' })[0]).toMatch(new RegExp(`^${name}: is not a setting`));
+  });
+
+  it('leaves the keys of CDK alone', () => {
+    const context = {
+      '@aws-cdk/core:checkSecretUsage': true,
+      'aws:cdk:bundling-stacks': [],
+      'availability-zones:account=1:region=eu-central-1': ['eu-central-1a'],
+      'cli-telemetry': false,
+      'acknowledged-issue-numbers': [1],
+    };
+    expect(problemsOf(context)).toEqual([]);
+  });
+});
+
+describe('the sample in cdk.json', () => {
+  it('is valid, and every id of it is recognised', () => {
+    const settings = readSettings(projectContext());
+
+    expect(settings.routes).toEqual([
+      {
+        prefix: '',
+        userId: SAMPLE_USER_ID,
+        projectId: SAMPLE_PROJECT_ID,
+        autoRelease: false,
+        apiKeyParameter: '/streampixel-drop/api-key',
+      },
+    ]);
+    expect(sampleIds(settings)).toEqual(['routes[0].userId', 'routes[0].projectId']);
+  });
+
+  it('is forgotten once the ids are replaced', () => {
+    const half = read({
+      routes: [
+        { ...ROUTE, prefix: 'a' },
+        { ...ROUTE, projectId: SAMPLE_PROJECT_ID },
+      ],
+    });
+    expect(sampleIds(half)).toEqual(['routes[1].projectId']);
+    expect(sampleIds(read({}))).toEqual([]);
+  });
+});
