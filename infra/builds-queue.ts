@@ -11,7 +11,7 @@ import { Construct, type IDependable } from 'constructs';
 export const MAX_RECEIVE_COUNT = 100;
 
 /** Well below the dead-letter queue's, and 5,040 slots of 2 minutes: longer than any line of builds. */
-const BUILDS_RETENTION = Duration.days(7);
+export const BUILDS_RETENTION = Duration.days(7);
 /** The most SQS allows: a message that SQS itself moves here keeps its first enqueue time, so part of it may be gone already. */
 export const DEAD_LETTER_RETENTION = Duration.days(14);
 

@@ -4,6 +4,8 @@ import type { Settings } from './config.ts';
 /** What the function has to be told of the stack's resources. */
 export interface SubmitBuildResources {
   readonly buildsQueueUrl: string;
+  /** In seconds. */
+  readonly messageRetentionS: number;
   readonly deadLetterQueueUrl: string;
   readonly ledgerTable: string;
 }
@@ -18,6 +20,7 @@ export function submitBuildEnvironment(settings: Settings, resources: SubmitBuil
     [ENV.maxAttempts]: String(settings.maxAttempts),
     [ENV.onLostAnswer]: settings.onLostAnswer,
     [ENV.buildsQueueUrl]: resources.buildsQueueUrl,
+    [ENV.messageRetentionS]: String(resources.messageRetentionS),
     [ENV.deadLetterQueueUrl]: resources.deadLetterQueueUrl,
     [ENV.ledgerTable]: resources.ledgerTable,
   };
@@ -32,6 +35,7 @@ const LONGEST_RESOURCE = 'x'.repeat(160);
 export function environmentBytes(settings: Settings): number {
   const environment = submitBuildEnvironment(settings, {
     buildsQueueUrl: LONGEST_RESOURCE,
+    messageRetentionS: 14 * 24 * 3600,
     deadLetterQueueUrl: LONGEST_RESOURCE,
     ledgerTable: LONGEST_RESOURCE,
   });

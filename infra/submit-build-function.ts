@@ -7,7 +7,7 @@ import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledgeWildcard } from './acknowledge.ts';
-import type { BuildsQueue } from './builds-queue.ts';
+import { BUILDS_RETENTION, type BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
 import type { DropBucket } from './drop-bucket.ts';
 import type { LedgerTable } from './ledger-table.ts';
@@ -82,6 +82,7 @@ export class SubmitBuildFunction extends Construct {
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.
       environment: submitBuildEnvironment(settings, {
         buildsQueueUrl: buildsQueue.queue.queueUrl,
+        messageRetentionS: BUILDS_RETENTION.toSeconds(),
         deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
         ledgerTable: ledger.table.tableName,
       }),

@@ -141,7 +141,12 @@ export function submitted({ ticket, leaseUntil, ...entry }: LedgerEntry, now: nu
 
 /** A try failed and nothing was accepted. */
 export function failed({ ticket, leaseUntil, ...entry }: LedgerEntry, now: number, failure: Failure): LedgerEntry {
-  return changed(entry, now, { state: idleState(entry), attempts: entry.attempts + 1, lastFailure: failure }, noteOf(failure));
+  return changed(
+    entry,
+    now,
+    { state: idleState(entry), attempts: entry.attempts + 1, lastFailure: failure },
+    noteOf(failure),
+  );
 }
 
 /** A try's answer was lost: what is submitted after it may be a second copy. */

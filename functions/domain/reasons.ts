@@ -65,6 +65,10 @@ export const REASONS = {
     cause: 'The answer to the submission was lost, and the settings say not to submit again blindly.',
     remedy: "Look for the build on the project's dashboard. If it is not there, redrive.",
   },
+  WaitTooLong: {
+    cause: 'The line is so long that the message would expire in the builds queue before its turn.',
+    remedy: 'Wait until the line is shorter, then redrive. Consider onlyLatest for the route.',
+  },
   RetriesExhausted: {
     cause: 'It kept failing for causes that pass by themselves; the detail has the last one.',
     remedy: 'Mend or wait out the last cause, then redrive.',

@@ -45,6 +45,8 @@ export interface Delivery {
   readonly deadline: number;
   /** When this worker is dead for certain, in ms since the epoch. */
   readonly goneAt: number;
+  /** When SQS drops the message unseen, in ms since the epoch. */
+  readonly expiresAt: number;
   /** Log group, stream and request id. */
   readonly logPointer: string;
 }
@@ -54,6 +56,9 @@ const CALL_TIMEOUT_MS = 20_000;
 
 /** How long to insist on recording what a later visit would find out by itself, in ms. An acceptance is worth all the time left. */
 const RECORD_PATIENCE_MS = 5_000;
+
+/** How long before its message expires a build must have had its turn, in ms: time for a few retries. */
+const EXPIRY_MARGIN_MS = 3 * 3_600_000;
 
 /** The slot a call was made in. */
 interface Turn {
@@ -314,6 +319,10 @@ class Submission {
 
   /** Back to sleep with its ticket. */
   async #sleep(ticket: Ticket, until: number): Promise<Outcome> {
+    // The one case in which waiting ends a build: SQS would lose it otherwise.
+    if (until > this.#delivery.expiresAt - EXPIRY_MARGIN_MS) {
+      return this.#deadLetter('WaitTooLong', `Its turn would come at ${iso(until)}; the message expires before.`);
+    }
     const now = this.#ports.clock.now();
     const saved = await this.#ports.ledger.save(waiting(this.#entry, now, `slot at ${iso(until)}`, ticket));
     if (!this.#adopt(saved)) return this.#postponed('InProgress', this.#delivery.goneAt);

@@ -10,6 +10,7 @@ export const ENV = {
   maxAttempts: 'MAX_ATTEMPTS',
   onLostAnswer: 'ON_LOST_ANSWER',
   buildsQueueUrl: 'BUILDS_QUEUE_URL',
+  messageRetentionS: 'MESSAGE_RETENTION_S',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
   ledgerTable: 'LEDGER_TABLE',
 } as const;
@@ -24,6 +25,7 @@ export interface Environment {
   readonly maxAttempts: number;
   readonly onLostAnswer: 'retry' | 'dead-letter';
   readonly buildsQueueUrl: string;
+  readonly messageRetentionS: number;
   readonly deadLetterQueueUrl: string;
   readonly ledgerTable: string;
 }
@@ -51,6 +53,7 @@ const schema = v.object({
   [ENV.maxAttempts]: wholeNumber,
   [ENV.onLostAnswer]: v.picklist(['retry', 'dead-letter']),
   [ENV.buildsQueueUrl]: text,
+  [ENV.messageRetentionS]: wholeNumber,
   [ENV.deadLetterQueueUrl]: text,
   [ENV.ledgerTable]: text,
 });
@@ -77,6 +80,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     maxAttempts: values[ENV.maxAttempts],
     onLostAnswer: values[ENV.onLostAnswer],
     buildsQueueUrl: values[ENV.buildsQueueUrl],
+    messageRetentionS: values[ENV.messageRetentionS],
     deadLetterQueueUrl: values[ENV.deadLetterQueueUrl],
     ledgerTable: values[ENV.ledgerTable],
   };

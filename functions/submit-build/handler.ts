@@ -15,12 +15,7 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { describeError } from '../domain/redaction.ts';
 import { readEnvironment } from './environment.ts';
-import { processBatch } from './process-batch.ts';
-
-/** Kept back from the function's remaining time to write down what happened, in ms. */
-const RECORDING_RESERVE_MS = 5_000;
-/** What a worker's clock may differ from that of the next, in ms: its lease ends that much later. */
-const LEASE_MARGIN_MS = 1_000;
+import { budgetOf, processBatch } from './process-batch.ts';
 
 const environment = readEnvironment(process.env);
 const clock = { now: Date.now, sleep: async (ms: number) => void (await sleep(ms)) };
@@ -63,8 +58,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis:
   })
   .handler(async (event: SQSEvent, context: Context) => {
     const startedAt = clock.now();
-    const end = startedAt + context.getRemainingTimeInMillis();
-    const budget = { startedAt, deadline: end - RECORDING_RESERVE_MS, goneAt: end + LEASE_MARGIN_MS };
+    const budget = budgetOf(startedAt, context.getRemainingTimeInMillis());
     const logPointer = `${context.logGroupName} ${context.logStreamName} ${context.awsRequestId}`;
     return processBatch(event.Records, budget, logPointer, environment, ports);
   });

@@ -3,7 +3,7 @@ import { DEAD_LETTER_ATTRIBUTES } from '../domain/dead-letter-attributes.ts';
 import { type Disposition, handleMessage } from '../domain/handle-message.ts';
 import type { Ports } from '../domain/ports.ts';
 import { describeError } from '../domain/redaction.ts';
-import type { SubmitSettings } from '../domain/submit-build.ts';
+import type { Delivery, SubmitSettings } from '../domain/submit-build.ts';
 
 /** Hides a received message for longer or shorter than the queue would. */
 export interface MessageVisibility {
@@ -18,11 +18,30 @@ export interface Budget {
   readonly goneAt: number;
 }
 
+/** Kept back from the function's remaining time to write down what happened, in ms. */
+const RECORDING_RESERVE_MS = 5_000;
+/** What a worker's clock may differ from that of the next, in ms: its lease ends that much later. */
+const LEASE_MARGIN_MS = 1_000;
+
+/**
+ * @param startedAt when the invocation began, in ms since the epoch
+ * @param remainingMs what Lambda says is left of the function's time
+ */
+export function budgetOf(startedAt: number, remainingMs: number): Budget {
+  const end = startedAt + remainingMs;
+  return { startedAt, deadline: end - RECORDING_RESERVE_MS, goneAt: end + LEASE_MARGIN_MS };
+}
+
 /** What SQS reads of a record: the rest of `SQSRecord` is not used. */
 export type QueueRecord = Pick<SQSRecord, 'messageId' | 'receiptHandle' | 'body'> & {
-  readonly attributes: Pick<SQSRecord['attributes'], 'ApproximateReceiveCount'>;
+  readonly attributes: Pick<SQSRecord['attributes'], 'ApproximateReceiveCount' | 'SentTimestamp'>;
   readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined }>>;
 };
+
+export interface BatchSettings extends SubmitSettings {
+  /** The builds queue's message retention, in s. */
+  readonly messageRetentionS: number;
+}
 
 /** SQS counts a message's visibility from its receive and allows 12 h in all; a minute is left for the time gone since. */
 const LONGEST_VISIBILITY_S = 12 * 3600 - 60;
@@ -35,14 +54,14 @@ export async function processBatch(
   records: readonly QueueRecord[],
   budget: Budget,
   logPointer: string,
-  settings: SubmitSettings,
+  settings: BatchSettings,
   ports: Ports & { readonly visibility: MessageVisibility },
 ): Promise<SQSBatchResponse> {
   const failed = new Set(records.map(({ messageId }) => messageId));
   await Promise.all(
     records.map(async (record) => {
       try {
-        const disposition = await handleMessage(deliveryOf(record, budget, logPointer), settings, ports);
+        const disposition = await handleMessage(deliveryOf(record, budget, logPointer, settings), settings, ports);
         if (disposition.kind === 'done') failed.delete(record.messageId);
         else await hide(record, disposition, budget, ports);
       } catch (error) {
@@ -53,13 +72,19 @@ export async function processBatch(
   return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-function deliveryOf(record: QueueRecord, { deadline, goneAt }: Budget, logPointer: string) {
+function deliveryOf(
+  record: QueueRecord,
+  { deadline, goneAt }: Budget,
+  logPointer: string,
+  { messageRetentionS }: BatchSettings,
+): Delivery {
   const redriveOf = record.messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.stringValue;
   return {
     body: record.body,
     receiveCount: Number.parseInt(record.attributes.ApproximateReceiveCount, 10) || 1,
     deadline,
     goneAt,
+    expiresAt: Number(record.attributes.SentTimestamp) + messageRetentionS * 1000,
     logPointer,
     ...(redriveOf === undefined ? {} : { redriveOf }),
   };

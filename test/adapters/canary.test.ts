@@ -87,10 +87,16 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     messageId: 'm1',
     receiptHandle: 'r1',
     body: s3Event({ key: 'games/a.zip', versionId: 'v1' }),
-    attributes: { ApproximateReceiveCount: '1' },
+    attributes: { ApproximateReceiveCount: '1', SentTimestamp: String(Date.now()) },
     messageAttributes: {},
   };
-  const settings = { routes: [ROUTE], intervalMs: 121_000, maxAttempts: 1, onLostAnswer: 'dead-letter' as const };
+  const settings = {
+    routes: [ROUTE],
+    intervalMs: 121_000,
+    maxAttempts: 1,
+    messageRetentionS: 604_800,
+    onLostAnswer: 'dead-letter' as const,
+  };
   const now = Date.now();
   const budget = { startedAt: now, deadline: now + 26_000, goneAt: now + 60_000 };
   const response = await processBatch([record], budget, 'group stream id', settings, ports);

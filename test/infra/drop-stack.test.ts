@@ -307,6 +307,7 @@ describe('the function', () => {
       maxAttempts: 6,
       onLostAnswer: 'retry',
       buildsQueueUrl: `<${builds.id}>`,
+      messageRetentionS: builds.Properties.MessageRetentionPeriod,
       deadLetterQueueUrl: `<${deadLetters.id}>`,
       ledgerTable: `<${table.id}>`,
     });

@@ -101,6 +101,7 @@ export class World {
       receiveCount: 1,
       deadline: end - 5_000,
       goneAt: end + 1_000,
+      expiresAt: this.now + 7 * 86_400_000,
       logPointer: 'group stream id',
       ...changes,
     };

@@ -19,14 +19,20 @@ function aRecord(id: string, body: string, messageAttributes: SQSRecord['message
     messageId: id,
     receiptHandle: `receipt-${id}`,
     body,
-    attributes: { ApproximateReceiveCount: '1' },
+    attributes: { ApproximateReceiveCount: '1', SentTimestamp: String(START) },
     messageAttributes,
   };
 }
 
 function process(...records: ReturnType<typeof aRecord>[]) {
   const budget = { startedAt: world.now, deadline: world.now + 55_000, goneAt: world.now + 61_000 };
-  return processBatch(records, budget, 'group stream id', world.settings, { ...world.ports, visibility });
+  return processBatch(
+    records,
+    budget,
+    'group stream id',
+    { ...world.settings, messageRetentionS: 604_800 },
+    { ...world.ports, visibility },
+  );
 }
 
 const failedIds = (response: Awaited<ReturnType<typeof process>>) =>

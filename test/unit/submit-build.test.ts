@@ -113,6 +113,15 @@ describe('a build behind another', () => {
     expect(world.inspected).toHaveLength(inspected);
   });
 
+  it('is dead-lettered rather than lost when its message would expire before its turn', async () => {
+    await world.submit();
+    const expiresAt = START + 3 * 3_600_000;
+    const outcome = await world.submit(aBuild({ key: 'b.zip' }), { expiresAt });
+    expect(outcome).toMatchObject({ kind: 'dead-lettered', reason: 'WaitTooLong', attempt: 0 });
+    const inTime = await world.submit(aBuild({ key: 'c.zip' }), { expiresAt: expiresAt + 3_600_000 });
+    expect(inTime).toMatchObject({ kind: 'postponed' });
+  });
+
   it('waits for no other user', async () => {
     world.settings = {
       ...world.settings,
