@@ -1,27 +1,25 @@
-import { Arn, ArnFormat, Aws, Duration, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { ComparisonOperator, type Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
 import { type BuildsQueue, DEAD_LETTER_RETENTION } from './builds-queue.ts';
 import type { SubmitBuildFunction } from './submit-build-function.ts';
 
 export interface AlarmsProps {
-  readonly emails: readonly string[];
+  readonly topic: ITopic;
   readonly buildsQueue: BuildsQueue;
   readonly submitBuild: SubmitBuildFunction;
 }
 
-/** The topic that people subscribe to, and the alarms that speak there. */
+/** The alarms, each of which speaks on the topic. */
 export class Alarms extends Construct {
-  readonly topic: Topic;
+  readonly #topic: ITopic;
 
-  constructor(scope: Construct, id: string, { emails, buildsQueue, submitBuild }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { topic, buildsQueue, submitBuild }: AlarmsProps) {
     super(scope, id);
-    this.topic = this.createTopic(emails);
+    this.#topic = topic;
 
     const { deadLetterQueue } = buildsQueue;
     const { logGroup, function: submit } = submitBuild;
@@ -54,30 +52,6 @@ export class Alarms extends Construct {
     });
   }
 
-  private createTopic(emails: readonly string[]): Topic {
-    const topic = new Topic(this, 'Topic', { displayName: 'streampixel-drop', enforceSSL: true });
-    // A topic with a policy of its own loses the default one, under which alarms of the account may publish.
-    topic.addToResourcePolicy(
-      new PolicyStatement({
-        sid: 'AllowAlarms',
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
-        actions: ['sns:Publish'],
-        resources: [topic.topicArn],
-        conditions: {
-          ArnLike: {
-            'aws:SourceArn': Arn.format(
-              { service: 'cloudwatch', resource: 'alarm', resourceName: '*', arnFormat: ArnFormat.COLON_RESOURCE_NAME },
-              Stack.of(this),
-            ),
-          },
-          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
-        },
-      }),
-    );
-    for (const email of emails) topic.addSubscription(new EmailSubscription(email));
-    return topic;
-  }
-
   private alarm(
     id: string,
     { name, description, metric }: { name: string; description: string; metric: Metric },
@@ -92,6 +66,6 @@ export class Alarms extends Construct {
         // Idle queues and functions send no data: that is neither an alarm nor "insufficient".
         treatMissingData: TreatMissingData.NOT_BREACHING,
       })
-      .addAlarmAction(new SnsAction(this.topic));
+      .addAlarmAction(new SnsAction(this.#topic));
   }
 }

@@ -2,6 +2,7 @@ import { Arn, Aws, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct, type IDependable } from 'constructs';
+import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/dead-letter-attributes.ts';
 
 /**
  * Receives after which SQS itself moves a message to the dead-letter queue. High on purpose: waiting for a slot costs
@@ -13,7 +14,7 @@ export const MAX_RECEIVE_COUNT = 100;
 /** Well below the dead-letter queue's, and 5,040 slots of 2 minutes: longer than any line of builds. */
 export const BUILDS_RETENTION = Duration.days(7);
 /** The most SQS allows: a message that SQS itself moves here keeps its first enqueue time, so part of it may be gone already. */
-export const DEAD_LETTER_RETENTION = Duration.days(14);
+export const DEAD_LETTER_RETENTION = Duration.days(DEAD_LETTER_RETENTION_DAYS);
 
 export interface BuildsQueueProps {
   /** Timeout of the function that consumes the queue. */

@@ -16,6 +16,8 @@ export interface Settings {
   readonly prefix: string;
   /** Who hears of alarms; each has to confirm the mail that AWS sends first. Default: nobody. */
   readonly alertEmails: readonly string[];
+  /** How alerts are worded: for e-mail, or for Amazon Q Developer in chat applications (Slack, Teams). Default `email`. */
+  readonly alertFormat: 'email' | 'chat';
   /** An existing bucket in the stack's account and region. Default: the stack makes its own. */
   readonly bucketName?: string | undefined;
   /** The customer managed KMS key that the existing bucket is encrypted with, if it is. */
@@ -161,6 +163,13 @@ const schema = v.object(
         ),
       ),
       [],
+    ),
+    alertFormat: v.optional(
+      said(
+        'must be email (plain text) or chat (what Amazon Q Developer renders in Slack and Teams)',
+        v.picklist(['email', 'chat']),
+      ),
+      'email',
     ),
     bucketName: v.optional(
       said(

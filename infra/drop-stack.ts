@@ -1,6 +1,7 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
+import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { type Settings, sampleIds } from './config.ts';
 import { DropBucket } from './drop-bucket.ts';
@@ -21,8 +22,10 @@ export class DropStack extends Stack {
       buildsQueue,
     });
     const ledger = new LedgerTable(this, 'Ledger');
-    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', { settings, bucket, buildsQueue, ledger });
-    const alarms = new Alarms(this, 'Alarms', { emails: settings.alertEmails, buildsQueue, submitBuild });
+    const { topic } = new AlertTopic(this, 'Alerts', { emails: settings.alertEmails });
+    const resources = { settings, bucket, buildsQueue, ledger, topic };
+    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
+    new Alarms(this, 'Alarms', { topic, buildsQueue, submitBuild });
 
     this.output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
     this.output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their turn', buildsQueue.queue.queueUrl);
@@ -33,7 +36,7 @@ export class DropStack extends Stack {
     );
     this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
     this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
-    this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', alarms.topic.topicArn);
+    this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', topic.topicArn);
     this.outputNextSteps(settings, bucket);
     this.warn(settings);
   }

@@ -8,6 +8,7 @@ export interface SubmitBuildResources {
   readonly messageRetentionS: number;
   readonly deadLetterQueueUrl: string;
   readonly ledgerTable: string;
+  readonly alertTopicArn: string;
 }
 
 /** The function's environment. The type has a key for each variable that the function reads: one forgotten doesn't compile. */
@@ -23,6 +24,9 @@ export function submitBuildEnvironment(settings: Settings, resources: SubmitBuil
     [ENV.messageRetentionS]: String(resources.messageRetentionS),
     [ENV.deadLetterQueueUrl]: resources.deadLetterQueueUrl,
     [ENV.ledgerTable]: resources.ledgerTable,
+    [ENV.alertTopicArn]: resources.alertTopicArn,
+    [ENV.alertFormat]: settings.alertFormat,
+    [ENV.stackName]: settings.stackName,
   };
 }
 
@@ -38,6 +42,7 @@ export function environmentBytes(settings: Settings): number {
     messageRetentionS: 14 * 24 * 3600,
     deadLetterQueueUrl: LONGEST_RESOURCE,
     ledgerTable: LONGEST_RESOURCE,
+    alertTopicArn: LONGEST_RESOURCE,
   });
   return Buffer.byteLength(JSON.stringify(environment));
 }

@@ -5,7 +5,10 @@ import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-l
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
+import { EVENT_SOURCE } from '../functions/domain/telemetry.ts';
 import { acknowledgeWildcard } from './acknowledge.ts';
 import { BUILDS_RETENTION, type BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
@@ -23,6 +26,7 @@ export interface SubmitBuildFunctionProps {
   readonly bucket: DropBucket;
   readonly buildsQueue: BuildsQueue;
   readonly ledger: LedgerTable;
+  readonly topic: ITopic;
 }
 
 interface Permission {
@@ -41,7 +45,7 @@ export class SubmitBuildFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: SubmitBuildFunctionProps) {
     super(scope, id);
-    const { settings, buildsQueue, ledger } = props;
+    const { settings, buildsQueue, ledger, topic } = props;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: settings.logRetentionDays,
       // What has to outlive the stack is in the ledger.
@@ -85,6 +89,7 @@ export class SubmitBuildFunction extends Construct {
         messageRetentionS: BUILDS_RETENTION.toSeconds(),
         deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
         ledgerTable: ledger.table.tableName,
+        alertTopicArn: topic.topicArn,
       }),
       tracing: Tracing.ACTIVE,
       // The function writes its own JSON lines; Lambda's JSON format would wrap them in a second layer.
@@ -103,7 +108,7 @@ export class SubmitBuildFunction extends Construct {
   }
 
   /** What CDK does not grant by itself (it does X-Ray, the log and consuming the queue), each for one purpose. */
-  private permissions({ settings, bucket, buildsQueue, ledger }: SubmitBuildFunctionProps): Permission[] {
+  private permissions({ settings, bucket, buildsQueue, ledger, topic }: SubmitBuildFunctionProps): Permission[] {
     const stack = Stack.of(this);
     const builds = `${settings.prefix}*`;
     const parameterArns = apiKeyParameters(settings).map((name) =>
@@ -118,9 +123,25 @@ export class SubmitBuildFunction extends Construct {
       },
       {
         sid: 'KeepLedger',
-        // The indexes are for people's questions: no build needs them.
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
         resources: [ledger.table.tableArn],
+      },
+      {
+        sid: 'CountWaitingBuilds',
+        // How many builds a refused key has stopped, for the alert.
+        actions: ['dynamodb:Query'],
+        resources: [`${ledger.table.tableArn}/index/${LEDGER_TABLE.byState.indexName}`],
+      },
+      {
+        sid: 'SendAlerts',
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+      },
+      {
+        sid: 'EmitEvents',
+        actions: ['events:PutEvents'],
+        resources: [Arn.format({ service: 'events', resource: 'event-bus', resourceName: 'default' }, stack)],
+        conditions: { StringEquals: { 'events:source': EVENT_SOURCE } },
       },
       {
         sid: 'ReadApiKeys',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
+  BatchGetItemCommand,
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -8,9 +10,15 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { buildId } from '../domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry, NewestBuild } from '../domain/ledger.ts';
+import {
+  type BuildState,
+  type Ledger,
+  type LedgerEntry,
+  LedgerUnavailable,
+  type NewestBuild,
+} from '../domain/ledger.ts';
 import { answerTo } from './dynamodb-answer.ts';
-import { buildExpiry, buildItemKey, LEDGER_TABLE, routeItemKey } from './ledger-table.ts';
+import { apiKeyItemKey, buildExpiry, buildItemKey, LEDGER_TABLE, routeItemKey } from './ledger-table.ts';
 import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
 
 const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
@@ -68,7 +76,41 @@ export function createDynamoDbLedger(
       return stored?.savedBy?.S === savedBy ? { kind: 'saved', entry: saved } : { kind: 'conflict' };
     },
 
-    // The two queries read indexes: what was saved in the last second or so may be missing.
+    async findWithKey(id, apiKeyParameter) {
+      const [buildKey, keyKey] = [buildItemKey(id), apiKeyItemKey(apiKeyParameter)];
+      const Keys = [buildKey, keyKey].map((key) => marshall({ [PK]: key }));
+      const command = new BatchGetItemCommand({ RequestItems: { [tableName]: { Keys, ConsistentRead: true } } });
+      const answer = await answerTo('BatchGetItem', client.send(command));
+      // A throttled table answers in part: a build must not pass for unknown because of it.
+      if (Object.keys(answer?.UnprocessedKeys ?? {}).length > 0) {
+        throw new LedgerUnavailable('The ledger table answered BatchGetItem in part (throttled).');
+      }
+      const items = answer?.Responses?.[tableName] ?? [];
+      const entry = items.find((item) => item[PK]?.S === buildKey);
+      const refused = items.find((item) => item[PK]?.S === keyKey);
+      return {
+        entry: entry && toEntry(entry),
+        refusedKey: refused && { version: Number(refused.version?.N), at: Number(refused.at?.N) },
+      };
+    },
+
+    async refuseKey(apiKeyParameter, key) {
+      const command = new PutItemCommand({
+        TableName: tableName,
+        Item: marshall({ [PK]: apiKeyItemKey(apiKeyParameter), version: key.version, at: key.at }),
+        // Not "lower than": a parameter that is deleted and made again starts over at version 1.
+        ConditionExpression: `attribute_not_exists(${PK}) OR version <> :version`,
+        ExpressionAttributeValues: marshall({ ':version': key.version }),
+      });
+      return (await answerTo('PutItem', client.send(command))) === undefined ? 'known' : 'first';
+    },
+
+    async forgetRefusedKey(apiKeyParameter) {
+      const Key = marshall({ [PK]: apiKeyItemKey(apiKeyParameter) });
+      await answerTo('DeleteItem', client.send(new DeleteItemCommand({ TableName: tableName, Key })));
+    },
+
+    // The queries read indexes: what was saved in the last second or so may be missing.
     async findByUploadId(uploadId) {
       const command = new QueryCommand({
         TableName: tableName,
@@ -79,6 +121,27 @@ export function createDynamoDbLedger(
       });
       const item = (await answerTo('Query', client.send(command)))?.Items?.[0];
       return item === undefined ? undefined : toEntry(item);
+    },
+
+    async countWaiting(userId) {
+      let count = 0;
+      let from: Item | undefined;
+      do {
+        const command = new QueryCommand({
+          TableName: tableName,
+          IndexName: byState.indexName,
+          KeyConditionExpression: '#state = :state',
+          FilterExpression: 'userId = :userId',
+          ExpressionAttributeNames: { '#state': byState.partitionKey },
+          ExpressionAttributeValues: marshall({ ':state': 'waiting' satisfies BuildState, ':userId': userId }),
+          Select: 'COUNT',
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        });
+        const answer = await answerTo('Query', client.send(command));
+        count += answer?.Count ?? 0;
+        from = answer?.LastEvaluatedKey;
+      } while (from !== undefined);
+      return count;
     },
 
     async list(state, { limit = DEFAULT_PAGE_SIZE, from } = {}) {

@@ -38,6 +38,11 @@ export function lineItemKey(line: string): string {
   return `line#${line}`;
 }
 
+/** What is known of an API key's parameter: the version that was refused. */
+export function apiKeyItemKey(parameter: string): string {
+  return `api-key#${parameter}`;
+}
+
 /** What is known of a route as a whole: its newest build. */
 export function routeItemKey(route: string): string {
   return `route#${route}`;

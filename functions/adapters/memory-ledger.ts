@@ -1,19 +1,22 @@
 import type { Build } from '../domain/build.ts';
 import { buildId } from '../domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry, NewestBuild, Page, Saved } from '../domain/ledger.ts';
+import type { BuildState, Ledger, LedgerEntry, NewestBuild, Page, RefusedKey, Saved } from '../domain/ledger.ts';
 import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
 
 /**
  * Called, and awaited, before each call that the DynamoDB adapter would make of the table: to count them, to take (virtual)
  * time, or to fail by throwing. What the method does comes after it and in one step.
  */
-export type TableCall = (operation: 'GetItem' | 'PutItem' | 'UpdateItem' | 'Query') => void | Promise<void>;
+export type TableCall = (
+  operation: 'GetItem' | 'BatchGetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query',
+) => void | Promise<void>;
 
 /** The ledger in memory, for tests, virtual time and benchmarks. */
 export class MemoryLedger implements Ledger {
   readonly #onCall: TableCall;
   readonly #entries = new Map<string, LedgerEntry>();
   readonly #newest = new Map<string, NewestBuild>();
+  readonly #refused = new Map<string, RefusedKey>();
 
   /** @param onCall see {@link TableCall} */
   constructor(onCall: TableCall = () => undefined) {
@@ -23,6 +26,11 @@ export class MemoryLedger implements Ledger {
   async find(id: string): Promise<LedgerEntry | undefined> {
     await this.#onCall('GetItem');
     return this.#entries.get(id);
+  }
+
+  async findWithKey(id: string, apiKeyParameter: string) {
+    await this.#onCall('BatchGetItem');
+    return { entry: this.#entries.get(id), refusedKey: this.#refused.get(apiKeyParameter) };
   }
 
   async save(entry: LedgerEntry): Promise<Saved> {
@@ -66,6 +74,23 @@ export class MemoryLedger implements Ledger {
   async newestOf(route: string): Promise<NewestBuild | undefined> {
     await this.#onCall('GetItem');
     return this.#newest.get(route);
+  }
+
+  async refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'> {
+    await this.#onCall('PutItem');
+    if (this.#refused.get(apiKeyParameter)?.version === key.version) return 'known';
+    this.#refused.set(apiKeyParameter, key);
+    return 'first';
+  }
+
+  async forgetRefusedKey(apiKeyParameter: string): Promise<void> {
+    await this.#onCall('DeleteItem');
+    this.#refused.delete(apiKeyParameter);
+  }
+
+  async countWaiting(userId: string): Promise<number> {
+    await this.#onCall('Query');
+    return this.entries().filter((entry) => entry.state === 'waiting' && entry.userId === userId).length;
   }
 
   /** Every build. */

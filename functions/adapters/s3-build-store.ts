@@ -91,15 +91,9 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     presign: (build) => presign(build, build.versionId, lifetimeS),
 
     async inspect(build, check, deadline) {
-      // Without versions the key is all there is: one look answers both questions.
-      const pinned = check !== 'current' && build.versionId !== undefined;
-      const unpinned = check !== 'readable' || build.versionId === undefined;
-      if (pinned) {
-        const inspection = readable(await look(build, build.versionId, deadline));
-        if (inspection.kind !== 'ready' || !unpinned) return inspection;
-      }
+      if (check === 'readable') return readable(await look(build, build.versionId, deadline));
       const looked = await look(build, undefined, deadline);
-      if (check !== 'readable' && looked.kind === 'answered' && looked.status < 300) {
+      if (looked.kind === 'answered' && looked.status < 300) {
         const other = heldInstead(build, looked);
         if (other !== undefined) return { kind: 'superseded', detail: `The key now holds ${other}.` };
       }

@@ -1,13 +1,13 @@
-import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import type { ApiKey, ApiKeyRead, ApiKeys, Clock, Log } from '../domain/ports.ts';
 import { describeError } from '../domain/redaction.ts';
 import { Secret } from '../domain/secret.ts';
+import type { GetParameter } from './ssm-parameters.ts';
 
 /**
- * How long a key is used without asking again, in ms. A new key kills the old one at once, so the cache only has to spare
- * SSM the builds of one burst; a build two minutes later may well ask.
+ * How long a key is used without asking again, in ms. Longer than an interval, or each build in line would ask SSM; and
+ * no longer than that needs, although a replaced key is noticed at once by its 401.
  */
-const TTL_MS = 60_000;
+const TTL_MS = 300_000;
 
 interface Cached {
   readonly key: ApiKey;
@@ -18,14 +18,14 @@ interface Cached {
  * Reads API keys from SSM SecureStrings. One read is under way per parameter at most, and whoever asks meanwhile shares it;
  * a refresh that fails leaves the key that is there in use.
  */
-export function createSsmApiKeys(client: SSMClient, clock: Pick<Clock, 'now'>, log: Log): ApiKeys {
+export function createSsmApiKeys(getParameter: GetParameter, clock: Pick<Clock, 'now'>, log: Log): ApiKeys {
   const cache = new Map<string, Cached>();
   const underWay = new Map<string, Promise<ApiKeyRead>>();
 
   function fetchShared(parameter: string): Promise<ApiKeyRead> {
     const running = underWay.get(parameter);
     if (running !== undefined) return running;
-    const reading = fetchKey(client, parameter).then((read) => {
+    const reading = fetchKey(getParameter, parameter).then((read) => {
       underWay.delete(parameter);
       if (read.kind === 'found') cache.set(parameter, { key: read.key, readAt: clock.now() });
       if (read.kind === 'missing') cache.delete(parameter);
@@ -52,16 +52,16 @@ export function createSsmApiKeys(client: SSMClient, clock: Pick<Clock, 'now'>, l
   };
 }
 
-async function fetchKey(client: SSMClient, name: string): Promise<ApiKeyRead> {
+async function fetchKey(getParameter: GetParameter, name: string): Promise<ApiKeyRead> {
   try {
-    const { Parameter } = await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
+    const parameter = await getParameter(name);
     // A key pasted from an e-mail often brings a newline along.
-    const value = Parameter?.Value?.trim() ?? '';
+    const value = parameter?.Value?.trim() ?? '';
     if (value === '') return { kind: 'missing', detail: `The SSM parameter ${name} is empty.` };
-    if (Parameter?.Type !== 'SecureString') {
-      return { kind: 'missing', detail: `The SSM parameter ${name} is a ${Parameter?.Type}, not a SecureString.` };
+    if (parameter?.Type !== 'SecureString') {
+      return { kind: 'missing', detail: `The SSM parameter ${name} is a ${parameter?.Type}, not a SecureString.` };
     }
-    return { kind: 'found', key: { secret: new Secret(value), version: Parameter.Version ?? 0 } };
+    return { kind: 'found', key: { secret: new Secret(value), version: parameter.Version ?? 0 } };
   } catch (error) {
     if (error instanceof Error && error.name === 'ParameterNotFound') {
       return { kind: 'missing', detail: `There is no SSM parameter ${name}.` };

@@ -17,3 +17,6 @@ export const DEAD_LETTER_ATTRIBUTES = {
   at: 'DeadLetteredAt',
   logPointer: 'LogPointer',
 } as const;
+
+/** How long a dead letter waits: the most SQS allows, in days. */
+export const DEAD_LETTER_RETENTION_DAYS = 14;

@@ -5,6 +5,7 @@ import { describeError } from './redaction.ts';
 import { retryDelay } from './retry-delay.ts';
 import { parseNotification } from './s3-notification.ts';
 import { type Delivery, type SubmitSettings, submitBuild } from './submit-build.ts';
+import { alert, emit } from './telling.ts';
 
 /** What becomes of the SQS message. */
 export type Disposition =
@@ -20,19 +21,18 @@ const LEAST_TIME_MS = 25_000;
  * and the ledger keeps its neighbours from being sent again. Throws nothing that a record could cause.
  */
 export async function handleMessage(delivery: Delivery, settings: SubmitSettings, ports: Ports): Promise<Disposition> {
-  const { clock, log, random } = ports;
+  const { clock, log, metrics, random } = ports;
   const notification = parseNotification(delivery.body);
   switch (notification.kind) {
     case 'test-event':
-      log.info('skipped', { cause: 'TestEvent' });
-      return { kind: 'done' };
+      return report({ kind: 'skipped', cause: 'TestEvent' }, {});
     case 'unrecognised':
       return report(await deadLetterUnrecognised(notification.detail), {});
     case 'records': {
       const dispositions: Disposition[] = [];
       for (const record of notification.records) {
         if (record.kind === 'build') {
-          dispositions.push(report(await visit(record.build), fieldsOf(record.build)));
+          dispositions.push(report(await visit(record.build), fieldsOf(record.build), record.build.droppedAt));
         }
       }
       // What no ledger remembers waits for the last visit of the message: each visit would dead-letter it once more.
@@ -61,26 +61,31 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
 
   async function deadLetterUnrecognised(detail: string): Promise<Outcome> {
     const { body, logPointer, receiveCount } = delivery;
+    const reason = 'UnrecognisedMessage' as const;
+    const [id, at] = [ports.newId(), clock.now()];
     try {
-      const letter = {
-        id: ports.newId(),
-        body,
-        reason: 'UnrecognisedMessage',
-        detail,
-        attempts: 0,
-        logPointer,
-      } as const;
-      await ports.deadLetters.send({ ...letter, at: clock.now() });
+      await ports.deadLetters.send({ id, body, reason, detail, attempts: 0, at, logPointer });
     } catch (error) {
       const until = clock.now() + retryDelay(Math.max(1, receiveCount), settings.intervalMs, random);
       return { kind: 'retried', cause: 'DeadLetterQueueUnavailable', detail: describeError(error), until, attempt: 0 };
     }
-    return { kind: 'dead-lettered', reason: 'UnrecognisedMessage', detail, attempt: 0 };
+    const facts = { reason, detail, attempts: 0, possiblyDoubled: false, at };
+    await emit(ports, { name: 'Build Dead-Lettered', subject: {}, deadLetterId: id, ...facts });
+    await alert(ports, { kind: 'dead-lettered', ...facts, logPointer });
+    return { kind: 'dead-lettered', reason, detail, attempt: 0 };
   }
 
   /** One line per decision: whoever follows a build follows these. */
-  function report(outcome: Outcome, fields: LogFields): Disposition {
+  function report(outcome: Outcome, fields: LogFields, droppedAt?: number): Disposition {
     const { kind, ...rest } = outcome;
+    const why = 'reason' in outcome ? outcome.reason : 'cause' in outcome ? outcome.cause : undefined;
+    metrics.put('Builds', 1, { Outcome: kind, ...(why === undefined ? {} : { Reason: why }) });
+    if (droppedAt !== undefined && (kind === 'postponed' || kind === 'retried')) {
+      metrics.put('WaitingAge', (clock.now() - droppedAt) / 1000);
+    }
+    if (outcome.kind === 'postponed' && outcome.cause === 'Slot') {
+      metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
+    }
     switch (outcome.kind) {
       case 'submitted':
       case 'skipped':

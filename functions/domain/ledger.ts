@@ -60,6 +60,11 @@ export interface Page {
 /** Port: every method throws `LedgerUnavailable` where the table does not answer. */
 export interface Ledger {
   find(id: string): Promise<LedgerEntry | undefined>;
+  /** The build, and whether the key it needs is known to be refused, in one call. */
+  findWithKey(
+    id: string,
+    apiKeyParameter: string,
+  ): Promise<{ readonly entry: LedgerEntry | undefined; readonly refusedKey: RefusedKey | undefined }>;
   /** Stores the entry if nobody else has since it was read (`entry.revision`); the saved entry carries the new revision. */
   save(entry: LedgerEntry): Promise<Saved>;
   findByUploadId(uploadId: string): Promise<LedgerEntry | undefined>;
@@ -68,6 +73,22 @@ export interface Ledger {
   /** Remembers the build as its route's newest, unless a newer one is known; answers the newest. */
   announce(route: string, build: Build): Promise<NewestBuild>;
   newestOf(route: string): Promise<NewestBuild | undefined>;
+  /**
+   * Remembers that the vendor refused this version of the parameter.
+   * @returns whether this was the first word of it: one cause is one alert
+   */
+  refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'>;
+  /** The vendor takes the parameter's key (again): whatever was refused is forgotten. */
+  forgetRefusedKey(apiKeyParameter: string): Promise<void>;
+  /** How many builds of a user wait in line. What was saved in the last second or so may be missing. */
+  countWaiting(userId: string): Promise<number>;
+}
+
+/** A version of an API key parameter that the vendor refused. */
+export interface RefusedKey {
+  readonly version: number;
+  /** ms since the epoch. */
+  readonly at: number;
 }
 
 export interface NewestBuild {

@@ -1,9 +1,12 @@
+import type { Alert } from './alert.ts';
 import type { Build } from './build.ts';
+import type { BuildEvent } from './build-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { Pacer } from './pacer.ts';
 import type { Reason, RetryCause } from './reasons.ts';
 import type { Route } from './route.ts';
 import type { PresignedUrl, Secret } from './secret.ts';
+import type { Dimension, MetricName } from './telemetry.ts';
 
 /** What the path of a build needs of the world. Each port has a second implementation for tests and virtual time. */
 export interface Ports {
@@ -18,6 +21,9 @@ export interface Ports {
   readonly deadLetters: DeadLetterQueue;
   readonly ledger: Ledger;
   readonly pacer: Pacer;
+  readonly alerts: Alerts;
+  readonly events: Events;
+  readonly metrics: Metrics;
 }
 
 export interface Clock {
@@ -63,7 +69,7 @@ export type Inspection =
  * - `readable`: this version can be fetched through a presigned URL, as the vendor will, and starts like a zip
  * - `current`: the key still holds this version
  */
-export type Check = 'readable' | 'current' | 'readable-and-current';
+export type Check = 'readable' | 'current';
 export interface BuildStore {
   /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
   presign(build: Build): Promise<PresignedUrl>;
@@ -122,4 +128,21 @@ export interface DeadLetter {
 export interface DeadLetterQueue {
   /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
   send(letter: DeadLetter): Promise<void>;
+}
+
+export interface Alerts {
+  /** Tells a person. Throws where it can't be proven sent. */
+  send(alert: Alert): Promise<void>;
+}
+export interface Events {
+  /** Tells pipelines. Throws where it can't be proven sent. */
+  emit(event: BuildEvent): Promise<void>;
+}
+export interface Metrics {
+  /** Never throws: a metric is a line of the log. */
+  put(
+    name: MetricName,
+    value: number,
+    dimensions?: Readonly<Partial<Record<Exclude<Dimension, 'Stack'>, string>>>,
+  ): void;
 }

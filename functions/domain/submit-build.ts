@@ -1,11 +1,14 @@
 import type { Build } from './build.ts';
+import type { Subject } from './build-events.ts';
 import {
   answerLost,
   deadLettered,
   failed,
   type LedgerEntry,
   LedgerUnavailable,
+  type NewestBuild,
   opened,
+  type RefusedKey,
   reopened,
   routed,
   type Saved,
@@ -16,12 +19,13 @@ import {
 } from './ledger.ts';
 import { type Failure, type Outcome, unreachable } from './outcome.ts';
 import { IN_PROCESS_WAIT_MS, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
-import type { ApiKey, Check, Ports, UploadAnswer } from './ports.ts';
+import type { ApiKey, ApiKeyRead, Check, Ports, UploadAnswer } from './ports.ts';
 import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts';
 import { describeError, redact } from './redaction.ts';
 import { retryDelay } from './retry-delay.ts';
 import { findRoute, type Route, routeId } from './route.ts';
 import type { PresignedUrl } from './secret.ts';
+import { alert, emit } from './telling.ts';
 
 export interface SubmitSettings {
   readonly routes: readonly Route[];
@@ -111,15 +115,19 @@ class Submission {
 
   async run(): Promise<Outcome> {
     const { clock, ledger } = this.#ports;
-    const found = await ledger.find(this.#entry.id);
-    if (found !== undefined) {
-      this.#entry = found;
-      const ended = await this.#resume(found);
+    const { build, id } = this.#entry;
+    const route = findRoute(this.#settings.routes, build.key);
+    const known =
+      route === undefined
+        ? { entry: await ledger.find(id), refusedKey: undefined }
+        : await ledger.findWithKey(id, route.apiKeyParameter);
+    if (known.entry !== undefined) {
+      this.#entry = known.entry;
+      const ended = await this.#resume(known.entry);
       if (ended !== undefined) return ended;
     }
 
-    const route = findRoute(this.#settings.routes, this.#entry.build.key);
-    if (route === undefined) return this.#deadLetter('NoRoute', `No route for the key ${this.#entry.build.key}.`);
+    if (route === undefined) return this.#deadLetter('NoRoute', `No route for the key ${build.key}.`);
     this.#entry = routed(this.#entry, route);
 
     const { ticket } = this.#entry;
@@ -127,15 +135,28 @@ class Submission {
     if (ticket !== undefined && ticket.slot - clock.now() > IN_PROCESS_WAIT_MS)
       return this.#postponed('Slot', ticket.slot);
 
-    // Whatever needs no slot comes before a slot is drawn, and again cheaply when its turn has come.
-    const read = await this.#ports.apiKeys.read(route.apiKeyParameter);
+    // Whatever needs no slot comes before a slot is drawn.
+    const read = await this.#readKey(route, known.refusedKey);
     if (read.kind === 'missing') return this.#deadLetter('ApiKeyMissing', read.detail);
     if (read.kind === 'unavailable') return this.#retry('ApiKeyUnavailable', read.detail);
     this.#key = read.key;
-    const unfit = await this.#check(route);
+    if (read.key.version === known.refusedKey?.version) {
+      const detail = `Version ${read.key.version} of the key was refused ${iso(known.refusedKey.at)}; it was not sent again.`;
+      // One cause is one alert: whoever was refused first has told.
+      return this.#deadLetter('InvalidApiKey', detail, undefined, 'quietly');
+    }
+    const unfit = ticket === undefined ? await this.#checkBeforeSlot(route) : undefined;
     if (unfit !== undefined) return unfit;
 
     return this.#takeTurn(route, read.key, ticket ?? (await this.#reserve(route)));
+  }
+
+  /** A key that is known to be refused is asked for again: the cache may hold it although it was replaced. */
+  async #readKey({ apiKeyParameter }: Route, refused: RefusedKey | undefined): Promise<ApiKeyRead> {
+    const { apiKeys } = this.#ports;
+    const read = await apiKeys.read(apiKeyParameter);
+    const isRefused = read.kind === 'found' && read.key.version === refused?.version;
+    return isRefused ? apiKeys.readAgain(apiKeyParameter) : read;
   }
 
   /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
@@ -166,17 +187,28 @@ class Submission {
     }
   }
 
-  /** Proves that the vendor will find a zip, and that the build is still wanted. */
-  async #check(route: Route): Promise<Outcome | undefined> {
-    const { build, id, ticket } = this.#entry;
-    const inspection = await this.#ports.builds.inspect(
-      build,
-      checkFor(route, ticket !== undefined),
-      this.#delivery.deadline,
-    );
+  /** Proves that the vendor will find a zip, before a slot is drawn for it. */
+  async #checkBeforeSlot(route: Route): Promise<Outcome | undefined> {
+    const unfit = await this.#inspect('readable');
+    if (unfit !== undefined || route.onlyLatest !== true) return unfit;
+    // Announced only once it has proved to be a zip: a good build does not give way to a broken one.
+    return this.#giveWay(await this.#ports.ledger.announce(routeId(route), this.#entry.build));
+  }
+
+  /** Whether the build is still there and wanted when its turn has come. */
+  async #checkAtTurn(route: Route): Promise<Outcome | undefined> {
+    const hasSlept = this.#entry.ticket !== undefined;
+    const stillThere = route.everyVersion === true ? hasSlept && this.#inspect('readable') : this.#inspect('current');
+    const unfit = (await stillThere) || undefined;
+    if (unfit !== undefined || route.onlyLatest !== true) return unfit;
+    return this.#giveWay(await this.#ports.ledger.newestOf(routeId(route)));
+  }
+
+  async #inspect(check: Check): Promise<Outcome | undefined> {
+    const inspection = await this.#ports.builds.inspect(this.#entry.build, check, this.#delivery.deadline);
     switch (inspection.kind) {
       case 'ready':
-        break;
+        return undefined;
       case 'superseded':
         return this.#end('Superseded', inspection.detail);
       case 'refused':
@@ -186,12 +218,10 @@ class Submission {
       default:
         return unreachable(inspection);
     }
-    if (route.onlyLatest !== true) return undefined;
-    // Announced only once it has proved to be a zip: a good build does not give way to a broken one.
-    const name = routeId(route);
-    const { ledger } = this.#ports;
-    const newest = ticket === undefined ? await ledger.announce(name, build) : await ledger.newestOf(name);
-    if (newest === undefined || newest.id === id) return undefined;
+  }
+
+  async #giveWay(newest: NewestBuild | undefined): Promise<Outcome | undefined> {
+    if (newest === undefined || newest.id === this.#entry.id) return undefined;
     return this.#end('NewerBuild', `Gives way to ${newest.id}.`);
   }
 
@@ -204,8 +234,10 @@ class Submission {
     const { builds, clock, ledger, pacer } = this.#ports;
     const line = uploadLine(route.userId);
     let ticket = firstTicket;
+    if (ticket.slot - clock.now() > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
+    const unfit = await this.#checkAtTurn(route);
+    if (unfit !== undefined) return unfit;
     const early = ticket.slot - clock.now();
-    if (early > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
     // Before the claim: a crash while it merely waits must not look like a lost answer.
     if (early > 0) await clock.sleep(early);
 
@@ -236,7 +268,7 @@ class Submission {
   }
 
   async #call(route: Route, key: ApiKey, fileUrl: PresignedUrl): Promise<UploadAnswer> {
-    const { clock, log, streampixel } = this.#ports;
+    const { clock, log, metrics, streampixel } = this.#ports;
     const { bucket, key: objectKey } = this.#entry.build;
     log.info('calling', {
       bucket,
@@ -249,7 +281,10 @@ class Submission {
     });
     this.#calling = true;
     const deadline = Math.min(clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
+    const calledAt = clock.now();
     const answer = await streampixel.uploadFile({ route, apiKey: key.secret, fileUrl }, deadline);
+    const status = 'status' in answer ? `${answer.status}` : 'none';
+    metrics.put('VendorLatency', clock.now() - calledAt, { Status: status });
     this.#calling = answer.kind === 'accepted' || answer.kind === 'lost';
     return answer;
   }
@@ -263,6 +298,9 @@ class Submission {
         // If even this can't be recorded the build is accepted all the same: the message must go, or it is sent twice.
         await this.#record(submitted(this.#entry, clock.now(), answer.uploadId));
         const { uploadId, status } = answer;
+        const { autoRelease } = route;
+        const facts = { uploadId, status, attempt: attempts + 1, possiblyDoubled, autoRelease };
+        await emit(this.#ports, { name: 'Build Submitted', at: clock.now(), subject: this.#subject(), ...facts });
         return { kind: 'submitted', uploadId, status, attempt: attempts + 1, possiblyDoubled };
       }
       case 'rate-limited': {
@@ -276,6 +314,8 @@ class Submission {
             // The refused call may have used the slot: nobody says.
             return this.#goAgain(route, turn, clock.now(), 'KeyChanged', answer.status);
           }
+          const alerted = await this.#refuseKey(route, key, answer.detail);
+          return this.#deadLetter(answer.reason, answer.detail, answer.status, alerted ? 'quietly' : 'aloud');
         }
         return this.#deadLetter(answer.reason, answer.detail, answer.status);
       }
@@ -339,6 +379,7 @@ class Submission {
   async #lost(detail: string, status?: number): Promise<Outcome> {
     const failure = this.#failure('AnswerLost', detail, status);
     const next = answerLost(this.#entry, failure.at, failure);
+    this.#ports.metrics.put('AnswersLost', 1);
     if (this.#settings.onLostAnswer === 'dead-letter') {
       this.#entry = next;
       return this.#deadLetter('SubmissionUnknown', detail, status);
@@ -367,9 +408,14 @@ class Submission {
    * Sends the letter first and records it then: a crash between the two sends a second letter, which redriving drops as a
    * duplicate; the other order would lose the build.
    */
-  async #deadLetter(reason: Reason, detail: string, status?: number): Promise<Outcome> {
+  async #deadLetter(
+    reason: Reason,
+    detail: string,
+    status?: number,
+    how: 'aloud' | 'quietly' = 'aloud',
+  ): Promise<Outcome> {
     const { clock, deadLetters, log, newId } = this.#ports;
-    const { attempts, build, projectId, userId } = this.#entry;
+    const { attempts, build, possiblyDoubled, projectId, userId } = this.#entry;
     const failure = { ...this.#failure(reason, detail, status), code: reason };
     const id = newId();
     try {
@@ -398,6 +444,19 @@ class Submission {
       // Without the record the letter's redrive would not be known for one. The next visit sends a second letter.
       return this.#uncounted('LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
     }
+    const { at, detail: words } = failure;
+    const facts = { reason, detail: words, attempts, possiblyDoubled, ...(status === undefined ? {} : { status }) };
+    const subject = this.#subject();
+    await emit(this.#ports, { name: 'Build Dead-Lettered', at, subject, deadLetterId: id, ...facts });
+    if (how === 'aloud') {
+      await alert(this.#ports, {
+        kind: 'dead-lettered',
+        at,
+        ...subject,
+        ...facts,
+        logPointer: this.#delivery.logPointer,
+      });
+    }
     return {
       kind: 'dead-lettered',
       reason,
@@ -410,7 +469,43 @@ class Submission {
   /** Ends a build that is not wanted any more. */
   async #end(cause: SkipCause, detail: string): Promise<Outcome> {
     const saved = await this.#ports.ledger.save(skipped(this.#entry, this.#ports.clock.now(), cause));
-    return this.#adopt(saved) ? this.#skip(cause, detail) : this.#postponed('InProgress', this.#delivery.goneAt);
+    if (!this.#adopt(saved)) return this.#postponed('InProgress', this.#delivery.goneAt);
+    await emit(this.#ports, {
+      name: 'Build Skipped',
+      at: this.#ports.clock.now(),
+      subject: this.#subject(),
+      cause,
+      detail,
+    });
+    return this.#skip(cause, detail);
+  }
+
+  /**
+   * Remembers a refused key, so that the builds behind it are not sent with it, and tells about it once per version.
+   * @returns whether this cause has been told
+   */
+  async #refuseKey(route: Route, { version }: ApiKey, detail: string): Promise<boolean> {
+    const { clock, ledger, log, metrics } = this.#ports;
+    const { apiKeyParameter: parameter, userId } = route;
+    const at = clock.now();
+    try {
+      if ((await ledger.refuseKey(parameter, { version, at })) === 'known') return true;
+      metrics.put('ApiKeysRejected', 1);
+      const waiting = await ledger.countWaiting(userId);
+      await emit(this.#ports, { name: 'Api Key Rejected', at, parameter, version, userId, waiting });
+      const { logPointer } = this.#delivery;
+      const facts = { parameter, version, userId, waiting, detail, build: this.#entry.build, at, logPointer };
+      return await alert(this.#ports, { kind: 'key-rejected', ...facts });
+    } catch (error) {
+      // Then each build finds out and tells for itself.
+      log.warn('refused-key-not-remembered', { parameter, version, error: describeError(error) });
+      return false;
+    }
+  }
+
+  #subject(): Subject {
+    const { build, projectId, userId } = this.#entry;
+    return { build, ...(userId === undefined ? {} : { userId }), ...(projectId === undefined ? {} : { projectId }) };
   }
 
   /** What an exception means, by how far the build had come. */
@@ -500,12 +595,6 @@ class Submission {
   #secrets() {
     return this.#key === undefined ? [] : [this.#key.secret];
   }
-}
-
-/** A build that has slept was checked as `readable` before; what can have changed since is what the key holds. */
-function checkFor(route: Route, hasSlept: boolean): Check {
-  if (route.everyVersion === true) return 'readable';
-  return hasSlept ? 'current' : 'readable-and-current';
 }
 
 function isSameWrite(stored: LedgerEntry, next: LedgerEntry): boolean {

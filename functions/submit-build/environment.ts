@@ -13,6 +13,9 @@ export const ENV = {
   messageRetentionS: 'MESSAGE_RETENTION_S',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
   ledgerTable: 'LEDGER_TABLE',
+  alertTopicArn: 'ALERT_TOPIC_ARN',
+  alertFormat: 'ALERT_FORMAT',
+  stackName: 'STACK_NAME',
 } as const;
 export type EnvName = (typeof ENV)[keyof typeof ENV];
 
@@ -28,6 +31,10 @@ export interface Environment {
   readonly messageRetentionS: number;
   readonly deadLetterQueueUrl: string;
   readonly ledgerTable: string;
+  readonly alertTopicArn: string;
+  readonly alertFormat: 'email' | 'chat';
+  /** Dimension of the metrics. */
+  readonly stackName: string;
 }
 
 const wholeNumber = v.pipe(
@@ -56,6 +63,9 @@ const schema = v.object({
   [ENV.messageRetentionS]: wholeNumber,
   [ENV.deadLetterQueueUrl]: text,
   [ENV.ledgerTable]: text,
+  [ENV.alertTopicArn]: text,
+  [ENV.alertFormat]: v.picklist(['email', 'chat']),
+  [ENV.stackName]: text,
 });
 
 /**
@@ -83,5 +93,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     messageRetentionS: values[ENV.messageRetentionS],
     deadLetterQueueUrl: values[ENV.deadLetterQueueUrl],
     ledgerTable: values[ENV.ledgerTable],
+    alertTopicArn: values[ENV.alertTopicArn],
+    alertFormat: values[ENV.alertFormat],
+    stackName: values[ENV.stackName],
   };
 }

@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { createDynamoDbLedger } from '../adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../adapters/dynamodb-pacer.ts';
+import { createEmfMetrics } from '../adapters/emf-metrics.ts';
+import { createEventBridgeEvents } from '../adapters/eventbridge-events.ts';
 import { createJsonLog } from '../adapters/json-log.ts';
 import { createS3BuildStore } from '../adapters/s3-build-store.ts';
+import { createSnsAlerts } from '../adapters/sns-alerts.ts';
 import { createSqsDeadLetterQueue } from '../adapters/sqs-dead-letter-queue.ts';
 import { createSqsMessageVisibility } from '../adapters/sqs-message-visibility.ts';
 import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
+import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { describeError } from '../domain/redaction.ts';
 import { readEnvironment } from './environment.ts';
@@ -19,31 +22,39 @@ import { budgetOf, processBatch } from './process-batch.ts';
 
 const environment = readEnvironment(process.env);
 const clock = { now: Date.now, sleep: async (ms: number) => void (await sleep(ms)) };
-const log = createJsonLog(clock, (line) => process.stdout.write(line));
+const write = (line: string) => process.stdout.write(line);
+const log = createJsonLog(clock, write);
+const metrics = createEmfMetrics(environment.stackName, clock, write);
 
 // A hanging AWS call must fail well inside the function's time, so that what it stood in the way of can be written down.
 const requestHandler = { connectionTimeout: 2_000, requestTimeout: 5_000 };
 const dynamoDb = new DynamoDBClient({ requestHandler });
-const ssm = new SSMClient({ requestHandler });
 // The client prefers the queue URL's host to AWS_ENDPOINT_URL unless told otherwise.
 const sqs = new SQSClient({ requestHandler, useQueueUrlAsEndpoint: false });
+
+const { credentials } = sqs.config;
+const endpoint = process.env.AWS_ENDPOINT_URL;
+const signedCalls = { credentials, region: process.env.AWS_REGION ?? 'us-east-1', clock, endpoint };
 
 const ports = {
   clock,
   random: Math.random,
   newId: randomUUID,
   log,
-  apiKeys: createSsmApiKeys(ssm, clock, log),
+  apiKeys: createSsmApiKeys(createGetParameter(signedCalls), clock, log),
   builds: createS3BuildStore({
-    credentials: sqs.config.credentials,
+    credentials,
     clock,
     lifetimeS: environment.fileUrlLifetimeS,
-    endpoint: process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL,
+    endpoint: process.env.AWS_ENDPOINT_URL_S3 ?? endpoint,
   }),
   streampixel: createStreampixelApi(environment.streampixelBaseUrl, clock),
   deadLetters: createSqsDeadLetterQueue(sqs, environment.deadLetterQueueUrl),
   ledger: createDynamoDbLedger(dynamoDb, environment.ledgerTable),
   pacer: createDynamoDbPacer(dynamoDb, environment.ledgerTable, environment),
+  alerts: createSnsAlerts(environment.alertTopicArn, environment.alertFormat, signedCalls),
+  events: createEventBridgeEvents(signedCalls),
+  metrics,
   visibility: createSqsMessageVisibility(sqs, environment.buildsQueueUrl),
 };
 
@@ -58,6 +69,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis:
   })
   .handler(async (event: SQSEvent, context: Context) => {
     const startedAt = clock.now();
+    metrics.put('SessionAge', process.uptime());
     const budget = budgetOf(startedAt, context.getRemainingTimeInMillis());
     const logPointer = `${context.logGroupName} ${context.logStreamName} ${context.awsRequestId}`;
     return processBatch(event.Records, budget, logPointer, environment, ports);

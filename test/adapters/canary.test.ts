@@ -1,13 +1,16 @@
 import { inspect } from 'node:util';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { SSMClient } from '@aws-sdk/client-ssm';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
+import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
 import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
 import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
+import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
+import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
 import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
 import { processBatch } from '../../functions/submit-build/process-batch.ts';
@@ -28,7 +31,7 @@ afterEach(async () => {
 interface Scene {
   readonly vendor: Reply | ((body: string) => Reply);
   readonly s3?: Reply;
-  readonly ssm?: () => unknown;
+  readonly ssm?: () => Parameter;
   readonly deadLetterQueue?: () => unknown;
   readonly ledgerFailsFrom?: number;
 }
@@ -37,15 +40,14 @@ interface Scene {
 async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
   const streampixel = await startScriptedServer(vendor);
   const bucket = await startScriptedServer(s3 ?? { status: 206, body: 'PK\x03\x04' });
-  servers.push(streampixel, bucket);
+  const world = await startScriptedServer({ status: 200, body: '{"FailedEntryCount":0}' });
+  servers.push(streampixel, bucket, world);
   const lines: string[] = [];
   const sent: unknown[] = [];
   const presigned: string[] = [];
   const clock = { now: Date.now, sleep: async () => {} };
   const log = createJsonLog(clock, (line) => void lines.push(line));
-  const ssmClient = {
-    send: async () => ssm?.() ?? { Parameter: { Value: KEY, Type: 'SecureString', Version: 3 } },
-  } as unknown as SSMClient;
+  const getParameter = async () => ssm?.() ?? { Value: KEY, Type: 'SecureString', Version: 3 };
   const sqsClient = {
     send: async ({ input }: { input: unknown }) => {
       sent.push(input);
@@ -63,12 +65,14 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     lifetimeS: 21_600,
     endpoint: bucket.url,
   });
+  const credentials = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION };
+  const telling = { credentials, region: 'eu-central-1', clock, endpoint: world.url };
   const ports = {
     clock,
     random: Math.random,
     newId: () => 'letter-1',
     log,
-    apiKeys: createSsmApiKeys(ssmClient, clock, log),
+    apiKeys: createSsmApiKeys(getParameter, clock, log),
     builds: {
       ...builds,
       presign: async (build: Parameters<typeof builds.presign>[0]) => {
@@ -79,6 +83,9 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     },
     streampixel: createStreampixelApi(streampixel.url, clock),
     deadLetters: createSqsDeadLetterQueue(sqsClient, 'https://sqs.example/dlq'),
+    alerts: createSnsAlerts('arn:aws:sns:eu-central-1:000000000000:alerts', 'email', telling),
+    events: createEventBridgeEvents(telling),
+    metrics: createEmfMetrics('stack', clock, (line) => void lines.push(line)),
     ledger,
     pacer: new MemoryPacer({ intervalMs: 121_000 }, onTableCall),
     visibility: { change: () => Promise.reject(talkative) },
@@ -101,7 +108,10 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
   const budget = { startedAt: now, deadline: now + 26_000, goneAt: now + 60_000 };
   const response = await processBatch([record], budget, 'group stream id', settings, ports);
   const out = [lines.join(''), sent, response, ledger.entries()].map((part) => inspect(part, { depth: 20 })).join('\n');
-  return { out, lines, sent, presigned, called: streampixel.requests.length };
+  const told = world.requests.map(({ body }) =>
+    body.startsWith('Action=') ? [...new URLSearchParams(body)].map((pair) => pair.join('=')).join('\n') : body,
+  );
+  return { out: `${out}\n${told.join('\n')}`, told, lines, sent, presigned, called: streampixel.requests.length };
 }
 
 const echo = (status: number) => (body: string) => ({ status, body });
@@ -131,7 +141,7 @@ const SCENES: [string, Scene][] = [
     { vendor: 'reset', s3: { status: 403, body: `<Code>AccessDenied</Code>${SESSION}` } },
   ],
   ['an SSM error that quotes the key', { vendor: 'reset', ssm: throws(talkative) }],
-  ['a parameter of the wrong type', { vendor: 'reset', ssm: () => ({ Parameter: { Value: KEY, Type: 'String' } }) }],
+  ['a parameter of the wrong type', { vendor: 'reset', ssm: () => ({ Value: KEY, Type: 'String' }) }],
   ['a dead-letter queue whose error quotes the key', { vendor: echoInside(401), deadLetterQueue: throws(talkative) }],
   ...[1, 2, 3, 4, 5].map((n): [string, Scene] => [
     `a ledger away from call ${n} on`,
@@ -153,8 +163,9 @@ describe('neither the key nor a signature comes out of', () => {
   });
 
   it('a scene in which both really travelled', async () => {
-    const { presigned, called } = await play({ vendor: echoInside(401) });
+    const { presigned, called, told } = await play({ vendor: echoInside(401) });
     expect(called).toBe(1);
+    expect(told.map((text) => text.slice(0, 14))).toEqual(['{"Entries":[{"', 'Action=Publish']);
     expect(presigned[0]).toMatch(LEAKS);
     expect(presigned[0]).toContain(encodeURIComponent(SESSION));
   });

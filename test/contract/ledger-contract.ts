@@ -38,6 +38,48 @@ export function defineLedgerContract(
       expect(await ledger.newestOf('r')).toBeUndefined();
     });
 
+    it('finds a build and what is known of its key together', async () => {
+      const saved = await save(opened(aBuild({ key: 'builds/a.zip' }), NOW));
+      expect(await ledger.findWithKey(saved.id, '/key')).toStrictEqual({ entry: saved, refusedKey: undefined });
+      expect(await ledger.findWithKey('drop/none.zip@1', '/key')).toStrictEqual({
+        entry: undefined,
+        refusedKey: undefined,
+      });
+
+      await ledger.refuseKey('/key', { version: 3, at: NOW });
+
+      const refusedKey = { version: 3, at: NOW };
+      expect(await ledger.findWithKey(saved.id, '/key')).toStrictEqual({ entry: saved, refusedKey });
+      expect((await ledger.findWithKey(saved.id, '/other')).refusedKey).toBeUndefined();
+    });
+
+    it('tells the first who says that a version of a key is refused from all others', async () => {
+      const words = await Promise.all([1, 2, 3, 4].map(() => ledger.refuseKey('/key', { version: 3, at: NOW })));
+      expect(words.toSorted()).toEqual(['first', 'known', 'known', 'known']);
+      expect(await ledger.refuseKey('/key', { version: 4, at: NOW })).toBe('first');
+      // A parameter that was deleted and made again starts over.
+      expect(await ledger.refuseKey('/key', { version: 1, at: NOW })).toBe('first');
+    });
+
+    it('forgets a refused key, also one it never knew', async () => {
+      await ledger.refuseKey('/key', { version: 3, at: NOW });
+      await ledger.forgetRefusedKey('/key');
+      await ledger.forgetRefusedKey('/unknown');
+      expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey).toBeUndefined();
+      expect(await ledger.refuseKey('/key', { version: 3, at: NOW })).toBe('first');
+    });
+
+    it('counts the builds of a user that wait', async () => {
+      const mine = { userId: 'me' };
+      for (const n of [1, 2, 3]) {
+        await save(waiting({ ...opened(aBuild({ key: `builds/${n}.zip` }), NOW), ...mine }, NOW, 'slot'));
+      }
+      await save(submitted({ ...opened(aBuild({ key: 'builds/4.zip' }), NOW), ...mine }, NOW, 'u4'));
+      await save(waiting({ ...opened(aBuild({ key: 'builds/5.zip' }), NOW), userId: 'other' }, NOW, 'slot'));
+      expect(await ledger.countWaiting('me')).toBe(3);
+      expect(await ledger.countWaiting('nobody')).toBe(0);
+    });
+
     it('gives back exactly what it was given, with the revision raised', async () => {
       let count = 0;
       await fc.assert(

@@ -310,6 +310,9 @@ describe('the function', () => {
       messageRetentionS: builds.Properties.MessageRetentionPeriod,
       deadLetterQueueUrl: `<${deadLetters.id}>`,
       ledgerTable: `<${table.id}>`,
+      alertTopicArn: `<${topic.id}>`,
+      alertFormat: 'email',
+      stackName: 'StreampixelDrop',
     });
   });
 
@@ -354,7 +357,21 @@ describe('the function', () => {
         `<${builds.id}.Arn>`,
       ),
       ...named('SendDeadLetters', 'sqs:SendMessage', `<${deadLetters.id}.Arn>`),
-      ...named('KeepLedger', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], `<${table.id}.Arn>`),
+      ...named(
+        'KeepLedger',
+        ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        `<${table.id}.Arn>`,
+      ),
+      ...named('CountWaitingBuilds', 'dynamodb:Query', `<${table.id}.Arn>/index/by-state`),
+      ...named('SendAlerts', 'sns:Publish', `<${topic.id}>`),
+      ...named(
+        'EmitEvents',
+        'events:PutEvents',
+        'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default',
+        {
+          Condition: { StringEquals: { 'events:source': 'streampixel-drop' } },
+        },
+      ),
       ...named('ReadApiKeys', 'ssm:GetParameter', parameter),
       ...named('DecryptApiKeys', 'kms:Decrypt', 'arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*', {
         Condition: {

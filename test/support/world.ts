@@ -1,7 +1,9 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
 import { MemoryLedger, type TableCall } from '../../functions/adapters/memory-ledger.ts';
 import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
+import type { Alert } from '../../functions/domain/alert.ts';
 import type { Build } from '../../functions/domain/build.ts';
+import type { BuildEvent } from '../../functions/domain/build-events.ts';
 import { type Disposition, handleMessage } from '../../functions/domain/handle-message.ts';
 import { slotSpacing } from '../../functions/domain/pacer.ts';
 import type {
@@ -42,6 +44,9 @@ export class World {
   readonly slept: number[] = [];
   readonly logged: Record<string, unknown>[] = [];
   readonly letters: DeadLetter[] = [];
+  readonly alerts: Alert[] = [];
+  readonly events: BuildEvent[] = [];
+  readonly metrics: ({ readonly name: string; readonly value: number } & Record<string, unknown>)[] = [];
   readonly calls: { readonly request: UploadRequest; readonly at: number }[] = [];
   readonly inspected: Check[] = [];
   settings: SubmitSettings = { routes: [ROUTE], intervalMs: INTERVAL_MS, maxAttempts: 3, onLostAnswer: 'retry' };
@@ -51,6 +56,7 @@ export class World {
   /** Answers of the vendor to come; the last one repeats. */
   answers: Answer[] = [accepted('upload-1')];
   deadLetterQueueIsDown = false;
+  topicIsDown = false;
   /** Thrown by the next calls of the table, while it is set. */
   onTableCall: TableCall = () => undefined;
   readonly ledger = new MemoryLedger((operation) => this.onTableCall(operation));
@@ -90,6 +96,14 @@ export class World {
         this.letters.push(letter);
       },
     },
+    alerts: {
+      send: async (alert) => {
+        if (this.topicIsDown) throw new Error('the topic is down');
+        this.alerts.push(alert);
+      },
+    },
+    events: { emit: async (event) => void this.events.push(event) },
+    metrics: { put: (name, value, dimensions = {}) => void this.metrics.push({ name, value, ...dimensions }) },
     ledger: this.ledger,
     pacer: this.pacer,
   };

@@ -167,7 +167,7 @@ describe('handling a batch', () => {
 
   it('knows a redriven message by its attribute', async () => {
     world.answers = [
-      { kind: 'refused', reason: 'InvalidApiKey', status: 401, detail: 'Invalid API Key' },
+      { kind: 'refused', reason: 'ProjectNotFound', status: 404, detail: 'Project not found' },
       { kind: 'accepted', uploadId: 'upload-1', status: 200 },
     ];
     await process(aRecord('one', s3Event({ key: 'a.zip' })));

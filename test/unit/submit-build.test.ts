@@ -31,7 +31,7 @@ describe('a build whose turn it is', () => {
     expect(world.calls).toHaveLength(1);
     expect(world.calls[0]?.request.route).toEqual(ROUTE);
     expect(world.calls[0]?.request.apiKey.reveal()).toBe('key-one');
-    expect(world.inspected).toEqual(['readable-and-current']);
+    expect(world.inspected).toEqual(['readable', 'current']);
     expect(await world.entry()).toMatchObject({
       state: 'submitted',
       uploadId: 'upload-1',
@@ -97,7 +97,7 @@ describe('a build behind another', () => {
     world.now = START + SPACING_MS - 400;
     expect(await world.submit(other)).toMatchObject({ kind: 'submitted', attempt: 1 });
     expect(world.slept).toEqual([400]);
-    expect(world.inspected).toEqual(['readable-and-current', 'readable-and-current', 'current']);
+    expect(world.inspected).toEqual(['readable', 'current', 'readable', 'current']);
     expect(world.calls.map(({ at }) => at - START)).toEqual([0, SPACING_MS]);
   });
 
@@ -352,19 +352,21 @@ describe('a message that comes again', () => {
   });
 
   it('does not call twice when two workers have it at once', async () => {
-    const outcomes = await Promise.all([world.submit(), world.submit()]);
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['postponed', 'submitted']);
+    await Promise.all([world.submit(), world.submit()]);
+    world.now += 2 * SPACING_MS;
+    await Promise.all([world.submit(), world.submit()]);
     expect(world.calls).toHaveLength(1);
+    expect(await world.entry()).toMatchObject({ state: 'submitted' });
   });
 
   it('is tried again, with a clean count, when it was redriven from the dead-letter queue', async () => {
-    world.answers = [refused401, accepted('upload-1')];
+    world.answers = [{ ...refused401, reason: 'ProjectNotFound' }, accepted('upload-1')];
     await world.submit();
     world.now += INTERVAL_MS;
 
     expect(await world.submit(aBuild(), { redriveOf: 'id-1' })).toMatchObject({ kind: 'submitted', attempt: 1 });
     const entry = await world.entry();
-    expect(entry.history.map(({ note }) => note)).toContain('redriven after InvalidApiKey');
+    expect(entry.history.map(({ note }) => note)).toContain('redriven after ProjectNotFound');
     expect(entry.deadLetterId).toBeUndefined();
   });
 
@@ -425,5 +427,80 @@ describe('a build that is not wanted any more', () => {
     world.inspection = { kind: 'ready' };
     world.now = START + SPACING_MS;
     expect(await world.submit(aBuild({ key: '1.zip', droppedAt: START + 1 }))).toMatchObject({ kind: 'submitted' });
+  });
+});
+
+describe('a key that was refused', () => {
+  const other = aBuild({ key: 'b.zip' });
+
+  beforeEach(async () => {
+    world.answers = [refused401, accepted('upload-2')];
+    await world.submit(other);
+    await world.submit(aBuild({ key: 'c.zip' }));
+  });
+
+  it('is not sent again: the builds behind it are dead-lettered without a call or a slot', async () => {
+    const { nextSlot } = world.pacer.line(`upload-file/${ROUTE.userId}`);
+    expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'InvalidApiKey' });
+    expect(world.calls).toHaveLength(1);
+    expect(world.pacer.line(`upload-file/${ROUTE.userId}`).nextSlot).toBe(nextSlot);
+  });
+
+  it('is told once per version, to people and to pipelines', async () => {
+    await world.submit();
+    expect(world.alerts).toMatchObject([{ kind: 'key-rejected', version: 1, waiting: 0, build: other }]);
+    expect(world.events.map(({ name }) => name)).toEqual([
+      'Api Key Rejected',
+      'Build Dead-Lettered',
+      'Build Dead-Lettered',
+      'Build Dead-Lettered',
+    ]);
+    expect(world.metrics.filter(({ name }) => name === 'ApiKeysRejected')).toHaveLength(1);
+  });
+
+  it('is asked for past the cache, which may not know the new one yet', async () => {
+    world.keyAgain = found('key-two', 2);
+    world.now += SPACING_MS;
+    expect(await world.submit()).toMatchObject({ kind: 'submitted' });
+    expect(world.calls[1]?.request.apiKey.reveal()).toBe('key-two');
+  });
+});
+
+describe('telling', () => {
+  it('sends one alert and one event for a dead letter', async () => {
+    world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'text', status: 206 };
+    await world.submit();
+    const facts = { reason: 'NotAZip', detail: 'text', status: 206, build: aBuild() };
+    expect(world.alerts).toMatchObject([{ kind: 'dead-lettered', attempts: 0, possiblyDoubled: false, ...facts }]);
+    expect(world.events).toMatchObject([{ name: 'Build Dead-Lettered', deadLetterId: 'id-1', reason: 'NotAZip' }]);
+  });
+
+  it('emits an event for an acceptance and one for a build that gives way', async () => {
+    await world.submit();
+    world.inspection = { kind: 'superseded', detail: 'The key now holds v2.' };
+    await world.submit(aBuild({ key: 'b.zip' }));
+    expect(world.events).toMatchObject([
+      { name: 'Build Submitted', uploadId: 'upload-1', autoRelease: false },
+      { name: 'Build Skipped', cause: 'Superseded' },
+    ]);
+  });
+
+  it('never stops a build by failing', async () => {
+    world.topicIsDown = true;
+    const ports = { ...world.ports, events: { emit: () => Promise.reject(new Error('no bus')) } };
+    Object.assign(world, { ports });
+    world.answers = [{ kind: 'refused', reason: 'ProjectNotFound', status: 404, detail: 'Project not found' }];
+    expect(await world.submit()).toMatchObject({ kind: 'dead-lettered' });
+    expect(world.logged.map(({ event }) => event)).toEqual(['calling', 'event-not-emitted', 'alert-not-sent']);
+  });
+
+  it('lets each build tell for itself when the refused key could not be told', async () => {
+    world.topicIsDown = true;
+    world.answers = [refused401];
+    await world.submit();
+    expect(world.logged.filter(({ event }) => event === 'alert-not-sent').map(({ alert }) => alert)).toEqual([
+      'key-rejected',
+      'dead-lettered',
+    ]);
   });
 });

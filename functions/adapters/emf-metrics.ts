@@ -1,0 +1,28 @@
+import type { Clock, Metrics } from '../domain/ports.ts';
+import { METRIC_NAMESPACE, METRICS } from '../domain/telemetry.ts';
+
+/**
+ * Metrics in CloudWatch's embedded metric format: a line of the log is a data point, so a metric costs no call and can't fail.
+ * Source: CloudWatch User Guide, "Specification: Embedded metric format".
+ *
+ * @param stack tells the stacks of an account apart
+ * @param write takes a whole line, newline included
+ */
+export function createEmfMetrics(stack: string, clock: Pick<Clock, 'now'>, write: (line: string) => void): Metrics {
+  return {
+    put(name, value, dimensions = {}) {
+      const all = { Stack: stack, ...dimensions };
+      const metadata = {
+        Timestamp: clock.now(),
+        CloudWatchMetrics: [
+          {
+            Namespace: METRIC_NAMESPACE,
+            Dimensions: [Object.keys(all)],
+            Metrics: [{ Name: name, Unit: METRICS[name] }],
+          },
+        ],
+      };
+      write(`${JSON.stringify({ _aws: metadata, ...all, [name]: value })}\n`);
+    },
+  };
+}

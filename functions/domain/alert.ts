@@ -1,0 +1,158 @@
+import { type Build, buildId } from './build.ts';
+import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
+import { REASONS, type Reason } from './reasons.ts';
+
+/** What one alert tells a person. All texts are redacted before they come here. */
+export type Alert = DeadLetterAlert | KeyRejectedAlert;
+
+/** One build went to the dead-letter queue. */
+export interface DeadLetterAlert {
+  readonly kind: 'dead-lettered';
+  readonly reason: Reason;
+  /** The vendor's or S3's words. */
+  readonly detail: string;
+  readonly status?: number;
+  readonly attempts: number;
+  readonly possiblyDoubled: boolean;
+  /** Absent for a message that is no build. */
+  readonly build?: Build;
+  readonly userId?: string;
+  readonly projectId?: string;
+  /** ms since the epoch. */
+  readonly at: number;
+  readonly logPointer: string;
+}
+
+/** A key was refused for the first time; the builds behind it are dead-lettered without an alert of their own. */
+export interface KeyRejectedAlert {
+  readonly kind: 'key-rejected';
+  readonly parameter: string;
+  readonly version: number;
+  readonly userId: string;
+  /** Builds of the user that wait in line, beside the one that found out. */
+  readonly waiting: number;
+  readonly detail: string;
+  readonly build: Build;
+  /** ms since the epoch. */
+  readonly at: number;
+  readonly logPointer: string;
+}
+
+export interface AlertText {
+  /** At most 100 printable ASCII characters, as SNS demands of an e-mail's subject. */
+  readonly subject: string;
+  /** Plain text that reads as an e-mail. */
+  readonly body: string;
+}
+
+/** How the operator's tool is called from the clone. */
+const TOOL = 'npx streampixel-drop';
+
+/** Writes the alert as a person should read it: what, why, and the one command that mends it. */
+export function alertText(alert: Alert): AlertText {
+  switch (alert.kind) {
+    case 'dead-lettered':
+      return deadLetterText(alert);
+    case 'key-rejected':
+      return keyRejectedText(alert);
+  }
+}
+
+function deadLetterText(alert: DeadLetterAlert): AlertText {
+  const { build, reason } = alert;
+  const { cause, remedy } = REASONS[reason];
+  const name = build === undefined ? 'A message' : (build.key.split('/').at(-1) ?? build.key);
+  return {
+    subject: subject(`${reason}: ${name} did not reach Streampixel`),
+    body: page(`${name} did not reach Streampixel and waits in the dead-letter queue.`, [
+      ['Why', cause],
+      ['They said', said(alert)],
+      ['Do', remedy],
+      ['Then run', commandAfter(reason)],
+      ['Build', build && describeBuild(build)],
+      ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
+      ['Attempts', attempts(alert)],
+      ['Kept until', `${utc(alert.at + DEAD_LETTER_RETENTION_DAYS * 86_400_000)}; the dead letter expires then`],
+      ['Log', alert.logPointer],
+    ]),
+  };
+}
+
+function keyRejectedText(alert: KeyRejectedAlert): AlertText {
+  const behind = alert.waiting === 1 ? '1 build waits' : `${alert.waiting} builds wait`;
+  return {
+    subject: subject('InvalidApiKey: Streampixel rejects the API key'),
+    body: page(`Streampixel rejects the API key of user ${alert.userId}. ${behind} behind the one that found out.`, [
+      ['Why', REASONS.InvalidApiKey.cause],
+      ['They said', said({ detail: alert.detail, status: 401 })],
+      [
+        'Do',
+        'Find out whether somebody has requested a new key; only then request one: it kills the old one everywhere.',
+      ],
+      ['Then run', `${TOOL} key set --parameter ${alert.parameter}`],
+      ['After that', 'The builds that were stopped by this key go back in line by themselves, oldest first.'],
+      ['Key', `version ${alert.version} of the SSM parameter ${alert.parameter}`],
+      ['First build', describeBuild(alert.build)],
+      ['Log', alert.logPointer],
+    ]),
+  };
+}
+
+/** What puts the build back in line once its cause is mended. */
+export function commandAfter(reason: Reason): string {
+  switch (reason) {
+    case 'InvalidApiKey':
+    case 'ApiKeyMissing':
+      return `${TOOL} key set`;
+    case 'BuildMissing':
+    case 'NotAZip':
+    case 'UnrecognisedMessage':
+      return `${TOOL} dlq discard --reason ${reason} --yes`;
+    case 'InvalidUser':
+    case 'Unauthorised':
+    case 'ProjectForbidden':
+    case 'ProjectNotFound':
+    case 'RequestRejected':
+    case 'BuildUnreadable':
+    case 'NoRoute':
+    case 'SubmissionUnknown':
+    case 'WaitTooLong':
+    case 'RetriesExhausted':
+      return `${TOOL} dlq redrive --reason ${reason} --yes`;
+  }
+}
+
+function said({ detail, status }: { readonly detail: string; readonly status?: number }): string {
+  return status === undefined ? detail : `${detail} (HTTP ${status})`;
+}
+
+function attempts({ attempts: count, possiblyDoubled }: DeadLetterAlert): string {
+  const accepted = possiblyDoubled ? 'an answer was lost, so it may have been accepted' : 'it has not been accepted';
+  return `${count} failed; ${accepted}`;
+}
+
+function describeBuild(build: Build): string {
+  const size = build.size === undefined ? '' : ` (${bytes(build.size)})`;
+  return `${buildId(build)}${size}, dropped ${utc(build.droppedAt)}`;
+}
+
+/** Aligned like a form; a line without a value is left out. */
+function page(opening: string, lines: readonly (readonly [string, string | undefined])[]): string {
+  const told = lines.filter(([, value]) => value !== undefined && value !== '');
+  return [opening, '', ...told.map(([label, value]) => `${label.padEnd(12)}${value}`)].join('\n');
+}
+
+function subject(text: string): string {
+  const printable = text.replaceAll(/[^\x20-\x7e]/g, '?');
+  return printable.length > 100 ? `${printable.slice(0, 97)}...` : printable;
+}
+
+function utc(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function bytes(count: number): string {
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, count < 1_000 ? 0 : Math.floor(Math.log10(count) / 3));
+  return `${power === 0 ? count : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
+}
