@@ -123,7 +123,7 @@ export class SubmitBuildFunction extends Construct {
       },
       {
         sid: 'KeepLedger',
-        actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
         resources: [ledger.table.tableArn],
       },
       {

@@ -359,7 +359,7 @@ describe('the function', () => {
       ...named('SendDeadLetters', 'sqs:SendMessage', `<${deadLetters.id}.Arn>`),
       ...named(
         'KeepLedger',
-        ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
         `<${table.id}.Arn>`,
       ),
       ...named('CountWaitingBuilds', 'dynamodb:Query', `<${table.id}.Arn>/index/by-state`),
