@@ -19,12 +19,7 @@ export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): D
             Object.entries(attributesOf(letter)).flatMap(([name, value]) =>
               value === undefined || value === ''
                 ? []
-                : [
-                    [
-                      name,
-                      { DataType: typeof value === 'number' ? 'Number' : 'String', StringValue: allowed(`${value}`) },
-                    ],
-                  ],
+                : [[name, { DataType: 'String', StringValue: allowed(`${value}`) }]],
             ),
           ),
         }),

@@ -1,4 +1,4 @@
-import type { Clock, StreampixelApi, UploadAnswer, UploadRequest } from '../domain/ports.ts';
+import type { Clock, KeyChecks, KeyVerdict, StreampixelApi, UploadAnswer, UploadRequest } from '../domain/ports.ts';
 import type { Reason } from '../domain/reasons.ts';
 import { redact } from '../domain/redaction.ts';
 import { Secret } from '../domain/secret.ts';
@@ -6,6 +6,10 @@ import { exchange, type HttpExchange, isSafeForSecrets } from './http-exchange.t
 
 /** The vendor's answers are a line of JSON; more than this is a proxy's page, of which the first lines say enough. In bytes. */
 const ANSWER_LIMIT = 64 * 1024;
+
+/** Longest a check of a key may take, in ms. */
+const KEY_CHECK_TIMEOUT_MS = 10_000;
+const HEADERS = { accept: 'application/json', 'user-agent': 'streampixel-drop' };
 
 /** Longest wait the vendor can ask for in a 429, in ms: its documented window is two minutes. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
@@ -17,7 +21,7 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
  * @throws Error for a base URL the key must not travel to: plain HTTP is for loopback only
  */
 export function createStreampixelApi(baseUrl: string, clock: Pick<Clock, 'now'>): StreampixelApi {
-  if (!isSafeForSecrets(baseUrl)) throw new Error('The Streampixel base URL must be https, or http to loopback.');
+  assertSafe(baseUrl);
   const url = `${baseUrl.replace(/\/+$/, '')}/projects/upload-file`;
   return {
     async uploadFile({ route, apiKey, fileUrl }, deadline) {
@@ -40,6 +44,41 @@ export function createStreampixelApi(baseUrl: string, clock: Pick<Clock, 'now'>)
   };
 }
 
+/**
+ * Checks keys with the vendor's list of projects, which has no rate limit to speak of.
+ *
+ * @throws Error for a base URL the key must not travel to
+ */
+export function createStreampixelKeyChecks(baseUrl: string, clock: Pick<Clock, 'now'>): KeyChecks {
+  assertSafe(baseUrl);
+  return {
+    async check(userId, apiKey, deadline) {
+      // The key is in the URL because the vendor wants it there; nothing here ever prints the URL.
+      const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
+      const result = await exchange(
+        {
+          method: 'GET',
+          url: `${baseUrl.replace(/\/+$/, '')}/projects/projects-status?${query}`,
+          headers: HEADERS,
+          deadline: Math.min(deadline, clock.now() + KEY_CHECK_TIMEOUT_MS),
+          maxBytes: ANSWER_LIMIT,
+        },
+        clock,
+      );
+      if (result.kind !== 'answered') return { kind: 'unclear', detail: redact(result.detail, [apiKey]) };
+      const { status } = result;
+      if (status >= 200 && status < 300) return { kind: 'taken' };
+      const { detail, message } = wordsOf(status, result.body.toString('utf8'), [apiKey]);
+      if (status === 401) return { kind: 'refused', reason: reasonFor401(message), detail };
+      return { kind: 'unclear', detail: `HTTP ${status}: ${detail}` };
+    },
+  };
+}
+
+function assertSafe(baseUrl: string): void {
+  if (!isSafeForSecrets(baseUrl)) throw new Error('The Streampixel base URL must be https, or http to loopback.');
+}
+
 function interpret(result: HttpExchange, secrets: readonly Secret[], now: number): UploadAnswer {
   switch (result.kind) {
     case 'not-sent':
@@ -56,10 +95,7 @@ function interpretAnswer(
   secrets: readonly Secret[],
   now: number,
 ): UploadAnswer {
-  const text = body.toString('utf8');
-  const answer = parseObject(text);
-  const message = typeof answer?.message === 'string' ? answer.message : text;
-  const detail = redact(message, secrets) || `HTTP ${status} without a body`;
+  const { answer, detail, message } = wordsOf(status, body.toString('utf8'), secrets);
 
   if (status >= 200 && status < 300) {
     const { uploadId } = answer ?? {};
@@ -95,12 +131,19 @@ function interpretAnswer(
   }
 }
 
+/** The vendor's own words where the body has any, fit to be shown. */
+function wordsOf(status: number, text: string, secrets: readonly Secret[]) {
+  const answer = parseObject(text);
+  const message = typeof answer?.message === 'string' ? answer.message : text;
+  return { answer, message, detail: redact(message, secrets) || `HTTP ${status} without a body` };
+}
+
 function refused(reason: Reason, status: number, detail: string): UploadAnswer {
   return { kind: 'refused', reason, status, detail };
 }
 
 /** The two documented messages; their remedies differ, so a third one is not guessed at. */
-function reasonFor401(message: string): Reason {
+function reasonFor401(message: string): Extract<KeyVerdict, { kind: 'refused' }>['reason'] {
   if (/invalid user/i.test(message)) return 'InvalidUser';
   if (/invalid api[\s_-]?key/i.test(message)) return 'InvalidApiKey';
   return 'Unauthorised';

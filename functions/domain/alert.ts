@@ -3,7 +3,7 @@ import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
 import { REASONS, type Reason } from './reasons.ts';
 
 /** What one alert tells a person. All texts are redacted before they come here. */
-export type Alert = DeadLetterAlert | KeyRejectedAlert;
+export type Alert = DeadLetterAlert | KeyRejectedAlert | NewKeyRejectedAlert | RedriveFinishedAlert;
 
 /** One build went to the dead-letter queue. */
 export interface DeadLetterAlert {
@@ -38,6 +38,29 @@ export interface KeyRejectedAlert {
   readonly logPointer: string;
 }
 
+/** A key that was just put into its parameter does not work; nothing was redriven. */
+export interface NewKeyRejectedAlert {
+  readonly kind: 'new-key-rejected';
+  readonly parameter: string;
+  readonly version: number;
+  readonly userId: string;
+  readonly reason: Reason;
+  readonly detail: string;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** A new key works, and the builds that the old one stranded are back in line. */
+export interface RedriveFinishedAlert {
+  readonly kind: 'redrive-finished';
+  readonly parameter: string;
+  readonly moved: number;
+  /** Still in the dead-letter queue because SQS refused. */
+  readonly left: number;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
 export interface AlertText {
   /** At most 100 printable ASCII characters, as SNS demands of an e-mail's subject. */
   readonly subject: string;
@@ -55,6 +78,10 @@ export function alertText(alert: Alert): AlertText {
       return deadLetterText(alert);
     case 'key-rejected':
       return keyRejectedText(alert);
+    case 'new-key-rejected':
+      return newKeyRejectedText(alert);
+    case 'redrive-finished':
+      return redriveFinishedText(alert);
   }
 }
 
@@ -94,6 +121,32 @@ function keyRejectedText(alert: KeyRejectedAlert): AlertText {
       ['Key', `version ${alert.version} of the SSM parameter ${alert.parameter}`],
       ['First build', describeBuild(alert.build)],
       ['Log', alert.logPointer],
+    ]),
+  };
+}
+
+function newKeyRejectedText({ detail, parameter, reason, userId, version }: NewKeyRejectedAlert): AlertText {
+  return {
+    subject: subject(`${reason}: the new API key does not work`),
+    body: page(`Streampixel refuses the key that was just put into ${parameter}. Nothing was redriven.`, [
+      ['Why', REASONS[reason].cause],
+      ['They said', said({ detail, status: 401 })],
+      ['Do', REASONS[reason].remedy],
+      ['Then run', `${TOOL} key set --parameter ${parameter}`],
+      ['User', userId],
+      ['Key', `version ${version} of the SSM parameter ${parameter}`],
+    ]),
+  };
+}
+
+function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert): AlertText {
+  const builds = moved === 1 ? '1 build is' : `${moved} builds are`;
+  return {
+    subject: subject(`The new API key works: ${builds} back in line`),
+    body: page(`Streampixel takes the new key in ${parameter}. ${builds} back in line, oldest first.`, [
+      ['Left', left === 0 ? undefined : `${left} could not be moved and are still in the dead-letter queue`],
+      ['Then run', left === 0 ? undefined : `${TOOL} dlq redrive --reason InvalidApiKey --yes`],
+      ['Watch', `${TOOL} status --watch`],
     ]),
   };
 }

@@ -106,6 +106,24 @@ export interface StreampixelApi {
   uploadFile(request: UploadRequest, deadline: number): Promise<UploadAnswer>;
 }
 
+/** The vendor's word on a key, without spending a slot. */
+export type KeyVerdict =
+  | { readonly kind: 'taken' }
+  | {
+      readonly kind: 'refused';
+      readonly reason: Extract<Reason, 'InvalidApiKey' | 'InvalidUser' | 'Unauthorised'>;
+      readonly detail: string;
+    }
+  /** Unreachable, or an answer that says nothing of the key. */
+  | { readonly kind: 'unclear'; readonly detail: string };
+export interface KeyChecks {
+  /**
+   * Asks the harmless `GET {base}/projects/projects-status` whether the key is good for the user. Never throws.
+   * @param deadline ms since the epoch
+   */
+  check(userId: string, apiKey: Secret, deadline: number): Promise<KeyVerdict>;
+}
+
 /** What a dead letter says beside the original body: at most the 10 attributes SQS allows. */
 export interface DeadLetter {
   readonly id: string;

@@ -52,8 +52,10 @@ const route = v.object({
   onlyLatest: v.exactOptional(v.boolean()),
   everyVersion: v.exactOptional(v.boolean()),
 });
+/** The routes as the stack hands them to every function. */
+export const routesSchema = v.pipe(v.string(), v.parseJson(), v.array(route));
 const schema = v.object({
-  [ENV.routes]: v.pipe(v.string(), v.parseJson(), v.array(route)),
+  [ENV.routes]: routesSchema,
   [ENV.streampixelBaseUrl]: v.pipe(v.string(), v.url()),
   [ENV.intervalMs]: wholeNumber,
   [ENV.fileUrlLifetimeS]: wholeNumber,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
+import { createStreampixelApi, createStreampixelKeyChecks } from '../../functions/adapters/streampixel-api.ts';
 import type { UploadAnswer } from '../../functions/domain/ports.ts';
 import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
@@ -174,4 +174,44 @@ describe('upload-file', () => {
       expect(() => createStreampixelApi(baseUrl, clock)).toThrow(/must be https/);
     },
   );
+});
+
+describe('the check of a key', () => {
+  const KEY = new Secret('c4nary/api+key');
+
+  async function check(reply: Reply) {
+    server = await startScriptedServer(reply);
+    return createStreampixelKeyChecks(`${server.url}/pixelStripeApi/`, clock).check('user', KEY, Date.now() + 500);
+  }
+
+  it('asks for the list of projects as documented', async () => {
+    expect(await check({ status: 200, body: '{"totalProjects":1,"projects":[]}' })).toEqual({ kind: 'taken' });
+    expect(server?.requests[0]).toMatchObject({
+      method: 'GET',
+      url: '/pixelStripeApi/projects/projects-status?userId=user&apikey=c4nary%2Fapi%2Bkey',
+    });
+  });
+
+  it.each([
+    ['Unauthorized: Invalid API Key', 'InvalidApiKey'],
+    ['Invalid User', 'InvalidUser'],
+    ['no', 'Unauthorised'],
+  ])('takes a 401 that says "%s" for %s', async (message, reason) => {
+    expect(await check({ status: 401, body: JSON.stringify({ message }) })).toEqual({
+      kind: 'refused',
+      reason,
+      detail: message,
+    });
+  });
+
+  it.each<[string, Reply]>([
+    ['a 404', { status: 404, body: 'c4nary/api+key' }],
+    ['a 500', { status: 500, body: '?apikey=c4nary%2Fapi%2Bkey' }],
+    ['a reset', 'reset'],
+    ['a server that hangs', 'hang'],
+  ])('leaves it open after %s, and shows no key', async (_, reply) => {
+    const verdict = await check(reply);
+    expect(verdict.kind).toBe('unclear');
+    expect(JSON.stringify(verdict)).not.toContain('c4nary');
+  });
 });
