@@ -1,0 +1,368 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { Upload } from '@aws-sdk/lib-storage';
+import { buildId } from '../functions/domain/build.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
+import { MARGIN_MS } from '../functions/domain/pacer.ts';
+import { REASONS, type Reason } from '../functions/domain/reasons.ts';
+import { parseNotification } from '../functions/domain/s3-notification.ts';
+import { type Environment, readEnvironment } from '../functions/submit-build/environment.ts';
+import type { Settings } from '../infra/config.ts';
+import { OUTPUTS } from '../infra/outputs.ts';
+import type { BusEvent } from './event-bus.ts';
+import { startEventSource } from './event-source.ts';
+import { createEventRecord, type EventRecord, eventOfLogLine, fieldsOf, type LocalEvent } from './events.ts';
+import { type Gateway, type PeekedMessage, type Published, startGateway } from './gateway.ts';
+import { type LogLine, startFunction } from './lambda-process.ts';
+import type { CreatedObject } from './s3-objects.ts';
+import { type StandIn, type StandInEvent, type StandInUser, startStandIn } from './streampixel-stand-in.ts';
+import { synthesize } from './synthesize.ts';
+import { type Deployment, readDeployment } from './template.ts';
+
+/** Everything local is in this region; it is nowhere. */
+export const LOCAL_REGION = 'us-east-1';
+
+/** What people put into `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; the AWS tools insist on something. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
+
+export interface EmbeddedStackOptions {
+  /** Port of the AWS endpoint. Default 0: one that the system chooses. */
+  readonly port?: number;
+  /** Settings on top of those in cdk.json. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
+  readonly settings?: Partial<Settings>;
+  /** The key in SSM, which the stand-in takes for valid. Default: a random one. */
+  readonly apiKey?: string;
+  /** Where dropped objects are kept, on a disk with room for them; emptied first and removed at the end. Default: a temporary one. */
+  readonly objectsDirectory?: string;
+  readonly onEvent?: (event: LocalEvent) => void;
+  /** Lines of the function's log that are no outcome of a build. */
+  readonly onLog?: (line: LogLine) => void;
+  /** What else a person may want to know: plain sentences. */
+  readonly onNotice?: (notice: string) => void;
+}
+
+export interface DroppedBuild {
+  readonly bucket: string;
+  readonly key: string;
+  readonly build: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
+  /** What AWS clients use as `AWS_ENDPOINT_URL`. */
+  readonly endpoint: string;
+  readonly port: number;
+  readonly bucket: string;
+  readonly queues: { readonly buildsUrl: string; readonly deadLettersUrl: string };
+  /** What the function was told. */
+  readonly environment: Environment;
+  /** Absent where another API was named. */
+  readonly standIn: StandIn | undefined;
+  /** Uploads a file (by its path) or bytes as any S3 client would, in parts from 8 MiB on. */
+  drop(content: string | Uint8Array, key: string): Promise<DroppedBuild>;
+  /** Overwrites the API key of every route in SSM. */
+  putApiKey(apiKey: string): Promise<void>;
+  /** What the function has put on EventBridge's default bus. */
+  readonly busEvents: readonly BusEvent[];
+  /** Messages waiting in the dead-letter queue. */
+  deadLetters(): readonly PeekedMessage[];
+  /** Lets work in hand come to its end, then stops everything and removes what it wrote. Once, however often it is called. */
+  stop(): Promise<void>;
+}
+
+/** How often the dead-letter queue is looked at, in ms. CloudWatch takes a minute; nobody wants to wait for that here. */
+const WATCH_INTERVAL_MS = 200;
+
+/** The vendor's window for an interval, in ms: shorter by the margin of the deployed one, as far as there is room for it. */
+function windowOf(intervalMs: number): number {
+  return intervalMs - Math.min(MARGIN_MS, intervalMs / 2);
+}
+
+/** Parts as the AWS CLI makes them, in bytes: at most four at a time in memory, and 10,000 of them are 80 GB. */
+const PART_SIZE = 8 * 1024 * 1024;
+
+/**
+ * Runs the stack that `cdk deploy` would deploy, in this process and a few of its own: emulated AWS services, the bundled
+ * function, and, unless an API is named, the Streampixel stand-in.
+ *
+ * @throws Error with code `EADDRINUSE` where the port is taken; otherwise with what is wrong with the settings
+ */
+export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Promise<EmbeddedStack> {
+  const { onEvent = () => {}, onLog = () => {}, onNotice = () => {} } = options;
+  const apiKey = options.apiKey ?? `sp-local-${randomBytes(12).toString('hex')}`;
+  // As a role's: the key id of temporary credentials, and a session token that is part of every signature.
+  const functionCredentials = {
+    accessKeyId: 'ASIALOCALSTACK000000',
+    secretAccessKey: randomBytes(30).toString('base64'),
+    sessionToken: randomBytes(60).toString('base64'),
+  };
+  const { events, emit, tell, seen } = createEventRecord(onEvent);
+  const drops: DroppedBuild[] = [];
+  const busEvents: BusEvent[] = [];
+
+  function onObjectCreated({ bucket, key, versionId, eTag, size }: CreatedObject, notified: boolean): void {
+    const build = { bucket, key, eTag, ...(versionId === undefined ? {} : { versionId }) };
+    if (notified) tell('dropped', { ...fieldsOf(build), size });
+    else onNotice(`${key} is in the bucket, but S3's notification does not match it: nothing happens to it.`);
+  }
+
+  function onStandInEvent(event: StandInEvent): void {
+    const [bucket = '', ...key] = event.path.slice(1).split('/').map(decodeURIComponent);
+    const build = {
+      bucket,
+      key: key.join('/'),
+      ...(event.versionId === undefined ? {} : { versionId: event.versionId }),
+    };
+    const fields = { ...fieldsOf(build), uploadId: event.uploadId };
+    if (event.kind === 'downloaded') {
+      const dropped = drops.find((candidate) => candidate.build === fields.build);
+      const { size, sha256 } = event;
+      const intact = dropped && { intact: dropped.size === size && dropped.sha256 === sha256 };
+      tell('downloaded', { ...fields, size, sha256, ...intact });
+    } else tell('rejected', { ...fields, detail: event.objection });
+  }
+
+  /** An alert is text for people. It names the build by its id, and its subject starts with the reason. */
+  function onPublished({ subject = '', message }: Published): void {
+    const about = events.findLast(({ build }) => build !== undefined && message.includes(build));
+    const [reason = ''] = subject.split(':');
+    tell('alert', {
+      ...(about?.build === undefined ? {} : { bucket: about.bucket, key: about.key, build: about.build }),
+      ...(reason in REASONS ? { reason: reason as Reason } : {}),
+      detail: subject,
+      message,
+    });
+  }
+
+  function onFunctionLog(line: LogLine): void {
+    const event = line.stream === 'stdout' ? eventOfLogLine(line.text) : undefined;
+    if (event === undefined) onLog(line);
+    else emit(event);
+  }
+
+  const stops: (() => Promise<unknown>)[] = [];
+  let stopped: Promise<void> | undefined;
+  function stop(): Promise<void> {
+    stopped ??= (async () => {
+      for (const undo of stops.reverse()) await undo();
+    })();
+    return stopped;
+  }
+
+  try {
+    // Outside the project: what the bundle has left out must not turn up in the project's node_modules.
+    const assemblyDirectory = await mkdtemp(join(tmpdir(), 'streampixel-drop-assembly-'));
+    stops.push(() => rm(assemblyDirectory, { recursive: true, force: true }));
+    const objectsDirectory = options.objectsDirectory ?? (await mkdtemp(join(tmpdir(), 'streampixel-drop-objects-')));
+
+    const gateway = await startGateway({
+      port: options.port ?? 0,
+      region: LOCAL_REGION,
+      objectsDirectory,
+      credentials: [functionCredentials, LOCAL_CREDENTIALS],
+      onObjectCreated,
+      onPublished,
+      onBusEvent: (event) => void busEvents.push(event),
+    });
+    // Only now: a port of one's own means that nobody else is using the directory.
+    await rm(objectsDirectory, { recursive: true, force: true });
+    await mkdir(objectsDirectory, { recursive: true });
+    stops.push(() => rm(objectsDirectory, { recursive: true, force: true }));
+    stops.push(() => gateway.close());
+
+    let environment: Environment | undefined;
+    const standIn =
+      options.settings?.streampixelBaseUrl === undefined
+        ? await startStandIn({
+            // Its address is part of the settings, so it is there before they are read.
+            users: () => (environment === undefined ? [] : usersOf(environment)),
+            windowMs: () => windowOf(environment?.intervalMs ?? 0),
+            apiKey,
+            onEvent: onStandInEvent,
+          })
+        : undefined;
+    if (standIn !== undefined) stops.push(() => standIn.stop());
+
+    const overrides = standIn === undefined ? {} : { streampixelBaseUrl: standIn.baseUrl };
+    onNotice('Synthesizing the stack and bundling its function, as cdk deploy would ...');
+    await synthesize({ ...options.settings, ...overrides }, assemblyDirectory);
+    const deployment = readDeployment(assemblyDirectory, { region: LOCAL_REGION, endpoint: gateway.endpoint });
+    const told = environmentOf(deployment);
+    environment = told;
+
+    const client = { endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
+    const clients = {
+      // The SHA-256 of the whole says more than the SDK's checksums of the parts, which take as long as everything else.
+      s3: new S3Client({ ...client, requestChecksumCalculation: 'WHEN_REQUIRED' }),
+      sqs: new SQSClient(client),
+      ssm: new SSMClient(client),
+      dynamoDb: new DynamoDBClient(client),
+    };
+    stops.push(async () => {
+      for (const each of Object.values(clients)) each.destroy();
+    });
+    await create(deployment, gateway, clients);
+    const putApiKey = (value: string) => storeApiKey(clients.ssm, told, value);
+    await putApiKey(apiKey);
+
+    const deadLettersUrl = deployment.output(OUTPUTS.deadLetterQueueUrl);
+    const look = watchDeadLetters(gateway, deployment, nameOf(deadLettersUrl), tell);
+    const watch = setInterval(look, WATCH_INTERVAL_MS);
+    stops.push(async () => {
+      clearInterval(watch);
+      // What was dead-lettered last has its alert, too.
+      look();
+    });
+    const platformEnvironment = {
+      AWS_REGION: LOCAL_REGION,
+      AWS_DEFAULT_REGION: LOCAL_REGION,
+      AWS_ACCESS_KEY_ID: functionCredentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: functionCredentials.secretAccessKey,
+      AWS_SESSION_TOKEN: functionCredentials.sessionToken,
+      AWS_ENDPOINT_URL: gateway.endpoint,
+    };
+    for (const eventSource of deployment.eventSources) {
+      const { invoke, ...lambda } = startFunction(eventSource.function, { platformEnvironment, onLog: onFunctionLog });
+      stops.push(() => lambda.stop());
+      const { sqs } = clients;
+      const source = startEventSource(eventSource, { sqs, region: LOCAL_REGION, invoke, onProblem: onNotice });
+      stops.push(() => source.stop());
+    }
+    const bucket = deployment.output(OUTPUTS.dropBucketName);
+    return {
+      endpoint: gateway.endpoint,
+      port: gateway.port,
+      bucket,
+      queues: { buildsUrl: deployment.output(OUTPUTS.buildsQueueUrl), deadLettersUrl },
+      environment: told,
+      standIn,
+      events,
+      busEvents,
+      async drop(content, key) {
+        const dropped = await upload(clients.s3, bucket, content, key);
+        drops.push(dropped);
+        return dropped;
+      },
+      seen,
+      putApiKey,
+      deadLetters: () => gateway.peek(nameOf(deadLettersUrl)),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The environment of the function that takes the builds queue. */
+function environmentOf(deployment: Deployment): Environment {
+  const queueUrl = deployment.output(OUTPUTS.buildsQueueUrl);
+  const source = deployment.eventSources.find((candidate) => candidate.queueUrl === queueUrl);
+  return readEnvironment(source?.function.environment ?? {});
+}
+
+/** The accounts the stand-in knows: those of the routes. */
+function usersOf({ routes }: Environment): StandInUser[] {
+  return routes.map(({ userId, projectId }) => ({ userId, projectIds: [projectId] }));
+}
+
+interface Clients {
+  readonly s3: S3Client;
+  readonly sqs: SQSClient;
+  readonly ssm: SSMClient;
+  readonly dynamoDb: DynamoDBClient;
+}
+
+/** Makes what the template describes. Queues come before the buckets that notify them. */
+async function create(deployment: Deployment, gateway: Gateway, { sqs, dynamoDb }: Clients): Promise<void> {
+  for (const { name, attributes } of deployment.queues) {
+    await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
+  }
+  for (const table of deployment.tables) await dynamoDb.send(new CreateTableCommand(table));
+  for (const topicArn of deployment.topicArns) gateway.createTopic(nameOf(topicArn));
+  for (const bucket of deployment.buckets) gateway.createBucket(bucket);
+}
+
+/** The last part of an ARN or a queue's URL. */
+function nameOf(arnOrUrl: string): string {
+  return arnOrUrl.split(/[:/]/).at(-1) ?? '';
+}
+
+async function storeApiKey(ssm: SSMClient, { routes }: Environment, apiKey: string): Promise<void> {
+  for (const Name of new Set(routes.map(({ apiKeyParameter }) => apiKeyParameter))) {
+    await ssm.send(new PutParameterCommand({ Name, Value: apiKey, Type: 'SecureString', Overwrite: true }));
+  }
+}
+
+/**
+ * Looks at the dead-letter queue: for letters that SQS has moved there, of which the worker says nothing, and for the alarm
+ * on their number. As in CloudWatch, the alarm speaks when its state changes and then no more while letters wait.
+ */
+function watchDeadLetters(
+  gateway: Gateway,
+  { depthAlarms }: Deployment,
+  queueName: string,
+  tell: EventRecord['tell'],
+): () => void {
+  const known = new Set<string>();
+  const alarms = depthAlarms
+    .filter((alarm) => alarm.queueName === queueName)
+    .map((alarm) => ({ ...alarm, isOn: false }));
+  return () => {
+    const letters = gateway.peek(queueName);
+    for (const letter of letters) {
+      if (known.has(letter.messageId)) continue;
+      known.add(letter.messageId);
+      if (letter.attributes[DEAD_LETTER_ATTRIBUTES.reason] !== undefined) continue;
+      const detail = 'It carries no reason: SQS moved it there, after the function crashed over it time and again.';
+      tell('dead-lettered', { ...buildOf(letter), detail });
+    }
+    for (const alarm of alarms) {
+      const isBreached = alarm.isBreached(letters.length);
+      const newest = letters.at(-1);
+      if (isBreached && !alarm.isOn && newest !== undefined) {
+        const detail = letters.length === 1 ? '1 message waits.' : `${letters.length} messages wait.`;
+        tell('alert', { ...buildOf(newest), alarm: alarm.name, detail });
+      }
+      alarm.isOn = isBreached;
+    }
+  };
+}
+
+/** The build that a dead letter is about, as fields of an event; none for a message that is no build. */
+function buildOf({ body, attributes }: PeekedMessage): Partial<LocalEvent> {
+  const notification = parseNotification(body);
+  const record = notification.kind === 'records' ? notification.records[0] : undefined;
+  const reason = attributes[DEAD_LETTER_ATTRIBUTES.reason] as Reason | undefined;
+  return { ...(record?.kind === 'build' ? fieldsOf(record.build) : {}), ...(reason === undefined ? {} : { reason }) };
+}
+
+async function upload(s3: S3Client, bucket: string, content: string | Uint8Array, key: string): Promise<DroppedBuild> {
+  const hash = createHash('sha256');
+  let size = 0;
+  async function* measured(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of typeof content === 'string'
+      ? createReadStream(content, { highWaterMark: 1 << 20 })
+      : [content]) {
+      hash.update(chunk);
+      size += chunk.length;
+      yield chunk;
+    }
+  }
+  const params = { Bucket: bucket, Key: key, Body: Readable.from(measured()), ContentType: 'application/zip' };
+  const { VersionId: versionId, ETag } = await new Upload({ client: s3, partSize: PART_SIZE, params }).done();
+  const eTag = ETag?.replaceAll('"', '') ?? '';
+  const build = buildId({ bucket, key, eTag, ...(versionId === undefined ? {} : { versionId }) });
+  return { bucket, key, build, size, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,411 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+// Not exported by the package, whose version is pinned: with the store in hand, objects can be announced to it whose bytes
+// it never sees.
+import { S3Error } from '../node_modules/fauxqs/dist/common/errors.js';
+import type { S3Store } from '../node_modules/fauxqs/dist/s3/s3Store.js';
+
+/**
+ * The object operations of S3, with bytes that go from socket to file and from file to socket. The emulator behind the
+ * gateway holds bodies in memory and takes none over 11 MiB; builds have 30 GB. It keeps the index, and so serves everything
+ * that needs no bytes: buckets, listings, deletion by the list.
+ */
+export interface S3ObjectsOptions {
+  /** The emulator's index of buckets and objects. */
+  readonly store: S3Store;
+  /** Existing directory for the bytes. Nothing in it is deleted: whoever made it removes it as a whole. */
+  readonly directory: string;
+  readonly isVersioned: (bucket: string) => boolean;
+  /** Called when an object is complete, before its sender is answered. */
+  readonly onCreated: (created: CreatedObject) => void;
+}
+
+export interface CreatedObject {
+  readonly operation: 'Put' | 'Copy' | 'CompleteMultipartUpload';
+  readonly bucket: string;
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes. */
+  readonly eTag: string;
+  readonly versionId: string | undefined;
+}
+
+/** An S3 request that names an object. */
+export interface ObjectRequest {
+  readonly bucket: string;
+  /** Decoded. */
+  readonly key: string;
+  readonly query: URLSearchParams;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export interface S3Objects {
+  /** @throws S3Error for the gateway to answer with */
+  serve(request: ObjectRequest): Promise<void>;
+}
+
+/** Part of a file, in bytes. Files never change once written, so objects may share them. */
+interface Slice {
+  readonly file: string;
+  readonly start: number;
+  readonly length: number;
+}
+
+interface StoredObject {
+  readonly key: string;
+  /** Always empty: the bytes are in the slices. */
+  readonly body: Buffer;
+  readonly slices: readonly Slice[];
+  readonly contentLength: number;
+  readonly contentType: string;
+  readonly metadata: Record<string, string>;
+  /** In quotes, as on the wire. */
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly versionId: string | undefined;
+}
+
+interface Part {
+  readonly slices: readonly Slice[];
+  readonly size: number;
+  readonly md5: Buffer;
+}
+
+interface Upload {
+  readonly bucket: string;
+  readonly key: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly parts: Map<number, Part>;
+}
+
+/** S3's own limit for all parts but the last, in bytes. */
+const SMALLEST_PART = 5 * 1024 * 1024;
+
+export function createS3Objects({ store, directory, isVersioned, onCreated }: S3ObjectsOptions): S3Objects {
+  const uploads = new Map<string, Upload>();
+  /** Every version of every object of versioned buckets, by version id. */
+  const versions = new Map<string, StoredObject>();
+
+  function find(bucket: string, key: string, versionId: string | null): StoredObject {
+    if (versionId === null) return store.headObject(bucket, key) as StoredObject & { body: Buffer };
+    const version = versions.get(versionId);
+    if (version?.key !== key) throw new S3Error('NoSuchVersion', 'The specified version does not exist.', 404);
+    return version;
+  }
+
+  function create(
+    operation: CreatedObject['operation'],
+    { bucket, key }: { bucket: string; key: string },
+    content: Pick<StoredObject, 'slices' | 'contentLength' | 'etag'>,
+    headers: Pick<StoredObject, 'contentType' | 'metadata'>,
+  ): StoredObject {
+    if (!store.hasBucket(bucket)) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist', 404);
+    const versionId = isVersioned(bucket) ? randomUUID().replaceAll('-', '') : undefined;
+    // Field by field: of a copy's source, neither key nor version may slip in.
+    const { slices, contentLength, etag } = content;
+    const { contentType, metadata } = headers;
+    const body = Buffer.alloc(0);
+    const lastModified = new Date();
+    const object = { key, body, slices, contentLength, etag, contentType, metadata, lastModified, versionId };
+    store.restoreObject(bucket, object);
+    if (versionId !== undefined) versions.set(versionId, object);
+    onCreated({
+      operation,
+      bucket,
+      key,
+      size: contentLength,
+      eTag: etag.replaceAll('"', ''),
+      versionId,
+    });
+    return object;
+  }
+
+  /** Writes the body to a file of its own. */
+  async function receive(request: IncomingMessage): Promise<Part> {
+    const file = join(directory, randomUUID());
+    const md5 = createHash('md5');
+    let size = 0;
+    const chunked = request.headers['content-encoding']?.includes('aws-chunked');
+    await pipeline(
+      chunked ? decodeAwsChunked(request) : request,
+      async function* measure(chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          md5.update(chunk);
+          size += chunk.length;
+          yield chunk;
+        }
+      },
+      createWriteStream(file),
+    );
+    const announced = request.headers['x-amz-decoded-content-length'];
+    if (announced !== undefined && Number(announced) !== size) {
+      throw new S3Error('IncompleteBody', 'You did not provide the number of bytes specified by the header', 400);
+    }
+    const digest = md5.digest();
+    const expected = request.headers['content-md5'];
+    if (expected !== undefined && expected !== digest.toString('base64')) {
+      throw new S3Error('BadDigest', 'The Content-MD5 you specified did not match what we received.', 400);
+    }
+    return { slices: [{ file, start: 0, length: size }], size, md5: digest };
+  }
+
+  /** What a copy reads: the source's slices, cut to the range where one is given. */
+  function readCopySource(request: IncomingMessage): { source: StoredObject; slices: Slice[]; size: number } {
+    const [path = '', query] = String(request.headers['x-amz-copy-source']).replace(/^\//, '').split('?');
+    const [bucket = '', ...key] = decodeURIComponent(path).split('/');
+    const source = find(bucket, key.join('/'), new URLSearchParams(query).get('versionId'));
+    const range = parseRange(request.headers['x-amz-copy-source-range'], source.contentLength);
+    const { start, end } = range ?? { start: 0, end: source.contentLength - 1 };
+    return { source, slices: cut(source.slices, start, end), size: end - start + 1 };
+  }
+
+  async function put(target: ObjectRequest): Promise<void> {
+    const { request, response } = target;
+    if (request.headers['x-amz-copy-source'] !== undefined) {
+      const { source } = readCopySource(request);
+      const replaces = request.headers['x-amz-metadata-directive'] === 'REPLACE';
+      const object = create('Copy', target, source, replaces ? describe(request.headers) : source);
+      setVersion(response, object);
+      return sendXml(response, 'CopyObjectResult', {
+        ETag: object.etag,
+        LastModified: object.lastModified.toISOString(),
+      });
+    }
+    if (!store.hasBucket(target.bucket)) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist', 404);
+    const { slices, size, md5 } = await receive(request);
+    const content = { slices, contentLength: size, etag: quoted(md5.toString('hex')) };
+    const object = create('Put', target, content, describe(request.headers));
+    setVersion(response, object);
+    response.writeHead(200, { ETag: object.etag }).end();
+  }
+
+  function findUpload({ query, bucket, key }: ObjectRequest): Upload {
+    const upload = uploads.get(query.get('uploadId') ?? '');
+    if (upload?.bucket !== bucket || upload.key !== key) {
+      throw new S3Error('NoSuchUpload', 'The specified multipart upload does not exist.', 404);
+    }
+    return upload;
+  }
+
+  async function uploadPart(target: ObjectRequest): Promise<void> {
+    const { query, request, response } = target;
+    const upload = findUpload(target);
+    const number = Number(query.get('partNumber'));
+    if (request.headers['x-amz-copy-source'] !== undefined) {
+      const { slices, size } = readCopySource(request);
+      // Of bytes that are not read there is no MD5; an ETag only has to be the same for the same bytes of the same files.
+      const md5 = createHash('md5').update(JSON.stringify(slices)).digest();
+      upload.parts.set(number, { slices, size, md5 });
+      return sendXml(response, 'CopyPartResult', {
+        ETag: quoted(md5.toString('hex')),
+        LastModified: new Date().toISOString(),
+      });
+    }
+    const part = await receive(request);
+    upload.parts.set(number, part);
+    response.writeHead(200, { ETag: quoted(part.md5.toString('hex')) }).end();
+  }
+
+  async function completeUpload(target: ObjectRequest): Promise<void> {
+    const upload = findUpload(target);
+    const body = await text(target.request);
+    const wanted = [...body.matchAll(/<Part>.*?<\/Part>/gs)].map(([part]) => ({
+      number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
+      eTag: /<ETag>(?:"|&quot;|&#34;)?([0-9a-f]+)/.exec(part)?.[1],
+    }));
+    if (wanted.length === 0) throw new S3Error('MalformedXML', 'The XML you provided was not well-formed', 400);
+    if (wanted.some(({ number }, index) => index > 0 && number <= (wanted[index - 1]?.number ?? 0))) {
+      throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order.', 400);
+    }
+    const parts = wanted.map(({ number, eTag }, index) => {
+      const part = upload.parts.get(number);
+      if (part === undefined || part.md5.toString('hex') !== eTag) {
+        throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found.', 400);
+      }
+      if (index < wanted.length - 1 && part.size < SMALLEST_PART) {
+        throw new S3Error('EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size', 400);
+      }
+      return part;
+    });
+    const md5 = createHash('md5');
+    for (const part of parts) md5.update(part.md5);
+    const content = {
+      slices: parts.flatMap((part) => part.slices),
+      contentLength: parts.reduce((sum, part) => sum + part.size, 0),
+      etag: quoted(`${md5.digest('hex')}-${parts.length}`),
+    };
+    uploads.delete(target.query.get('uploadId') ?? '');
+    const object = create('CompleteMultipartUpload', target, content, describe(upload.headers));
+    setVersion(target.response, object);
+    sendXml(target.response, 'CompleteMultipartUploadResult', {
+      Location: `http://${target.request.headers.host}/${upload.bucket}/${encodeURIComponent(upload.key)}`,
+      Bucket: upload.bucket,
+      Key: upload.key,
+      ETag: object.etag,
+    });
+  }
+
+  function createUpload({ bucket, key, request, response }: ObjectRequest): void {
+    if (!store.hasBucket(bucket)) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist', 404);
+    const uploadId = randomUUID();
+    uploads.set(uploadId, { bucket, key, headers: request.headers, parts: new Map() });
+    sendXml(response, 'InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: uploadId });
+  }
+
+  async function get({ bucket, key, query, request, response }: ObjectRequest): Promise<void> {
+    const object = find(bucket, key, query.get('versionId'));
+    const size = object.contentLength;
+    const range = parseRange(request.headers.range, size);
+    const { start, end } = range ?? { start: 0, end: size - 1 };
+    setVersion(response, object);
+    response.writeHead(range === undefined ? 200 : 206, {
+      'Content-Type': object.contentType,
+      'Content-Length': end - start + 1,
+      ETag: object.etag,
+      'Last-Modified': object.lastModified.toUTCString(),
+      'Accept-Ranges': 'bytes',
+      ...Object.fromEntries(Object.entries(object.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
+      ...(range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end}/${size}` }),
+    });
+    if (request.method === 'HEAD') response.end();
+    else await pipeline(read(cut(object.slices, start, end)), response);
+  }
+
+  function remove({ bucket, key, query, response }: ObjectRequest): void {
+    const versionId = query.get('versionId');
+    // In the order of a listing, a key comes before all that it is a prefix of.
+    const [current] = store.listObjects(bucket, { prefix: key, maxKeys: 1 }).objects as (StoredObject & {
+      body: Buffer;
+    })[];
+    if (versionId === null || current?.versionId === versionId) store.deleteObject(bucket, key);
+    if (versionId !== null) versions.delete(versionId);
+    response.writeHead(204).end();
+  }
+
+  return {
+    async serve(target) {
+      const { query, request } = target;
+      // What a client adds to any request, and a signature in the query; the rest names an operation.
+      const operation = [...query.keys()]
+        .filter((name) => !/^(x-id|x-amz-.*|versionId|partNumber)$/i.test(name))
+        .sort();
+      switch (`${request.method} ${operation.join('&')}`) {
+        case 'PUT ':
+          return put(target);
+        case 'PUT uploadId':
+          return uploadPart(target);
+        case 'POST uploads':
+          return createUpload(target);
+        case 'POST uploadId':
+          return completeUpload(target);
+        case 'DELETE uploadId':
+          findUpload(target);
+          uploads.delete(query.get('uploadId') ?? '');
+          return void target.response.writeHead(204).end();
+        case 'GET ':
+        case 'HEAD ':
+          return get(target);
+        case 'DELETE ':
+          return remove(target);
+        default:
+          throw new S3Error('NotImplemented', 'The local stack does not have this operation of S3.', 501);
+      }
+    },
+  };
+}
+
+function quoted(eTag: string): string {
+  return `"${eTag}"`;
+}
+
+function describe(headers: IncomingHttpHeaders): Pick<StoredObject, 'contentType' | 'metadata'> {
+  return {
+    contentType: headers['content-type'] ?? 'binary/octet-stream',
+    metadata: Object.fromEntries(
+      Object.entries(headers).flatMap(([name, value]) =>
+        name.startsWith('x-amz-meta-') && typeof value === 'string' ? [[name.slice('x-amz-meta-'.length), value]] : [],
+      ),
+    ),
+  };
+}
+
+function setVersion(response: ServerResponse, { versionId }: StoredObject): void {
+  if (versionId !== undefined) response.setHeader('x-amz-version-id', versionId);
+}
+
+function sendXml(response: ServerResponse, root: string, fields: Record<string, string>): void {
+  const escaped = (value: string) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const content = Object.entries(fields).map(([name, value]) => `<${name}>${escaped(value)}</${name}>`);
+  response.writeHead(200, { 'Content-Type': 'application/xml' });
+  response.end(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content.join('')}</${root}>`,
+  );
+}
+
+/**
+ * One range of bytes, both ends included. S3 ignores what it does not understand, several ranges among them.
+ *
+ * @throws S3Error where the range lies outside the object
+ */
+function parseRange(header: string | string[] | undefined, size: number): { start: number; end: number } | undefined {
+  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(String(header)) ?? [];
+  if (first === '' && last === '') return undefined;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if (start > end) throw new S3Error('InvalidRange', 'The requested range is not satisfiable', 416);
+  return { start, end };
+}
+
+function cut(slices: readonly Slice[], start: number, end: number): Slice[] {
+  const cuts: Slice[] = [];
+  let offset = 0;
+  for (const slice of slices) {
+    const from = Math.max(start, offset);
+    const to = Math.min(end + 1, offset + slice.length);
+    if (from < to) cuts.push({ file: slice.file, start: slice.start + from - offset, length: to - from });
+    offset += slice.length;
+  }
+  return cuts;
+}
+
+async function* read(slices: readonly Slice[]): AsyncGenerator<Buffer> {
+  for (const { file, start, length } of slices) yield* createReadStream(file, { start, end: start + length - 1 });
+}
+
+/** Takes the framing off a body that a client sends in signed or checksummed chunks: `<hex size>[;...]CRLF<bytes>CRLF`. */
+async function* decodeAwsChunked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  let left = 0;
+  let ended = false;
+  for await (const piece of source) {
+    // After the chunk of size 0 come trailers: checksums, which a request over loopback does not need.
+    if (ended) continue;
+    rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    while (rest.length > 0) {
+      if (left > 0) {
+        const data = rest.subarray(0, left);
+        left -= data.length;
+        rest = rest.subarray(data.length);
+        yield data;
+        continue;
+      }
+      const lineEnd = rest.indexOf('\r\n');
+      if (lineEnd === -1) break;
+      const line = rest.toString('latin1', 0, lineEnd);
+      rest = rest.subarray(lineEnd + 2);
+      // The line break behind a chunk's bytes.
+      if (line === '') continue;
+      left = Number.parseInt(line, 16);
+      if (left === 0) {
+        ended = true;
+        break;
+      }
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { rmSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CommanderError } from 'commander';
+import { watchDropFolder } from './drop-folder.ts';
+import {
+  type DroppedBuild,
+  type EmbeddedStack,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  startEmbeddedStack,
+} from './embedded-stack.ts';
+import type { LocalEvent } from './events.ts';
+import { DEFAULT_INTERVAL_S, type Flags, readFlags } from './flags.ts';
+import { makeSampleBuild } from './sample-build.ts';
+import { bytes, lineOf, troubleOf } from './screen.ts';
+
+/** Signals that come within this are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
+const ONE_PRESS_MS = 1_000;
+/** What a shell reports for a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
+/** What was asked for makes no sense. */
+const USAGE = 2;
+/** The hints at the end don't wait longer than this for the first drops: they may be retried for long. In ms. */
+const HINTS_AFTER_MS = 20_000;
+
+/** Builds from this size on, in bytes, take seconds to upload. */
+const WORTH_MENTIONING = 200_000_000;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What belongs to one run: what it was asked for, and where it keeps things. */
+interface Run {
+  readonly flags: Flags;
+  /** Talk: on stdout, unless that is for JSON only. */
+  readonly say: (line?: string) => void;
+  /** Not the system's temporary directory, which is memory on some machines: builds are large. */
+  readonly objectsDirectory: string | undefined;
+  readonly dropFolder: string | undefined;
+}
+
+function prepare(flags: Flags): Run {
+  // By port, so that two runs keep out of each other's way. One that lets the system choose has no place of its own.
+  const directory = flags.port === 0 ? undefined : join(root, '.local', String(flags.port));
+  return {
+    flags,
+    say: (line = '') => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`),
+    objectsDirectory: directory && join(directory, 'objects'),
+    dropFolder: directory && join(directory, 'drop'),
+  };
+}
+
+/** @returns the exit code, once all is over; without `--once` it does not come to that by itself */
+async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<number> {
+  let stack: EmbeddedStack | undefined;
+  let firstSignalAt: number | undefined;
+  const interrupted = new Promise<number>((resolve) => {
+    const onSignal = () => {
+      const now = Date.now();
+      if (firstSignalAt !== undefined && now - firstSignalAt < ONE_PRESS_MS) return;
+      if (firstSignalAt !== undefined || stack === undefined) {
+        if (objectsDirectory !== undefined) rmSync(objectsDirectory, { recursive: true, force: true });
+        process.exit(INTERRUPTED);
+      }
+      firstSignalAt = now;
+      say('\nStopping when what is in hand is done. Ctrl-C again stops at once.');
+      stack.stop().then(() => resolve(flags.once ? INTERRUPTED : 0));
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  });
+
+  const isLocal = flags.streampixelUrl === undefined || isLoopback(flags.streampixelUrl);
+  // A real vendor keeps its limit whatever the machine: there the interval is that of the settings.
+  const intervalSeconds = flags.interval ?? (isLocal ? DEFAULT_INTERVAL_S : undefined);
+  stack = await startEmbeddedStack({
+    port: flags.port,
+    settings: {
+      ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
+      ...(flags.streampixelUrl === undefined ? {} : { streampixelBaseUrl: flags.streampixelUrl }),
+    },
+    ...(flags.apiKey === undefined ? {} : { apiKey: flags.apiKey }),
+    ...(objectsDirectory === undefined ? {} : { objectsDirectory }),
+    onEvent: (event) => void process.stdout.write(`${flags.json ? JSON.stringify(event) : lineOf(event)}\n`),
+    onLog(line) {
+      const trouble = troubleOf(line);
+      if (trouble !== undefined) say(trouble);
+    },
+    onNotice: say,
+  });
+  const { endpoint, environment, standIn, stop } = stack;
+
+  say();
+  say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, STS)`);
+  say(`  Streampixel   ${standIn === undefined ? environment.streampixelBaseUrl : `${standIn.baseUrl}  (a stand-in)`}`);
+  say(`  Interval      ${environment.intervalMs / 1000} s between two uploads of a user (--interval)`);
+  if (!isLocal) say('\nStreampixel can not download from this machine: it will accept builds, and reject them later.');
+  say();
+
+  const work = flags.once ? once(stack, flags, say) : stay(stack, flags, dropFolder, say);
+  try {
+    const code = await Promise.race([interrupted, work]);
+    await stop();
+    return code;
+  } catch (error) {
+    // An upload that was cut short by stopping is no failure.
+    if (firstSignalAt !== undefined) return interrupted;
+    await stop();
+    throw error;
+  }
+}
+
+type Say = Run['say'];
+
+/** Drops what was asked for, waits for the end of each, and says whether all arrived. */
+async function once(stack: EmbeddedStack, flags: Flags, say: Say): Promise<number> {
+  const arrived = await Promise.all(await dropAll(stack, flags, say));
+  const good = arrived.filter(Boolean).length;
+  const were = arrived.length === 1 ? 'build was' : 'builds were';
+  const how = stack.standIn === undefined ? 'submitted' : 'submitted, and downloaded byte for byte';
+  say(`\n${good} of ${arrived.length} ${were} ${how}.`);
+  return good === arrived.length ? 0 : 1;
+}
+
+/** Drops what was asked for, then says how to drop more, and takes it. */
+async function stay(stack: EmbeddedStack, flags: Flags, dropFolder: string | undefined, say: Say): Promise<never> {
+  const arrivals = await dropAll(stack, flags, say);
+  if (dropFolder !== undefined) {
+    await mkdir(dropFolder, { recursive: true });
+    await watchDropFolder({
+      directory: dropFolder,
+      onFile: (path, name) =>
+        void stack
+          .drop(path, keyOf(stack, name))
+          .catch((error) => say(`${name} could not be dropped: ${error.message}`)),
+    });
+  }
+  await Promise.race([Promise.all(arrivals), sleep(HINTS_AFTER_MS)]);
+  const { accessKeyId, secretAccessKey } = LOCAL_CREDENTIALS;
+  say('\nStill running; Ctrl-C stops it. To drop your own build, copy it into the folder or upload it:\n');
+  if (dropFolder !== undefined) say(`  cp MyGame.zip ${relative(process.cwd(), dropFolder)}/\n`);
+  say(
+    `  AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${LOCAL_REGION} \\`,
+  );
+  say(`    aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}\n`);
+  return new Promise<never>(() => {});
+}
+
+/** One promise for each drop, of whether it arrived. The drops themselves are made one after the other, in their order. */
+async function dropAll(stack: EmbeddedStack, { drop }: Flags, say: Say): Promise<Promise<boolean>[]> {
+  const contents: [string | Uint8Array, string][] =
+    drop.length === 0 ? [[await makeSampleBuild(), 'sample-build.zip']] : drop.map((path) => [path, basename(path)]);
+  const arrivals: Promise<boolean>[] = [];
+  for (const [content, name] of contents) {
+    const size = typeof content === 'string' ? statSync(content).size : content.length;
+    if (size > WORTH_MENTIONING) say(`Uploading ${name} (${bytes(size)}) ...`);
+    arrivals.push(arrives(stack, await stack.drop(content, keyOf(stack, name))));
+  }
+  return arrivals;
+}
+
+/** Where a build of this name has a route. */
+function keyOf({ environment }: EmbeddedStack, name: string): string {
+  return `${environment.routes[0]?.prefix ?? ''}${name}`;
+}
+
+/** Waits for a build's end: whether it was submitted and, at the stand-in, downloaded as it was dropped. */
+async function arrives({ seen, standIn }: EmbeddedStack, { build, size, sha256 }: DroppedBuild): Promise<boolean> {
+  const first = (...names: LocalEvent['event'][]) =>
+    seen((event) => event.build === build && names.includes(event.event));
+  const end = await first('submitted', 'skipped', 'dead-lettered');
+  if (end.event !== 'submitted') return false;
+  if (standIn === undefined) return true;
+  const fetched = await first('downloaded', 'rejected');
+  return fetched.size === size && fetched.sha256 === sha256;
+}
+
+function isLoopback(url: string): boolean {
+  return ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(url).hostname);
+}
+
+function explain(error: unknown, { port }: Flags): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'EADDRINUSE'
+    ? `Port ${port} is taken, perhaps by another local stack. Choose another: npm start -- --port ${port + 1}`
+    : message;
+}
+
+let flags: Flags | undefined;
+let exitCode: number;
+try {
+  flags = readFlags(process.argv.slice(2));
+  exitCode = await run(prepare(flags));
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what is wrong, or shown its help.
+    exitCode = error.exitCode === 0 ? 0 : USAGE;
+  } else {
+    process.stderr.write(`${flags === undefined ? error : explain(error, flags)}\n`);
+    exitCode = 1;
+  }
+}
+process.exit(exitCode);

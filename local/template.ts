@@ -1,0 +1,418 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import type { EventSourceSpec } from './event-source.ts';
+import { type BucketSpec, LOCAL_ACCOUNT_ID } from './gateway.ts';
+import type { FunctionSpec } from './lambda-process.ts';
+import type { NotificationSpec } from './s3-notifications.ts';
+
+/** What the synthesized stack says is to exist, with every reference resolved to a name in the local account. */
+export interface Deployment {
+  readonly buckets: readonly BucketSpec[];
+  readonly queues: readonly QueueSpec[];
+  readonly tables: readonly CreateTableCommandInput[];
+  readonly topicArns: readonly string[];
+  /** Each with the function it feeds. */
+  readonly eventSources: readonly (EventSourceSpec & { readonly function: FunctionSpec })[];
+  readonly depthAlarms: readonly DepthAlarm[];
+  /**
+   * One of the stack's outputs.
+   *
+   * @throws Error where there is none of that id
+   */
+  output(logicalId: string): string;
+}
+
+export interface QueueSpec {
+  readonly name: string;
+  /** As SQS's `CreateQueue` takes them. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** An alarm on the number of messages that wait in a queue. */
+export interface DepthAlarm {
+  readonly name: string;
+  readonly queueName: string;
+  isBreached(depth: number): boolean;
+}
+
+export interface Place {
+  readonly region: string;
+  /** Base of queue URLs. */
+  readonly endpoint: string;
+}
+
+interface Resource {
+  readonly Type: string;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+}
+
+interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>;
+  readonly Parameters?: Readonly<Record<string, { readonly Default?: unknown }>>;
+  readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>;
+}
+
+/**
+ * Reads what the local stack serves from a cloud assembly, as `cdk deploy` would hand it to CloudFormation. What it has no
+ * counterpart for (roles, policies, e-mail subscriptions) is passed over.
+ *
+ * @param assemblyDirectory what `cdk synth` wrote, with one stack in it
+ * @throws Error that names the resource, where something that is served refers to what can't be
+ */
+export function readDeployment(assemblyDirectory: string, place: Place): Deployment {
+  const artifacts = Object.entries(readJson(assemblyDirectory, 'manifest.json').artifacts as Record<string, Artifact>);
+  const [stackName, stack] = artifacts.find(([, { type }]) => type === 'aws:cloudformation:stack') ?? [];
+  const assets = artifacts.find(([, { type }]) => type === 'cdk:asset-manifest')?.[1];
+  if (
+    stackName === undefined ||
+    stack?.properties.templateFile === undefined ||
+    assets?.properties.file === undefined
+  ) {
+    throw new Error(`${assemblyDirectory} is not a cloud assembly with a stack and its assets.`);
+  }
+  const template = readJson(assemblyDirectory, stack.properties.templateFile) as unknown as Template;
+  const { files } = readJson(assemblyDirectory, assets.properties.file) as unknown as AssetManifest;
+  const codeDirectories = new Map(
+    Object.values(files).flatMap(({ source, destinations }) =>
+      Object.values(destinations).map(({ objectKey }) => [objectKey, join(assemblyDirectory, source.path)] as const),
+    ),
+  );
+  return deploymentOf(template, stackName, codeDirectories, place);
+}
+
+interface Artifact {
+  readonly type: string;
+  readonly properties: { readonly templateFile?: string; readonly file?: string };
+}
+
+interface AssetManifest {
+  readonly files: Readonly<
+    Record<
+      string,
+      { readonly source: { path: string }; readonly destinations: Record<string, { readonly objectKey: string }> }
+    >
+  >;
+}
+
+function readJson(directory: string, file: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(directory, file), 'utf8'));
+}
+
+/**
+ * The part of {@link readDeployment} behind the files.
+ *
+ * @param codeDirectories where the code lies that the template names by S3 key
+ */
+export function deploymentOf(
+  template: Template,
+  stackName: string,
+  codeDirectories: ReadonlyMap<string, string>,
+  place: Place,
+): Deployment {
+  const { resolve, describe } = createResolver(template, stackName, place);
+  const resources = Object.entries(template.Resources);
+  const ofType = (type: string) =>
+    resources.filter(([, resource]) => resource.Type === type).map(([id, { Properties = {} }]) => ({ id, Properties }));
+
+  function functionOf(nameOrArn: string): FunctionSpec {
+    const found = ofType('AWS::Lambda::Function').find(({ id }) =>
+      [describe(id).name, describe(id).arn].includes(nameOrArn),
+    );
+    if (found === undefined) throw new Error(`The template has no function ${nameOrArn}.`);
+    // Not all of them: the role, for one, has no local counterpart.
+    const { Code, Handler, Runtime, Timeout, MemorySize, Environment, LoggingConfig } = found.Properties;
+    const properties = resolve({
+      Code,
+      Handler,
+      Runtime,
+      Timeout,
+      MemorySize,
+      Environment,
+      LoggingConfig,
+    }) as FunctionProperties;
+    const codeDirectory = codeDirectories.get(properties.Code.S3Key ?? '');
+    if (codeDirectory === undefined || !properties.Runtime?.startsWith('nodejs')) {
+      throw new Error(`${found.id} can't run here: only bundled Node.js functions can.`);
+    }
+    const { name, arn } = describe(found.id);
+    return {
+      name,
+      arn,
+      codeDirectory,
+      handler: properties.Handler,
+      // CloudFormation's defaults.
+      timeoutS: properties.Timeout ?? 3,
+      memoryMb: properties.MemorySize ?? 128,
+      environment: properties.Environment?.Variables ?? {},
+      logGroup: properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
+    };
+  }
+
+  return {
+    queues: ofType('AWS::SQS::Queue').map(({ id, Properties }) => {
+      const { QueueName, Tags, ...attributes } = resolve(Properties) as Record<string, unknown>;
+      return {
+        name: describe(id).name,
+        attributes: Object.fromEntries(
+          Object.entries(attributes).map(([name, value]) => [
+            name,
+            typeof value === 'object' ? JSON.stringify(value) : String(value),
+          ]),
+        ),
+      };
+    }),
+    buckets: [
+      ...ofType('AWS::S3::Bucket').map(({ id, Properties }) => ({
+        name: describe(id).name,
+        versioned: (Properties.VersioningConfiguration as { Status?: string } | undefined)?.Status === 'Enabled',
+        notifications: bucketNotifications(resolve(Properties.NotificationConfiguration)),
+      })),
+      // A bucket that exists already is not in the template; CDK's custom resource is all that speaks of it.
+      ...ofType('Custom::S3BucketNotifications').map(({ Properties }) => ({
+        name: String(resolve(Properties.BucketName)),
+        versioned: true,
+        notifications: customNotifications(resolve(Properties.NotificationConfiguration)),
+      })),
+    ],
+    tables: ofType('AWS::DynamoDB::Table').map(({ id, Properties }) => {
+      const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode, ProvisionedThroughput } = resolve(
+        Properties,
+      ) as unknown as CreateTableCommandInput;
+      return {
+        TableName: describe(id).name,
+        AttributeDefinitions,
+        KeySchema,
+        GlobalSecondaryIndexes,
+        BillingMode,
+        ProvisionedThroughput,
+      };
+    }),
+    topicArns: ofType('AWS::SNS::Topic').map(({ id }) => describe(id).arn),
+    eventSources: ofType('AWS::Lambda::EventSourceMapping').map(({ Properties }) => {
+      const mapping = resolve(Properties) as unknown as EventSourceProperties;
+      return {
+        queueArn: mapping.EventSourceArn,
+        queueUrl: queueUrl(place.endpoint, mapping.EventSourceArn.split(':').at(-1) ?? ''),
+        batchSize: mapping.BatchSize ?? 10,
+        // Without a bound Lambda starts with five.
+        maximumConcurrency: mapping.ScalingConfig?.MaximumConcurrency ?? 5,
+        reportBatchItemFailures: mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false,
+        function: functionOf(mapping.FunctionName),
+      };
+    }),
+    depthAlarms: ofType('AWS::CloudWatch::Alarm')
+      .filter(({ Properties }) => Properties.MetricName === 'ApproximateNumberOfMessagesVisible')
+      .map(({ Properties }) => depthAlarm(resolve(Properties) as unknown as AlarmProperties)),
+    output(logicalId) {
+      const output = template.Outputs?.[logicalId];
+      if (output === undefined) throw new Error(`The template has no output ${logicalId}.`);
+      return String(resolve(output.Value));
+    },
+  };
+}
+
+interface FunctionProperties {
+  readonly Code: { readonly S3Key?: string };
+  readonly Handler: string;
+  readonly Runtime?: string;
+  readonly Timeout?: number;
+  readonly MemorySize?: number;
+  readonly Environment?: { readonly Variables?: Record<string, string> };
+  readonly LoggingConfig?: { readonly LogGroup?: string };
+}
+
+interface EventSourceProperties {
+  readonly EventSourceArn: string;
+  readonly FunctionName: string;
+  readonly BatchSize?: number;
+  readonly ScalingConfig?: { readonly MaximumConcurrency?: number };
+  readonly FunctionResponseTypes?: readonly string[];
+}
+
+interface AlarmProperties {
+  readonly AlarmName: string;
+  readonly Dimensions: readonly { readonly Name: string; readonly Value: string }[];
+  readonly Threshold: number;
+  readonly ComparisonOperator: string;
+}
+
+interface FilterRule {
+  readonly Name: string;
+  readonly Value: string;
+}
+
+function bucketNotifications(configuration: unknown): NotificationSpec[] {
+  const { QueueConfigurations: configurations = [] } = (configuration ?? {}) as {
+    QueueConfigurations?: { Event: string; Queue: string; Filter?: { S3Key: { Rules: FilterRule[] } } }[];
+  };
+  return configurations.map(({ Event, Queue, Filter }, index) =>
+    notification(`queue-${index}`, Queue, [Event], Filter?.S3Key.Rules),
+  );
+}
+
+function customNotifications(configuration: unknown): NotificationSpec[] {
+  const { QueueConfigurations: configurations = [] } = (configuration ?? {}) as {
+    QueueConfigurations?: { Events: string[]; QueueArn: string; Filter?: { Key: { FilterRules: FilterRule[] } } }[];
+  };
+  return configurations.map(({ Events, QueueArn, Filter }, index) =>
+    notification(`queue-${index}`, QueueArn, Events, Filter?.Key.FilterRules),
+  );
+}
+
+function notification(
+  id: string,
+  queueArn: string,
+  events: readonly string[],
+  rules: readonly FilterRule[] = [],
+): NotificationSpec {
+  const value = (name: string) => rules.find((rule) => rule.Name.toLowerCase() === name)?.Value ?? '';
+  return { id, queueArn, events, prefix: value('prefix'), suffix: value('suffix') };
+}
+
+const COMPARISONS: Readonly<Record<string, (depth: number, threshold: number) => boolean>> = {
+  GreaterThanOrEqualToThreshold: (depth, threshold) => depth >= threshold,
+  GreaterThanThreshold: (depth, threshold) => depth > threshold,
+};
+
+function depthAlarm({ AlarmName, Dimensions, Threshold, ComparisonOperator }: AlarmProperties): DepthAlarm {
+  const compare = COMPARISONS[ComparisonOperator];
+  if (compare === undefined)
+    throw new Error(`The alarm "${AlarmName}" compares by ${ComparisonOperator}: not known here.`);
+  return {
+    name: AlarmName,
+    queueName: Dimensions.find(({ Name }) => Name === 'QueueName')?.Value ?? '',
+    isBreached: (depth) => compare(depth, Threshold),
+  };
+}
+
+/** What CloudFormation would know of a resource once it has made it. */
+interface Made {
+  /** Its physical name. */
+  readonly name: string;
+  readonly arn: string;
+  /** What `Ref` gives. */
+  readonly ref: string;
+}
+
+/** The property that names a resource, how its ARN starts, and what `Ref` gives, where it is not the name. */
+const KINDS: Readonly<
+  Record<string, { nameProperty: string; arn: (name: string, region: string) => string; ref?: 'arn' | 'queueUrl' }>
+> = {
+  'AWS::S3::Bucket': { nameProperty: 'BucketName', arn: (name) => `arn:aws:s3:::${name}` },
+  'AWS::SQS::Queue': {
+    nameProperty: 'QueueName',
+    arn: (name, region) => `arn:aws:sqs:${region}:${LOCAL_ACCOUNT_ID}:${name}`,
+    ref: 'queueUrl',
+  },
+  'AWS::SNS::Topic': {
+    nameProperty: 'TopicName',
+    arn: (name, region) => `arn:aws:sns:${region}:${LOCAL_ACCOUNT_ID}:${name}`,
+    ref: 'arn',
+  },
+  'AWS::DynamoDB::Table': {
+    nameProperty: 'TableName',
+    arn: (name, region) => `arn:aws:dynamodb:${region}:${LOCAL_ACCOUNT_ID}:table/${name}`,
+  },
+  'AWS::Lambda::Function': {
+    nameProperty: 'FunctionName',
+    arn: (name, region) => `arn:aws:lambda:${region}:${LOCAL_ACCOUNT_ID}:function:${name}`,
+  },
+  'AWS::Logs::LogGroup': {
+    nameProperty: 'LogGroupName',
+    arn: (name, region) => `arn:aws:logs:${region}:${LOCAL_ACCOUNT_ID}:log-group:${name}:*`,
+  },
+};
+
+function queueUrl(endpoint: string, queueName: string): string {
+  return `${endpoint}/${LOCAL_ACCOUNT_ID}/${queueName}`;
+}
+
+/** Resolves CloudFormation's intrinsic functions, as far as the stack uses them. */
+function createResolver(template: Template, stackName: string, { region, endpoint }: Place) {
+  const pseudoParameters: Readonly<Record<string, string | undefined>> = {
+    'AWS::AccountId': LOCAL_ACCOUNT_ID,
+    'AWS::Region': region,
+    'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
+    'AWS::StackName': stackName,
+    'AWS::NoValue': undefined,
+  };
+
+  function describe(logicalId: string): Made {
+    const resource = template.Resources[logicalId];
+    if (resource === undefined) throw new Error(`The template refers to ${logicalId}, which it does not have.`);
+    const kind = KINDS[resource.Type];
+    if (kind === undefined) throw new Error(`The local stack can't serve ${logicalId} (${resource.Type}).`);
+    // CloudFormation makes a name of the same parts; buckets take no capitals.
+    const generated = `${stackName}-${logicalId}`;
+    const name = String(
+      resolve(resource.Properties?.[kind.nameProperty]) ??
+        (resource.Type === 'AWS::S3::Bucket' ? generated.toLowerCase().slice(0, 63) : generated),
+    );
+    const arn = kind.arn(name, region);
+    const ref = kind.ref === 'arn' ? arn : kind.ref === 'queueUrl' ? queueUrl(endpoint, name) : name;
+    return { name, arn, ref };
+  }
+
+  function ref(name: string): unknown {
+    if (name in pseudoParameters) return pseudoParameters[name];
+    const parameter = template.Parameters?.[name];
+    return parameter === undefined ? describe(name).ref : parameter.Default;
+  }
+
+  function attribute(logicalId: string, name: string): string {
+    const made = describe(logicalId);
+    if (name === 'Arn' || name === 'TopicArn') return made.arn;
+    if (name === 'QueueName' || name === 'TopicName') return made.name;
+    throw new Error(`The local stack does not know the attribute ${name} of ${logicalId}.`);
+  }
+
+  function substitute(text: string, variables: Readonly<Record<string, unknown>>): string {
+    return text.replaceAll(/\$\{([^}]+)\}/g, (_, name: string) => {
+      if (name.startsWith('!')) return `\${${name.slice(1)}}`;
+      if (name in variables) return String(resolve(variables[name]));
+      const [logicalId = '', attributeName] = name.split('.');
+      return String(attributeName === undefined ? ref(logicalId) : attribute(logicalId, attributeName));
+    });
+  }
+
+  /** A value with every intrinsic function in it replaced by what it stands for. */
+  function resolve(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(resolve).filter((item) => item !== undefined);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value);
+    const [[name, argument] = ['', undefined]] = entries;
+    if (entries.length === 1 && (name === 'Ref' || name.startsWith('Fn::'))) return intrinsic(name, argument);
+    return Object.fromEntries(
+      entries.map(([key, item]) => [key, resolve(item)] as const).filter(([, item]) => item !== undefined),
+    );
+  }
+
+  function intrinsic(name: string, argument: unknown): unknown {
+    switch (name) {
+      case 'Ref':
+        return ref(String(argument));
+      case 'Fn::GetAtt': {
+        const [logicalId = '', attributeName = ''] =
+          typeof argument === 'string' ? argument.split('.') : (argument as string[]);
+        return attribute(logicalId, attributeName);
+      }
+      case 'Fn::Join': {
+        const [delimiter, parts] = argument as [string, unknown];
+        return (resolve(parts) as unknown[]).join(delimiter);
+      }
+      case 'Fn::Sub': {
+        const [text, variables] = (typeof argument === 'string' ? [argument, {}] : argument) as [
+          string,
+          Record<string, unknown>,
+        ];
+        return substitute(text, variables);
+      }
+      default:
+        throw new Error(`The local stack does not know the intrinsic function ${name}.`);
+    }
+  }
+
+  return { resolve, describe };
+}

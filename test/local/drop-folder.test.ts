@@ -1,0 +1,53 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { watchDropFolder } from '../../local/drop-folder.ts';
+
+let directory: string;
+let stop: () => void;
+const arrived: string[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'drop-folder-'));
+  arrived.length = 0;
+});
+afterEach(() => {
+  stop();
+  rmSync(directory, { recursive: true });
+});
+async function watch(): Promise<void> {
+  stop = await watchDropFolder({ directory, intervalMs: 30, onFile: (_, name) => void arrived.push(name) });
+}
+
+describe('the drop folder', () => {
+  it('reports a file once it has stopped growing, and once only', async () => {
+    await watch();
+    const file = join(directory, 'growing.zip');
+    for (let i = 0; i < 12; i++) {
+      appendFileSync(file, 'more');
+      await sleep(15);
+      expect(arrived).toEqual([]);
+    }
+    await vi.waitFor(() => expect(arrived).toEqual(['growing.zip']));
+    await sleep(200);
+    expect(arrived).toEqual(['growing.zip']);
+  });
+
+  it('takes a file that is overwritten for a new one', async () => {
+    await watch();
+    writeFileSync(join(directory, 'game.zip'), 'one');
+    await vi.waitFor(() => expect(arrived).toHaveLength(1));
+    writeFileSync(join(directory, 'game.zip'), 'another');
+    await vi.waitFor(() => expect(arrived).toEqual(['game.zip', 'game.zip']));
+  });
+
+  it('leaves alone what was there before, and what is hidden', async () => {
+    writeFileSync(join(directory, 'old.zip'), 'old');
+    await watch();
+    writeFileSync(join(directory, '.partial.zip'), 'part');
+    writeFileSync(join(directory, 'new.zip'), 'new');
+    await vi.waitFor(() => expect(arrived).toEqual(['new.zip']));
+  });
+});

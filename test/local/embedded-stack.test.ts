@@ -1,0 +1,310 @@
+import { randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ZipFile } from 'yazl';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
+import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
+import type { LocalEvent } from '../../local/events.ts';
+import { makeSampleBuild } from '../../local/sample-build.ts';
+import type { StandIn } from '../../local/streampixel-stand-in.ts';
+import { s3Event } from '../support/s3-event.ts';
+
+/** One stack for all: its function's bundle is the one that deploys, and each test has a route, and so a line, of its own. */
+const KEY = 'c4nary-api-key';
+const ROUTES = [
+  'happy',
+  'keys',
+  'duplicates',
+  'parts',
+  'no-zip',
+  'poison',
+  'limit',
+  'trouble',
+  'lost',
+  'hang',
+  'user',
+  'rotated',
+  'stale',
+  'missing',
+  'burst',
+].map((name, index) => ({
+  prefix: `${name}/`,
+  userId: `${index + 1}`.padStart(24, '0'),
+  projectId: `${index + 1}`.padStart(24, 'a'),
+  autoRelease: name === 'happy',
+  // A key of its own for each: one that is refused once is not tried again for anybody who shares it.
+  apiKeyParameter: `/drop/${name}`,
+}));
+
+let stack: EmbeddedStack;
+let standIn: StandIn;
+let sqs: SQSClient;
+let ssm: SSMClient;
+/** Everything that came out anywhere, for the canary test. */
+const said: string[] = [];
+
+beforeAll(async () => {
+  stack = await startEmbeddedStack({
+    // A second is the least that a visibility timeout can wait, and so the shortest interval that shows real pacing.
+    settings: { routes: ROUTES, intervalSeconds: 1 },
+    apiKey: KEY,
+    onEvent: (event) => void said.push(JSON.stringify(event)),
+    onLog: ({ text }) => void said.push(text),
+    onNotice: (notice) => void said.push(notice),
+  });
+  if (stack.standIn === undefined) throw new Error('no stand-in');
+  standIn = stack.standIn;
+  const client = {
+    endpoint: stack.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  };
+  sqs = new SQSClient(client);
+  ssm = new SSMClient(client);
+});
+afterAll(async () => {
+  sqs.destroy();
+  ssm.destroy();
+  await stack.stop();
+});
+afterEach(async () => {
+  standIn.rotateKey(KEY);
+  await standIn.settled();
+});
+
+const of = (build: Pick<DroppedBuild, 'build'>, ...names: LocalEvent['event'][]) =>
+  stack.seen((event) => event.build === build.build && names.includes(event.event));
+/** How the build ended. */
+const end = (build: DroppedBuild) => of(build, 'submitted', 'skipped', 'dead-lettered');
+const letterOf = (build: DroppedBuild) =>
+  stack.deadLetters().find(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.build] === build.build);
+const callsFor = (route: string) => {
+  const userId = ROUTES.find(({ prefix }) => prefix === `${route}/`)?.userId ?? '';
+  return standIn.requests.map(({ body }) => JSON.parse(body)).filter((body) => body.userId === userId);
+};
+
+describe('a build', () => {
+  it('gets from the bucket to Streampixel byte for byte', async () => {
+    const zip = await makeSampleBuild();
+    const build = await stack.drop(zip, 'happy/game.zip');
+    expect(await end(build)).toMatchObject({ event: 'submitted', status: 200, attempt: 1 });
+    expect(await of(build, 'downloaded')).toMatchObject({ size: zip.length, sha256: build.sha256, intact: true });
+    expect(callsFor('happy')).toEqual([
+      {
+        apiKey: KEY,
+        userId: ROUTES[0]?.userId,
+        projectId: ROUTES[0]?.projectId,
+        autoRelease: true,
+        fileUrl: expect.stringContaining(`/happy/game.zip?`),
+      },
+    ]);
+  });
+
+  it.each([
+    'space here.zip',
+    'plus+and%25percent%.zip',
+    'Größe ü.zip',
+    'controller 🎮.zip',
+    "quotes'(and)!*~,;=&$@.zip",
+    'deep/er/still.zip',
+  ])('arrives whatever its key: %s', async (name) => {
+    const build = await stack.drop(await makeSampleBuild(), `keys/${name}`);
+    expect(await end(build)).toMatchObject({ event: 'submitted', key: `keys/${name}` });
+    expect(await of(build, 'downloaded')).toMatchObject({ key: `keys/${name}`, intact: true });
+  });
+
+  it('arrives from a multipart upload', async () => {
+    const zip = new ZipFile();
+    zip.addBuffer(randomBytes(18_000_000), 'Windows/Game.pak', { compress: false });
+    zip.end();
+    const build = await stack.drop(await buffer(zip.outputStream), 'parts/large.zip');
+    expect(await end(build)).toMatchObject({ event: 'submitted' });
+    expect(await of(build, 'downloaded')).toMatchObject({ size: build.size, intact: true });
+  });
+
+  it('is submitted once, however often S3 tells of it', async () => {
+    const build = await stack.drop(await makeSampleBuild(), 'duplicates/game.zip');
+    await end(build);
+    const versionId = build.build.split('@').at(-1) ?? '';
+    for (let i = 0; i < 2; i++) {
+      const { bucket, key } = build;
+      const MessageBody = s3Event({ bucket, key, versionId });
+      await sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.buildsUrl, MessageBody }));
+    }
+    const isDuplicate = (event: LocalEvent) => event.build === build.build && event.reason === 'Duplicate';
+    await vi.waitFor(() => expect(stack.events.filter(isDuplicate)).toHaveLength(2), { timeout: 10_000 });
+    expect(callsFor('duplicates')).toHaveLength(1);
+  });
+
+  it('waits for its turn behind others of its user, and none is refused', async () => {
+    const zip = await makeSampleBuild();
+    const builds = [];
+    for (let i = 0; i < 4; i++) builds.push(await stack.drop(zip, `burst/${i}.zip`));
+    for (const build of builds) expect(await end(build)).toMatchObject({ event: 'submitted' });
+    expect(stack.events.filter(({ status, key }) => status === 429 && key?.startsWith('burst/'))).toEqual([]);
+    expect(callsFor('burst')).toHaveLength(4);
+  });
+});
+
+describe('a build that can not succeed', () => {
+  it('goes to the dead-letter queue with its reason, and a person is told', async () => {
+    const build = await stack.drop(Buffer.from('<html>not a build</html>'), 'no-zip/page.zip');
+    expect(await end(build)).toMatchObject({ event: 'dead-lettered', reason: 'NotAZip' });
+    expect(await of(build, 'alert')).toMatchObject({
+      reason: 'NotAZip',
+      key: 'no-zip/page.zip',
+      detail: expect.stringMatching(/^NotAZip: /),
+      message: expect.stringContaining(build.build),
+    });
+    expect(letterOf(build)).toMatchObject({
+      body: expect.stringContaining('no-zip/page.zip'),
+      attributes: { [DEAD_LETTER_ATTRIBUTES.reason]: 'NotAZip' },
+    });
+    expect(callsFor('no-zip')).toEqual([]);
+  });
+
+  it('has no route', async () => {
+    const build = await stack.drop(await makeSampleBuild(), 'nowhere/game.zip');
+    expect(await end(build)).toMatchObject({ event: 'dead-lettered', reason: 'NoRoute' });
+  });
+
+  it('belongs to a user Streampixel does not know', async () => {
+    standIn.script({ kind: 'answer', status: 401, body: { message: 'Invalid User' } });
+    const build = await stack.drop(await makeSampleBuild(), 'user/game.zip');
+    expect(await end(build)).toMatchObject({ event: 'dead-lettered', reason: 'InvalidUser', status: 401 });
+    expect(callsFor('user')).toHaveLength(1);
+  });
+
+  it('has a key that Streampixel has replaced', async () => {
+    standIn.rotateKey('the-vendors-new-key');
+    const build = await stack.drop(await makeSampleBuild(), 'stale/game.zip');
+    expect(await end(build)).toMatchObject({ event: 'dead-lettered', reason: 'InvalidApiKey', status: 401 });
+    expect(callsFor('stale')).toHaveLength(1);
+    expect(letterOf(build)?.attributes[DEAD_LETTER_ATTRIBUTES.keyVersion]).toMatch(/^\d+$/);
+  });
+
+  it('has no key in SSM', async () => {
+    await ssm.send(new DeleteParameterCommand({ Name: '/drop/missing' }));
+    const build = await stack.drop(await makeSampleBuild(), 'missing/game.zip');
+    expect(await end(build)).toMatchObject({ event: 'dead-lettered', reason: 'ApiKeyMissing' });
+    expect(callsFor('missing')).toEqual([]);
+  });
+
+  it('is reported even if it was SQS that gave up on it', async () => {
+    const body = s3Event({ bucket: stack.bucket, key: 'happy/crashed.zip', versionId: 'v1' });
+    await sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.deadLettersUrl, MessageBody: body }));
+    const build = { build: `${stack.bucket}/happy/crashed.zip@v1` };
+    expect(await of(build, 'dead-lettered')).toMatchObject({ key: 'happy/crashed.zip' });
+  });
+});
+
+describe('a message that is no build', () => {
+  it('goes to the dead-letter queue untouched, and takes no neighbour along', async () => {
+    const poison = '{"neither": "S3", "nor": "EventBridge"}';
+    await sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.buildsUrl, MessageBody: poison }));
+    const build = await stack.drop(await makeSampleBuild(), 'poison/game.zip');
+    await sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.buildsUrl, MessageBody: 'not even JSON' }));
+    expect(await end(build)).toMatchObject({ event: 'submitted' });
+    const letters = () =>
+      stack
+        .deadLetters()
+        .filter(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.reason] === 'UnrecognisedMessage')
+        .map(({ body }) => body);
+    await vi.waitFor(() => expect(letters().sort()).toEqual(['not even JSON', poison].sort()), { timeout: 10_000 });
+  });
+});
+
+describe('trouble that passes', () => {
+  it.each([
+    [
+      '429 with a time',
+      { kind: 'answer', status: 429, body: { message: 'Try again in 1 second.' } },
+      'postponed',
+      'RateLimited',
+    ],
+    ['500', { kind: 'answer', status: 500, body: { message: 'Internal server error' } }, 'retried', 'VendorError'],
+  ] as const)('%s: is tried again and submitted', async (_, behaviour, event, reason) => {
+    standIn.script(behaviour);
+    const build = await stack.drop(
+      await makeSampleBuild(),
+      `${behaviour.status === 429 ? 'limit' : 'trouble'}/game.zip`,
+    );
+    expect(await of(build, event)).toMatchObject({ reason, status: behaviour.status });
+    expect(await end(build)).toMatchObject({ event: 'submitted' });
+    expect(await of(build, 'downloaded')).toMatchObject({ intact: true });
+  });
+
+  it.each([
+    ['a gateway’s page', { kind: 'answer', status: 502, body: '<html>Bad gateway</html>' }],
+    ['a connection that is reset', { kind: 'reset' }],
+    ['an answer that is cut off', { kind: 'cut-off' }],
+    ['a 2xx without an upload id', { kind: 'answer', status: 200, body: { message: 'ok' } }],
+  ] as const)('%s: is submitted again and marked as possibly doubled', async (name, behaviour) => {
+    standIn.script(behaviour);
+    const build = await stack.drop(await makeSampleBuild(), `lost/${name}.zip`);
+    expect(await of(build, 'retried')).toMatchObject({ reason: 'AnswerLost' });
+    expect(await end(build)).toMatchObject({ event: 'submitted', possiblyDoubled: true });
+  });
+
+  it('a server that hangs: the call is given up in time and made again', { timeout: 60_000 }, async () => {
+    standIn.script({ kind: 'hang' });
+    const build = await stack.drop(await makeSampleBuild(), 'hang/game.zip');
+    expect(await of(build, 'retried')).toMatchObject({ reason: 'AnswerLost' });
+    expect(await end(build)).toMatchObject({ event: 'submitted', possiblyDoubled: true });
+  });
+
+  it('a key that is replaced at Streampixel and in SSM: builds go with the new one', async () => {
+    const before = await stack.drop(await makeSampleBuild(), 'rotated/before.zip');
+    expect(await end(before)).toMatchObject({ event: 'submitted' });
+    // The function has the old key in its cache.
+    standIn.rotateKey('c4nary-second-key');
+    await stack.putApiKey('c4nary-second-key');
+    const after = await stack.drop(await makeSampleBuild(), 'rotated/after.zip');
+    expect(await end(after)).toMatchObject({ event: 'submitted' });
+    const keys = callsFor('rotated').map(({ apiKey }) => apiKey);
+    expect([keys.at(0), keys.at(-1)]).toEqual([KEY, 'c4nary-second-key']);
+  });
+});
+
+describe('the stack as a whole', () => {
+  it("takes S3's test event without a word", async () => {
+    expect(stack.events.filter(({ reason }) => reason === 'TestEvent')).toEqual([]);
+    expect(stack.deadLetters().filter(({ body }) => body.includes('s3:TestEvent'))).toEqual([]);
+  });
+
+  it('goes by the alarm on the dead-letter queue, which speaks once while letters wait', () => {
+    const byAlarm = stack.events.filter(({ event, alarm }) => event === 'alert' && alarm !== undefined);
+    expect(stack.deadLetters().length).toBeGreaterThan(1);
+    expect(byAlarm).toHaveLength(1);
+  });
+
+  it('takes every alert and every event that the function sends', () => {
+    expect(said.filter((line) => /alert-not-sent|event-not-emitted/.test(line))).toEqual([]);
+    const { source, detail } = stack.busEvents.find(({ detailType }) => detailType === 'Build Submitted') ?? {};
+    expect({ source, detail }).toMatchObject({ source: EVENT_SOURCE, detail: { uploadId: expect.any(String) } });
+  });
+
+  it('leaves no message behind', async () => {
+    const command = new GetQueueAttributesCommand({ QueueUrl: stack.queues.buildsUrl, AttributeNames: ['All'] });
+    await vi.waitFor(
+      async () =>
+        expect((await sqs.send(command)).Attributes).toMatchObject({
+          ApproximateNumberOfMessages: '0',
+          ApproximateNumberOfMessagesNotVisible: '0',
+        }),
+      { timeout: 15_000 },
+    );
+  });
+
+  it('has said neither key nor signature anywhere', () => {
+    const letters = stack.deadLetters().map((letter) => JSON.stringify(letter));
+    const everything = [...said, ...letters].join('\n');
+    expect(said.length).toBeGreaterThan(50);
+    expect(everything).toContain('[presigned]');
+    expect(everything).not.toContain('c4nary');
+    expect(everything).not.toMatch(/X-Amz-(Signature|Credential|Security-Token)=/i);
+  });
+});

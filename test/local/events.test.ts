@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { eventOfLogLine, type LocalEvent } from '../../local/events.ts';
+import { lineOf, troubleOf } from '../../local/screen.ts';
+
+const TIME = '2026-04-21T11:30:00.000Z';
+const BUILD = { bucket: 'drop', key: 'a b.zip', build: 'drop/a b.zip@v1' };
+const logged = (fields: object) => JSON.stringify({ time: TIME, level: 'info', ...BUILD, ...fields });
+
+describe('the event behind a line of the log', () => {
+  it('keeps what tells of the build, and leaves the rest', () => {
+    const line = logged({
+      event: 'submitted',
+      uploadId: '66',
+      status: 200,
+      attempt: 1,
+      possiblyDoubled: false,
+      size: 3,
+    });
+    expect(eventOfLogLine(line)).toEqual({
+      time: TIME,
+      event: 'submitted',
+      ...BUILD,
+      uploadId: '66',
+      status: 200,
+      attempt: 1,
+    });
+  });
+
+  it('calls a cause a reason', () => {
+    const line = logged({ event: 'postponed', cause: 'Slot', until: '2026-04-21T11:32:00.000Z' });
+    expect(eventOfLogLine(line)).toMatchObject({ reason: 'Slot', until: '2026-04-21T11:32:00.000Z' });
+  });
+
+  it.each([
+    ['about something else', logged({ event: 'calling' })],
+    ["about S3's test event", JSON.stringify({ time: TIME, event: 'skipped', cause: 'TestEvent' })],
+    ['that is no JSON', 'Task timed out'],
+    ['that is JSON, but no object', '"submitted"'],
+  ])('is none for a line %s', (_, line) => {
+    expect(eventOfLogLine(line)).toBeUndefined();
+  });
+});
+
+describe('an event on the screen', () => {
+  const shown = (event: Partial<LocalEvent>) =>
+    lineOf({ time: TIME, ...BUILD, ...event } as LocalEvent)
+      // The time of day depends on where it is shown.
+      .replaceAll(/\d\d:\d\d:\d\d/g, '<time>');
+
+  it.each<[Partial<LocalEvent>, string]>([
+    [{ event: 'dropped', size: 1_500_000 }, 'dropped        a b.zip                   1.5 MB'],
+    [{ event: 'postponed', reason: 'Slot', until: TIME }, 'its turn comes at <time>'],
+    [{ event: 'postponed', reason: 'RateLimited', status: 429, until: TIME }, 'again at <time>: RateLimited, HTTP 429'],
+    [
+      { event: 'retried', reason: 'VendorError', status: 500, until: TIME, attempt: 2, detail: 'oops' },
+      'again at <time> after 2 failed: VendorError, HTTP 500. oops',
+    ],
+    [{ event: 'submitted', uploadId: '66', status: 200 }, 'upload id 66, HTTP 200'],
+    [{ event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true }, 'may have got there, too'],
+    [{ event: 'skipped', reason: 'Duplicate', detail: 'Accepted before.' }, 'Duplicate: Accepted before.'],
+    [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'NotAZip: No PK.\n'],
+    [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'Package the build again'],
+    [{ event: 'dead-lettered', detail: 'SQS moved it there.' }, 'SQS moved it there.'],
+    [{ event: 'downloaded', size: 3, sha256: 'abc', intact: true }, '3 bytes through the presigned URL, byte for byte'],
+    [{ event: 'downloaded', size: 3, sha256: 'abc', intact: false }, 'NOT the bytes that were dropped'],
+    [{ event: 'alert', alarm: 'Builds failed', detail: 'On.' }, 'Builds failed: On.'],
+    [
+      { event: 'alert', detail: 'NotAZip: a b.zip', message: 'Why\nDo' },
+      'NotAZip: a b.zip\n\n          Why\n          Do\n',
+    ],
+    [{ event: 'rejected', detail: 'No zip.' }, 'No zip.'],
+  ])('%o says so', (event, words) => {
+    expect(shown(event)).toContain(words);
+  });
+
+  it('keeps its columns, however long the key', () => {
+    const key = `${'long/'.repeat(20)}game.zip`;
+    const short = shown({ event: 'dropped', size: 1 });
+    expect(shown({ event: 'dropped', size: 1, key })).toHaveLength(short.length);
+    expect(shown({ event: 'dropped', size: 1, key })).toContain('game.zip');
+  });
+});
+
+describe('other lines of the function', () => {
+  const line = (text: string) => ({ functionName: 'submit-build', stream: 'stdout', text }) as const;
+
+  it.each([
+    [
+      'a warning',
+      logged({ level: 'warn', event: 'stale-api-key-used' }),
+      'submit-build: stale-api-key-used, drop/a b.zip@v1',
+    ],
+    ['what is no log line', 'Segmentation fault', 'submit-build (stdout): Segmentation fault'],
+    ['ordinary information', logged({ level: 'info', event: 'calling' }), undefined],
+    ['nothing', '', undefined],
+  ])('show %s as it deserves', (_, text, expected) => {
+    expect(troubleOf(line(text))).toBe(expected);
+  });
+});

@@ -1,0 +1,368 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import {
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import { CreateQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { Upload } from '@aws-sdk/lib-storage';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseNotification } from '../../functions/domain/s3-notification.ts';
+import type { BusEvent } from '../../local/event-bus.ts';
+import { type Gateway, type Published, startGateway } from '../../local/gateway.ts';
+import type { CreatedObject } from '../../local/s3-objects.ts';
+
+const REGION = 'us-east-1';
+const KNOWN = { accessKeyId: 'ASIAKNOWN', secretAccessKey: 'secret', sessionToken: 'token/with+signs==' };
+const MB = 1024 * 1024;
+
+let gateway: Gateway;
+let s3: S3Client;
+let sqs: SQSClient;
+const directory = mkdtempSync(join(tmpdir(), 'gateway-'));
+const created: { created: CreatedObject; notified: boolean }[] = [];
+const published: Published[] = [];
+const busEvents: BusEvent[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    port: 0,
+    region: REGION,
+    objectsDirectory: directory,
+    credentials: [KNOWN],
+    onObjectCreated: (object, notified) => void created.push({ created: object, notified }),
+    onPublished: (message) => void published.push(message),
+    onBusEvent: (event) => void busEvents.push(event),
+  });
+  const client = { endpoint: gateway.endpoint, region: REGION, credentials: KNOWN };
+  s3 = new S3Client(client);
+  sqs = new SQSClient(client);
+  await sqs.send(new CreateQueueCommand({ QueueName: 'builds' }));
+  const queueArn = `arn:aws:sqs:${REGION}:000000000000:builds`;
+  gateway.createBucket({
+    name: 'drop',
+    versioned: true,
+    notifications: [{ id: 'n', queueArn, events: ['s3:ObjectCreated:*'], prefix: 'in/', suffix: '.zip' }],
+  });
+  gateway.createBucket({ name: 'plain', versioned: false, notifications: [] });
+});
+afterAll(async () => {
+  s3.destroy();
+  sqs.destroy();
+  await gateway.close();
+  rmSync(directory, { recursive: true });
+});
+beforeEach(() => {
+  created.length = 0;
+});
+
+async function put(key: string, body: Uint8Array | string, bucket = 'plain'): Promise<string | undefined> {
+  return (await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }))).VersionId;
+}
+async function read(key: string, range?: string, bucket = 'plain', versionId?: string): Promise<Buffer> {
+  const { Body } = await s3.send(
+    new GetObjectCommand({ Bucket: bucket, Key: key, Range: range, VersionId: versionId }),
+  );
+  return Buffer.from((await Body?.transformToByteArray()) ?? []);
+}
+/** A request as it goes over the wire: `fetch` would tidy up the path. */
+function request(url: string, method = 'GET', headers: http.OutgoingHttpHeaders = {}): Promise<[number, string]> {
+  return new Promise((resolve, reject) => {
+    http
+      .request(url, { method, headers }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve([response.statusCode ?? 0, body]));
+      })
+      .on('error', reject)
+      .end();
+  });
+}
+const code = ([status, body]: [number, string]) => [status, /<Code>(\w+)/.exec(body)?.[1]];
+
+describe('objects', () => {
+  it('come back as they were put, whole and in ranges', async () => {
+    const bytes = randomBytes(3 * MB);
+    await put('whole', bytes);
+    expect((await read('whole')).equals(bytes)).toBe(true);
+    expect(await read('whole', 'bytes=10-13')).toEqual(bytes.subarray(10, 14));
+    expect(await read('whole', `bytes=${3 * MB - 2}-`)).toEqual(bytes.subarray(-2));
+    expect(await read('whole', 'bytes=-3')).toEqual(bytes.subarray(-3));
+  });
+
+  it('may be larger than what the emulator takes in one request', async () => {
+    const bytes = Buffer.alloc(12 * MB, 'x');
+    await put('large', bytes);
+    expect((await read('large')).length).toBe(bytes.length);
+  });
+
+  it('arrive whole in signed or checksummed chunks of any size', async () => {
+    const bytes = randomBytes(MB);
+    const Body = Readable.from([bytes.subarray(0, 1), bytes.subarray(1, 70_000), bytes.subarray(70_000)]);
+    await s3.send(new PutObjectCommand({ Bucket: 'plain', Key: 'chunked', Body, ContentLength: bytes.length }));
+    expect((await read('chunked')).equals(bytes)).toBe(true);
+  });
+
+  it('are made of parts that may be read across', async () => {
+    const bytes = randomBytes(11 * MB);
+    const params = { Bucket: 'plain', Key: 'parts', Body: bytes };
+    const { ETag } = await new Upload({ client: s3, partSize: 5 * MB, params }).done();
+    const md5 = (part: Uint8Array) => createHash('md5').update(part).digest();
+    const digests = [0, 5, 10].map((start) => md5(bytes.subarray(start * MB, (start + 5) * MB)));
+    expect(ETag).toBe(`"${md5(Buffer.concat(digests)).toString('hex')}-3"`);
+    expect((await read('parts')).equals(bytes)).toBe(true);
+    expect(await read('parts', `bytes=${5 * MB - 2}-${5 * MB + 1}`)).toEqual(bytes.subarray(5 * MB - 2, 5 * MB + 2));
+    expect(created.map((entry) => entry.created.operation)).toEqual(['CompleteMultipartUpload']);
+  });
+
+  it('are refused in parts that do not fit together', async () => {
+    const target = { Bucket: 'plain', Key: 'misfit' };
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target));
+    const parts = await Promise.all(
+      [1, 2].map(async (PartNumber) => {
+        const { ETag } = await s3.send(new UploadPartCommand({ ...target, UploadId, PartNumber, Body: 'small' }));
+        return { PartNumber, ETag };
+      }),
+    );
+    const complete = (Parts: object[], id = UploadId) =>
+      s3.send(new CompleteMultipartUploadCommand({ ...target, UploadId: id, MultipartUpload: { Parts } }));
+    await expect(complete(parts)).rejects.toThrow('smaller than the minimum');
+    await expect(complete([...parts].reverse())).rejects.toThrow('ascending order');
+    await expect(complete([{ PartNumber: 1, ETag: '"0"' }])).rejects.toThrow('could not be found');
+    await expect(complete(parts, 'unknown')).rejects.toThrow('does not exist');
+    expect(created).toEqual([]);
+  });
+
+  it('can be copied, whole and by parts', async () => {
+    const bytes = randomBytes(6 * MB);
+    await put('in/source ä.zip', bytes, 'drop');
+    const CopySource = `drop/${encodeURIComponent('in/source ä.zip')}`;
+    const { VersionId } = await s3.send(new CopyObjectCommand({ Bucket: 'drop', Key: 'in/copy.zip', CopySource }));
+    expect((await read('in/copy.zip', undefined, 'drop', VersionId)).equals(bytes)).toBe(true);
+
+    const target = { Bucket: 'plain', Key: 'by parts' };
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target));
+    const Parts = [];
+    for (const [PartNumber, CopySourceRange] of [
+      [1, `bytes=0-${5 * MB - 1}`],
+      [2, `bytes=${5 * MB}-${6 * MB - 1}`],
+    ] as const) {
+      const { CopyPartResult } = await s3.send(
+        new UploadPartCopyCommand({ ...target, UploadId, PartNumber, CopySource, CopySourceRange }),
+      );
+      Parts.push({ PartNumber, ETag: CopyPartResult?.ETag });
+    }
+    await s3.send(new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }));
+    expect((await read('by parts')).equals(bytes)).toBe(true);
+    expect(created.map((entry) => entry.created.operation)).toEqual(['Put', 'Copy', 'CompleteMultipartUpload']);
+  });
+
+  it('keep their versions where the bucket does', async () => {
+    const first = await put('v.zip', 'first', 'drop');
+    const second = await put('v.zip', 'second', 'drop');
+    expect((await read('v.zip', undefined, 'drop', first)).toString()).toBe('first');
+    expect((await read('v.zip', undefined, 'drop')).toString()).toBe('second');
+    const head = await s3.send(new HeadObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
+    expect(head).toMatchObject({ VersionId: second, ContentLength: 6 });
+    await s3.send(new DeleteObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
+    await expect(read('v.zip', undefined, 'drop')).rejects.toMatchObject({ name: 'NoSuchKey' });
+    expect((await read('v.zip', undefined, 'drop', first)).toString()).toBe('first');
+    await s3.send(new DeleteObjectCommand({ Bucket: 'drop', Key: 'v.zip', VersionId: first }));
+    await expect(read('v.zip', undefined, 'drop', first)).rejects.toMatchObject({ name: 'NoSuchVersion' });
+  });
+
+  it('keep their type and metadata, and show up in listings with their size', async () => {
+    const params = { Bucket: 'plain', Key: 'list/me', Body: 'four', ContentType: 'application/zip' };
+    await s3.send(new PutObjectCommand({ ...params, Metadata: { commit: 'abc' } }));
+    const head = await s3.send(new HeadObjectCommand({ Bucket: 'plain', Key: 'list/me' }));
+    expect(head).toMatchObject({ ContentType: 'application/zip', Metadata: { commit: 'abc' } });
+    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: 'plain', Prefix: 'list/' }));
+    expect(Contents).toMatchObject([{ Key: 'list/me', Size: 4 }]);
+  });
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    ['a key that is not there', () => read('nothing'), 'NoSuchKey'],
+    ['a bucket that is not there', () => put('key', 'x', 'nowhere'), 'NoSuchBucket'],
+    ['a range past the end', async () => [await put('few', 'abc'), await read('few', 'bytes=3-4')], 'InvalidRange'],
+    [
+      'a body that is not what its MD5 says',
+      () =>
+        s3.send(new PutObjectCommand({ Bucket: 'plain', Key: 'k', Body: 'x', ContentMD5: 'AAAAAAAAAAAAAAAAAAAAAA==' })),
+      'BadDigest',
+    ],
+  ])("are refused with S3's own error for %s", async (_, act, name) => {
+    await expect(act()).rejects.toMatchObject({ name });
+  });
+});
+
+describe('presigned URLs', () => {
+  const KEY = "in/a b+u(1)'!*~ü%🎮.zip";
+  const signed = (options: { expiresIn?: number; signingDate?: Date } = {}) =>
+    getSignedUrl(s3, new GetObjectCommand({ Bucket: 'plain', Key: KEY }), options);
+
+  beforeAll(async () => void (await put(KEY, 'the build')));
+
+  it('give out the object to whoever has one, whatever its key', async () => {
+    expect(await request(await signed())).toEqual([200, 'the build']);
+  });
+
+  it('are good for a range', async () => {
+    expect(await request(await signed(), 'GET', { range: 'bytes=0-2' })).toEqual([206, 'the']);
+  });
+
+  it.each<[string, (url: string) => [string, string?], number, string | undefined]>([
+    ['another key', (url) => [url.replace('/in/', '/other/')], 403, 'SignatureDoesNotMatch'],
+    ['another lifetime', (url) => [url.replace('Expires=900', 'Expires=901')], 403, 'SignatureDoesNotMatch'],
+    ['one more parameter', (url) => [`${url}&versionId=1`], 403, 'SignatureDoesNotMatch'],
+    ['another method', (url) => [url, 'HEAD'], 403, undefined],
+    ['another key id', (url) => [url.replace('ASIAKNOWN', 'ASIAOTHER')], 403, 'InvalidAccessKeyId'],
+    ['another session token', (url) => [url.replace('token', 'taken')], 403, 'InvalidToken'],
+    ['no signature', (url) => [url.split('?')[0] ?? ''], 403, 'AccessDenied'],
+    [
+      'a lifetime beyond a week',
+      (url) => [url.replace('Expires=900', 'Expires=604801')],
+      400,
+      'AuthorizationQueryParametersError',
+    ],
+  ])('are refused with %s', async (_, change, status, error) => {
+    const [url, method] = change(await signed({ expiresIn: 900 }));
+    expect(code(await request(url, method))).toEqual([status, error]);
+  });
+
+  it('are refused once they have expired', async () => {
+    const url = await signed({ expiresIn: 60, signingDate: new Date(Date.now() - 61_000) });
+    expect(await request(url)).toEqual([403, expect.stringContaining('Request has expired')]);
+  });
+});
+
+describe('notifications', () => {
+  async function receive(): Promise<string[]> {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: 'builds' }));
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 43_200 }),
+    );
+    return Messages.map(({ Body = '' }) => Body);
+  }
+
+  it('start with the event by which S3 tests the queue', async () => {
+    const [test] = await receive();
+    expect(JSON.parse(test ?? '')).toMatchObject({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'drop' });
+  });
+
+  it('tell of an object with its key form-encoded, in the shape that the worker reads', async () => {
+    await receive();
+    const key = "in/a b+c %25 (1)'ü🎮.zip";
+    const versionId = await put(key, 'zip', 'drop');
+    const [body = ''] = await receive();
+    const { s3: told, ...record } = JSON.parse(body).Records[0];
+    expect(record).toMatchObject({
+      eventSource: 'aws:s3',
+      eventName: 'ObjectCreated:Put',
+      awsRegion: REGION,
+      eventTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    });
+    expect(told.object.key).toBe('in/a+b%2Bc+%2525+%281%29%27%C3%BC%F0%9F%8E%AE.zip');
+    expect(parseNotification(body)).toMatchObject({
+      records: [
+        { kind: 'build', build: { bucket: 'drop', key, versionId, size: 3, eTag: 'adcdbd79a8d84175c229b192aadc02f2' } },
+      ],
+    });
+  });
+
+  it('have sequencers that rise', async () => {
+    await receive();
+    for (const key of ['in/1.zip', 'in/2.zip', 'in/3.zip']) await put(key, 'zip', 'drop');
+    const sequencers = (await receive()).map((body) => JSON.parse(body).Records[0].s3.object.sequencer);
+    expect(sequencers).toHaveLength(3);
+    expect(sequencers.every((sequencer) => /^[0-9A-F]{18}$/.test(sequencer))).toBe(true);
+    expect([...sequencers].sort()).toEqual(sequencers);
+  });
+
+  it('tell of nothing that the filter leaves out', async () => {
+    await receive();
+    for (const key of ['in/readme.txt', 'in/GAME.ZIP', 'elsewhere/game.zip']) await put(key, 'x', 'drop');
+    expect(await receive()).toEqual([]);
+    expect(created.map(({ notified }) => notified)).toEqual([false, false, false]);
+  });
+});
+
+describe('the one port', () => {
+  it('names queues by the address it is reached at', async () => {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: 'builds' }));
+    expect(QueueUrl).toBe(`${gateway.endpoint}/000000000000/builds`);
+  });
+
+  it('hears what is published to a topic', async () => {
+    gateway.createTopic('alerts');
+    const topicArn = `arn:aws:sns:${REGION}:000000000000:alerts`;
+    const response = await fetch(gateway.endpoint, {
+      method: 'POST',
+      body: new URLSearchParams({
+        Action: 'Publish',
+        TopicArn: topicArn,
+        Subject: 'A build failed',
+        Message: 'Mend it.',
+      }),
+    });
+    expect(response.status).toBe(200);
+    expect(published).toEqual([{ topicArn, subject: 'A build failed', message: 'Mend it.' }]);
+  });
+
+  describe('for EventBridge', () => {
+    const put = async (...Entries: object[]) => {
+      const response = await fetch(gateway.endpoint, {
+        method: 'POST',
+        headers: { 'x-amz-target': 'AWSEvents.PutEvents', 'content-type': 'application/x-amz-json-1.1' },
+        body: JSON.stringify({ Entries }),
+      });
+      return [response.status, await response.json()];
+    };
+    const entry = { Source: 'streampixel-drop', DetailType: 'Build Submitted', Detail: '{"uploadId":"66"}' };
+
+    it('takes events, and refuses by entry what is none', async () => {
+      const [status, answer] = await put(entry, { ...entry, Detail: 'no JSON' });
+      expect(status).toBe(200);
+      expect(answer).toMatchObject({
+        FailedEntryCount: 1,
+        Entries: [{ EventId: expect.any(String) }, { ErrorCode: 'MalformedDetail' }],
+      });
+      expect(busEvents).toEqual([
+        { source: 'streampixel-drop', detailType: 'Build Submitted', detail: { uploadId: '66' } },
+      ]);
+    });
+
+    it('refuses a call with nothing or too much in it', async () => {
+      for (const entries of [[], Array(11).fill(entry)]) {
+        expect(await put(...entries)).toEqual([400, expect.objectContaining({ __type: 'ValidationException' })]);
+      }
+    });
+  });
+
+  it('says when it is taken', async () => {
+    const options = { region: REGION, objectsDirectory: directory, credentials: [] };
+    const second = startGateway({
+      ...options,
+      port: gateway.port,
+      onObjectCreated: () => {},
+      onPublished: () => {},
+      onBusEvent: () => {},
+    });
+    await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});

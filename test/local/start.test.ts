@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LocalEvent } from '../../local/events.ts';
+import { makeSampleBuild } from '../../local/sample-build.ts';
+import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'start-'));
+const good = join(directory, 'good build.zip');
+const bad = join(directory, 'bad.zip');
+const MINUTE = { timeout: 60_000 };
+
+beforeAll(async () => {
+  writeFileSync(good, await makeSampleBuild());
+  writeFileSync(bad, 'no zip');
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = Promise.all([
+    new Promise<number | null>((resolve) => child.on('close', resolve)),
+    text(child.stdout),
+    text(child.stderr),
+  ]).then(([code, stdout, stderr]) => ({ code, stdout, stderr }));
+  return { child, ended };
+}
+const run = (...args: string[]) => start(...args).ended;
+/** Every line of stdout has to be JSON. */
+const eventsIn = (stdout: string): LocalEvent[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('npm start', () => {
+  let vendor: ScriptedServer | undefined;
+  afterEach(async () => {
+    await vendor?.close();
+    vendor = undefined;
+  });
+
+  it('--once --json ends 0 when every build has arrived, and keeps stdout to JSON', MINUTE, async () => {
+    const { code, stdout, stderr } = await run('--once', '--json', '--port', '0', '--drop', good);
+    const events = eventsIn(stdout);
+    expect(events.map(({ event }) => event)).toEqual(['dropped', 'submitted', 'downloaded']);
+    for (const event of events) {
+      expect(event).toMatchObject({
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        bucket: expect.any(String),
+        key: 'good build.zip',
+      });
+    }
+    expect(events.at(-1)).toMatchObject({ intact: true });
+    expect(stderr).toContain('1 of 1 build was submitted, and downloaded byte for byte.');
+    expect(code).toBe(0);
+  });
+
+  it('--once ends 1 when one of them has not, and says what to do', MINUTE, async () => {
+    const { code, stdout } = await run('--once', '--port', '0', '--interval', '1', '--drop', good, '--drop', bad);
+    expect(stdout).toMatch(/dead-lettered\s+bad\.zip\s+NotAZip/);
+    expect(stdout).toContain('Package the build again');
+    expect(stdout).toMatch(/alert\s+bad\.zip/);
+    expect(stdout).toContain('1 of 2 builds were submitted');
+    expect(code).toBe(1);
+  });
+
+  it('--streampixel-url takes the builds to another API, with the key it is given', MINUTE, async () => {
+    vendor = await startScriptedServer({ status: 201, body: '{"uploadId": "u1"}' });
+    const api = ['--streampixel-url', `${vendor.url}/api`, '--api-key', 'my-key'];
+    const { code, stdout } = await run('--once', '--json', '--port', '0', '--drop', good, ...api);
+    expect(eventsIn(stdout).at(-1)).toMatchObject({ event: 'submitted', status: 201, uploadId: 'u1' });
+    expect(vendor.requests).toMatchObject([{ method: 'POST', url: '/api/projects/upload-file' }]);
+    expect(JSON.parse(vendor.requests[0]?.body ?? '')).toMatchObject({ apiKey: 'my-key' });
+    expect(code).toBe(0);
+  });
+
+  it('--streampixel-url ends 1 when that API refuses', MINUTE, async () => {
+    vendor = await startScriptedServer({ status: 401, body: '{"message": "Unauthorized: Invalid API Key"}' });
+    const api = ['--streampixel-url', vendor.url, '--api-key', 'c4nary-key'];
+    const { code, stdout, stderr } = await run('--once', '--json', '--port', '0', '--drop', good, ...api);
+    expect(eventsIn(stdout)).toContainEqual(
+      expect.objectContaining({ event: 'dead-lettered', reason: 'InvalidApiKey', status: 401 }),
+    );
+    expect(stdout + stderr).not.toContain('c4nary');
+    expect(code).toBe(1);
+  });
+
+  it('drops a sample, stays up, says how to drop more, and ends at Ctrl-C', MINUTE, async () => {
+    const { child, ended } = start('--port', '0');
+    await new Promise<void>((resolve) => {
+      let so = '';
+      child.stdout.on('data', (chunk) => {
+        so += chunk;
+        if (so.includes('s3 cp')) resolve();
+      });
+    });
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(stdout).toMatch(/downloaded\s+sample-build\.zip\s+1\.0 MB through the presigned URL, byte for byte/);
+    expect(stdout).toMatch(/aws --endpoint-url http:\/\/127\.0\.0\.1:\d+ s3 cp MyGame\.zip s3:\/\/[\w-]+\//);
+    expect(code).toBe(0);
+  });
+
+  it('names the flag to use when its port is taken', MINUTE, async () => {
+    const other = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as net.AddressInfo;
+    const { code, stderr } = await run('--once', '--port', String(port));
+    other.close();
+    expect(stderr).toContain(`Port ${port} is taken`);
+    expect(stderr).toContain(`npm start -- --port ${port + 1}`);
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    ['a file that is not there', ['--drop', '/nowhere/game.zip'], 'There is no such file.'],
+    ['a file that is no .zip', ['--drop', 'package.json'], 'Builds are .zip files'],
+    ['a folder', ['--drop', 'local'], 'Zip the folder first'],
+    ['a port that is none', ['--port', 'http'], 'whole number from 0 to 65535'],
+    ['an interval of nothing', ['--interval', '0'], 'seconds above 0'],
+    ['plain http to elsewhere', ['--streampixel-url', 'http://example.com/api'], 'must be an https URL'],
+    ['a flag that is none', ['--fast'], "unknown option '--fast'"],
+  ])('refuses %s, with exit code 2', async (_, args, message) => {
+    const { code, stdout, stderr } = await run(...args);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+});
