@@ -197,9 +197,10 @@ class Submission {
 
   /** Whether the build is still there and wanted when its turn has come. */
   async #checkAtTurn(route: Route): Promise<Outcome | undefined> {
-    const hasSlept = this.#entry.ticket !== undefined;
-    const stillThere = route.everyVersion === true ? hasSlept && this.#inspect('readable') : this.#inspect('current');
-    const unfit = (await stillThere) || undefined;
+    const check = route.everyVersion === true ? 'readable' : 'current';
+    // A build that goes on its first visit has just been found readable.
+    const isKnown = check === 'readable' && this.#entry.ticket === undefined;
+    const unfit = isKnown ? undefined : await this.#inspect(check);
     if (unfit !== undefined || route.onlyLatest !== true) return unfit;
     return this.#giveWay(await this.#ports.ledger.newestOf(routeId(route)));
   }
