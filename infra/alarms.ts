@@ -1,71 +1,306 @@
-import { Duration, Stack } from 'aws-cdk-lib';
-import { ComparisonOperator, type Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
-import { type BuildsQueue, DEAD_LETTER_RETENTION } from './builds-queue.ts';
-import type { SubmitBuildFunction } from './submit-build-function.ts';
+import { retryDelay } from '../functions/domain/retry-delay.ts';
+import { BUILDS_RETENTION, type BuildsQueue, DEAD_LETTER_RETENTION } from './builds-queue.ts';
+import type { Settings } from './config.ts';
+import { dashboardLink, logLink, queueLink } from './console-links.ts';
+import { dropMetric } from './drop-metrics.ts';
+import type { WorkerFunction } from './worker-function.ts';
+
+/**
+ * - `High`: builds are stopped or about to be lost, so somebody has to get up
+ * - `Medium`: a build waits for a person, today
+ * - `Low`: nothing is lost; worth a look in working hours
+ */
+export type Severity = 'High' | 'Medium' | 'Low';
 
 export interface AlarmsProps {
+  readonly settings: Settings;
   readonly topic: ITopic;
   readonly buildsQueue: BuildsQueue;
-  readonly submitBuild: SubmitBuildFunction;
+  readonly submitBuild: WorkerFunction;
+  readonly redriveBuilds: WorkerFunction;
+  /** Absent where the settings want none. */
+  readonly dashboardName?: string | undefined;
 }
 
-/** The alarms, each of which speaks on the topic. */
+interface AlarmDefinition {
+  /** The heading of its section in the runbook. Letters, digits, hyphens and spaces only, so that the anchor is plain. */
+  readonly name: string;
+  readonly severity: Severity;
+  /** What it means and the first step. The runbook has the rest. */
+  readonly says: string;
+  /** Pages of the console, by what they show. */
+  readonly pages?: Readonly<Record<string, string>>;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  readonly comparison?: ComparisonOperator;
+  /** Periods in a row that must breach. Default 1. */
+  readonly evaluationPeriods?: number;
+}
+
+/** Longest that the session of a function's role has been seen to last. AWS promises nothing. */
+export const OBSERVED_SESSION = Duration.hours(12);
+
+/** A letter is this old when an alarm tells: even one that spent all of its first week in the builds queue has 3 days left. */
+export const DEAD_LETTER_AGE_ALARM = Duration.days(DEAD_LETTER_RETENTION.toDays() - BUILDS_RETENTION.toDays() - 3);
+
+/** The alarms, each of which speaks on the topic. What to do about each is in docs/runbook.md, under its name. */
 export class Alarms extends Construct {
-  readonly #topic: ITopic;
+  readonly #props: AlarmsProps;
 
-  constructor(scope: Construct, id: string, { topic, buildsQueue, submitBuild }: AlarmsProps) {
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    this.#topic = topic;
+    this.#props = props;
+    this.watchDeadLetters();
+    this.watchBuilds();
+    this.watchFunctions();
+  }
 
+  /** Every alarm, for whoever draws them. */
+  get all(): readonly Alarm[] {
+    return this.node.children.filter((child) => child instanceof Alarm);
+  }
+
+  private watchDeadLetters(): void {
+    const { settings, buildsQueue } = this.#props;
     const { deadLetterQueue } = buildsQueue;
-    const { logGroup, function: submit } = submitBuild;
-    const period = Duration.minutes(1);
-    this.alarm('DeadLetters', {
-      name: 'dead-letter queue holds builds',
-      description:
-        `Builds did not reach Streampixel. They wait in ${deadLetterQueue.queueUrl} for at most ${DEAD_LETTER_RETENTION.toDays()} days. ` +
-        `Each message says why in its attribute ${DEAD_LETTER_ATTRIBUTES.reason}, and the README what to do about each reason; one ` +
-        'without it was moved by SQS after many crashes of the function. Once mended, redrive with the builds queue as explicit ' +
-        'destination: SQS does not know where messages with a reason came from.',
-      // Not NumberOfMessagesSent, which leaves out what SQS moves there by itself.
-      metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period }),
+    const pages = { 'Dead-letter queue': queueLink(deadLetterQueue) };
+    const [kept, old] = [DEAD_LETTER_RETENTION.toDays(), DEAD_LETTER_AGE_ALARM.toDays()];
+    const surelyLeft = kept - BUILDS_RETENTION.toDays() - old;
+    // Not NumberOfMessagesSent, which leaves out what SQS moves there by itself; nor the messages in flight, a number that may
+    // stay at 1 for an empty queue.
+    const letters = (period: Duration) =>
+      deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period });
+
+    this.add('DeadLetters', {
+      name: 'Builds wait in the dead-letter queue',
+      severity: 'Medium',
+      says:
+        `Builds did not reach Streampixel. They are kept for at most ${kept} days. Each letter's attribute ` +
+        `${DEAD_LETTER_ATTRIBUTES.reason} says why; SQS itself moved one without it, after many crashes. ` +
+        'See them: npx streampixel-drop dlq list',
+      pages,
+      metric: letters(Duration.minutes(1)),
+      threshold: 1,
     });
-    this.alarm('Errors', {
-      name: 'submit-build fails',
-      description:
-        'The function crashed or ran out of time. Its builds go back to the queue and are tried again, so a single alarm may ' +
-        'mend itself; if it lasts, nothing is submitted any more. Look for "invocation-failed" and "Task timed out" in the log ' +
-        `group ${logGroup.logGroupName}.`,
-      metric: submit.metricErrors({ statistic: Stats.SUM, period }),
+    this.add('DeadLettersExpire', {
+      name: 'Dead letters will expire',
+      severity: 'High',
+      says:
+        `The oldest dead letter is ${old} days old. Days left until SQS deletes it: ${kept - old}; for one without a ` +
+        `${DEAD_LETTER_ATTRIBUTES.reason}, whose clock runs since the drop, perhaps no more than ${surelyLeft}. The zip stays in the ` +
+        'bucket. Redrive or discard: npx streampixel-drop dlq list',
+      pages,
+      metric: deadLetterQueue.metricApproximateAgeOfOldestMessage({
+        statistic: Stats.MAXIMUM,
+        period: Duration.minutes(5),
+      }),
+      threshold: DEAD_LETTER_AGE_ALARM.toSeconds(),
     });
-    this.alarm('Throttles', {
-      name: 'submit-build is throttled',
-      description:
-        "Lambda does not start the function because the account's concurrency in this region is used up. Builds wait in the " +
-        'queue, but each refusal uses up a receive. Look at the metric ConcurrentExecutions across all functions; free some, or ' +
-        'ask AWS for a higher quota.',
-      metric: submit.metricThrottles({ statistic: Stats.SUM, period }),
+    // An alarm speaks only when its state changes, so this one lets go every day. It costs ten cents a month, no code and no role.
+    this.add('DeadLettersRemain', {
+      name: 'Daily reminder of dead letters',
+      severity: 'Medium',
+      says:
+        'Builds still wait in the dead-letter queue; how many is the value below. You are told each day at ' +
+        `${settings.reminderHourUtc}:00 UTC until it is empty. See them: npx streampixel-drop dlq list`,
+      pages,
+      metric: new MathExpression({
+        expression: `IF(HOUR(letters) == ${settings.reminderHourUtc}, letters, 0)`,
+        usingMetrics: { letters: letters(Duration.minutes(5)) },
+        period: Duration.minutes(5),
+        label: 'dead letters, at the hour of the reminder',
+      }),
+      threshold: 1,
     });
   }
 
-  private alarm(
-    id: string,
-    { name, description, metric }: { name: string; description: string; metric: Metric },
-  ): void {
-    metric
-      .createAlarm(this, id, {
-        alarmName: `${Stack.of(this).stackName} ${name}`,
-        alarmDescription: description,
-        threshold: 1,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        evaluationPeriods: 1,
-        // Idle queues and functions send no data: that is neither an alarm nor "insufficient".
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-      })
-      .addAlarmAction(new SnsAction(this.#topic));
+  private watchBuilds(): void {
+    const { settings, buildsQueue, submitBuild } = this.#props;
+    const { stackName } = settings;
+    const { queue } = buildsQueue;
+    const log = { 'Log of submit-build': logLink(submitBuild.logGroup) };
+    const hours = longestGapHours(settings);
+    const hourly = { period: Duration.hours(1) };
+
+    this.add('WaitingTooLong', {
+      name: 'A build has waited for long',
+      severity: 'Medium',
+      says:
+        `A build came up ${settings.waitingAlarmHours} hours or more after it was dropped and must still wait. The line is long, or it ` +
+        'is put off again and again. See why: npx streampixel-drop status',
+      pages: { 'Builds queue': queueLink(queue), ...log },
+      // The queue's own age metric leaves out messages that were received three times: those that sleep for their slot. A build
+      // that is retried comes up twice an hour at least, hence the hour.
+      metric: dropMetric(stackName, 'WaitingAge', { statistic: Stats.MAXIMUM, ...hourly }),
+      threshold: Duration.hours(settings.waitingAlarmHours).toSeconds(),
+    });
+    this.add('NoProgress', {
+      name: 'No build comes through',
+      severity: 'High',
+      says:
+        `Builds wait, and in ${hours} hours none of them has come to an end: longer than retries and rate limits explain. Is the event ` +
+        'source enabled, does the function run? npx streampixel-drop doctor',
+      pages: { 'Builds queue': queueLink(queue), ...log },
+      metric: new MathExpression({
+        // Waiting: seen in the queue or handed to the function. Not what is in flight: that number may stay at 1 for an empty
+        // queue, and whatever sleeps is handed out again when its turn comes. An end, submitted or not, deletes the message.
+        // Both are SQS's own numbers, which it always sends; the function's could be absent just when it does not run.
+        expression: 'IF((visible + received) > 0 AND deleted == 0, 1, 0)',
+        usingMetrics: {
+          visible: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
+          received: queue.metricNumberOfMessagesReceived({ statistic: Stats.SUM }),
+          deleted: queue.metricNumberOfMessagesDeleted({ statistic: Stats.SUM }),
+        },
+        label: 'hours with builds and without progress',
+        ...hourly,
+      }),
+      threshold: 1,
+      evaluationPeriods: hours,
+    });
+    this.add('KeyRejected', {
+      name: 'Streampixel rejects the API key',
+      severity: 'High',
+      says:
+        'Every build under this key is dead-lettered as InvalidApiKey until a key that works is stored; then they are redriven by ' +
+        'themselves. A message of its own has the details. Ask who made a new key before you make one: npx streampixel-drop key set',
+      pages: log,
+      metric: dropMetric(stackName, 'ApiKeysRejected', { statistic: Stats.SUM, period: Duration.minutes(1) }),
+      threshold: 1,
+    });
+    this.add('AnswersLost', {
+      name: 'A submission got no answer',
+      severity: 'Low',
+      says:
+        settings.onLostAnswer === 'retry'
+          ? 'A build went out and Streampixel did not answer. It is submitted again after an interval, so it may be on the dashboard ' +
+            'twice; the ledger marks it as possibly doubled.'
+          : 'A build went out and Streampixel did not answer. It waits as SubmissionUnknown in the dead-letter queue until somebody ' +
+            'has looked for it on the dashboard.',
+      pages: log,
+      metric: dropMetric(stackName, 'AnswersLost', { statistic: Stats.SUM, period: Duration.minutes(5) }),
+      threshold: 1,
+    });
+    const lifetime = Duration.seconds(settings.fileUrlLifetimeSeconds);
+    this.add('FileUrlLifetime', {
+      name: 'fileUrls may expire early',
+      severity: 'Low',
+      says:
+        `A fileUrl is signed for ${duration(lifetime)} and dies before that if the session of the role that signed it ends. Sessions have ` +
+        `been seen to last ${OBSERVED_SESSION.toHours()} hours at most; nothing is promised. This one is too old to keep the word.`,
+      pages: log,
+      metric: dropMetric(stackName, 'SessionAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
+      // A lifetime that no session keeps is warned of at synthesis; here it alarms with the first build.
+      threshold: Math.max(0, OBSERVED_SESSION.toSeconds() - lifetime.toSeconds()),
+      comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    });
   }
+
+  private watchFunctions(): void {
+    const { submitBuild, redriveBuilds } = this.#props;
+    const perMinute = { statistic: Stats.SUM, period: Duration.minutes(1) };
+    const pages = ({ name, logGroup }: WorkerFunction) => ({ [`Log of ${name}`]: logLink(logGroup) });
+
+    this.add('SubmitBuildErrors', {
+      name: 'submit-build fails',
+      severity: 'Medium',
+      says:
+        'The function crashed or ran out of time. Its builds go back to the queue and are tried again, so a single alarm may mend ' +
+        'itself; if it lasts, nothing is submitted. Look for "invocation-failed" and "Task timed out" in the log.',
+      pages: pages(submitBuild),
+      metric: submitBuild.function.metricErrors(perMinute),
+      threshold: 1,
+    });
+    this.add('SubmitBuildThrottles', {
+      name: 'submit-build is throttled',
+      severity: 'Medium',
+      says:
+        "Lambda does not start the function: the account's concurrency in this region is used up. Builds wait, and each refusal uses " +
+        'up a receive. Free some, or ask AWS for a higher quota.',
+      pages: pages(submitBuild),
+      metric: submitBuild.function.metricThrottles(perMinute),
+      threshold: 1,
+    });
+    this.add('RedriveBuildsErrors', {
+      name: 'redrive-builds fails',
+      severity: 'Medium',
+      says:
+        'A new API key was stored, and sending the stranded builds back in line failed. Lambda tries twice more within minutes. If ' +
+        'letters remain then: npx streampixel-drop dlq redrive --reason InvalidApiKey --yes',
+      pages: pages(redriveBuilds),
+      metric: redriveBuilds.function.metricErrors(perMinute),
+      threshold: 1,
+    });
+    this.add('RedriveBuildsThrottles', {
+      name: 'redrive-builds is throttled',
+      severity: 'Low',
+      says:
+        'A new API key was stored, and Lambda does not start the function that sends the stranded builds back in line: the ' +
+        "account's concurrency is used up. Lambda goes on trying for 6 hours.",
+      pages: pages(redriveBuilds),
+      metric: redriveBuilds.function.metricThrottles(perMinute),
+      threshold: 1,
+    });
+  }
+
+  private add(id: string, definition: AlarmDefinition): void {
+    const { name, severity, says, pages = {}, metric, threshold } = definition;
+    const { settings, topic, dashboardName } = this.#props;
+    const links = {
+      Runbook: `${settings.runbookUrl}#${anchorOf(name)}`,
+      ...pages,
+      ...(dashboardName === undefined ? {} : { Dashboard: dashboardLink(dashboardName) }),
+    };
+    const alarm = new Alarm(this, id, {
+      // The name is the subject of the e-mail.
+      alarmName: `${settings.stackName} ${severity}: ${name}`,
+      alarmDescription: [
+        `Severity: ${severity}`,
+        says,
+        ...Object.entries(links).map(([label, link]) => `${label}: ${link}`),
+      ].join('\n'),
+      metric,
+      threshold,
+      comparisonOperator: definition.comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: definition.evaluationPeriods ?? 1,
+      // The same for all, on purpose. The function's own metrics exist only when something happens, Lambda's only when it is
+      // invoked: silence is the good case. SQS sends its numbers always; a gap in them is CloudWatch's, and says nothing of
+      // builds. That nothing happens although it should is an alarm of its own, and one that reads SQS.
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new SnsAction(topic));
+  }
+}
+
+/** The anchor that a Markdown heading of these words gets. */
+export function anchorOf(name: string): string {
+  return name.toLowerCase().replaceAll(' ', '-');
+}
+
+/** How long it may take, whole hours, until a build that waits alone comes to an end with nothing wrong in our own parts. */
+function longestGapHours({ intervalSeconds, maxAttempts }: Settings): number {
+  const intervalMs = intervalSeconds * 1000;
+  const slowest = () => 1;
+  let ms = 0;
+  for (let failures = 1; failures < maxAttempts; failures++) ms += retryDelay(failures, intervalMs, slowest);
+  // An hour is also the longest Retry-After that is believed.
+  return Math.ceil((ms + 3_600_000) / 3_600_000);
+}
+
+function duration(value: Duration): string {
+  const seconds = value.toSeconds();
+  if (seconds % 3600 === 0) return `${seconds / 3600} hours`;
+  return seconds % 60 === 0 ? `${seconds / 60} minutes` : `${seconds} seconds`;
 }

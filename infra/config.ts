@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { isSafeForSecrets } from '../functions/adapters/http-exchange.ts';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../functions/domain/pacer.ts';
 import type { Route } from '../functions/domain/route.ts';
-import { MAX_RECEIVE_COUNT } from './builds-queue.ts';
+import { BUILDS_RETENTION, MAX_RECEIVE_COUNT } from './builds-queue.ts';
+import { DEFAULT_STACK_NAME } from './outputs.ts';
 import { ENVIRONMENT_LIMIT_BYTES, environmentBytes } from './submit-build-environment.ts';
 
 /** What a studio decides, from the context in cdk.json or from `-c name=value`. The names are the context keys. */
@@ -36,6 +37,14 @@ export interface Settings {
   readonly maxConcurrency: number;
   /** Default 30: longer than a build can wait in the two queues. */
   readonly logRetentionDays: RetentionDays;
+  /** How long a build may have waited before an alarm asks why, in hours. Default 6. */
+  readonly waitingAlarmHours: number;
+  /** The hour (UTC) of the daily reminder while dead letters wait. Default 8. */
+  readonly reminderHourUtc: number;
+  /** Where alarms send whoever reads them, without the section. Default: the runbook of this project. */
+  readonly runbookUrl: string;
+  /** Whether to make a CloudWatch dashboard; an account has three for nothing. Default true. */
+  readonly dashboard: boolean;
 }
 
 /** The settings can't be used. */
@@ -113,6 +122,14 @@ const ROUTES_MESSAGE =
 const number = (text: RegExp) => v.union([v.number(), v.pipe(v.string(), v.regex(text), v.transform(Number))]);
 const wholeNumber = (least: number, most: number) =>
   v.pipe(number(/^\d+$/), v.integer(), v.minValue(least), v.maxValue(most));
+/** Not any text that is not empty: `-c dashboard=false` must mean what it says. */
+const trueOrFalse = v.union([
+  v.boolean(),
+  v.pipe(
+    v.picklist(['true', 'false']),
+    v.transform((text) => text === 'true'),
+  ),
+]);
 const pattern = (regex: RegExp) => v.pipe(v.string(), v.regex(regex));
 /** `-c name=` is the only way to unset for once what cdk.json sets. */
 const unset = v.pipe(
@@ -130,6 +147,10 @@ const LONGEST_INTERVAL_S = 3600;
 const LONGEST_LIFETIME_S = 7 * 24 * 3600;
 /** Each try costs a few receives, for its slot and its delay: the ledger has to give up before the queue's crash net does. */
 const MOST_ATTEMPTS = MAX_RECEIVE_COUNT / 4;
+const LONGEST_WAIT_H = BUILDS_RETENTION.toHours();
+const RUNBOOK_URL = 'https://github.com/streampixel-drop/streampixel-drop/blob/main/docs/runbook.md';
+/** An alarm's description has room for 1,024 characters, and has more to say. */
+const LONGEST_RUNBOOK_URL = 150;
 const RETENTIONS = Object.values(RetentionDays)
   .filter((days) => typeof days === 'number')
   .filter((days) => days !== RetentionDays.INFINITE);
@@ -141,7 +162,7 @@ const schema = v.object(
         `must start with a letter and have at most ${STACK_NAME_LENGTH} letters, digits and "-": the bucket's name is made of it`,
         pattern(new RegExp(`^[A-Za-z][A-Za-z0-9-]{0,${STACK_NAME_LENGTH - 1}}$`)),
       ),
-      'StreampixelDrop',
+      DEFAULT_STACK_NAME,
     ),
     routes: said(ROUTES_MESSAGE, v.pipe(v.unknown(), v.transform(parsedIfText), v.array(route), v.minLength(1))),
     prefix: v.optional(
@@ -240,6 +261,22 @@ const schema = v.object(
       ),
       RetentionDays.ONE_MONTH,
     ),
+    waitingAlarmHours: v.optional(
+      said(
+        `must be a whole number of hours from 1 to ${LONGEST_WAIT_H}: after that a message has left the builds queue`,
+        wholeNumber(1, LONGEST_WAIT_H),
+      ),
+      6,
+    ),
+    reminderHourUtc: v.optional(said('must be an hour of the day in UTC, from 0 to 23', wholeNumber(0, 23)), 8),
+    runbookUrl: v.optional(
+      said(
+        `must be an https address without a fragment, of at most ${LONGEST_RUNBOOK_URL} characters; each alarm adds the section`,
+        v.pipe(pattern(/^https:\/\/[^\s#]+$/), v.maxLength(LONGEST_RUNBOOK_URL)),
+      ),
+      RUNBOOK_URL,
+    ),
+    dashboard: v.optional(said('must be true or false', trueOrFalse), true),
   },
   // Only the routes can be missing.
   ROUTES_MESSAGE,

@@ -1,13 +1,16 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { Alarms } from './alarms.ts';
+import { Alarms, OBSERVED_SESSION } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { type Settings, sampleIds } from './config.ts';
+import { OverviewDashboard } from './dashboard.ts';
 import { DropBucket } from './drop-bucket.ts';
+import { apiKeyParameters } from './key-changes.ts';
 import { LedgerTable } from './ledger-table.ts';
-import { OUTPUTS } from './outputs.ts';
-import { apiKeyParameters, SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
+import { type DeployedSettings, OUTPUTS } from './outputs.ts';
+import { RedriveBuildsFunction } from './redrive-builds-function.ts';
+import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
 /** Drop bucket -> builds queue -> submit-build -> Streampixel, with ledger, dead letters and alarms. Any account, any region. */
 export class DropStack extends Stack {
@@ -25,7 +28,14 @@ export class DropStack extends Stack {
     const { topic } = new AlertTopic(this, 'Alerts', { emails: settings.alertEmails });
     const resources = { settings, bucket, buildsQueue, ledger, topic };
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
-    new Alarms(this, 'Alarms', { topic, buildsQueue, submitBuild });
+    const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
+    const dashboardName = settings.dashboard ? settings.stackName : undefined;
+    const watched = { settings, topic, buildsQueue, submitBuild, redriveBuilds, dashboardName };
+    const alarms = new Alarms(this, 'Alarms', watched);
+    if (dashboardName !== undefined) {
+      const functions = [submitBuild, redriveBuilds];
+      new OverviewDashboard(this, 'Overview', { settings, name: dashboardName, buildsQueue, functions, alarms });
+    }
 
     this.output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
     this.output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their turn', buildsQueue.queue.queueUrl);
@@ -37,12 +47,18 @@ export class DropStack extends Stack {
     this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
     this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
     this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', topic.topicArn);
+    this.outputSettings(settings);
     this.outputNextSteps(settings, bucket);
     this.warn(settings);
   }
 
   private output(id: string, description: string, value: string): void {
     new CfnOutput(this, id, { description, value });
+  }
+
+  private outputSettings({ routes, prefix, streampixelBaseUrl, intervalSeconds }: Settings): void {
+    const deployed: DeployedSettings = { routes, prefix, streampixelBaseUrl, intervalSeconds };
+    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployed));
   }
 
   private outputNextSteps(settings: Settings, bucket: DropBucket): void {
@@ -68,6 +84,13 @@ export class DropStack extends Stack {
       Annotations.of(this).addWarningV2(
         'streampixel-drop:sample-ids',
         `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
+      );
+    }
+    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION.toSeconds()) {
+      Annotations.of(this).addWarningV2(
+        'streampixel-drop:file-url-lifetime',
+        `fileUrlLifetimeSeconds: the session of a function's role has not been seen to last longer than ${OBSERVED_SESSION.toHours()} ` +
+          'hours, and a URL dies with the session that signed it. Sign for less',
       );
     }
     if (settings.alertEmails.length === 0) {

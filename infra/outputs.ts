@@ -1,3 +1,5 @@
+import type { Route } from '../functions/domain/route.ts';
+
 /**
  * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only together
  * with a major version.
@@ -12,4 +14,17 @@ export const OUTPUTS = {
   submitBuildFunctionName: 'SubmitBuildFunctionName',
   ledgerTableName: 'LedgerTableName',
   alertTopicArn: 'AlertTopicArn',
+  /** JSON of {@link DeployedSettings}. */
+  settings: 'Settings',
 } as const;
+
+/** What the operator's tool needs of the settings that the stack was deployed with. */
+export interface DeployedSettings {
+  readonly routes: readonly Route[];
+  /** Start of the keys that are taken. */
+  readonly prefix: string;
+  readonly streampixelBaseUrl: string;
+  readonly intervalSeconds: number;
+}
+
+export const DEFAULT_STACK_NAME = 'StreampixelDrop';

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
-  BatchGetItemCommand,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -10,13 +9,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { buildId } from '../domain/build.ts';
-import {
-  type BuildState,
-  type Ledger,
-  type LedgerEntry,
-  LedgerUnavailable,
-  type NewestBuild,
-} from '../domain/ledger.ts';
+import type { BuildState, Ledger, LedgerEntry, NewestBuild } from '../domain/ledger.ts';
+import { createBatchedReads } from './batched-reads.ts';
 import { answerTo } from './dynamodb-answer.ts';
 import { apiKeyItemKey, buildExpiry, buildItemKey, LEDGER_TABLE, routeItemKey } from './ledger-table.ts';
 import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
@@ -26,7 +20,8 @@ const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 type Item = Record<string, AttributeValue>;
 
 /**
- * The ledger on DynamoDB. Calls of the table: `find`, `newestOf`, `findByUploadId` and `list` 1; `save` 1, and 2 on a
+ * The ledger on DynamoDB. Calls of the table: `find`, `newestOf`, `findByUploadId` and `list` 1; `findWithKey` 1 for
+ * all who ask at the same moment; `save` 1, and 2 on a
  * conflict; `announce` 1, and 2 where a newer build is known.
  */
 export function createDynamoDbLedger(
@@ -34,6 +29,8 @@ export function createDynamoDbLedger(
   tableName: string,
   newId: () => string = randomUUID,
 ): Ledger {
+  const readItem = createBatchedReads(client, tableName);
+
   async function get(key: string): Promise<Item | undefined> {
     const command = new GetItemCommand({ TableName: tableName, Key: { [PK]: { S: key } }, ConsistentRead: true });
     return (await answerTo('GetItem', client.send(command)))?.Item;
@@ -77,17 +74,10 @@ export function createDynamoDbLedger(
     },
 
     async findWithKey(id, apiKeyParameter) {
-      const [buildKey, keyKey] = [buildItemKey(id), apiKeyItemKey(apiKeyParameter)];
-      const Keys = [buildKey, keyKey].map((key) => marshall({ [PK]: key }));
-      const command = new BatchGetItemCommand({ RequestItems: { [tableName]: { Keys, ConsistentRead: true } } });
-      const answer = await answerTo('BatchGetItem', client.send(command));
-      // A throttled table answers in part: a build must not pass for unknown because of it.
-      if (Object.keys(answer?.UnprocessedKeys ?? {}).length > 0) {
-        throw new LedgerUnavailable('The ledger table answered BatchGetItem in part (throttled).');
-      }
-      const items = answer?.Responses?.[tableName] ?? [];
-      const entry = items.find((item) => item[PK]?.S === buildKey);
-      const refused = items.find((item) => item[PK]?.S === keyKey);
+      const [entry, refused] = await Promise.all([
+        readItem(buildItemKey(id)),
+        readItem(apiKeyItemKey(apiKeyParameter)),
+      ]);
       return {
         entry: entry && toEntry(entry),
         refusedKey: refused && { version: Number(refused.version?.N), at: Number(refused.at?.N) },

@@ -189,10 +189,15 @@ function describeBuild(build: Build): string {
   return `${buildId(build)}${size}, dropped ${utc(build.droppedAt)}`;
 }
 
-/** Aligned like a form; a line without a value is left out. */
+/**
+ * Aligned like a form; a line without a value is left out. A key or the vendor's words may hold line breaks: each stays within
+ * its line, or whoever drops a build could write lines such as "Then run".
+ */
 function page(opening: string, lines: readonly (readonly [string, string | undefined])[]): string {
   const told = lines.filter(([, value]) => value !== undefined && value !== '');
-  return [opening, '', ...told.map(([label, value]) => `${label.padEnd(12)}${value}`)].join('\n');
+  return [opening, '', ...told.map(([label, value]) => `${label.padEnd(12)}${value}`)]
+    .map((line) => line.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' '))
+    .join('\n');
 }
 
 function subject(text: string): string {

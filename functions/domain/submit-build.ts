@@ -436,9 +436,13 @@ class Submission {
       });
     } catch (error) {
       log.error('dead-letter-not-sent', { build: this.#entry.id, reason, error: describeError(error) });
-      // Given free, or the next worker takes the lease for a lost answer.
-      if (this.#entry.state === 'submitting')
-        await this.#record(waiting(this.#entry, clock.now(), 'DeadLetterQueueUnavailable'));
+      // Given free with what is known of it, or the next worker takes the claim for a lost answer. One that is lost indeed
+      // keeps its claim: free it would be sent again, whatever the settings say.
+      const freed =
+        this.#entry.state === 'submitting'
+          ? waiting(this.#entry, clock.now(), 'DeadLetterQueueUnavailable')
+          : this.#entry;
+      if (freed.state === 'waiting') await this.#record(freed);
       return this.#uncounted('DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
     }
     if (!(await this.#record(deadLettered(this.#entry, clock.now(), failure, id)))) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
@@ -19,6 +20,10 @@ import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { describeError } from '../domain/redaction.ts';
 import { readEnvironment } from './environment.ts';
 import { budgetOf, processBatch } from './process-batch.ts';
+
+// What lives here is 8 MB. V8 would let the space for new objects grow with the function's memory instead of emptying it: a third
+// more memory, and no less CPU (docs/performance.md).
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const environment = readEnvironment(process.env);
 const clock = { now: Date.now, sleep: async (ms: number) => void (await sleep(ms)) };

@@ -1,14 +1,19 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { DEAD_LETTER_ATTRIBUTES } from '../domain/dead-letter-attributes.ts';
-import { type Disposition, handleMessage } from '../domain/handle-message.ts';
+import { handleMessage } from '../domain/handle-message.ts';
 import type { Ports } from '../domain/ports.ts';
 import { describeError } from '../domain/redaction.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit-build.ts';
 
-/** Hides a received message for longer or shorter than the queue would. */
+/** Hides received messages for longer or shorter than the queue would. */
 export interface MessageVisibility {
-  /** @param seconds from now; 0 to 43,200 counted from the receive */
-  change(receiptHandle: string, seconds: number): Promise<void>;
+  /** @throws Error where one of the changes, or all, were not made */
+  change(changes: readonly VisibilityChange[]): Promise<void>;
+}
+export interface VisibilityChange {
+  readonly receiptHandle: string;
+  /** From now; 0 to 43,200 counted from the receive. */
+  readonly seconds: number;
 }
 
 /** How long this invocation may take. All in ms since the epoch. */
@@ -58,17 +63,20 @@ export async function processBatch(
   ports: Ports & { readonly visibility: MessageVisibility },
 ): Promise<SQSBatchResponse> {
   const failed = new Set(records.map(({ messageId }) => messageId));
+  const hidden: Hidden[] = [];
   await Promise.all(
     records.map(async (record) => {
       try {
         const disposition = await handleMessage(deliveryOf(record, budget, logPointer, settings), settings, ports);
         if (disposition.kind === 'done') failed.delete(record.messageId);
-        else await hide(record, disposition, budget, ports);
+        else hidden.push({ record, until: disposition.until });
       } catch (error) {
         ports.log.error('message-failed', { messageId: record.messageId, error: describeError(error) });
       }
     }),
   );
+  // Together and last: one call for a batch in which everybody waits. None is late for it, as the queue still hides them all.
+  if (hidden.length > 0) await hide(hidden, budget, ports);
   return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
@@ -90,20 +98,30 @@ function deliveryOf(
   };
 }
 
+/** A message that is to come back. */
+interface Hidden {
+  readonly record: QueueRecord;
+  /** ms since the epoch. */
+  readonly until: number;
+}
+
 async function hide(
-  record: QueueRecord,
-  { until }: Extract<Disposition, { kind: 'hidden' }>,
+  hidden: readonly Hidden[],
   { startedAt }: Budget,
   { clock, log, visibility }: Ports & { readonly visibility: MessageVisibility },
 ): Promise<void> {
-  const now = clock.now();
-  const longest = LONGEST_VISIBILITY_S - Math.ceil((now - startedAt) / 1000);
-  // Rounded down: the rest of the second is slept in the function, and the slot is met to the millisecond.
-  const seconds = Math.min(longest, Math.max(0, Math.floor((until - now) / 1000)));
   try {
-    await visibility.change(record.receiptHandle, seconds);
+    const now = clock.now();
+    const longest = LONGEST_VISIBILITY_S - Math.ceil((now - startedAt) / 1000);
+    const changes = hidden.map(({ record: { receiptHandle }, until }) => ({
+      receiptHandle,
+      // Rounded down: the rest of the second is slept in the function, and the slot is met to the millisecond.
+      seconds: Math.min(longest, Math.max(0, Math.floor((until - now) / 1000))),
+    }));
+    await visibility.change(changes);
   } catch (error) {
-    // It comes back after the queue's own visibility timeout then: at another time, but it comes back.
-    log.warn('visibility-not-changed', { messageId: record.messageId, seconds, error: describeError(error) });
+    // They come back after the queue's own visibility timeout then: at another time, but they come back.
+    const messageIds = hidden.map(({ record }) => record.messageId);
+    log.warn('visibility-not-changed', { messageIds, error: describeError(error) });
   }
 }

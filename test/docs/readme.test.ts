@@ -41,6 +41,9 @@ describe('the README', () => {
       'onLostAnswer',
       'maxConcurrency',
       'logRetentionDays',
+      'waitingAlarmHours',
+      'reminderHourUtc',
+      'dashboard',
       'stackName',
     ] as const) {
       expect([name, documented[name]]).toEqual([name, `\`${settings[name]}\``]);

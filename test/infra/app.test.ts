@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { projectContext } from '../../infra/synthesize.ts';
 import { STUDIO } from './synthesized.ts';
@@ -43,13 +44,18 @@ describe('the CDK app', { timeout: 120_000 }, () => {
     ]);
   });
 
-  it('ships a bundle that stands alone and exports the handler', () => {
+  it.each([
+    ['submit-build', 'SubmitBuild', readEnvironment],
+    ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment],
+  ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read) => {
     const { status, stderr } = runApp(STUDIO);
     expect(stderr).not.toContain('ERROR');
     expect(status).toBe(0);
 
     const template = JSON.parse(readFileSync(join(outdir, 'StreampixelDrop.template.json'), 'utf8'));
-    const { Code, Handler } = functionOf(template);
+    const { Code, Handler, Environment } = functionOf(template, construct);
+    const environment = filledIn(Environment.Variables);
+    read(environment);
     const directory = join(outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
 
     expect(readdirSync(directory)).toEqual(['index.mjs']);
@@ -58,7 +64,7 @@ describe('the CDK app', { timeout: 120_000 }, () => {
     const imported = spawnSync(
       process.execPath,
       ['--input-type=module', '-e', `console.log(typeof (await import('./index.mjs')).handler)`],
-      { cwd: directory, encoding: 'utf8', env: { AWS_REGION: 'eu-central-1', ...environmentOf(template) } },
+      { cwd: directory, encoding: 'utf8', env: { AWS_REGION: 'eu-central-1', ...environment } },
     );
     expect(imported).toMatchObject({ stderr: '', stdout: 'function\n', status: 0 });
   });
@@ -67,18 +73,17 @@ describe('the CDK app', { timeout: 120_000 }, () => {
 // biome-ignore lint/suspicious/noExplicitAny: a template has as many shapes as there are resources.
 type Json = any;
 
-function functionOf(template: Json): Json {
-  const functions = Object.values<Json>(template.Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
+function functionOf(template: Json, construct: string): Json {
+  const functions = Object.entries<Json>(template.Resources).filter(
+    ([id, { Type }]) => Type === 'AWS::Lambda::Function' && id.startsWith(construct),
+  );
   expect(functions).toHaveLength(1);
-  return functions[0].Properties;
+  return functions[0]?.[1].Properties;
 }
 
-/** The function's variables, with something in the place of what CloudFormation fills in. */
-function environmentOf(template: Json): Record<string, string> {
-  const { Variables } = functionOf(template).Environment;
-  const filled = Object.fromEntries(
-    Object.entries<Json>(Variables).map(([name, value]) => [name, typeof value === 'string' ? value : value.Ref]),
+/** A function's variables, with something in the place of what CloudFormation fills in. */
+function filledIn(variables: Json): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries<Json>(variables).map(([name, value]) => [name, typeof value === 'string' ? value : value.Ref]),
   );
-  readEnvironment(filled);
-  return filled;
 }

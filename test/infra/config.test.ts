@@ -40,6 +40,10 @@ describe('settings', () => {
       onLostAnswer: 'retry',
       maxConcurrency: 2,
       logRetentionDays: 30,
+      waitingAlarmHours: 6,
+      reminderHourUtc: 8,
+      runbookUrl: 'https://github.com/streampixel-drop/streampixel-drop/blob/main/docs/runbook.md',
+      dashboard: true,
     });
   });
 
@@ -58,6 +62,10 @@ describe('settings', () => {
       onLostAnswer: 'dead-letter',
       maxConcurrency: '5',
       logRetentionDays: '90',
+      waitingAlarmHours: '24',
+      reminderHourUtc: '0',
+      runbookUrl: 'https://wiki.studio.example/runbook',
+      dashboard: 'false',
       stackName: 'BuildsOfTeamA',
     });
 
@@ -75,6 +83,10 @@ describe('settings', () => {
       onLostAnswer: 'dead-letter',
       maxConcurrency: 5,
       logRetentionDays: 90,
+      waitingAlarmHours: 24,
+      reminderHourUtc: 0,
+      runbookUrl: 'https://wiki.studio.example/runbook',
+      dashboard: false,
       stackName: 'BuildsOfTeamA',
     });
   });
@@ -145,6 +157,14 @@ describe('settings', () => {
     ['maxConcurrency', '1001', 'from 2 to 1000'],
     ['logRetentionDays', 31, 'CloudWatch Logs knows: 1, 3, 5, 7, 14, 30'],
     ['logRetentionDays', 9999, 'CloudWatch Logs knows'],
+    ['waitingAlarmHours', 0, 'from 1 to 168'],
+    ['waitingAlarmHours', 169, 'has left the builds queue'],
+    ['reminderHourUtc', 24, 'from 0 to 23'],
+    ['reminderHourUtc', '08:00', 'an hour of the day in UTC'],
+    ['runbookUrl', 'http://wiki.studio.example/runbook', 'must be an https address'],
+    ['runbookUrl', 'https://wiki.studio.example/runbook#top', 'without a fragment'],
+    ['runbookUrl', `https://wiki.studio.example/${'x'.repeat(130)}`, 'at most 150 characters'],
+    ['dashboard', 'no', 'must be true or false'],
     ['routes', undefined, 'must be a list with at least one route'],
     ['routes', [], 'must be a list with at least one route'],
     ['routes', '[{', 'must be a list with at least one route'],

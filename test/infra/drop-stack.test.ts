@@ -2,6 +2,10 @@ import { type App, Validations } from 'aws-cdk-lib';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it, vi } from 'vitest';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
+import {
+  ENV as REDRIVE_ENV,
+  readEnvironment as readRedriveEnvironment,
+} from '../../functions/redrive-builds/environment.ts';
 import { ENV, readEnvironment } from '../../functions/submit-build/environment.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
 import { appOf, type Resource, ROUTE, STUDIO, synthesized } from './synthesized.ts';
@@ -17,8 +21,21 @@ const queues = ({ only }: typeof stack) => ({
   deadLetters: only('AWS::SQS::Queue', ({ RedrivePolicy }) => RedrivePolicy === undefined),
 });
 const { builds, deadLetters } = queues(stack);
-const submitBuild = stack.only('AWS::Lambda::Function');
-const logGroup = stack.only('AWS::Logs::LogGroup');
+const submitBuildOf = ({ only }: typeof stack) =>
+  only('AWS::Lambda::Function', ({ Environment }) => ENV.maxAttempts in Environment.Variables);
+const submitBuild = submitBuildOf(stack);
+const redriveBuilds = stack.only(
+  'AWS::Lambda::Function',
+  ({ Environment }) => !(ENV.maxAttempts in Environment.Variables),
+);
+const logGroupOf = (worker: Resource) => {
+  const group = stack
+    .ofType('AWS::Logs::LogGroup')
+    .find(({ id }) => worker.Properties.LoggingConfig.LogGroup === `<${id}>`);
+  if (group === undefined) throw new Error(`${worker.id} has no log group of its own`);
+  return group;
+};
+const logGroup = logGroupOf(submitBuild);
 const table = stack.only('AWS::DynamoDB::Table');
 const topic = stack.only('AWS::SNS::Topic');
 
@@ -259,9 +276,13 @@ describe('the ledger’s table', () => {
   });
 });
 
-function statementsOf({ only }: typeof stack): Record<string, { Action: unknown; Resource: unknown }> {
+/** @param sid of a statement that only this function's role has */
+function statementsOf(
+  { only }: typeof stack,
+  sid = 'SendDeadLetters',
+): Record<string, { Action: unknown; Resource: unknown }> {
   const policy = only('AWS::IAM::Policy', ({ PolicyDocument }) =>
-    PolicyDocument.Statement.some(({ Sid }: { Sid?: string }) => Sid === 'SendDeadLetters'),
+    PolicyDocument.Statement.some(({ Sid }: { Sid?: string }) => Sid === sid),
   );
   return Object.fromEntries(
     policy.Properties.PolicyDocument.Statement.map((statement: { Sid?: string; Action: string | string[] }) => [
@@ -272,27 +293,45 @@ function statementsOf({ only }: typeof stack): Record<string, { Action: unknown;
   );
 }
 
-describe('the function', () => {
+describe.each([
+  ['submit-build', submitBuild],
+  ['redrive-builds', redriveBuilds],
+])('%s', (_, worker) => {
   it('runs on Node 24, ARM, traced, and writes text lines to a log of its own', () => {
-    expect(submitBuild.Properties).toMatchObject({
+    expect(worker.Properties).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Handler: 'index.handler',
-      MemorySize: 512,
-      Timeout: 60,
       TracingConfig: { Mode: 'Active' },
-      LoggingConfig: { LogFormat: 'Text', LogGroup: `<${logGroup.id}>` },
+      LoggingConfig: { LogFormat: 'Text', LogGroup: `<${logGroupOf(worker).id}>` },
     });
-    expect(logGroup).toMatchObject({ Properties: { RetentionInDays: 30 }, DeletionPolicy: 'Delete' });
-  });
-
-  it('keeps its log for as long as the settings say', () => {
-    const kept = synthesized({ ...STUDIO, logRetentionDays: '90' });
-    expect(kept.only('AWS::Logs::LogGroup').Properties.RetentionInDays).toBe(90);
+    expect(logGroupOf(worker)).toMatchObject({ Properties: { RetentionInDays: 30 }, DeletionPolicy: 'Delete' });
   });
 
   it('reserves no concurrency: a new account has none to reserve', () => {
-    expect(submitBuild.Properties).not.toHaveProperty('ReservedConcurrentExecutions');
+    expect(worker.Properties).not.toHaveProperty('ReservedConcurrentExecutions');
+  });
+
+  it('has a role of its own, without managed policies', () => {
+    const [role, ...others] = stack
+      .ofType('AWS::IAM::Role')
+      .filter(({ id }) => worker.Properties.Role === `<${id}.Arn>`);
+    expect(others).toEqual([]);
+    expect(role?.Properties).not.toHaveProperty('ManagedPolicyArns');
+  });
+});
+
+describe('the functions', () => {
+  it('keep their logs for as long as the settings say', () => {
+    const kept = synthesized({ ...STUDIO, logRetentionDays: '90' });
+    const days = kept.ofType('AWS::Logs::LogGroup').map(({ Properties }) => Properties.RetentionInDays);
+    expect(days).toEqual([90, 90]);
+  });
+});
+
+describe('submit-build', () => {
+  it('has a minute for a batch', () => {
+    expect(submitBuild.Properties.Timeout).toBe(60);
   });
 
   it('is given exactly the variables that it reads, and can read them', () => {
@@ -318,7 +357,7 @@ describe('the function', () => {
 
   it('can read the shortest interval that the settings allow', () => {
     const fast = synthesized({ ...STUDIO, intervalSeconds: 0.001 });
-    const { Variables } = fast.only('AWS::Lambda::Function').Properties.Environment;
+    const { Variables } = submitBuildOf(fast).Properties.Environment;
     expect(readEnvironment(Variables).intervalMs).toBe(1);
   });
 
@@ -386,9 +425,6 @@ describe('the function', () => {
         Condition: { StringLike: { 's3:prefix': 'builds/*' } },
       }),
     });
-    const role = stack.only('AWS::IAM::Role');
-    expect(submitBuild.Properties.Role).toBe(`<${role.id}.Arn>`);
-    expect(role.Properties).not.toHaveProperty('ManagedPolicyArns');
   });
 
   it('may read each route’s parameter, once, and no other', () => {
@@ -404,55 +440,98 @@ describe('the function', () => {
   });
 });
 
-describe('alarms', () => {
-  const alarms = stack.ofType('AWS::CloudWatch::Alarm');
+describe('redrive-builds', () => {
+  const rule = stack.only('AWS::Events::Rule');
 
-  it('watch dead letters, errors and throttles, each from the first one on and never for want of data', () => {
-    const common = {
-      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      Threshold: 1,
-      EvaluationPeriods: 1,
-      Period: 60,
-      TreatMissingData: 'notBreaching',
-    };
-    const ofFunction = [{ Name: 'FunctionName', Value: `<${submitBuild.id}>` }];
-    expect(alarms.map(({ Properties }) => Properties)).toEqual([
-      expect.objectContaining({
-        ...common,
-        AlarmName: 'StreampixelDrop dead-letter queue holds builds',
-        Namespace: 'AWS/SQS',
-        MetricName: 'ApproximateNumberOfMessagesVisible',
-        Statistic: 'Maximum',
-        Dimensions: [{ Name: 'QueueName', Value: `<${deadLetters.id}.QueueName>` }],
-      }),
-      expect.objectContaining({
-        ...common,
-        AlarmName: 'StreampixelDrop submit-build fails',
-        Namespace: 'AWS/Lambda',
-        MetricName: 'Errors',
-        Statistic: 'Sum',
-        Dimensions: ofFunction,
-      }),
-      expect.objectContaining({
-        ...common,
-        AlarmName: 'StreampixelDrop submit-build is throttled',
-        Namespace: 'AWS/Lambda',
-        MetricName: 'Throttles',
-        Statistic: 'Sum',
-        Dimensions: ofFunction,
-      }),
+  it('is started when one of the routes’ API keys is stored, and by no other parameter', () => {
+    expect(rule.Properties).toMatchObject({
+      State: 'ENABLED',
+      EventPattern: {
+        source: ['aws.ssm'],
+        'detail-type': ['Parameter Store Change'],
+        detail: { name: ['/studio/api-key'], operation: ['Create', 'Update'] },
+      },
+      Targets: [{ Arn: `<${redriveBuilds.id}.Arn>` }],
+    });
+    // The event goes to the default bus, where SSM's are.
+    expect(rule.Properties).not.toHaveProperty('EventBusName');
+    expect(stack.only('AWS::Lambda::Permission').Properties).toMatchObject({
+      Principal: 'events.amazonaws.com',
+      FunctionName: `<${redriveBuilds.id}.Arn>`,
+      SourceArn: `<${rule.id}.Arn>`,
+    });
+  });
+
+  it('watches each route’s parameter once', () => {
+    const routes = [
+      ROUTE,
+      { ...ROUTE, prefix: 'builds/demo/', apiKeyParameter: '/demo/api-key' },
+      { ...ROUTE, prefix: 'builds/test/' },
+    ];
+    const { detail } = synthesized({ ...STUDIO, routes }).only('AWS::Events::Rule').Properties.EventPattern;
+    expect(detail.name).toEqual(['/studio/api-key', '/demo/api-key']);
+  });
+
+  it('is tried three times, for as long as Lambda keeps an event', () => {
+    expect(stack.only('AWS::Lambda::EventInvokeConfig').Properties).toMatchObject({
+      FunctionName: `<${redriveBuilds.id}>`,
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 6 * 3600,
+    });
+  });
+
+  it('has done before the letters that it took first come back into sight', () => {
+    expect(redriveBuilds.Properties.Timeout).toBe(300);
+  });
+
+  it('is given exactly the variables that it reads, and can read them', () => {
+    const { Variables } = redriveBuilds.Properties.Environment;
+
+    expect(Object.keys(Variables).sort()).toEqual(Object.values(REDRIVE_ENV).sort());
+    expect(readRedriveEnvironment(Variables)).toEqual({
+      routes: [ROUTE],
+      streampixelBaseUrl: 'https://api.streampixel.io/pixelStripeApi',
+      buildsQueueUrl: `<${builds.id}>`,
+      deadLetterQueueUrl: `<${deadLetters.id}>`,
+      ledgerTable: `<${table.id}>`,
+      alertTopicArn: `<${topic.id}>`,
+      alertFormat: 'email',
+    });
+  });
+
+  it('may do what it has to, and nothing else', () => {
+    const statements = statementsOf(stack, 'TakeDeadLetters');
+    expect(Object.entries(statements).map(([sid, { Action, Resource }]) => [sid, Action, Resource])).toEqual([
+      ['logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], `<${logGroupOf(redriveBuilds).id}.Arn>`],
+      [
+        'TakeDeadLetters',
+        ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage'],
+        `<${deadLetters.id}.Arn>`,
+      ],
+      ['SendBuilds', 'sqs:SendMessage', `<${builds.id}.Arn>`],
+      ['RememberKeys', ['dynamodb:DeleteItem', 'dynamodb:PutItem'], `<${table.id}.Arn>`],
+      ['SendAlerts', 'sns:Publish', `<${topic.id}>`],
+      [
+        'EmitEvents',
+        'events:PutEvents',
+        'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default',
+      ],
+      [
+        'ReadApiKeys',
+        'ssm:GetParameter',
+        'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/studio/api-key',
+      ],
+      ['DecryptApiKeys', 'kms:Decrypt', 'arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*'],
+      ['xray', ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], '*'],
     ]);
+    // Told apart by what they may, not by how: both read keys and tell under the same conditions.
+    const shared = statementsOf(stack);
+    for (const sid of ['EmitEvents', 'DecryptApiKeys']) expect(statements[sid]).toEqual(shared[sid]);
   });
+});
 
-  it('all speak up at the topic and say what to look at, in what CloudWatch takes', () => {
-    for (const { Properties } of alarms) {
-      expect(Properties.AlarmActions).toEqual([`<${topic.id}>`]);
-      expect(Properties.AlarmDescription).toMatch(/Look |says why/);
-      expect(Properties.AlarmDescription.length).toBeLessThan(900);
-    }
-  });
-
-  it('may publish there although the topic’s own policy replaces the default one', () => {
+describe('the alert topic', () => {
+  it('lets alarms publish although its own policy replaces the default one', () => {
     expect(policyOf(stack, 'AWS::SNS::TopicPolicy', topic)).toEqual([
       deniesPlainHttp('sns:Publish'),
       {
@@ -469,7 +548,7 @@ describe('alarms', () => {
     ]);
   });
 
-  it('reach every address of the settings', () => {
+  it('reaches every address of the settings', () => {
     const emails = ['a@studio.example', 'b@studio.example'];
     const subscriptions = synthesized({ ...STUDIO, alertEmails: emails }).ofType('AWS::SNS::Subscription');
     expect(subscriptions.map(({ Properties: { Protocol, Endpoint } }) => [Protocol, Endpoint])).toEqual([
@@ -526,6 +605,16 @@ describe('synthesis', () => {
       expect.stringMatching(/^warning: alertEmails is empty/),
     ]);
     expect(stack.messages).toEqual([]);
+  });
+
+  it('warns of fileUrls that are signed for longer than any session lives', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const overdone = synthesized({ ...STUDIO, fileUrlLifetimeSeconds: 12 * 3600 });
+    printed.mockRestore();
+
+    expect(overdone.messages).toEqual([
+      expect.stringMatching(/^warning: fileUrlLifetimeSeconds: .* longer than 12 hours, .* Sign for less/),
+    ]);
   });
 
   it('fails on what cdk-nag finds and nobody has acknowledged', () => {

@@ -66,6 +66,11 @@ function flattened(value: Json): Json {
   if (Array.isArray(value)) return value.map(flattened);
   if (typeof value !== 'object' || value === null) return value;
   const keys = Object.keys(value);
+  if (keys.length === 1 && keys[0] === 'Fn::Join') {
+    // Not by cdk-nag's function, which takes quotes out of the text: a dashboard's body is JSON.
+    const [delimiter, parts] = value['Fn::Join'];
+    return parts.map(flattened).join(delimiter);
+  }
   if (keys.length === 1 && /^(Ref$|Fn::)/.test(keys[0] ?? '')) return flattenCfnReference(value);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, flattened(inner)]));
 }

@@ -11,7 +11,11 @@ let visibility: MessageVisibility;
 beforeEach(() => {
   world = new World();
   hidden = [];
-  visibility = { change: async (receipt, seconds) => void hidden.push([receipt, seconds]) };
+  visibility = {
+    change: async (changes) => {
+      hidden.push(...changes.map(({ receiptHandle, seconds }): [string, number] => [receiptHandle, seconds]));
+    },
+  };
 });
 
 function aRecord(id: string, body: string, messageAttributes: SQSRecord['messageAttributes'] = {}) {

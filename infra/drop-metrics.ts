@@ -1,0 +1,37 @@
+import type { Duration } from 'aws-cdk-lib';
+import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { type Dimension, METRIC_NAMESPACE, type MetricName } from '../functions/domain/telemetry.ts';
+
+export interface DropMetricOptions {
+  readonly statistic: string;
+  readonly period: Duration;
+  readonly label?: string;
+}
+
+/** One of the stack's own metrics that carries no dimension but the stack. */
+export function dropMetric(stackName: string, name: MetricName, options: DropMetricOptions): Metric {
+  const dimensionsMap = { Stack: stackName } satisfies Partial<Record<Dimension, string>>;
+  return new Metric({ namespace: METRIC_NAMESPACE, metricName: name, dimensionsMap, ...options });
+}
+
+/**
+ * One of the stack's own metrics with a line for each value of its dimensions. For the dashboard only: alarms take no searches.
+ *
+ * @param dimensions beside `Stack`: exactly those that the metric is written with
+ */
+export function dropMetricsBy(
+  stackName: string,
+  name: MetricName,
+  dimensions: readonly Exclude<Dimension, 'Stack'>[],
+  { statistic, period, label = '' }: DropMetricOptions,
+): MathExpression {
+  const schema = [METRIC_NAMESPACE, 'Stack', ...dimensions].join(',');
+  // A double quote is an exact match; settings allow none in the name.
+  const search = `{${schema}} MetricName="${name}" Stack="${stackName}"`;
+  return new MathExpression({
+    expression: `SEARCH('${search}', '${statistic}', ${period.toSeconds()})`,
+    usingMetrics: {},
+    period,
+    label,
+  });
+}

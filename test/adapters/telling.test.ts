@@ -1,0 +1,149 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
+import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
+import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
+import type { Alert } from '../../functions/domain/alert.ts';
+import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { aBuild, START } from '../support/world.ts';
+
+const TOPIC = 'arn:aws:sns:eu-central-1:000000000000:alerts';
+const ALERT: Alert = {
+  kind: 'dead-lettered',
+  reason: 'NotAZip',
+  detail: 'The object does not begin with a zip file header (PK).',
+  attempts: 0,
+  possiblyDoubled: false,
+  build: aBuild({ key: 'games/Ünreal & co.zip' }),
+  at: START,
+  logPointer: 'group stream id',
+};
+
+let server: ScriptedServer;
+afterEach(() => server.close());
+
+async function options(...replies: Reply[]) {
+  server = await startScriptedServer(...replies);
+  const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
+  return { credentials, region: 'eu-central-1', clock: { now: Date.now, sleep: async () => {} }, endpoint: server.url };
+}
+
+describe('alerts by SNS', () => {
+  it('publish subject and body, signed', async () => {
+    await createSnsAlerts(TOPIC, 'email', await options({ status: 200 })).send(ALERT);
+    const [request] = server.requests;
+    const form = new URLSearchParams(request?.body);
+    expect(Object.fromEntries(form)).toMatchObject({ Action: 'Publish', TopicArn: TOPIC });
+    expect(form.get('Subject')).toBe('NotAZip: ?nreal & co.zip did not reach Streampixel');
+    expect(form.get('Message')).toContain('games/Ünreal & co.zip');
+    expect(request?.headers.authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-central-1\/sns\/aws4_request, SignedHeaders=[\w;-]*host[\w;-]*, Signature=[0-9a-f]{64}$/,
+    );
+    expect(request?.headers['x-amz-security-token']).toBe('session');
+  });
+
+  it('are worded for chat where the settings say so', async () => {
+    await createSnsAlerts(TOPIC, 'chat', await options({ status: 200 })).send(ALERT);
+    const message = JSON.parse(new URLSearchParams(server.requests[0]?.body).get('Message') ?? '');
+    expect(message).toMatchObject({ version: '1.0', source: 'custom', content: { textType: 'client-markdown' } });
+    expect(message.content.title).toContain('NotAZip');
+    expect(message.content.description).toContain('Do ');
+  });
+
+  it.each<[string, Reply[]]>([
+    ['a reset', ['reset', { status: 200 }]],
+    ['a 503', [{ status: 503 }, { status: 200 }]],
+  ])('go out again after %s', async (_, replies) => {
+    await createSnsAlerts(TOPIC, 'email', await options(...replies)).send(ALERT);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('fail by SNS’s code, once, where asking again is of no use', async () => {
+    const body =
+      '<ErrorResponse><Error><Code>AuthorizationError</Code><Message>no: secret</Message></Error></ErrorResponse>';
+    const alerts = createSnsAlerts(TOPIC, 'email', await options({ status: 403, body }));
+    await expect(alerts.send(ALERT)).rejects.toThrow(/^sns did not take it: 403 AuthorizationError$/);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('events by EventBridge', () => {
+  const event = {
+    name: 'Build Skipped',
+    at: START,
+    subject: { build: aBuild() },
+    cause: 'Superseded',
+    detail: 'v2',
+  } as const;
+
+  it('are put on the bus with source and detail type', async () => {
+    await createEventBridgeEvents(await options({ status: 200, body: '{"FailedEntryCount":0}' })).emit(event);
+    const [request] = server.requests;
+    expect(request?.headers['x-amz-target']).toBe('AWSEvents.PutEvents');
+    const { Entries } = JSON.parse(request?.body ?? '');
+    expect(Entries).toHaveLength(1);
+    expect(Entries[0]).toMatchObject({ Source: 'streampixel-drop', DetailType: 'Build Skipped', Time: START / 1000 });
+    expect(JSON.parse(Entries[0].Detail)).toMatchObject({
+      schemaVersion: 1,
+      cause: 'Superseded',
+      build: { key: 'a.zip' },
+    });
+  });
+
+  it('fail when the one entry is refused with a 200', async () => {
+    const events = createEventBridgeEvents(
+      await options({ status: 200, body: '{"FailedEntryCount":1,"Entries":[{}]}' }),
+    );
+    await expect(events.emit(event)).rejects.toThrow('EventBridge refused the event');
+  });
+});
+
+describe('metrics by EMF', () => {
+  it('are lines that CloudWatch’s own schema accepts', async () => {
+    await options({ status: 200 });
+    const lines: string[] = [];
+    const metrics = createEmfMetrics('StreampixelDrop', { now: () => START }, (line) => void lines.push(line));
+    metrics.put('Builds', 1, { Outcome: 'submitted' });
+    metrics.put('SlotWait', 121.5);
+
+    const isEmf = new Ajv2020().compile(EMF_SCHEMA);
+    for (const line of lines) expect([isEmf(JSON.parse(line)), isEmf.errors]).toEqual([true, null]);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ Stack: 'StreampixelDrop', Outcome: 'submitted', Builds: 1 });
+    expect(JSON.parse(lines[0] ?? '')._aws.CloudWatchMetrics[0].Dimensions).toEqual([['Stack', 'Outcome']]);
+  });
+});
+
+/** What the specification in the CloudWatch User Guide demands of the members used here. */
+const EMF_SCHEMA = {
+  type: 'object',
+  required: ['_aws'],
+  properties: {
+    _aws: {
+      type: 'object',
+      required: ['Timestamp', 'CloudWatchMetrics'],
+      properties: {
+        Timestamp: { type: 'integer' },
+        CloudWatchMetrics: {
+          type: 'array',
+          items: {
+            type: 'object',
+            required: ['Namespace', 'Dimensions', 'Metrics'],
+            properties: {
+              Namespace: { type: 'string', minLength: 1 },
+              Dimensions: { type: 'array', items: { type: 'array', maxItems: 30, items: { type: 'string' } } },
+              Metrics: {
+                type: 'array',
+                maxItems: 100,
+                items: {
+                  type: 'object',
+                  required: ['Name'],
+                  properties: { Unit: { enum: ['Count', 'Seconds', 'Milliseconds'] } },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};

