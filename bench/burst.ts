@@ -1,0 +1,129 @@
+import { VENDOR_WINDOW_MS } from '../functions/domain/pacer.ts';
+import { OurDesign } from './our-design.ts';
+import { PlainDesign } from './plain-design.ts';
+import { seededRandom } from './random.ts';
+import type { Service } from './sandbox.ts';
+import type { SimulatedQueue } from './simulated-queue.ts';
+import type { SimulatedVendor } from './simulated-vendor.ts';
+
+export interface Scenario {
+  readonly scenario: string;
+  readonly builds: number;
+  /** The builds are spread evenly over so many users. */
+  readonly users: number;
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { scenario: '10 builds, one user', builds: 10, users: 1 },
+  { scenario: '100 builds, one user', builds: 100, users: 1 },
+  { scenario: '1,000 builds, one user', builds: 1_000, users: 1 },
+  { scenario: '100 builds, 10 users', builds: 100, users: 10 },
+];
+
+export interface BurstResult {
+  /** Builds that the vendor accepted, once or more often. */
+  readonly accepted: number;
+  /** Messages in the dead-letter queue at the end. */
+  readonly deadLettered: number;
+  /** Calls that the vendor answered with 429. */
+  readonly http429: number;
+  /** From the drop to the last build's first acceptance. */
+  readonly makespanSeconds: number;
+  readonly receivesPerBuild: number;
+  /** Calls of AWS that the worker makes; the poller's own receives and deletes are not among them. */
+  readonly awsCallsPerBuild: number;
+}
+
+export interface BurstRow extends Scenario {
+  /** What the vendor's limit makes of it at best: (builds per user - 1) windows. */
+  readonly limitSeconds: number;
+  readonly ours: BurstResult;
+  readonly plain: BurstResult;
+}
+
+/** When builds were accepted: s since the drop, in order. One number per build. */
+export type Acceptances = readonly number[];
+
+export interface BurstRun {
+  readonly row: BurstRow;
+  readonly ours: Acceptances;
+  readonly plain: Acceptances;
+}
+
+/** Drops all builds of a scenario at once, on both designs. */
+export async function runBurst(scenario: Scenario, seed: number): Promise<BurstRun> {
+  const ours = new OurDesign({ random: seededRandom(seed), routes: routesOf(scenario) });
+  const plain = new PlainDesign(seededRandom(seed));
+  for (let build = 0; build < scenario.builds; build++) {
+    const user = userOf(build, scenario);
+    ours.announce(ours.bucket.put(`${user}/build-${build}.zip`));
+    plain.queue.send(JSON.stringify({ userId: user, buildId: `build-${build}` }));
+  }
+  const oursFrom = await finish(ours);
+  const plainFrom = await finish(plain);
+  const limitSeconds = ((scenario.builds / scenario.users - 1) * VENDOR_WINDOW_MS) / 1000;
+  return {
+    row: {
+      ...scenario,
+      limitSeconds,
+      ours: resultOf(ours, oursFrom, scenario),
+      plain: resultOf(plain, plainFrom, scenario),
+    },
+    ours: acceptancesOf(ours.vendor, oursFrom),
+    plain: acceptancesOf(plain.vendor, plainFrom),
+  };
+}
+
+interface Finished {
+  readonly vendor: SimulatedVendor;
+  readonly queue: SimulatedQueue;
+  readonly deadLetters: SimulatedQueue;
+  readonly network: { readonly calls: Readonly<Record<Service, number>> };
+}
+
+/** @returns when it began, in ms since the epoch */
+async function finish({ time, queue }: Pick<OurDesign, 'time' | 'queue'>): Promise<number> {
+  const from = time.now();
+  await time.run();
+  if (queue.size > 0) throw new Error(`${queue.size} messages are still in the queue`);
+  return from;
+}
+
+function resultOf({ vendor, queue, deadLetters, network }: Finished, from: number, { builds }: Scenario): BurstResult {
+  const { vendor: _, ...awsCalls } = network.calls;
+  const acceptances = acceptancesOf(vendor, from);
+  return {
+    accepted: acceptances.length,
+    deadLettered: deadLetters.size,
+    http429: vendor.arrivals.filter(({ reply }) => reply.status === 429).length,
+    makespanSeconds: rounded(acceptances.at(-1) ?? 0),
+    receivesPerBuild: rounded(queue.receives / builds),
+    awsCallsPerBuild: rounded(Object.values(awsCalls).reduce((sum, count) => sum + count, 0) / builds),
+  };
+}
+
+function acceptancesOf({ arrivals }: SimulatedVendor, from: number): Acceptances {
+  const first = new Map<string, number>();
+  for (const { accepted, call, at } of arrivals) {
+    if (accepted && !first.has(call.buildId)) first.set(call.buildId, (at - from) / 1000);
+  }
+  return [...first.values()];
+}
+
+function userOf(build: number, { users }: Scenario): string {
+  return `user-${build % users}`;
+}
+
+function routesOf({ users }: Scenario) {
+  return Array.from({ length: users }, (_, user) => ({
+    prefix: `user-${user}/`,
+    userId: `user-${user}`,
+    projectId: `project-${user}`,
+    autoRelease: false,
+    apiKeyParameter: '/api-key',
+  }));
+}
+
+function rounded(number: number): number {
+  return Math.round(number * 100) / 100;
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import dynalite from 'dynalite';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/account.ts';
+import { createSparseZip } from './sparse-zip.ts';
+
+export const AWS_SERVICES = ['dynamodb', 's3', 'sqs', 'ssm', 'sns', 'eventbridge'] as const;
+export type AwsService = (typeof AWS_SERVICES)[number];
+export type Calls = Readonly<Record<AwsService, number>>;
+
+/** What DynamoDB would bill, in request units. */
+export interface TableUnits {
+  readonly read: number;
+  readonly write: number;
+}
+
+/** The part of DynamoDB's inputs that decides what they cost. */
+interface BilledInput {
+  readonly Item?: Record<string, unknown>;
+  readonly RequestItems?: Record<string, { readonly Keys: readonly unknown[] }>;
+}
+
+/** Loopback endpoints of everything a worker talks to. They count, and answer at once. */
+export interface Endpoints {
+  /** `AWS_ENDPOINT_URL`. */
+  readonly url: string;
+  readonly vendorUrl: string;
+  /** Since the start. */
+  calls(): Calls;
+  tableUnits(): TableUnits;
+  /** Calls of `upload-file` so far; each was accepted. */
+  accepted(): number;
+  /** Bytes of objects that were given out. */
+  bytesRead(): number;
+  /** What the last change of a message's visibility said, in s, by receipt handle. */
+  readonly hiddenFor: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+export interface EndpointsOptions {
+  readonly table: CreateTableCommandInput;
+  /** Size of every object, in bytes: a zip, of which only the ends exist. */
+  readonly objectSize: number;
+}
+
+const VENDOR_PATH = '/pixelStripeApi';
+export const VERSION_ID = 'version-1';
+export const E_TAG = 'd41d8cd98f00b204e9800998ecf8427e-3841';
+
+export async function startEndpoints({ table, objectSize }: EndpointsOptions): Promise<Endpoints> {
+  const dynamodb = dynalite({ createTableMs: 0 });
+  const zip = createSparseZip(objectSize);
+  const calls: Record<AwsService, number> = { dynamodb: 0, s3: 0, sqs: 0, ssm: 0, sns: 0, eventbridge: 0 };
+  const units = { read: 0, write: 0 };
+  const hiddenFor = new Map<string, number>();
+  let accepted = 0;
+  let bytesRead = 0;
+
+  const server = createServer((request, response) => {
+    route(request, response).catch((error) => response.destroy(error));
+  });
+
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
+    const json = (body: unknown, status = 200) =>
+      response.writeHead(status, { 'Content-Type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+    if (service.startsWith('DynamoDB_')) {
+      calls.dynamodb++;
+      // Read beside dynalite, which reads it too.
+      let body = '';
+      request.setEncoding('utf8');
+      request.on('data', (chunk: string) => {
+        body += chunk;
+      });
+      request.on('end', () => bill(operation, JSON.parse(body)));
+      dynamodb.emit('request', request, response);
+      return;
+    }
+    if (request.method === 'GET') return serveObject(request, response);
+    const body = await text(request);
+    if (request.url === `${VENDOR_PATH}/projects/upload-file`) {
+      accepted++;
+      return void json({ message: 'Build queued for processing', uploadId: `upload-${accepted}` });
+    }
+    switch (service) {
+      case 'AmazonSSM':
+        calls.ssm++;
+        return void json({ Parameter: { Type: 'SecureString', Value: 'key-of-the-benchmark', Version: 1 } });
+      case 'AWSEvents':
+        calls.eventbridge++;
+        return void json({ FailedEntryCount: 0, Entries: [{ EventId: 'event' }] });
+      case 'AmazonSQS': {
+        calls.sqs++;
+        const input = JSON.parse(body);
+        for (const { ReceiptHandle, VisibilityTimeout } of input.Entries ?? []) {
+          hiddenFor.set(ReceiptHandle, VisibilityTimeout);
+        }
+        const md5 = createHash('md5')
+          .update(input.MessageBody ?? '')
+          .digest('hex');
+        return void json({ MessageId: 'letter', MD5OfMessageBody: md5 });
+      }
+      default:
+        calls.sns++;
+        response
+          .writeHead(200, { 'Content-Type': 'text/xml' })
+          .end('<PublishResponse><PublishResult><MessageId>alert</MessageId></PublishResult></PublishResponse>');
+    }
+  }
+
+  function serveObject(request: IncomingMessage, response: ServerResponse): void {
+    calls.s3++;
+    const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+    // Nobody may ask for the whole of it: a build has up to 30 GB.
+    if (first === '' && last === '') return void response.writeHead(500).end();
+    const from = first === '' ? Math.max(0, zip.size - Number(last)) : Number(first);
+    const to = first === '' || last === '' ? zip.size - 1 : Math.min(zip.size - 1, Number(last));
+    const bytes = zip.read(from, to);
+    bytesRead += bytes.length;
+    response
+      .writeHead(206, {
+        'Content-Type': 'application/zip',
+        'Content-Length': bytes.length,
+        'Content-Range': `bytes ${from}-${to}/${zip.size}`,
+        ETag: `"${E_TAG}"`,
+        'x-amz-version-id': VERSION_ID,
+      })
+      .end(bytes);
+  }
+
+  /** By the rules of on-demand capacity; a condition that does not hold costs the same. */
+  function bill(operation: string, input: BilledInput): void {
+    if (operation === 'GetItem' || operation === 'BatchGetItem') {
+      units.read += input.RequestItems === undefined ? 1 : (Object.values(input.RequestItems)[0]?.Keys.length ?? 0);
+      return;
+    }
+    if (operation === 'CreateTable') return;
+    // Larger than what is billed, which has no type names and no quotes: up to a whole KB it makes no difference.
+    const perCopy = Math.max(1, Math.ceil(Buffer.byteLength(JSON.stringify(input.Item ?? {})) / 1024));
+    // An entry's sort key in an index changes with each write: the old place is cleared and the new one filled.
+    const indexed = (table.GlobalSecondaryIndexes ?? []).reduce((copies, { KeySchema = [] }) => {
+      const isIn = KeySchema.every(({ AttributeName = '' }) => input.Item?.[AttributeName] !== undefined);
+      return copies + (isIn ? KeySchema.length : 0);
+    }, 0);
+    units.write += perCopy * (1 + indexed);
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const client = new DynamoDBClient({ endpoint: url, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
+  await client.send(new CreateTableCommand(table));
+  client.destroy();
+  calls.dynamodb = 0;
+
+  return {
+    url,
+    vendorUrl: url + VENDOR_PATH,
+    calls: () => ({ ...calls }),
+    tableUnits: () => ({ ...units }),
+    accepted: () => accepted,
+    bytesRead: () => bytesRead,
+    hiddenFor,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

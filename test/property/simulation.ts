@@ -1,0 +1,123 @@
+import { OurDesign } from '../../bench/our-design.ts';
+import { seededRandom } from '../../bench/random.ts';
+import type { Call, Fault } from '../../bench/sandbox.ts';
+import { type Build, buildId } from '../../functions/domain/build.ts';
+import type { LedgerEntry } from '../../functions/domain/ledger.ts';
+import type { Route } from '../../functions/domain/route.ts';
+import type { Key, Plan } from './plan.ts';
+
+/** A build that a plan has dropped, and what became of it. */
+export interface Dropped {
+  readonly build: Build;
+  readonly id: string;
+  readonly key: Key;
+  readonly isZip: boolean;
+  readonly route: Route | undefined;
+  /** When the queue hears of it first, in ms since the epoch. */
+  readonly firstToldAt: number;
+}
+
+export interface Simulation {
+  readonly plan: Plan;
+  readonly design: OurDesign;
+  readonly dropped: readonly Dropped[];
+  /** What has gone wrong, call by call. */
+  readonly faults: readonly { readonly call: Call; readonly fault: Fault }[];
+  entryOf(dropped: Dropped): Promise<LedgerEntry | undefined>;
+  /** From now on nothing goes wrong any more. */
+  mend(): void;
+}
+
+/** Mends whatever was wrong, sends every dead letter back twice (at least once, says SQS) and runs until nothing happens. */
+export async function redrive(simulation: Simulation): Promise<void> {
+  const { design, mend } = simulation;
+  mend();
+  for (const { body, attributes } of design.deadLetters.drain()) {
+    design.queue.send(body, attributes);
+    design.queue.send(body, attributes);
+  }
+  await design.time.run(design.time.now() + LONG_MS);
+}
+
+/** Long enough for every retry and for the queue to give up on its own; shorter than any retention. */
+const LONG_MS = 5 * 24 * 3_600_000;
+
+/** Runs a plan until nothing happens any more. */
+export async function simulate(plan: Plan): Promise<Simulation> {
+  const dropped: Dropped[] = [];
+  const faults: { call: Call; fault: Fault }[] = [];
+  let mended = false;
+  const routes = routesOf(plan);
+  const design = new OurDesign({
+    random: seededRandom(plan.seed),
+    routes,
+    tables: plan.tables,
+    settings: { onLostAnswer: plan.onLostAnswer },
+    maximumConcurrency: plan.maximumConcurrency,
+    refusedCallsCount: plan.refusedCallsCount,
+    skewOf: (sandbox) => plan.skews[sandbox % plan.skews.length] ?? 0,
+    fateOf: (_, number) => (mended ? undefined : plan.fates[number]) ?? 'accepted',
+    faultOf: (call) => {
+      const fault = mended ? undefined : faultOf(call, plan, start);
+      if (fault !== undefined) faults.push({ call, fault });
+      return fault;
+    },
+  });
+  const { time } = design;
+  const start = time.now();
+  const after = (seconds: number, action: () => void) => time.after(seconds * 1000, action);
+
+  for (const { key, isZip, at, told } of plan.drops) {
+    after(at, () => {
+      const build = design.bucket.put(key, isZip);
+      const route = routes.find(({ prefix }) => key.startsWith(prefix));
+      const firstToldAt = time.now() + Math.min(...told) * 1000;
+      dropped.push({ build, id: buildId(build), key, isZip, route, firstToldAt });
+      const previous = plan.severalRecords ? dropped.slice(-2, -1).map((other) => other.build) : [];
+      for (const later of told) after(later, () => design.announce(...previous, build));
+    });
+  }
+  for (const { key, at } of plan.deletions) after(at, () => design.bucket.delete(key));
+  for (const { message, at } of plan.redeliveries) after(at, () => design.queue.exposeAgain(`message-${message}`));
+  for (const { user, at } of plan.foreignCalls) after(at, () => design.vendor.spendWindow(user));
+  if (plan.keyChange !== undefined) {
+    const { at, toldLater } = plan.keyChange;
+    after(at, () => {
+      design.validKey = 'key-2';
+      after(toldLater, () => {
+        design.parameter = { value: 'key-2', version: 2 };
+      });
+    });
+  }
+  await time.run(start + LONG_MS);
+  return {
+    plan,
+    design,
+    dropped,
+    faults,
+    entryOf: ({ build }) => design.entryOf(build),
+    mend: () => {
+      mended = true;
+    },
+  };
+}
+
+function faultOf({ number, service, at }: Call, plan: Plan, start: number): Fault | undefined {
+  const planned = plan.faults.find(({ call }) => call === number);
+  if (planned !== undefined) return planned.fault;
+  const seconds = (at - start) / 1000;
+  const out = plan.outages.some(
+    ({ service: name, from, lasts }) => name === service && seconds >= from && seconds < from + lasts,
+  );
+  return out ? { kind: 'unavailable', when: 'before', ms: 0 } : undefined;
+}
+
+/** Two routes of one user, one of another, and a key without a route. */
+function routesOf({ onlyLatest, everyVersion }: Plan): readonly Route[] {
+  const common = { autoRelease: false, apiKeyParameter: '/api-key', onlyLatest, everyVersion };
+  return [
+    { ...common, prefix: 'plain/', userId: 'user', projectId: 'project-1' },
+    { ...common, prefix: 'same-user/', userId: 'user', projectId: 'project-2' },
+    { ...common, prefix: 'other-user/', userId: 'other-user', projectId: 'project-3' },
+  ];
+}
