@@ -17,29 +17,26 @@ import { parseNotification } from '../functions/domain/s3-notification.ts';
 import { type Environment, readEnvironment } from '../functions/submit-build/environment.ts';
 import type { Settings } from '../infra/config.ts';
 import { OUTPUTS } from '../infra/outputs.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from './account.ts';
+import { type DeployedFunctions, startFunctions } from './deployed-functions.ts';
 import type { BusEvent } from './event-bus.ts';
-import { startEventSource } from './event-source.ts';
 import { createEventRecord, type EventRecord, eventOfLogLine, fieldsOf, type LocalEvent } from './events.ts';
 import { type Gateway, type PeekedMessage, type Published, startGateway } from './gateway.ts';
-import { type LogLine, startFunction } from './lambda-process.ts';
+import type { LogLine } from './lambda-process.ts';
 import type { CreatedObject } from './s3-objects.ts';
 import { type StandIn, type StandInEvent, type StandInUser, startStandIn } from './streampixel-stand-in.ts';
 import { synthesize } from './synthesize.ts';
 import { type Deployment, readDeployment } from './template.ts';
-
-/** Everything local is in this region; it is nowhere. */
-export const LOCAL_REGION = 'us-east-1';
-
-/** What people put into `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; the AWS tools insist on something. */
-export const LOCAL_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
 
 export interface EmbeddedStackOptions {
   /** Port of the AWS endpoint. Default 0: one that the system chooses. */
   readonly port?: number;
   /** Settings on top of those in cdk.json. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
   readonly settings?: Partial<Settings>;
-  /** The key in SSM, which the stand-in takes for valid. Default: a random one. */
+  /** The key in SSM. Default: a random one. */
   readonly apiKey?: string;
+  /** The key that the stand-in takes for valid. Default: the one in SSM. */
+  readonly standInKey?: string;
   /** Where dropped objects are kept, on a disk with room for them; emptied first and removed at the end. Default: a temporary one. */
   readonly objectsDirectory?: string;
   readonly onEvent?: (event: LocalEvent) => void;
@@ -65,7 +62,7 @@ export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
   readonly port: number;
   readonly bucket: string;
   readonly queues: { readonly buildsUrl: string; readonly deadLettersUrl: string };
-  /** What the function was told. */
+  /** What submit-build was told with the latest deployment. */
   readonly environment: Environment;
   /** Absent where another API was named. */
   readonly standIn: StandIn | undefined;
@@ -73,7 +70,15 @@ export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
   drop(content: string | Uint8Array, key: string): Promise<DroppedBuild>;
   /** Overwrites the API key of every route in SSM. */
   putApiKey(apiKey: string): Promise<void>;
-  /** What the function has put on EventBridge's default bus. */
+  /**
+   * Deploys again, as `cdk deploy` would after an edit of cdk.json: the functions and the rules that invoke them go by it from
+   * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
+   *
+   * @param settings on top of those in cdk.json and of the start
+   * @throws Error with what is wrong with the settings; everything goes on as before then
+   */
+  deploy(settings?: Partial<Settings>): Promise<void>;
+  /** What was put on EventBridge's default bus. */
   readonly busEvents: readonly BusEvent[];
   /** Messages waiting in the dead-letter queue. */
   deadLetters(): readonly PeekedMessage[];
@@ -166,6 +171,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     stops.push(() => rm(assemblyDirectory, { recursive: true, force: true }));
     const objectsDirectory = options.objectsDirectory ?? (await mkdtemp(join(tmpdir(), 'streampixel-drop-objects-')));
 
+    // Absent until the API key is stored: what that starts in a new stack has nothing to mend and would only be noise.
+    let functions: DeployedFunctions | undefined;
     const gateway = await startGateway({
       port: options.port ?? 0,
       region: LOCAL_REGION,
@@ -173,7 +180,10 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       credentials: [functionCredentials, LOCAL_CREDENTIALS],
       onObjectCreated,
       onPublished,
-      onBusEvent: (event) => void busEvents.push(event),
+      onBusEvent(event) {
+        busEvents.push(event);
+        functions?.deliver(event);
+      },
     });
     // Only now: a port of one's own means that nobody else is using the directory.
     await rm(objectsDirectory, { recursive: true, force: true });
@@ -182,24 +192,37 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     stops.push(() => gateway.close());
 
     let environment: Environment | undefined;
+    let users: readonly StandInUser[] = [];
     const standIn =
       options.settings?.streampixelBaseUrl === undefined
         ? await startStandIn({
             // Its address is part of the settings, so it is there before they are read.
-            users: () => (environment === undefined ? [] : usersOf(environment)),
+            users: () => users,
             windowMs: () => windowOf(environment?.intervalMs ?? 0),
-            apiKey,
+            apiKey: options.standInKey ?? apiKey,
             onEvent: onStandInEvent,
           })
         : undefined;
     if (standIn !== undefined) stops.push(() => standIn.stop());
 
-    const overrides = standIn === undefined ? {} : { streampixelBaseUrl: standIn.baseUrl };
-    onNotice('Synthesizing the stack and bundling its function, as cdk deploy would ...');
-    await synthesize({ ...options.settings, ...overrides }, assemblyDirectory);
-    const deployment = readDeployment(assemblyDirectory, { region: LOCAL_REGION, endpoint: gateway.endpoint });
-    const told = environmentOf(deployment);
-    environment = told;
+    const atStart = { ...options.settings, ...(standIn === undefined ? {} : { streampixelBaseUrl: standIn.baseUrl }) };
+    let version = 0;
+    async function synthesized(settings: Partial<Settings>): Promise<Deployment> {
+      const directory = join(assemblyDirectory, String(++version));
+      await synthesize({ ...atStart, ...settings }, directory);
+      return readDeployment(directory, { region: LOCAL_REGION, endpoint: gateway.endpoint });
+    }
+    function adopt(deployed: Deployment): Environment {
+      gateway.describeStack(deployed.stackName, deployed.outputs);
+      environment = environmentOf(deployed);
+      return environment;
+    }
+
+    onNotice('Synthesizing the stack and bundling its functions, as cdk deploy would ...');
+    const deployment = await synthesized({});
+    let told = adopt(deployment);
+    users = usersOf(told);
+    for (const name of deployment.schedules) onNotice(`${name} runs by time in AWS; here nothing runs it.`);
 
     const client = { endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
     const clients = {
@@ -232,20 +255,24 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       AWS_SESSION_TOKEN: functionCredentials.sessionToken,
       AWS_ENDPOINT_URL: gateway.endpoint,
     };
-    for (const eventSource of deployment.eventSources) {
-      const { invoke, ...lambda } = startFunction(eventSource.function, { platformEnvironment, onLog: onFunctionLog });
-      stops.push(() => lambda.stop());
-      const { sqs } = clients;
-      const source = startEventSource(eventSource, { sqs, region: LOCAL_REGION, invoke, onProblem: onNotice });
-      stops.push(() => source.stop());
-    }
+    const running = startFunctions(deployment, {
+      sqs: clients.sqs,
+      region: LOCAL_REGION,
+      platformEnvironment,
+      onLog: onFunctionLog,
+      onProblem: onNotice,
+    });
+    functions = running;
+    stops.push(() => running.stop());
     const bucket = deployment.output(OUTPUTS.dropBucketName);
     return {
       endpoint: gateway.endpoint,
       port: gateway.port,
       bucket,
       queues: { buildsUrl: deployment.output(OUTPUTS.buildsQueueUrl), deadLettersUrl },
-      environment: told,
+      get environment() {
+        return told;
+      },
       standIn,
       events,
       busEvents,
@@ -256,6 +283,11 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       },
       seen,
       putApiKey,
+      async deploy(settings = {}) {
+        const next = await synthesized(settings);
+        told = adopt(next);
+        running.update(next);
+      },
       deadLetters: () => gateway.peek(nameOf(deadLettersUrl)),
       stop,
     };
@@ -318,7 +350,7 @@ function watchDeadLetters(
   const known = new Set<string>();
   const alarms = depthAlarms
     .filter((alarm) => alarm.queueName === queueName)
-    .map((alarm) => ({ ...alarm, isOn: false }));
+    .map((alarm) => ({ ...alarm, breachedAt: Number.NEGATIVE_INFINITY }));
   return () => {
     const letters = gateway.peek(queueName);
     for (const letter of letters) {
@@ -329,13 +361,15 @@ function watchDeadLetters(
       tell('dead-lettered', { ...buildOf(letter), detail });
     }
     for (const alarm of alarms) {
-      const isBreached = alarm.isBreached(letters.length);
       const newest = letters.at(-1);
-      if (isBreached && !alarm.isOn && newest !== undefined) {
+      if (newest === undefined || !alarm.isBreached(letters.length)) continue;
+      // Letters that a redrive hides while it looks through them are back within the period, and are no news.
+      const wasOn = Date.now() - alarm.breachedAt <= alarm.periodMs;
+      alarm.breachedAt = Date.now();
+      if (!wasOn) {
         const detail = letters.length === 1 ? '1 message waits.' : `${letters.length} messages wait.`;
         tell('alert', { ...buildOf(newest), alarm: alarm.name, detail });
       }
-      alarm.isOn = isBreached;
     }
   };
 }

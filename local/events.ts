@@ -1,5 +1,6 @@
 import { type Build, buildId } from '../functions/domain/build.ts';
 import type { PostponeCause, Reason, RetryCause, SkipCause } from '../functions/domain/reasons.ts';
+import type { KeyChangeOutcome } from '../functions/domain/redrive-for-key.ts';
 
 /** What happens to builds, as the local stack tells it: one JSON object a line with `--json`. */
 export interface LocalEvent {
@@ -31,9 +32,15 @@ export interface LocalEvent {
   /** Of an alert by the worker: the text that subscribers get; `detail` is its subject. */
   readonly message?: string;
   readonly possiblyDoubled?: boolean;
+  /** Of a redrive: the SSM parameter whose new key has set it off. */
+  readonly parameter?: string;
+  /** Of a redrive: the dead letters that are back in line. */
+  readonly moved?: number;
+  /** Of a redrive: the dead letters that it could not move. */
+  readonly left?: number;
 }
 
-/** The outcomes of the worker, and what only the local stack sees. */
+/** The outcomes of the functions, and what only the local stack sees. */
 export type LocalEventName =
   | 'dropped'
   | 'postponed'
@@ -42,6 +49,8 @@ export type LocalEventName =
   | 'skipped'
   | 'dead-lettered'
   | 'alert'
+  /** A new API key works: what the former one has stranded is back in line. */
+  | 'redriven'
   /** The stand-in has read the zip to its end. */
   | 'downloaded'
   /** The stand-in could not, or it is no zip: the vendor's `build.rejected`. */
@@ -53,12 +62,13 @@ const OUTCOMES: ReadonlySet<string> = new Set<LocalEventName>([
   'submitted',
   'skipped',
   'dead-lettered',
+  'redriven' satisfies KeyChangeOutcome['kind'],
 ]);
 
 const TEST_EVENT: SkipCause = 'TestEvent';
 
 /**
- * The event behind a line of the worker's log, or `undefined` if it is about no outcome. The worker says `cause` where
+ * The event behind a line of a function's log, or `undefined` if it is about no outcome. The worker says `cause` where
  * nothing is wrong for good and `reason` where it is; here both are the reason.
  */
 export function eventOfLogLine(line: string): LocalEvent | undefined {
@@ -67,7 +77,9 @@ export function eventOfLogLine(line: string): LocalEvent | undefined {
   if (fields === undefined || !OUTCOMES.has(String(fields.event)) || fields.cause === TEST_EVENT) return undefined;
   const { time, event, bucket, key, build, cause, reason, detail, status, uploadId, attempt, until, possiblyDoubled } =
     fields;
-  const picked = { time, event, bucket, key, build, reason: reason ?? cause, detail, status, uploadId, attempt, until };
+  const { parameter, moved, left } = fields;
+  const about = { time, event, bucket, key, build, parameter };
+  const picked = { ...about, reason: reason ?? cause, detail, status, uploadId, attempt, until, moved, left };
   return Object.fromEntries(
     Object.entries({ ...picked, possiblyDoubled: possiblyDoubled || undefined }).filter(
       ([, value]) => value !== undefined,

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isSafeForSecrets } from '../functions/adapters/http-exchange.ts';
+import { DEFAULT_PORT } from './account.ts';
 
 export interface Flags {
   readonly drop: readonly string[];
@@ -8,12 +9,11 @@ export interface Flags {
   readonly json?: boolean;
   readonly streampixelUrl?: string;
   readonly apiKey?: string;
+  readonly standInKey?: string;
   readonly interval?: number;
   readonly port: number;
 }
 
-/** The customary one of AWS emulators. */
-const DEFAULT_PORT = 4566;
 /** Long enough to see builds wait for their turn, short enough to watch. In s. */
 export const DEFAULT_INTERVAL_S = 5;
 
@@ -29,11 +29,19 @@ export function readFlags(argv: readonly string[]): Flags {
     )
     .option('--once', 'end when every dropped build has come to its end: 0 if all were submitted, 1 otherwise')
     .option('--json', 'one JSON object per line on stdout for each event; everything else goes to stderr')
-    .option('--streampixel-url <url>', 'use the API at this base URL instead of the stand-in', apiUrl)
+    .addOption(
+      new Option('--streampixel-url <url>', 'use the API at this base URL instead of the stand-in')
+        .argParser(apiUrl)
+        .conflicts('standInKey'),
+    )
     .addOption(
       new Option('--api-key <key>', 'the API key to store in SSM; the stand-in takes it for the valid one').env(
         'STREAMPIXEL_API_KEY',
       ),
+    )
+    .option(
+      '--stand-in-key <key>',
+      'let the stand-in take this key only: builds fail until it is stored with `npx streampixel-drop key set --local`',
     )
     .option(
       '--interval <seconds>',

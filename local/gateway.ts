@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import dynalite from 'dynalite';
 import { buildApp } from 'fauxqs';
 // Not exported by the package, whose version is pinned: queue URLs, peeking and objects on disk need the stores in hand.
@@ -15,6 +15,7 @@ import { createParameterStore } from './parameter-store.ts';
 import { authorize, type Credentials } from './presigned-url.ts';
 import { createdEvent, isNotified, type NotificationSpec, testEvent } from './s3-notifications.ts';
 import { type CreatedObject, createS3Objects } from './s3-objects.ts';
+import { describeStacks, type StackDescription } from './stack-description.ts';
 
 /** The account that everything local belongs to, as in other emulators. */
 export const LOCAL_ACCOUNT_ID = '000000000000';
@@ -31,7 +32,7 @@ export interface GatewayOptions {
   readonly onObjectCreated: (created: CreatedObject, notified: boolean) => void;
   /** Every message published to an SNS topic. */
   readonly onPublished: (published: Published) => void;
-  /** Every event put on EventBridge's default bus. */
+  /** Every event on EventBridge's default bus, changes of SSM's parameters among them. */
   readonly onBusEvent: (event: BusEvent) => void;
 }
 
@@ -62,6 +63,8 @@ export interface Gateway {
   /** Creates a bucket that notifies its queues, which must exist; each is sent S3's test event. */
   createBucket(spec: BucketSpec): void;
   createTopic(name: string): void;
+  /** What CloudFormation tells from now on. */
+  describeStack(name: string, outputs: Readonly<Record<string, string>>): void;
   /** Messages that wait to be received. */
   peek(queueName: string): readonly PeekedMessage[];
   close(): Promise<void>;
@@ -101,6 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await emulator.ready();
   const dynamodb = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
 
+  let stack: StackDescription | undefined;
   const buckets = new Map<string, BucketSpec>();
   const objects = createS3Objects({
     store: s3Store,
@@ -123,7 +127,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     try {
       const { bucket, key, query } = addressed(request);
       authorize(request, options.credentials, new Date());
-      if (key === '') emulator.routing(request, response);
+      // Of a bucket's own operations only this one is about uploads, which the emulator knows nothing of.
+      if (key === '' && !query.has('uploads')) emulator.routing(request, response);
       else await objects.serve({ bucket, key, query, request, response });
     } catch (error) {
       // A client that hung up, or bytes that could not be read: too late for an answer.
@@ -138,12 +143,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   }
 
+  const bus = createEventBus(region, LOCAL_ACCOUNT_ID, options.onBusEvent);
   const services: readonly Service[] = [
-    jsonService('AmazonSSM', createParameterStore(region, LOCAL_ACCOUNT_ID)),
-    jsonService('AWSEvents', createEventBus(options.onBusEvent)),
+    jsonService('AmazonSSM', createParameterStore(region, LOCAL_ACCOUNT_ID, bus.put)),
+    jsonService('AWSEvents', bus),
     {
       takes: (request) => targetOf(request).startsWith('DynamoDB_'),
       serve: (request, response) => void dynamodb.emit('request', request, response),
+    },
+    {
+      // A form like those of SNS and STS; the signature says for whom.
+      takes: (request) => request.headers.authorization?.includes('/cloudformation/aws4_request') === true,
+      async serve(request, response) {
+        const { status, body } = describeStacks(new URLSearchParams(await text(request)), stack);
+        response.writeHead(status, { 'Content-Type': 'text/xml' }).end(body);
+      },
     },
     {
       // SQS by its target, SNS and STS by their forms; the emulator tells them apart, and shows queues under /_fauxqs.
@@ -171,6 +185,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       s3Store.createBucket(spec.name);
       buckets.set(spec.name, spec);
       for (const { queueArn } of spec.notifications) enqueue(queueArn, testEvent(spec.name, new Date()));
+    },
+    describeStack(name, outputs) {
+      stack = { name, region, accountId: LOCAL_ACCOUNT_ID, outputs };
     },
     createTopic: (name) => void snsStore.createTopic(name, undefined, undefined, region),
     peek(queueName) {

@@ -41,6 +41,8 @@ export interface FunctionOptions {
 export interface LambdaFunction {
   /** Runs the handler in an idle process, or in a new one if none is idle. Never rejects. */
   invoke(event: unknown): Promise<InvocationResult>;
+  /** Runs this version from the next invocation on; those under way end with the one they began with. */
+  update(spec: FunctionSpec): void;
   /** Processes alive now. */
   processCount(): number;
   /** Kills every process; an invocation under way fails. */
@@ -53,7 +55,8 @@ const STOPPED = 'The local stack is stopping.';
 const INIT_TIMEOUT_MS = 10_000;
 
 /** Runs a function as Lambda does: one invocation per process at a time, processes reused, killed at the timeout. */
-export function startFunction(spec: FunctionSpec, options: FunctionOptions): LambdaFunction {
+export function startFunction(initialSpec: FunctionSpec, options: FunctionOptions): LambdaFunction {
+  let spec = initialSpec;
   const environments = new Set<ExecutionEnvironment>();
   let stopped = false;
   return {
@@ -66,6 +69,10 @@ export function startFunction(spec: FunctionSpec, options: FunctionOptions): Lam
         environment = created;
       }
       return environment.invoke(event);
+    },
+    update(next) {
+      spec = next;
+      for (const environment of environments) environment.retire();
     },
     processCount: () => environments.size,
     async stop() {
@@ -91,6 +98,7 @@ class ExecutionEnvironment {
   readonly #exited: Promise<void>;
   #child: ChildProcess | undefined;
   #ending = false;
+  #retired = false;
   #current: Invocation | undefined;
   #waitingForNext: ServerResponse | undefined;
   #initTimer: NodeJS.Timeout | undefined;
@@ -110,6 +118,17 @@ class ExecutionEnvironment {
       this.#current = { requestId: randomUUID(), event, settle };
       this.#deliver();
     });
+  }
+
+  /** Takes no further event, and ends with the one it has. */
+  retire(): void {
+    this.#retired = true;
+    if (this.idle) this.#rest();
+  }
+
+  #rest(): void {
+    this.idle = !this.#retired;
+    if (this.#retired) void this.end();
   }
 
   async end(): Promise<void> {
@@ -173,11 +192,12 @@ class ExecutionEnvironment {
     if (path === '/init/error') {
       this.#failWith(body);
     } else if (this.#current !== undefined && path === `/invocation/${this.#current.requestId}/response`) {
-      this.idle = true;
+      this.#rest();
       this.#settle({ kind: 'answered', payload: JSON.parse(body) });
     } else if (this.#current !== undefined && path === `/invocation/${this.#current.requestId}/error`) {
       // After an error of the runtime's own, one that nobody caught, the process is about to exit.
-      this.idle = request.headers['lambda-runtime-function-error-type']?.toString().startsWith('Runtime.') !== true;
+      if (request.headers['lambda-runtime-function-error-type']?.toString().startsWith('Runtime.') !== true)
+        this.#rest();
       this.#failWith(body);
     }
   }

@@ -1,17 +1,36 @@
+import type { NewEvent } from './event-bus.ts';
 import { JsonProtocolError, type JsonService } from './json-service.ts';
 
 /** A parameter of SSM, as far as the pipeline uses it. */
 interface Parameter {
   readonly type: 'String' | 'StringList' | 'SecureString';
+  readonly description: string | undefined;
   readonly value: string;
   /** Rises by one with each overwrite. */
   readonly version: number;
   readonly modifiedAt: Date;
 }
 
-/** SSM's Parameter Store in memory: no npm package emulates it. */
-export function createParameterStore(region: string, accountId: string): JsonService {
+/**
+ * SSM's Parameter Store in memory: no npm package emulates it.
+ *
+ * @param emit called with each change as SSM tells EventBridge of it
+ */
+export function createParameterStore(region: string, accountId: string, emit: (event: NewEvent) => void): JsonService {
   const parameters = new Map<string, Parameter>();
+
+  function arnOf(name: string): string {
+    return `arn:aws:ssm:${region}:${accountId}:parameter${name.startsWith('/') ? '' : '/'}${name}`;
+  }
+
+  function tell(operation: 'Create' | 'Update' | 'Delete', name: string, { type, description }: Parameter): void {
+    emit({
+      source: 'aws.ssm',
+      detailType: 'Parameter Store Change',
+      resources: [arnOf(name)],
+      detail: { operation, name, type, ...(description === undefined ? {} : { description }) },
+    });
+  }
 
   /** A name, its ARN, or either with `:<version>` behind. */
   function find(wanted: unknown): [string, Parameter] | undefined {
@@ -31,7 +50,7 @@ export function createParameterStore(region: string, accountId: string): JsonSer
       Value: type === 'SecureString' && decrypted !== true ? Buffer.from(`kms:${version}`).toString('base64') : value,
       Version: version,
       LastModifiedDate: modifiedAt.getTime() / 1000,
-      ARN: `arn:aws:ssm:${region}:${accountId}:parameter${name.startsWith('/') ? '' : '/'}${name}`,
+      ARN: arnOf(name),
       DataType: 'text',
     };
   }
@@ -69,12 +88,20 @@ export function createParameterStore(region: string, accountId: string): JsonSer
             );
           }
           const version = (existing?.version ?? 0) + 1;
-          parameters.set(name, { type, value: String(input.Value), version, modifiedAt: new Date() });
+          const description = (input.Description ?? existing?.description) as string | undefined;
+          const parameter = { type, description, value: String(input.Value), version, modifiedAt: new Date() };
+          parameters.set(name, parameter);
+          tell(existing === undefined ? 'Create' : 'Update', name, parameter);
           return { Version: version, Tier: 'Standard' };
         }
-        case 'DeleteParameter':
-          if (!parameters.delete(String(input.Name))) throw new JsonProtocolError('ParameterNotFound', '');
+        case 'DeleteParameter': {
+          const name = String(input.Name);
+          const parameter = parameters.get(name);
+          if (parameter === undefined) throw new JsonProtocolError('ParameterNotFound', '');
+          parameters.delete(name);
+          tell('Delete', name, parameter);
           return {};
+        }
         default:
           throw new JsonProtocolError(
             'UnknownOperationException',

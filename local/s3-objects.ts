@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { crc32 as computeCrc32 } from 'node:zlib';
 // Not exported by the package, whose version is pinned: with the store in hand, objects can be announced to it whose bytes
 // it never sees.
 import { S3Error } from '../node_modules/fauxqs/dist/common/errors.js';
@@ -75,20 +76,42 @@ interface Part {
   readonly slices: readonly Slice[];
   readonly size: number;
   readonly md5: Buffer;
+  /** Base64, where the sender gave one. */
+  readonly crc32?: string | undefined;
+  readonly lastModified: Date;
 }
 
 interface Upload {
   readonly bucket: string;
   readonly key: string;
   readonly headers: IncomingHttpHeaders;
+  readonly initiated: Date;
   readonly parts: Map<number, Part>;
 }
+
+/** What may be in the query of any request, or says which version or part an operation is about. */
+const ARGUMENT = /^(x-id|x-amz-.*|versionId|partNumber)$/i;
+
+/** `delimiter` is not among them: nothing here lists uploads by folder. */
+const LIST_ARGUMENTS: ReadonlySet<string> = new Set([
+  'encoding-type',
+  'key-marker',
+  'max-parts',
+  'max-uploads',
+  'part-number-marker',
+  'prefix',
+  'upload-id-marker',
+]);
+
+/** Parts or uploads that S3 lists at a time, at most. */
+const LONGEST_LIST = 1000;
 
 /** S3's own limit for all parts but the last, in bytes. */
 const SMALLEST_PART = 5 * 1024 * 1024;
 
 export function createS3Objects({ store, directory, isVersioned, onCreated }: S3ObjectsOptions): S3Objects {
   const uploads = new Map<string, Upload>();
+  let uploadCount = 0;
   /** Every version of every object of versioned buckets, by version id. */
   const versions = new Map<string, StoredObject>();
 
@@ -131,12 +154,15 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
     const file = join(directory, randomUUID());
     const md5 = createHash('md5');
     let size = 0;
+    let crc = 0;
     const chunked = request.headers['content-encoding']?.includes('aws-chunked');
+    const crc32 = request.headers['x-amz-checksum-crc32']?.toString();
     await pipeline(
       chunked ? decodeAwsChunked(request) : request,
       async function* measure(chunks: AsyncIterable<Buffer>) {
         for await (const chunk of chunks) {
           md5.update(chunk);
+          if (crc32 !== undefined) crc = computeCrc32(chunk, crc);
           size += chunk.length;
           yield chunk;
         }
@@ -152,7 +178,10 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
     if (expected !== undefined && expected !== digest.toString('base64')) {
       throw new S3Error('BadDigest', 'The Content-MD5 you specified did not match what we received.', 400);
     }
-    return { slices: [{ file, start: 0, length: size }], size, md5: digest };
+    if (crc32 !== undefined && Buffer.from(crc32, 'base64').readUInt32BE() !== crc) {
+      throw new S3Error('BadDigest', 'The CRC32 you specified did not match the calculated checksum.', 400);
+    }
+    return { slices: [{ file, start: 0, length: size }], size, md5: digest, crc32, lastModified: new Date() };
   }
 
   /** What a copy reads: the source's slices, cut to the range where one is given. */
@@ -201,10 +230,11 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       const { slices, size } = readCopySource(request);
       // Of bytes that are not read there is no MD5; an ETag only has to be the same for the same bytes of the same files.
       const md5 = createHash('md5').update(JSON.stringify(slices)).digest();
-      upload.parts.set(number, { slices, size, md5 });
+      const lastModified = new Date();
+      upload.parts.set(number, { slices, size, md5, lastModified });
       return sendXml(response, 'CopyPartResult', {
         ETag: quoted(md5.toString('hex')),
-        LastModified: new Date().toISOString(),
+        LastModified: lastModified.toISOString(),
       });
     }
     const part = await receive(request);
@@ -253,9 +283,75 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
 
   function createUpload({ bucket, key, request, response }: ObjectRequest): void {
     if (!store.hasBucket(bucket)) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist', 404);
-    const uploadId = randomUUID();
-    uploads.set(uploadId, { bucket, key, headers: request.headers, parts: new Map() });
+    // They rise, as a listing goes by them.
+    const uploadId = `${String(++uploadCount).padStart(9, '0')}-${randomUUID()}`;
+    uploads.set(uploadId, { bucket, key, headers: request.headers, initiated: new Date(), parts: new Map() });
     sendXml(response, 'InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: uploadId });
+  }
+
+  function listParts(target: ObjectRequest): void {
+    const { bucket, key, query, response } = target;
+    const upload = findUpload(target);
+    const marker = wholeNumber(query, 'part-number-marker', 0);
+    const max = wholeNumber(query, 'max-parts', LONGEST_LIST);
+    const parts = [...upload.parts].filter(([number]) => number > marker).sort(([a], [b]) => a - b);
+    const page = parts.slice(0, max);
+    const listed = page.map(([number, { size, md5, crc32, lastModified }]) => ({
+      Part: {
+        PartNumber: `${number}`,
+        LastModified: lastModified.toISOString(),
+        ETag: quoted(md5.toString('hex')),
+        Size: `${size}`,
+        ...(crc32 === undefined ? {} : { ChecksumCRC32: crc32 }),
+      },
+    }));
+    const fields = {
+      Bucket: bucket,
+      Key: encodedFor(query, key),
+      UploadId: query.get('uploadId') ?? '',
+      StorageClass: 'STANDARD',
+      PartNumberMarker: `${marker}`,
+      NextPartNumberMarker: `${page.at(-1)?.[0] ?? 0}`,
+      MaxParts: `${max}`,
+      IsTruncated: `${parts.length > page.length}`,
+    };
+    sendXml(response, 'ListPartsResult', fields, listed);
+  }
+
+  function listUploads({ bucket, query, response }: ObjectRequest): void {
+    if (!store.hasBucket(bucket)) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist', 404);
+    const prefix = query.get('prefix') ?? '';
+    const marker = { key: query.get('key-marker') ?? '', uploadId: query.get('upload-id-marker') ?? '' };
+    const max = wholeNumber(query, 'max-uploads', LONGEST_LIST);
+    const wanted = [...uploads]
+      .map(([uploadId, upload]) => ({ uploadId, ...upload }))
+      .filter((upload) => upload.bucket === bucket && upload.key.startsWith(prefix))
+      // Without an upload id the marker stands behind all uploads of its key; an upload id alone is ignored.
+      .filter(({ key, uploadId }) => {
+        const order = compare(key, marker.key);
+        return order > 0 || (order === 0 && marker.uploadId !== '' && uploadId > marker.uploadId);
+      })
+      .sort((a, b) => compare(a.key, b.key) || compare(a.uploadId, b.uploadId));
+    const page = wanted.slice(0, max);
+    const listed = page.map(({ key, uploadId, initiated }) => ({
+      Upload: {
+        Key: encodedFor(query, key),
+        UploadId: uploadId,
+        StorageClass: 'STANDARD',
+        Initiated: initiated.toISOString(),
+      },
+    }));
+    const next = wanted.length > page.length ? page.at(-1) : undefined;
+    const fields = {
+      Bucket: bucket,
+      KeyMarker: encodedFor(query, marker.key),
+      UploadIdMarker: marker.uploadId,
+      ...(next === undefined ? {} : { NextKeyMarker: encodedFor(query, next.key), NextUploadIdMarker: next.uploadId }),
+      Prefix: encodedFor(query, prefix),
+      MaxUploads: `${max}`,
+      IsTruncated: `${next !== undefined}`,
+    };
+    sendXml(response, 'ListMultipartUploadsResult', fields, listed);
   }
 
   async function get({ bucket, key, query, request, response }: ObjectRequest): Promise<void> {
@@ -292,9 +388,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
     async serve(target) {
       const { query, request } = target;
       // What a client adds to any request, and a signature in the query; the rest names an operation.
-      const operation = [...query.keys()]
-        .filter((name) => !/^(x-id|x-amz-.*|versionId|partNumber)$/i.test(name))
-        .sort();
+      const operation = [...query.keys()].filter((name) => !(ARGUMENT.test(name) || LIST_ARGUMENTS.has(name))).sort();
       switch (`${request.method} ${operation.join('&')}`) {
         case 'PUT ':
           return put(target);
@@ -308,6 +402,10 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
           findUpload(target);
           uploads.delete(query.get('uploadId') ?? '');
           return void target.response.writeHead(204).end();
+        case 'GET uploadId':
+          return listParts(target);
+        case 'GET uploads':
+          return listUploads(target);
         case 'GET ':
         case 'HEAD ':
           return get(target);
@@ -335,16 +433,46 @@ function describe(headers: IncomingHttpHeaders): Pick<StoredObject, 'contentType
   };
 }
 
+/** A number of the query. Above what S3 lists at a time it counts as that. */
+function wholeNumber(query: URLSearchParams, name: string, fallback: number): number {
+  const value = query.get(name);
+  if (value === null) return fallback;
+  if (!/^\d{1,9}$/.test(value)) {
+    throw new S3Error('InvalidArgument', `Provided ${name} not an integer or within integer range`, 400);
+  }
+  return name.startsWith('max-') ? Math.min(Number(value), LONGEST_LIST) : Number(value);
+}
+
+/** A key as the listing's caller wants it: XML has no way to write some characters. */
+function encodedFor(query: URLSearchParams, key: string): string {
+  return query.get('encoding-type') === 'url' ? encodeURIComponent(key).replaceAll('%2F', '/') : key;
+}
+
+/** The order of listings: by the bytes of UTF-8. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
 function setVersion(response: ServerResponse, { versionId }: StoredObject): void {
   if (versionId !== undefined) response.setHeader('x-amz-version-id', versionId);
 }
 
-function sendXml(response: ServerResponse, root: string, fields: Record<string, string>): void {
+/** @param listed elements behind the fields, each by its name with fields of its own */
+function sendXml(
+  response: ServerResponse,
+  root: string,
+  fields: Record<string, string>,
+  listed: readonly Record<string, Record<string, string>>[] = [],
+): void {
   const escaped = (value: string) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const content = Object.entries(fields).map(([name, value]) => `<${name}>${escaped(value)}</${name}>`);
+  const elements = (values: Record<string, string>) =>
+    Object.entries(values)
+      .map(([name, value]) => `<${name}>${escaped(value)}</${name}>`)
+      .join('');
+  const lists = listed.flatMap(Object.entries).map(([name, values]) => `<${name}>${elements(values)}</${name}>`);
   response.writeHead(200, { 'Content-Type': 'application/xml' });
   response.end(
-    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content.join('')}</${root}>`,
+    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${elements(fields)}${lists.join('')}</${root}>`,
   );
 }
 

@@ -14,6 +14,7 @@ const COLOURS: Readonly<Record<LocalEventName, 'cyan' | 'yellow' | 'green' | 're
   'dead-lettered': 'red',
   rejected: 'red',
   alert: 'red',
+  redriven: 'green',
 };
 const EVENT_WIDTH = Math.max(...Object.keys(COLOURS).map((name) => name.length));
 const KEY_WIDTH = 24;
@@ -21,7 +22,7 @@ const KEY_WIDTH = 24;
 /** One event as a line for people (two for a dead letter: the second says what to do). Coloured on a terminal only. */
 export function lineOf(event: LocalEvent): string {
   const name = styleText(COLOURS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
-  return `${clock(event.time)}  ${name}  ${shortened(event.key ?? '').padEnd(KEY_WIDTH)}  ${story(event)}`.replace(
+  return `${clock(event.time)}  ${name}  ${shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH)}  ${story(event)}`.replace(
     / +$/,
     '',
   );
@@ -54,6 +55,10 @@ function story(event: LocalEvent): string {
       return event.message === undefined
         ? `${event.alarm}: ${detail}`
         : `${detail}\n\n${event.message.replaceAll(/^(?=.)/gm, ' '.repeat(MESSAGE_INDENT))}\n`;
+    case 'redriven': {
+      const left = event.left === 0 ? '' : `; ${event.left} could not be moved`;
+      return `the new key works: ${event.moved === 1 ? '1 build' : `${event.moved} builds`} back in line${left}`;
+    }
     case 'downloaded': {
       const verdict = { true: ', byte for byte', false: ', NOT the bytes that were dropped', undefined: '' }[
         `${event.intact}`

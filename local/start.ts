@@ -1,17 +1,12 @@
-import { rmSync, statSync } from 'node:fs';
+import { rmSync, statSync, watchFile } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
+import { DEFAULT_PORT, LOCAL_CREDENTIALS, LOCAL_REGION } from './account.ts';
 import { watchDropFolder } from './drop-folder.ts';
-import {
-  type DroppedBuild,
-  type EmbeddedStack,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  startEmbeddedStack,
-} from './embedded-stack.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
 import { DEFAULT_INTERVAL_S, type Flags, readFlags } from './flags.ts';
 import { makeSampleBuild } from './sample-build.ts';
@@ -81,6 +76,7 @@ async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<n
       ...(flags.streampixelUrl === undefined ? {} : { streampixelBaseUrl: flags.streampixelUrl }),
     },
     ...(flags.apiKey === undefined ? {} : { apiKey: flags.apiKey }),
+    ...(flags.standInKey === undefined ? {} : { standInKey: flags.standInKey }),
     ...(objectsDirectory === undefined ? {} : { objectsDirectory }),
     onEvent: (event) => void process.stdout.write(`${flags.json ? JSON.stringify(event) : lineOf(event)}\n`),
     onLog(line) {
@@ -95,6 +91,7 @@ async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<n
   say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, STS)`);
   say(`  Streampixel   ${standIn === undefined ? environment.streampixelBaseUrl : `${standIn.baseUrl}  (a stand-in)`}`);
   say(`  Interval      ${environment.intervalMs / 1000} s between two uploads of a user (--interval)`);
+  if (!flags.once) say('  Settings      cdk.json; what is saved there is deployed while this runs');
   if (!isLocal) say('\nStreampixel can not download from this machine: it will accept builds, and reject them later.');
   say();
 
@@ -125,6 +122,7 @@ async function once(stack: EmbeddedStack, flags: Flags, say: Say): Promise<numbe
 
 /** Drops what was asked for, then says how to drop more, and takes it. */
 async function stay(stack: EmbeddedStack, flags: Flags, dropFolder: string | undefined, say: Say): Promise<never> {
+  deployWhenSaved(stack, say);
   const arrivals = await dropAll(stack, flags, say);
   if (dropFolder !== undefined) {
     await mkdir(dropFolder, { recursive: true });
@@ -144,7 +142,34 @@ async function stay(stack: EmbeddedStack, flags: Flags, dropFolder: string | und
     `  AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${LOCAL_REGION} \\`,
   );
   say(`    aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}\n`);
+  if (flags.standInKey !== undefined) {
+    const port = stack.port === DEFAULT_PORT ? '' : ` ${stack.port}`;
+    say('The stand-in takes another key than the one in SSM. Store it, and the builds that failed go by themselves:\n');
+    say(`  npx streampixel-drop key set --local${port}\n`);
+  }
   return new Promise<never>(() => {});
+}
+
+/** Looks at cdk.json this often, in ms: by its time, since editors replace a file in ways of their own. */
+const SETTINGS_INTERVAL_MS = 500;
+
+/** Does after each edit of cdk.json what `cdk deploy` would, so that a wrong setting can be mended without losing the builds. */
+function deployWhenSaved(stack: EmbeddedStack, say: Say): void {
+  let last = Promise.resolve();
+  watchFile(join(root, 'cdk.json'), { interval: SETTINGS_INTERVAL_MS }, (now, before) => {
+    if (now.mtimeMs === before.mtimeMs) return;
+    last = last.then(async () => {
+      say('\ncdk.json was saved. Deploying it ...');
+      try {
+        await stack.deploy();
+        const still =
+          stack.standIn === undefined ? '' : ' The stand-in still knows the users and projects of the start.';
+        say(`Deployed: the functions go by it now.${still}\n`);
+      } catch (error) {
+        say(`Not deployed: ${error instanceof Error ? error.message : error}\n`);
+      }
+    });
+  });
 }
 
 /** One promise for each drop, of whether it arrived. The drops themselves are made one after the other, in their order. */

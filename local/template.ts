@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import { type EventPattern, readEventPattern } from './event-rules.ts';
 import type { EventSourceSpec } from './event-source.ts';
 import { type BucketSpec, LOCAL_ACCOUNT_ID } from './gateway.ts';
 import type { FunctionSpec } from './lambda-process.ts';
@@ -14,7 +15,14 @@ export interface Deployment {
   readonly topicArns: readonly string[];
   /** Each with the function it feeds. */
   readonly eventSources: readonly (EventSourceSpec & { readonly function: FunctionSpec })[];
+  /** Of the default bus. */
+  readonly rules: readonly EventRule[];
+  /** Names of rules and schedules that AWS would run by time; nothing here does. */
+  readonly schedules: readonly string[];
   readonly depthAlarms: readonly DepthAlarm[];
+  readonly stackName: string;
+  /** The stack's outputs by logical id, without those that refer to what has no counterpart here. */
+  readonly outputs: Readonly<Record<string, string>>;
   /**
    * One of the stack's outputs.
    *
@@ -29,10 +37,25 @@ export interface QueueSpec {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** A rule of EventBridge and the functions it invokes. */
+export interface EventRule {
+  readonly name: string;
+  readonly pattern: EventPattern;
+  readonly targets: readonly RuleTarget[];
+}
+
+export interface RuleTarget {
+  readonly function: FunctionSpec;
+  /** Tries after one that failed, 0 to 2. */
+  readonly retryAttempts: number;
+}
+
 /** An alarm on the number of messages that wait in a queue. */
 export interface DepthAlarm {
   readonly name: string;
   readonly queueName: string;
+  /** A state lasts this long at least, in ms. */
+  readonly periodMs: number;
   isBreached(depth: number): boolean;
 }
 
@@ -149,7 +172,45 @@ export function deploymentOf(
     };
   }
 
+  function retryAttemptsOf(functionName: string): number {
+    const configs = ofType('AWS::Lambda::EventInvokeConfig').map(
+      ({ Properties }) => resolve(Properties) as unknown as EventInvokeConfigProperties,
+    );
+    // Lambda's default.
+    return configs.find((config) => config.FunctionName === functionName)?.MaximumRetryAttempts ?? 2;
+  }
+
+  function ruleOf(id: string, properties: Readonly<Record<string, unknown>>): EventRule {
+    const { EventPattern: pattern, EventBusName: bus, Targets: targets } = properties;
+    const unserved = (what: string) => new Error(`The local stack can't serve the rule ${id}: ${what}.`);
+    if (bus !== undefined && bus !== 'default') throw unserved('it is on a bus other than the default one');
+    const { name } = describe(id);
+    try {
+      return {
+        name,
+        pattern: readEventPattern(resolve(pattern)),
+        targets: ((targets ?? []) as Record<string, unknown>[]).map(({ Arn, Id, ...rest }) => {
+          const [unknown] = Object.keys(rest);
+          if (unknown !== undefined) throw new Error(`its target has ${unknown}`);
+          const target = functionOf(String(resolve(Arn)));
+          return { function: target, retryAttempts: retryAttemptsOf(target.name) };
+        }),
+      };
+    } catch (error) {
+      throw unserved(error instanceof Error ? error.message : `${error}`);
+    }
+  }
+
+  const rules = ofType('AWS::Events::Rule').filter(({ Properties }) => Properties.State !== 'DISABLED');
+
+  function output(logicalId: string): string {
+    const found = template.Outputs?.[logicalId];
+    if (found === undefined) throw new Error(`The template has no output ${logicalId}.`);
+    return String(resolve(found.Value));
+  }
+
   return {
+    stackName,
     queues: ofType('AWS::SQS::Queue').map(({ id, Properties }) => {
       const { QueueName, Tags, ...attributes } = resolve(Properties) as Record<string, unknown>;
       return {
@@ -201,14 +262,31 @@ export function deploymentOf(
         function: functionOf(mapping.FunctionName),
       };
     }),
+    rules: rules
+      .filter(({ Properties }) => Properties.EventPattern !== undefined)
+      .map(({ id, Properties }) => ruleOf(id, Properties)),
+    schedules: [
+      ...rules.filter(({ Properties }) => Properties.ScheduleExpression !== undefined),
+      ...ofType('AWS::Scheduler::Schedule'),
+    ].map(({ id }) => describe(id).name),
     depthAlarms: ofType('AWS::CloudWatch::Alarm')
       .filter(({ Properties }) => Properties.MetricName === 'ApproximateNumberOfMessagesVisible')
-      .map(({ Properties }) => depthAlarm(resolve(Properties) as unknown as AlarmProperties)),
-    output(logicalId) {
-      const output = template.Outputs?.[logicalId];
-      if (output === undefined) throw new Error(`The template has no output ${logicalId}.`);
-      return String(resolve(output.Value));
-    },
+      // Not all of it: what alarms say refers to logs and dashboards, which have no counterpart here.
+      .map(({ Properties: { AlarmName, Dimensions, Threshold, ComparisonOperator, Period } }) =>
+        depthAlarm(
+          resolve({ AlarmName, Dimensions, Threshold, ComparisonOperator, Period }) as unknown as AlarmProperties,
+        ),
+      ),
+    outputs: Object.fromEntries(
+      Object.keys(template.Outputs ?? {}).flatMap((logicalId) => {
+        try {
+          return [[logicalId, output(logicalId)]];
+        } catch {
+          return [];
+        }
+      }),
+    ),
+    output,
   };
 }
 
@@ -230,11 +308,18 @@ interface EventSourceProperties {
   readonly FunctionResponseTypes?: readonly string[];
 }
 
+interface EventInvokeConfigProperties {
+  readonly FunctionName: string;
+  readonly MaximumRetryAttempts?: number;
+}
+
 interface AlarmProperties {
   readonly AlarmName: string;
   readonly Dimensions: readonly { readonly Name: string; readonly Value: string }[];
   readonly Threshold: number;
   readonly ComparisonOperator: string;
+  /** In s. */
+  readonly Period: number;
 }
 
 interface FilterRule {
@@ -275,13 +360,14 @@ const COMPARISONS: Readonly<Record<string, (depth: number, threshold: number) =>
   GreaterThanThreshold: (depth, threshold) => depth > threshold,
 };
 
-function depthAlarm({ AlarmName, Dimensions, Threshold, ComparisonOperator }: AlarmProperties): DepthAlarm {
+function depthAlarm({ AlarmName, Dimensions, Threshold, ComparisonOperator, Period }: AlarmProperties): DepthAlarm {
   const compare = COMPARISONS[ComparisonOperator];
   if (compare === undefined)
     throw new Error(`The alarm "${AlarmName}" compares by ${ComparisonOperator}: not known here.`);
   return {
     name: AlarmName,
     queueName: Dimensions.find(({ Name }) => Name === 'QueueName')?.Value ?? '',
+    periodMs: Period * 1000,
     isBreached: (depth) => compare(depth, Threshold),
   };
 }
@@ -317,6 +403,14 @@ const KINDS: Readonly<
   'AWS::Lambda::Function': {
     nameProperty: 'FunctionName',
     arn: (name, region) => `arn:aws:lambda:${region}:${LOCAL_ACCOUNT_ID}:function:${name}`,
+  },
+  'AWS::Events::Rule': {
+    nameProperty: 'Name',
+    arn: (name, region) => `arn:aws:events:${region}:${LOCAL_ACCOUNT_ID}:rule/${name}`,
+  },
+  'AWS::Scheduler::Schedule': {
+    nameProperty: 'Name',
+    arn: (name, region) => `arn:aws:scheduler:${region}:${LOCAL_ACCOUNT_ID}:schedule/default/${name}`,
   },
   'AWS::Logs::LogGroup': {
     nameProperty: 'LogGroupName',

@@ -1,0 +1,126 @@
+import { text } from 'node:stream/consumers';
+import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import password from '@inquirer/password';
+import type { Command } from 'commander';
+import { REASONS } from '../../functions/domain/reasons.ts';
+import { Secret } from '../../functions/domain/secret.ts';
+import { aligned, type Console } from '../console.ts';
+import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import type { Act } from '../program.ts';
+import type { Stack } from '../stack.ts';
+import { checkKey, chosenParameter, keyParameters, type UserVerdict, verdictText } from '../vendor.ts';
+
+export function addKeyCommands(program: Command, act: Act): void {
+  const key = program.command('key').description('Put a new API key in place, or check the one that is.');
+  key
+    .command('set')
+    .description(
+      'Store a new API key, from a hidden prompt or from stdin; Streampixel is asked first whether it is good.',
+    )
+    .option('--parameter <name>', 'the SSM parameter; needed where the routes read several')
+    .option('--force', 'store it even if Streampixel refuses it')
+    .action(act(async ({ console, stack, flags }) => setKey(console, await stack(), flags)));
+  key
+    .command('check')
+    .description('Ask Streampixel whether the stored API keys are good. Costs no upload.')
+    .option('--parameter <name>', 'only this SSM parameter')
+    .action(act(async ({ console, stack, flags }) => checkKeys(console, await stack(), flags)));
+}
+
+interface KeyFlags {
+  readonly parameter?: string;
+  readonly force?: boolean;
+}
+
+async function setKey(console: Console, stack: Stack, { parameter, force }: KeyFlags): Promise<number> {
+  const { routes } = stack.settings;
+  const name = chosenParameter(routes, parameter);
+  const apiKey = await readKey(name);
+  const userIds = keyParameters(routes).get(name) ?? [];
+  console.say('Asking Streampixel ...');
+  const verdicts = await checkKey(stack, userIds, apiKey);
+  for (const line of aligned(verdictRows(console, verdicts), 2)) console.say(line);
+  const refused = verdicts.find(({ verdict }) => verdict.kind === 'refused');
+  if (refused?.verdict.kind === 'refused' && force !== true) {
+    const { reason } = refused.verdict;
+    throw new OperatorError(
+      reason,
+      `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
+      reason === 'InvalidUser'
+        ? REASONS.InvalidUser.remedy
+        : 'Check for a typing slip, or for a newer key: only the newest works. --force stores it all the same.',
+    );
+  }
+  const version = await putKey(stack.clients.ssm, name, apiKey);
+  const forced = refused !== undefined;
+  const checks = verdicts.map(({ userId, verdict }) => ({ userId, verdict: verdict.kind }));
+  console.data({ parameter: name, version, checks, forced }, [
+    console.paint('green', `Stored as version ${version} of ${name}.`),
+  ]);
+  console.say(
+    forced
+      ? 'Builds that need it will go to the dead-letter queue until the key is good.'
+      : 'Builds that the old key stopped go back in line by themselves within a minute: npx streampixel-drop status --watch',
+  );
+  return EXIT.done;
+}
+
+/** From a prompt that shows nothing, or from stdin: an argument would be in the process list and in the shell's history. */
+async function readKey(parameter: string): Promise<Secret> {
+  const typed = process.stdin.isTTY
+    ? await password({ message: `New API key for ${parameter} (hidden)` }, { output: process.stderr })
+    : await text(process.stdin);
+  const value = typed.trim();
+  if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
+  if (/\s/.test(value)) throw usageError('An API key has no white space in it.', 'Pipe in the key and nothing else.');
+  return new Secret(value);
+}
+
+async function putKey(ssm: SSMClient, Name: string, apiKey: Secret): Promise<number> {
+  const command = new PutParameterCommand({ Name, Value: apiKey.reveal(), Type: 'SecureString', Overwrite: true });
+  const { Version } = await ssm.send(command);
+  return Version ?? 0;
+}
+
+/** @returns what is stored, or `undefined` where there is nothing that the pipeline could use */
+export async function storedKey(
+  ssm: SSMClient,
+  Name: string,
+): Promise<{ apiKey: Secret; version: number } | undefined> {
+  try {
+    const { Parameter } = await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+    const value = Parameter?.Value?.trim() ?? '';
+    if (value === '' || Parameter?.Type !== 'SecureString') return undefined;
+    return { apiKey: new Secret(value), version: Parameter.Version ?? 0 };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ParameterNotFound') return undefined;
+    throw error;
+  }
+}
+
+async function checkKeys(console: Console, stack: Stack, { parameter }: KeyFlags): Promise<number> {
+  const { routes } = stack.settings;
+  const wanted = parameter === undefined ? undefined : chosenParameter(routes, parameter);
+  const report: { parameter: string; version: number | undefined; users: readonly UserVerdict[] }[] = [];
+  for (const [name, userIds] of keyParameters(routes)) {
+    if (wanted !== undefined && name !== wanted) continue;
+    const stored = await storedKey(stack.clients.ssm, name);
+    const users = stored === undefined ? [] : await checkKey(stack, userIds, stored.apiKey);
+    report.push({ parameter: name, version: stored?.version, users });
+  }
+  const lines = report.flatMap(({ parameter: name, version, users }) =>
+    version === undefined
+      ? [`${name}  ${console.paint('red', 'no key')}`, '  Store one: npx streampixel-drop key set']
+      : [`${name}  version ${version}`, ...aligned(verdictRows(console, users), 2)],
+  );
+  console.data({ keys: report }, lines);
+  const isGood = report.every(
+    ({ users }) => users.length > 0 && users.every(({ verdict }) => verdict.kind === 'taken'),
+  );
+  return isGood ? EXIT.done : EXIT.failed;
+}
+
+function verdictRows(console: Console, verdicts: readonly UserVerdict[]): string[][] {
+  const colours = { taken: 'green', refused: 'red', unclear: 'yellow' } as const;
+  return verdicts.map((each) => [`user ${each.userId}`, console.paint(colours[each.verdict.kind], verdictText(each))]);
+}

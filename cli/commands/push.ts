@@ -1,0 +1,120 @@
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { commandAfter } from '../../functions/domain/alert.ts';
+import { buildId, whyNotABuild } from '../../functions/domain/build.ts';
+import { REASONS } from '../../functions/domain/reasons.ts';
+import { findRoute } from '../../functions/domain/route.ts';
+import type { DeployedSettings } from '../../infra/outputs.ts';
+import { buildFacts } from '../builds.ts';
+import type { Console } from '../console.ts';
+import { followBuild } from '../follow.ts';
+import { interruptible } from '../interruption.ts';
+import { createObjectLookup } from '../ledger-search.ts';
+import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import type { Act } from '../program.ts';
+import type { Stack } from '../stack.ts';
+import { bytes, span } from '../units.ts';
+import { type Uploaded, uploadInParts } from '../upload.ts';
+import { inspectZip } from '../zip-file.ts';
+
+interface PushFlags {
+  readonly route?: string;
+  readonly key?: string;
+  readonly follow?: boolean;
+}
+
+export function addPushCommand(program: Command, act: Act): void {
+  program
+    .command('push')
+    .argument('<file>', 'zip of a packaged build')
+    .description('Upload a build to the drop bucket. Interrupted, the same command goes on where it stopped.')
+    .option('--route <prefix>', 'prefix of the route it belongs to; needed where there are several')
+    .option('--key <key>', "its key in the bucket; the route's prefix and the file's name by default")
+    .option('--follow', 'then follow it to its end: exit code 1 if it does not reach Streampixel')
+    .action(act(async ({ console, stack, flags, args: [file = ''] }) => push(console, stack, file, flags)));
+}
+
+async function push(console: Console, find: () => Promise<Stack>, path: string, flags: PushFlags): Promise<number> {
+  const zip = await inspectZip(path);
+  const stack = await find();
+  const { bucket } = stack;
+  const key = keyFor(stack.settings, basename(path), flags);
+  for (const warning of zip.warnings) console.say(console.tint('yellow', warning));
+
+  const uploaded = await upload(console, stack, { path, bucket, key, ...zip });
+  const { eTag, versionId } = uploaded;
+  const object = { bucket, key, eTag, ...(versionId === undefined ? {} : { versionId }) };
+  const facts = { bucket, key, versionId, eTag, size: zip.size, resumedBytes: uploaded.resumed };
+  if (flags.follow !== true) {
+    console.data(facts, [`Dropped as ${buildId(object)}.`]);
+    console.say(`Follow it: npx streampixel-drop status --watch`);
+    return EXIT.done;
+  }
+
+  console.say(`Dropped as ${buildId(object)}. Following it; Ctrl-C stops looking, not the build.`);
+  // A lookup remembers, so each look needs one of its own.
+  const end = await followBuild(console, () => createObjectLookup(stack.ledger)(object));
+  if (end.state === 'dead-lettered' && end.reason !== undefined) {
+    const { cause, remedy } = REASONS[end.reason];
+    const words = end.lastFailure === undefined ? '' : `\nThey said: ${end.lastFailure.detail}`;
+    throw new OperatorError(
+      end.reason,
+      `${key} did not reach Streampixel: ${end.reason}. ${cause}${words}`,
+      `${remedy}\nThen run: ${commandAfter(end.reason)}`,
+    );
+  }
+  console.data({ ...facts, ...buildFacts(end, undefined) }, [
+    end.state === 'submitted'
+      ? console.paint('green', `${key} is at Streampixel: upload id ${end.uploadId}.`)
+      : `${key} was skipped as ${end.skipCause}.`,
+  ]);
+  return EXIT.done;
+}
+
+/** @throws OperatorError (usage) where the settings have no place for such a key, or more than one */
+export function keyFor(
+  { routes, prefix }: Pick<DeployedSettings, 'routes' | 'prefix'>,
+  fileName: string,
+  { key, route }: PushFlags,
+): string {
+  const prefixes = [...new Set(routes.map((each) => each.prefix))];
+  const list = prefixes.map((each) => `--route '${each}'`).join(', ');
+  if (route !== undefined && !prefixes.includes(route))
+    throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
+  if (route === undefined && key === undefined && prefixes.length > 1) {
+    throw usageError('There are several routes.', `Say which it belongs to: ${list}.`);
+  }
+  const chosen = key ?? `${route ?? prefixes[0] ?? ''}${fileName}`;
+  if (whyNotABuild(chosen) !== undefined)
+    throw usageError(`The key ${chosen} does not end in .zip.`, 'Choose another --key.');
+  if (!chosen.startsWith(prefix)) {
+    throw usageError(
+      `Keys have to start with '${prefix}' to be taken, and ${chosen} does not.`,
+      'Choose another --key.',
+    );
+  }
+  if (findRoute(routes, chosen) === undefined) {
+    throw usageError(`No route takes the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
+  }
+  return chosen;
+}
+
+type Upload = Parameters<typeof uploadInParts>[1];
+
+async function upload(console: Console, { clients }: Stack, request: Upload): Promise<Uploaded> {
+  const signal = interruptible(() => console.say('\nStopping.'));
+  const startedAt = Date.now();
+  const bar = console.bar(`Uploading ${basename(request.path)}`, request.size, { format: bytes });
+  try {
+    return await uploadInParts(clients.s3, request, signal, (there, resumed) => {
+      const rate = ((there - resumed) / (Date.now() - startedAt + 1)) * 1_000;
+      bar.update(there, rate === 0 ? '' : `${bytes(rate)}/s, ${span(((request.size - there) / rate) * 1_000)} left`);
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const remedy = 'Run the same command again: it goes on where it stopped.';
+    throw new OperatorError('Interrupted', 'The upload was interrupted.', remedy, EXIT.interrupted);
+  } finally {
+    bar.stop();
+  }
+}

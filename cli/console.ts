@@ -1,0 +1,95 @@
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { Presets, SingleBar } from 'cli-progress';
+
+type Colour = 'green' | 'yellow' | 'red' | 'gray' | 'cyan' | 'bold';
+
+/** Where a command puts its data (stdout) and its talk (stderr). Colours only on terminals, and never under NO_COLOR. */
+export class Console {
+  readonly json: boolean;
+  constructor(json: boolean) {
+    this.json = json;
+  }
+
+  /** The command's data: one JSON document, or the lines that stand for it. */
+  data(value: unknown, lines: readonly string[]): void {
+    process.stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
+  }
+
+  say(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** For data. */
+  paint(colour: Colour, text: string): string {
+    return this.json ? text : styleText(colour, text, { stream: process.stdout });
+  }
+
+  /** For talk. */
+  tint(colour: Colour, text: string): string {
+    return styleText(colour, text, { stream: process.stderr });
+  }
+
+  /**
+   * A bar on stderr; off a terminal a line now and then. Call `stop` whatever happens.
+   *
+   * @param least no bar for fewer than these: it is over before anybody has read it
+   */
+  bar(label: string, total: number, { format = String, least = 0 }: BarOptions = {}): Progress {
+    if (total < least) return SILENT;
+    const bar = new SingleBar(
+      {
+        format: `${label} {bar} {percentage}% | {value} of {total}{rest}`,
+        formatValue: (value, _, type) =>
+          type === 'value' || type === 'total'
+            ? format(value)
+            : type === 'percentage'
+              ? `${value}`.padStart(3)
+              : `${value}`,
+        noTTYOutput: true,
+        // A log is no place for a moving bar: a line every ten seconds shows that it moves.
+        notTTYSchedule: 10_000,
+        hideCursor: true,
+        stream: process.stderr,
+        barsize: 24,
+      },
+      Presets.shades_classic,
+    );
+    bar.start(total, 0, { rest: '' });
+    return {
+      update: (value, rest = '') => bar.update(value, { rest: rest && ` | ${rest}` }),
+      total: (value) => bar.setTotal(value),
+      stop: () => bar.stop(),
+    };
+  }
+}
+
+interface BarOptions {
+  readonly format?: (value: number) => string;
+  readonly least?: number;
+}
+
+const SILENT: Progress = { update() {}, total() {}, stop() {} };
+
+export interface Progress {
+  /** @param rest what else to say behind the bar */
+  update(value: number, rest?: string): void;
+  total(value: number): void;
+  stop(): void;
+}
+
+/** Rows in columns, two spaces apart; the last column is as wide as it likes. */
+export function aligned(rows: readonly (readonly string[])[], indent = 0): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width(cell));
+  }
+  return rows.map((row) =>
+    (' '.repeat(indent) + row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  '))
+      // Only the padding: colours end in a letter.
+      .trimEnd(),
+  );
+}
+
+function width(cell: string): number {
+  return stripVTControlCharacters(cell).length;
+}

@@ -1,0 +1,25 @@
+import { EXIT } from './operator-error.ts';
+
+/** Signals that come within this are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
+const ONE_PRESS_MS = 1_000;
+
+/**
+ * From here on the first Ctrl-C (or SIGTERM) aborts the signal and the command brings its work to a good end; the second ends
+ * the process where it stands.
+ *
+ * @param onFirst says what is going on
+ */
+export function interruptible(onFirst: () => void): AbortSignal {
+  const controller = new AbortController();
+  let firstAt: number | undefined;
+  const onSignal = () => {
+    const now = Date.now();
+    if (firstAt === undefined) {
+      firstAt = now;
+      onFirst();
+      controller.abort();
+    } else if (now - firstAt > ONE_PRESS_MS) process.exit(EXIT.interrupted);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  return controller.signal;
+}

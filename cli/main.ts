@@ -1,0 +1,26 @@
+import { CommanderError } from 'commander';
+import { explained } from './aws-errors.ts';
+import { EXIT } from './operator-error.ts';
+import { createProgram, type GlobalFlags } from './program.ts';
+import { endpointOf } from './stack.ts';
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', () => process.exit(EXIT.done));
+
+const program = createProgram((code) => {
+  process.exitCode = code;
+});
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what is wrong, or shown its help.
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  } else {
+    const { json, ...options } = program.opts<GlobalFlags>();
+    const { code, message, remedy, exitCode } = explained(error, endpointOf(options));
+    process.stderr.write(`${message}\n${remedy}\n`);
+    if (json === true) process.stdout.write(`${JSON.stringify({ error: { code, message, remedy } })}\n`);
+    process.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,75 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_PORT } from '../local/account.ts';
+import { addDlqCommands } from './commands/dlq.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addKeyCommands } from './commands/key.ts';
+import { addPushCommand } from './commands/push.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addSubmitCommand } from './commands/submit.ts';
+import { Console } from './console.ts';
+import { findStack, type Stack, type StackOptions } from './stack.ts';
+
+/** What a command's action gets. */
+export interface Invocation<Flags> {
+  readonly console: Console;
+  /** Finds the stack: called once the command line has proved to make sense. */
+  readonly stack: () => Promise<Stack>;
+  readonly options: StackOptions;
+  readonly flags: Flags;
+  readonly args: readonly (string | undefined)[];
+}
+
+/** Makes an action of a function that resolves to the exit code. */
+// biome-ignore lint/suspicious/noExplicitAny: commander does not type flags; each command says what it declared.
+export type Act = (action: (invocation: Invocation<any>) => Promise<number>) => (...args: unknown[]) => Promise<void>;
+
+export interface GlobalFlags extends StackOptions {
+  readonly json?: boolean;
+}
+
+/** @param onExit gets the exit code of the command that ran */
+export function createProgram(onExit: (code: number) => void): Command {
+  const program = new Command('streampixel-drop')
+    .description('Operates a deployed streampixel-drop: builds, their line, dead letters and the API key.')
+    .option('--stack <name>', 'the stack to operate; that of cdk.json by default')
+    .option('--region <region>', 'its AWS region; that of the AWS profile by default')
+    .addOption(
+      new Option('--local [port]', `the embedded stack of npm start, on port ${DEFAULT_PORT} by default`)
+        .preset(DEFAULT_PORT)
+        .argParser(port),
+    )
+    .option('--json', 'data as JSON on stdout; everything else goes to stderr')
+    .showHelpAfterError('--help lists what there is.')
+    .exitOverride();
+
+  const act: Act =
+    (action) =>
+    async (...actionArgs) => {
+      const command = actionArgs.at(-1) as Command;
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const { local, region, stack } = flags;
+      const options = {
+        ...(stack === undefined ? {} : { stack }),
+        ...(region === undefined ? {} : { region }),
+        ...(local === undefined ? {} : { local }),
+      };
+      const console = new Console(flags.json === true);
+      onExit(await action({ console, stack: () => findStack(options), options, flags, args: command.processedArgs }));
+    };
+
+  addStatusCommand(program, act);
+  addPushCommand(program, act);
+  addSubmitCommand(program, act);
+  addDlqCommands(program, act);
+  addKeyCommands(program, act);
+  addDoctorCommand(program, act);
+  return program;
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!(Number.isInteger(number) && number > 0 && number <= 65_535)) {
+    throw new InvalidArgumentError('It must be a port. Put --local behind the command: status --local.');
+  }
+  return number;
+}

@@ -1,0 +1,126 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
+import type { Ledger } from '../functions/domain/ledger.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/account.ts';
+import { OperatorError } from './operator-error.ts';
+import { projectContext } from './project-context.ts';
+
+/** Where to look for the stack. */
+export interface StackOptions {
+  readonly stack?: string;
+  readonly region?: string;
+  /** Port of the embedded stack. */
+  readonly local?: number;
+}
+
+/** A deployed stack, known by its outputs, and clients for its parts. */
+export interface Stack {
+  readonly name: string;
+  readonly region: string;
+  /** On this machine: what AWS has and the embedded stack does not can't be asked for. */
+  readonly isLocal: boolean;
+  /** CloudFormation's word for how its last change went. */
+  readonly status: string;
+  readonly bucket: string;
+  readonly buildsQueueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly ledgerTable: string;
+  readonly alertTopicArn: string;
+  readonly submitBuildFunction: string;
+  readonly settings: DeployedSettings;
+  readonly ledger: Ledger;
+  readonly clients: Clients;
+}
+
+export interface Clients {
+  readonly dynamoDb: DynamoDBClient;
+  readonly lambda: LambdaClient;
+  readonly s3: S3Client;
+  readonly sns: SNSClient;
+  readonly sqs: SQSClient;
+  readonly ssm: SSMClient;
+}
+
+/** Endpoint that the clients will use where it is not AWS's own. */
+export function endpointOf({ local }: StackOptions): string | undefined {
+  return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
+}
+
+/**
+ * Finds the stack by its outputs.
+ *
+ * @throws OperatorError where there is none, or one of an older version; otherwise the SDK's errors
+ */
+export async function findStack(options: StackOptions): Promise<Stack> {
+  const endpoint = endpointOf(options);
+  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which people have from the AWS CLI.
+  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const config =
+    options.local === undefined
+      ? { ...(region === undefined ? {} : { region }) }
+      : { endpoint: `http://127.0.0.1:${options.local}`, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
+  const cloudFormation = new CloudFormationClient(config);
+  const name = options.stack ?? configuredStackName();
+  const { outputs, status } = await describeStack(cloudFormation, name);
+
+  function output(id: string): string {
+    const value = outputs.get(id);
+    if (value !== undefined) return value;
+    const remedy = 'Deploy it again with this version of the project: npx cdk deploy.';
+    throw new OperatorError('OldStack', `The stack ${name} has no output ${id}.`, remedy);
+  }
+
+  const clients = {
+    dynamoDb: new DynamoDBClient(config),
+    lambda: new LambdaClient(config),
+    // Emulators have no wildcard DNS for buckets.
+    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined }),
+    sns: new SNSClient(config),
+    // The client prefers the queue URL's host to the endpoint unless told otherwise.
+    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    ssm: new SSMClient(config),
+  };
+  const ledgerTable = output(OUTPUTS.ledgerTableName);
+  return {
+    name,
+    region: await cloudFormation.config.region(),
+    isLocal: options.local !== undefined,
+    status,
+    bucket: output(OUTPUTS.dropBucketName),
+    buildsQueueUrl: output(OUTPUTS.buildsQueueUrl),
+    deadLetterQueueUrl: output(OUTPUTS.deadLetterQueueUrl),
+    ledgerTable,
+    alertTopicArn: output(OUTPUTS.alertTopicArn),
+    submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
+    settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    ledger: createDynamoDbLedger(clients.dynamoDb, ledgerTable),
+    clients,
+  };
+}
+
+async function describeStack(client: CloudFormationClient, name: string) {
+  try {
+    const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: name }));
+    const outputs = (stack?.Outputs ?? []).map(
+      ({ OutputKey, OutputValue }) => [OutputKey ?? '', OutputValue ?? ''] as const,
+    );
+    return { outputs: new Map(outputs), status: stack?.StackStatus ?? 'unknown' };
+  } catch (error) {
+    if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
+    const region = await client.config.region();
+    const remedy = 'Deploy it (npx cdk deploy), or name another: --stack NAME, --region REGION, AWS_PROFILE.';
+    throw new OperatorError('NoStack', `There is no stack ${name} in ${region}, in this AWS account.`, remedy);
+  }
+}
+
+/** The stack that `cdk deploy` in this clone makes. */
+function configuredStackName(): string {
+  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+}

@@ -1,0 +1,92 @@
+import { exchange } from '../functions/adapters/http-exchange.ts';
+import { createStreampixelKeyChecks } from '../functions/adapters/streampixel-api.ts';
+import type { KeyVerdict } from '../functions/domain/ports.ts';
+import type { Route } from '../functions/domain/route.ts';
+import type { Secret } from '../functions/domain/secret.ts';
+import { usageError } from './operator-error.ts';
+import type { Stack } from './stack.ts';
+
+/** Longest that the vendor may take to answer, in ms. */
+const TIMEOUT_MS = 15_000;
+/** An account has tens of projects, of a few hundred bytes each. In bytes. */
+const ANSWER_LIMIT = 1024 * 1024;
+
+/** The distinct API key parameters of the routes, each with the users that its key has to be good for. */
+export function keyParameters(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
+  const groups = Map.groupBy(routes, ({ apiKeyParameter }) => apiKeyParameter);
+  return new Map([...groups].map(([name, group]) => [name, [...new Set(group.map(({ userId }) => userId))]]));
+}
+
+/**
+ * The parameter that is meant where only one can be.
+ *
+ * @throws OperatorError (usage) where it is not clear, or no route has it
+ */
+export function chosenParameter(routes: readonly Route[], wanted: string | undefined): string {
+  const names = [...keyParameters(routes).keys()];
+  const list = names.map((name) => `--parameter ${name}`).join(', ');
+  if (wanted === undefined) {
+    const [only, ...others] = names;
+    if (only !== undefined && others.length === 0) return only;
+    throw usageError('The routes read several API key parameters.', `Say which: ${list}.`);
+  }
+  if (names.includes(wanted)) return wanted;
+  throw usageError(`No route reads the parameter ${wanted}.`, `The routes have: ${list}.`);
+}
+
+/** What the vendor says of a key, for one user. */
+export interface UserVerdict {
+  readonly userId: string;
+  readonly verdict: KeyVerdict;
+}
+
+/** Asks the vendor about a key for each of its users. Spends no upload slot. */
+export async function checkKey(
+  { settings }: Pick<Stack, 'settings'>,
+  userIds: readonly string[],
+  apiKey: Secret,
+): Promise<UserVerdict[]> {
+  const checks = createStreampixelKeyChecks(settings.streampixelBaseUrl, { now: Date.now });
+  const ask = (userId: string) => checks.check(userId, apiKey, Date.now() + TIMEOUT_MS);
+  return Promise.all(userIds.map(async (userId) => ({ userId, verdict: await ask(userId) })));
+}
+
+/** The user's projects at the vendor by id, or `undefined` where it does not list them. */
+export async function projectIds(
+  { settings }: Pick<Stack, 'settings'>,
+  userId: string,
+  apiKey: Secret,
+): Promise<readonly string[] | undefined> {
+  const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
+  const result = await exchange(
+    {
+      method: 'GET',
+      // Printed nowhere: the vendor wants the key in it.
+      url: `${settings.streampixelBaseUrl}/projects/projects-status?${query}`,
+      headers: { accept: 'application/json', 'user-agent': 'streampixel-drop' },
+      deadline: Date.now() + TIMEOUT_MS,
+      maxBytes: ANSWER_LIMIT,
+    },
+    { now: Date.now },
+  );
+  if (result.kind !== 'answered' || result.status !== 200) return undefined;
+  try {
+    const { projects } = JSON.parse(result.body.toString('utf8')) as { projects?: { _id?: string; id?: string }[] };
+    // An older page of the vendor's documentation has `id`.
+    return projects?.map(({ _id, id }) => _id ?? id ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A verdict in words; says nothing of the key. */
+export function verdictText({ verdict }: UserVerdict): string {
+  switch (verdict.kind) {
+    case 'taken':
+      return 'accepted';
+    case 'refused':
+      return `refused as ${verdict.reason}: ${verdict.detail}`;
+    case 'unclear':
+      return `no verdict: ${verdict.detail}`;
+  }
+}
