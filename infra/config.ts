@@ -148,7 +148,8 @@ const LONGEST_LIFETIME_S = 7 * 24 * 3600;
 /** Each try costs a few receives, for its slot and its delay: the ledger has to give up before the queue's crash net does. */
 const MOST_ATTEMPTS = MAX_RECEIVE_COUNT / 4;
 const LONGEST_WAIT_H = BUILDS_RETENTION.toHours();
-const RUNBOOK_URL = 'https://github.com/streampixel-drop/streampixel-drop/blob/main/docs/runbook.md';
+/** In the clone: where the project is published is the studio's matter. */
+const RUNBOOK = 'docs/runbook.md';
 /** An alarm's description has room for 1,024 characters, and has more to say. */
 const LONGEST_RUNBOOK_URL = 150;
 const RETENTIONS = Object.values(RetentionDays)
@@ -272,9 +273,9 @@ const schema = v.object(
     runbookUrl: v.optional(
       said(
         `must be an https address without a fragment, of at most ${LONGEST_RUNBOOK_URL} characters; each alarm adds the section`,
-        v.pipe(pattern(/^https:\/\/[^\s#]+$/), v.maxLength(LONGEST_RUNBOOK_URL)),
+        v.union([v.literal(RUNBOOK), v.pipe(pattern(/^https:\/\/[^\s#]+$/), v.maxLength(LONGEST_RUNBOOK_URL))]),
       ),
-      RUNBOOK_URL,
+      RUNBOOK,
     ),
     dashboard: v.optional(said('must be true or false', trueOrFalse), true),
   },

@@ -47,7 +47,7 @@ export class OverviewDashboard extends Construct {
           new TextWidget({
             markdown:
               `# ${settings.stackName}\nBuilds from S3 to Streampixel. What each alarm and reason means and what to do: ` +
-              `[runbook](${settings.runbookUrl}). One build's story: \`npx streampixel-drop status BUILD\``,
+              `${runbookLink(settings)}. One build's story: \`npx streampixel-drop status BUILD\``,
             width: FULL_WIDTH,
             height: 2,
           }),
@@ -234,4 +234,8 @@ function row(...widgets: Sized[]): IWidget[] {
 
 function calculated(expression: string, usingMetrics: Record<string, Metric>, label: string): MathExpression {
   return new MathExpression({ expression, usingMetrics, label, period: PERIOD });
+}
+
+function runbookLink({ runbookUrl }: Settings): string {
+  return runbookUrl.startsWith('https:') ? `[runbook](${runbookUrl})` : `\`${runbookUrl}\` in the clone`;
 }

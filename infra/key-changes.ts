@@ -8,7 +8,9 @@ export function apiKeyParameters({ routes }: Pick<Settings, 'routes'>): readonly
 
 /**
  * The events by which SSM tells that one of the routes' API keys was stored. `detail.name` is the parameter's whole name, with
- * its first slash. Within EventBridge's 2,048 characters: routes fill the functions' environment before that. Source: "Amazon EventBridge event examples for Systems Manager".
+ * its first slash. Source: "Amazon EventBridge event examples for Systems Manager".
+ *
+ * EventBridge takes patterns of 2,048 characters: with names of the usual length, routes fill the functions' environment first.
  */
 export function keyChangePattern(settings: Pick<Settings, 'routes'>): EventPattern {
   return {

@@ -161,9 +161,7 @@ describe('the alarms', () => {
 
     expect(lines[0]).toBe(`Severity: ${alarms[name]?.severity}`);
     expect(lines[1]).toMatch(/^[ -~]{40,}$/);
-    expect(lines).toContain(
-      `Runbook: https://github.com/streampixel-drop/streampixel-drop/blob/main/docs/runbook.md#${anchorOf(name)}`,
-    );
+    expect(lines).toContain(`Runbook: docs/runbook.md#${anchorOf(name)}`);
     expect(lines.at(-1)).toBe(
       'Dashboard: https://console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/StreampixelDrop',
     );

@@ -42,7 +42,7 @@ describe('settings', () => {
       logRetentionDays: 30,
       waitingAlarmHours: 6,
       reminderHourUtc: 8,
-      runbookUrl: 'https://github.com/streampixel-drop/streampixel-drop/blob/main/docs/runbook.md',
+      runbookUrl: 'docs/runbook.md',
       dashboard: true,
     });
   });
