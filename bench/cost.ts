@@ -147,7 +147,7 @@ function item(name: string, quantity: string, dollars: number): CostItem {
 function total(items: readonly CostItem[]): number {
   return rounded(
     items.reduce((sum, { dollars }) => sum + dollars, 0),
-    2,
+    4,
   );
 }
 

@@ -77,22 +77,12 @@ function perBuildTable(result: PerBuildResult): string {
   const header = ['', 'AWS calls', 'DynamoDB / S3 / SQS / SSM / events', 'CPU, ms', 'Peak memory, MB'];
   const places = byPosition.filter(({ position }) => ['1-100', `${builds - 99}-${builds}`].includes(position));
   return markdownTable(header, [
-    [
-      `${builds.toLocaleString('en-GB')} builds in line`,
-      ...calls(result),
-      result.cpuMs.toFixed(1),
-      result.peakRssMB.toFixed(0),
-    ],
-    ...places.map((cost) => [`of them ${cost.position}`, ...calls(cost), cost.cpuMs.toFixed(1), '']),
     ...(['1KB', '30GB'] as const).map((size) => {
       const usage = byObjectSize[size];
-      return [
-        `${usage.builds} builds of ${size.replace(/\B(?=[KG])/, ' ')}`,
-        ...calls(usage),
-        usage.cpuMs.toFixed(1),
-        usage.peakRssMB.toFixed(0),
-      ];
+      const name = `${builds.toLocaleString('en-GB')} builds of ${size.replace(/[KG]B/, ' $&')} in line`;
+      return [name, ...calls(usage), usage.cpuMs.toFixed(1), usage.peakRssMB.toFixed(0)];
     }),
+    ...places.map((cost) => [`of the first: ${cost.position}`, ...calls(cost), cost.cpuMs.toFixed(1), '']),
   ]);
 }
 
@@ -116,5 +106,5 @@ function costTable(result: CostResult): string {
 }
 
 function money(dollars: number): string {
-  return dollars < 0.01 && dollars > 0 ? dollars.toFixed(4) : dollars.toFixed(2);
+  return dollars < 0.1 && dollars > 0 ? dollars.toFixed(4) : dollars.toFixed(2);
 }

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bench, prepare } from '../../bench/artifacts.ts';
+import { measureColdStart } from '../../bench/cold-start.ts';
+import { estimateCost } from '../../bench/cost.ts';
+import { type LineUsage, measurePerBuild } from '../../bench/per-build.ts';
+import { PRICES } from '../../bench/prices.ts';
+
+// Real processes on a machine that may be busy: what is counted is checked here, what is timed only by the benchmark.
+describe('what the worker takes', { timeout: 120_000 }, () => {
+  let directory: string;
+  let bench: Bench;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-performance-'));
+    bench = await prepare(directory);
+  }, 120_000);
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it('is a bundle of at most 300 KB, which starts and submits a build, as the plain design does', async () => {
+    const result = await measureColdStart(bench, 1);
+
+    expect(result.ours.bundleKB).toBeLessThanOrEqual(300);
+    expect(result.ours.bundleKB).toBeGreaterThan(100);
+    expect(result.plain.bundleKB).toBeGreaterThan(result.ours.bundleKB);
+    const timed = { readyMs: expect.any(Number), firstBuildMs: expect.any(Number), bundleKB: expect.any(Number) };
+    expect(result).toMatchObject({
+      empty: timed,
+      ours: timed,
+      plain: timed,
+      ratioToEmpty: expect.any(Number),
+      ratioToPlain: expect.any(Number),
+    });
+  });
+
+  it('is at most 12 AWS calls a build, whatever the size of the object, of which it reads a few KB', async () => {
+    const { awsCalls, byObjectSize } = await measurePerBuild(bench, 30);
+
+    expect(awsCalls.total).toBeLessThanOrEqual(12);
+    const { '1KB': small, '30GB': large } = byObjectSize;
+    expect(large.objectBytes).toBe(30 * 1024 ** 3);
+    expect(large.awsCalls.total).toBeLessThanOrEqual(12);
+    expect(large.objectBytesRead).toBeLessThanOrEqual(Math.max(small.objectBytesRead, 256 * 1024));
+  });
+});
+
+describe('the cost', () => {
+  const usage: LineUsage = {
+    builds: 1_000,
+    objectBytes: 1_024,
+    awsCalls: { dynamodb: 7, s3: 2, sqs: 0.1, ssm: 0.3, sns: 0, eventbridge: 1, total: 10.4 },
+    cpuMs: 9,
+    runtimeCpuMs: 1,
+    peakRssMB: 100,
+    objectBytesRead: 8,
+    visits: 2,
+    invocations: 1_100,
+    tableUnits: { read: 4, write: 20 },
+    logBytes: 3_000,
+    metrics: 6,
+  };
+  const dollarsOf = (items: readonly { item: string; dollars: number }[], name: string) =>
+    items.find(({ item }) => item === name)?.dollars;
+
+  it('of builds follows the counts', () => {
+    const { per1000Builds, per1000BuildsItems } = estimateCost(usage, { Resources: {} }, 512);
+    expect(dollarsOf(per1000BuildsItems, 'DynamoDB')).toBeCloseTo(
+      1_000 * (20 * PRICES.dynamoDbWriteUnit + 4 * PRICES.dynamoDbReadUnit),
+      4,
+    );
+    expect(dollarsOf(per1000BuildsItems, 'S3')).toBeCloseTo(2_000 * PRICES.s3Get, 4);
+    expect(per1000Builds).toBeCloseTo(
+      per1000BuildsItems.reduce((sum, { dollars }) => sum + dollars, 0),
+      4,
+    );
+  });
+
+  it('of an idle month is what the template has: every metric of an alarm, dashboards, and polls of the queue', () => {
+    const stat = { MetricStat: {} };
+    const template = {
+      Resources: {
+        plain: { Type: 'AWS::CloudWatch::Alarm', Properties: { MetricName: 'Errors' } },
+        computed: { Type: 'AWS::CloudWatch::Alarm', Properties: { Metrics: [stat, stat, { Expression: 'a / b' }] } },
+        dashboard: { Type: 'AWS::CloudWatch::Dashboard' },
+        mapping: { Type: 'AWS::Lambda::EventSourceMapping' },
+      },
+    };
+    const { perIdleMonthItems } = estimateCost(usage, template, 512);
+    expect(dollarsOf(perIdleMonthItems, 'Alarms')).toBeCloseTo(3 * PRICES.alarmMonth, 4);
+    expect(dollarsOf(perIdleMonthItems, 'Dashboard')).toBe(PRICES.dashboardMonth);
+    expect(dollarsOf(perIdleMonthItems, 'Looking into the idle queue')).toBeCloseTo(648_000 * PRICES.sqsRequest, 4);
+  });
+});
