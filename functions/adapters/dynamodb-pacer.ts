@@ -4,7 +4,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { LedgerUnavailable } from '../domain/ledger.ts';
 import {
   type Entry,
-  IN_PROCESS_WAIT_MS,
+  inProcessWait,
   type Line,
   NEW_LINE,
   type Pacer,
@@ -69,7 +69,7 @@ export function createDynamoDbPacer(
   /** A turn taken on time changes nothing but when the gate opens next, so one write both asks and answers. */
   async function entersInTurn(line: string, ticket: Ticket, now: number, callId: string): Promise<boolean> {
     const late = now - ticket.slot;
-    if (late < 0 || late > IN_PROCESS_WAIT_MS || late >= intervalMs) return false;
+    if (late < 0 || late > inProcessWait(settings) || late >= intervalMs) return false;
     const written = await update(
       line,
       'SET opensAt = :opensAt, changedBy = :callId',

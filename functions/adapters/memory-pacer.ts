@@ -1,7 +1,7 @@
 import {
   drawTicket,
   type Entry,
-  IN_PROCESS_WAIT_MS,
+  inProcessWait,
   type Line,
   NEW_LINE,
   type Pacer,
@@ -35,7 +35,7 @@ export class MemoryPacer implements Pacer {
 
   async enter(name: string, ticket: Ticket, now: number): Promise<Entry> {
     const late = now - ticket.slot;
-    const tried = late >= 0 && late <= IN_PROCESS_WAIT_MS && late < this.#settings.intervalMs;
+    const tried = late >= 0 && late <= inProcessWait(this.#settings) && late < this.#settings.intervalMs;
     if (tried) await this.#onCall('UpdateItem');
     const known = this.#lines.get(name);
     const inTurn = tried && known !== undefined && known.pushed === ticket.pushed && known.opensAt <= now;

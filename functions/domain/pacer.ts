@@ -110,7 +110,7 @@ export function passGate(
   const opensAt = now + settings.intervalMs;
   const entry: Entry = { kind: 'entered', at: now };
   // Small lateness stays with the gate: those behind sleep it off in the function.
-  if (late <= IN_PROCESS_WAIT_MS) return { line: { ...line, opensAt }, entry };
+  if (late <= inProcessWait(settings)) return { line: { ...line, opensAt }, entry };
   // More of it would wake everyone behind at a time that is no longer theirs, so the line itself moves.
   return { line: { nextSlot: line.nextSlot + late, pushed: line.pushed + late, opensAt }, entry };
 }
@@ -127,3 +127,11 @@ export function pushLineBack(line: Line, ticket: Ticket, until: number): Line {
 
 /** A wait up to this long is slept in the function: another receive costs more than the seconds do. In ms. */
 export const IN_PROCESS_WAIT_MS = 5_000;
+
+/**
+ * The same for a given interval, in ms. Sleeping in the function is for what remains of a wait, not for a turn of a line that
+ * moves fast; and never less than the second that SQS's whole seconds leave over.
+ */
+export function inProcessWait({ intervalMs }: PacerSettings): number {
+  return Math.min(IN_PROCESS_WAIT_MS, Math.max(1_000, intervalMs / 2));
+}

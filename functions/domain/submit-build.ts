@@ -18,7 +18,7 @@ import {
   waiting,
 } from './ledger.ts';
 import { type Failure, type Outcome, unreachable } from './outcome.ts';
-import { IN_PROCESS_WAIT_MS, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
+import { inProcessWait, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
 import type { ApiKey, ApiKeyRead, Check, Ports, UploadAnswer } from './ports.ts';
 import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts';
 import { describeError, redact } from './redaction.ts';
@@ -132,7 +132,7 @@ class Submission {
 
     const { ticket } = this.#entry;
     // A line may be longer than the 12 h a message can sleep at a stretch. Slots only ever move back, so this is too early.
-    if (ticket !== undefined && ticket.slot - clock.now() > IN_PROCESS_WAIT_MS)
+    if (ticket !== undefined && ticket.slot - clock.now() > inProcessWait(this.#settings))
       return this.#postponed('Slot', ticket.slot);
 
     // Whatever needs no slot comes before a slot is drawn.
@@ -235,7 +235,7 @@ class Submission {
     const { builds, clock, ledger, pacer } = this.#ports;
     const line = uploadLine(route.userId);
     let ticket = firstTicket;
-    if (ticket.slot - clock.now() > IN_PROCESS_WAIT_MS) return this.#sleep(ticket, ticket.slot);
+    if (ticket.slot - clock.now() > inProcessWait(this.#settings)) return this.#sleep(ticket, ticket.slot);
     const unfit = await this.#checkAtTurn(route);
     if (unfit !== undefined) return unfit;
     const early = ticket.slot - clock.now();
@@ -261,7 +261,7 @@ class Submission {
       if (gate.kind === 'missed') ticket = await pacer.reserve(line, clock.now());
       const until = gate.kind === 'missed' ? ticket.slot : gate.until;
       const wait = Math.max(0, until - clock.now());
-      if (wait > IN_PROCESS_WAIT_MS || clock.now() + wait + CALL_TIMEOUT_MS > this.#delivery.deadline) {
+      if (wait > inProcessWait(this.#settings) || clock.now() + wait + CALL_TIMEOUT_MS > this.#delivery.deadline) {
         return this.#sleep(ticket, until);
       }
       await clock.sleep(wait);
