@@ -1,5 +1,5 @@
 import { describeError } from '../functions/domain/redaction.ts';
-import { OperatorError } from './operator-error.ts';
+import { EXIT, OperatorError } from './operator-error.ts';
 
 /** An error of AWS, of the network or of nobody knows what, as a sentence and what to do about it. */
 export function explained(error: unknown, endpoint: string | undefined): OperatorError {
@@ -9,6 +9,15 @@ export function explained(error: unknown, endpoint: string | undefined): Operato
   const text = describeError(error);
   const has = (pattern: RegExp) => pattern.test(name) || pattern.test(codeOf(error)) || pattern.test(text);
 
+  // Ctrl-C at a prompt.
+  if (name === 'ExitPromptError') {
+    return new OperatorError(
+      'Interrupted',
+      'Interrupted: nothing was changed.',
+      'Run the same command again.',
+      EXIT.interrupted,
+    );
+  }
   if (has(/ECONNREFUSED/)) {
     const where = endpoint ?? 'the AWS endpoint';
     const remedy = 'Start the embedded stack with `npm start` in another terminal, or name its port: --local PORT.';

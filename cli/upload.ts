@@ -5,8 +5,8 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  ListPartsCommand,
   type Part,
-  paginateListParts,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -130,10 +130,7 @@ async function findUnfinished(
   );
   const partSize = partSizeFor(size);
   for (const { uploadId } of candidates.sort((a, b) => b.at - a.at)) {
-    const parts: Part[] = [];
-    for await (const { Parts = [] } of paginateListParts({ client }, { Bucket, Key, UploadId: uploadId })) {
-      parts.push(...Parts);
-    }
+    const parts = await partsOf(client, { Bucket, Key, UploadId: uploadId });
     const isOurs = async ({ PartNumber = 0, Size, ChecksumCRC32 }: Part) => {
       const expected = Math.min(partSize, size - (PartNumber - 1) * partSize);
       return Size === expected && ChecksumCRC32 === checksum(await read(PartNumber));
@@ -142,6 +139,18 @@ async function findUnfinished(
     if (parts.length > 0 && (await every(parts, isOurs))) return { uploadId, parts };
   }
   return undefined;
+}
+
+/** Not the SDK's paginator: it goes by the marker, which S3 sends with the last page, too, and so begins anew for ever. */
+async function partsOf(client: S3Client, upload: { Bucket: string; Key: string; UploadId: string }): Promise<Part[]> {
+  const parts: Part[] = [];
+  let PartNumberMarker: string | undefined;
+  do {
+    const page = await client.send(new ListPartsCommand({ ...upload, PartNumberMarker }));
+    parts.push(...(page.Parts ?? []));
+    PartNumberMarker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+  } while (PartNumberMarker !== undefined);
+  return parts;
 }
 
 async function every<T>(items: readonly T[], test: (item: T) => Promise<boolean>): Promise<boolean> {

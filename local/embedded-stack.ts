@@ -68,8 +68,6 @@ export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
   readonly standIn: StandIn | undefined;
   /** Uploads a file (by its path) or bytes as any S3 client would, in parts from 8 MiB on. */
   drop(content: string | Uint8Array, key: string): Promise<DroppedBuild>;
-  /** Overwrites the API key of every route in SSM. */
-  putApiKey(apiKey: string): Promise<void>;
   /**
    * Deploys again, as `cdk deploy` would after an edit of cdk.json: the functions and the rules that invoke them go by it from
    * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
@@ -236,8 +234,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       for (const each of Object.values(clients)) each.destroy();
     });
     await create(deployment, gateway, clients);
-    const putApiKey = (value: string) => storeApiKey(clients.ssm, told, value);
-    await putApiKey(apiKey);
+    await storeApiKey(clients.ssm, told, apiKey);
 
     const deadLettersUrl = deployment.output(OUTPUTS.deadLetterQueueUrl);
     const look = watchDeadLetters(gateway, deployment, nameOf(deadLettersUrl), tell);
@@ -282,7 +279,6 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
         return dropped;
       },
       seen,
-      putApiKey,
       async deploy(settings = {}) {
         const next = await synthesized(settings);
         told = adopt(next);

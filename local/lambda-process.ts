@@ -82,6 +82,12 @@ export function startFunction(initialSpec: FunctionSpec, options: FunctionOption
   };
 }
 
+const alive = new Set<ChildProcess>();
+// Whatever way this process ends, those go with it.
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
 interface Invocation {
   readonly requestId: string;
   readonly event: unknown;
@@ -157,9 +163,7 @@ class ExecutionEnvironment {
       { cwd: spec.codeDirectory, env: environmentOf(spec, options, port), stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#child = child;
-    // Whatever way this process ends, that one goes with it.
-    const killed = () => child.kill('SIGKILL');
-    process.once('exit', killed);
+    alive.add(child);
     this.#initTimer = setTimeout(() => child.kill('SIGKILL'), INIT_TIMEOUT_MS);
     for (const stream of ['stdout', 'stderr'] as const) {
       createInterface({ input: child[stream] }).on('line', (line) => {
@@ -168,7 +172,7 @@ class ExecutionEnvironment {
     }
     // `close` rather than `exit`: by then its last lines have been read.
     const [code, signal] = await once(child, 'close').catch((error: Error) => [error.message, null]);
-    process.off('exit', killed);
+    alive.delete(child);
     clearTimeout(this.#initTimer);
     this.idle = false;
     this.#fail(

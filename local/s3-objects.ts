@@ -311,6 +311,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       UploadId: query.get('uploadId') ?? '',
       StorageClass: 'STANDARD',
       PartNumberMarker: `${marker}`,
+      // On the last page as well, and 0 for an empty one: a client that pages until it is gone never ends, here as at S3.
       NextPartNumberMarker: `${page.at(-1)?.[0] ?? 0}`,
       MaxParts: `${max}`,
       IsTruncated: `${parts.length > page.length}`,

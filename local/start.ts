@@ -166,7 +166,7 @@ function deployWhenSaved(stack: EmbeddedStack, say: Say): void {
           stack.standIn === undefined ? '' : ' The stand-in still knows the users and projects of the start.';
         say(`Deployed: the functions go by it now.${still}\n`);
       } catch (error) {
-        say(`Not deployed: ${error instanceof Error ? error.message : error}\n`);
+        say(`Not deployed; all goes on as before. ${error instanceof Error ? error.message : error}\n`);
       }
     });
   });

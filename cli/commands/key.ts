@@ -68,7 +68,11 @@ async function setKey(console: Console, stack: Stack, { parameter, force }: KeyF
 /** From a prompt that shows nothing, or from stdin: an argument would be in the process list and in the shell's history. */
 async function readKey(parameter: string): Promise<Secret> {
   const typed = process.stdin.isTTY
-    ? await password({ message: `New API key for ${parameter} (hidden)` }, { output: process.stderr })
+    ? await password(
+        // Unless told not to, the prompt shows on Ctrl-T what was typed.
+        { message: `New API key for ${parameter} (hidden)`, toggleMask: false },
+        { output: process.stderr },
+      )
     : await text(process.stdin);
   const value = typed.trim();
   if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');

@@ -95,9 +95,14 @@ export function createDynamoDbLedger(
       return (await answerTo('PutItem', client.send(command))) === undefined ? 'known' : 'first';
     },
 
-    async forgetRefusedKey(apiKeyParameter) {
-      const Key = marshall({ [PK]: apiKeyItemKey(apiKeyParameter) });
-      await answerTo('DeleteItem', client.send(new DeleteItemCommand({ TableName: tableName, Key })));
+    async forgetRefusedKey(apiKeyParameter, version) {
+      const command = new DeleteItemCommand({
+        TableName: tableName,
+        Key: marshall({ [PK]: apiKeyItemKey(apiKeyParameter) }),
+        ConditionExpression: 'version = :version',
+        ExpressionAttributeValues: marshall({ ':version': version }),
+      });
+      await answerTo('DeleteItem', client.send(command));
     },
 
     // The queries read indexes: what was saved in the last second or so may be missing.

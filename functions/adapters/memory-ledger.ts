@@ -83,9 +83,9 @@ export class MemoryLedger implements Ledger {
     return 'first';
   }
 
-  async forgetRefusedKey(apiKeyParameter: string): Promise<void> {
+  async forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void> {
     await this.#onCall('DeleteItem');
-    this.#refused.delete(apiKeyParameter);
+    if (this.#refused.get(apiKeyParameter)?.version === version) this.#refused.delete(apiKeyParameter);
   }
 
   async countWaiting(userId: string): Promise<number> {

@@ -42,6 +42,8 @@ export interface LedgerEntry {
   readonly reason?: Reason;
   /** Names the dead letter, so that its redrive is told apart from a late duplicate of the event. */
   readonly deadLetterId?: string;
+  /** Names the last request to submit it again, so that a late duplicate of the request is told apart from another. */
+  readonly submitAgainId?: string;
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly history: readonly HistoryLine[];
@@ -78,8 +80,11 @@ export interface Ledger {
    * @returns whether this was the first word of it: one cause is one alert
    */
   refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'>;
-  /** The vendor takes the parameter's key (again): whatever was refused is forgotten. */
-  forgetRefusedKey(apiKeyParameter: string): Promise<void>;
+  /**
+   * The vendor takes this version after all: it is a new value of a parameter that was deleted and made again, and started
+   * over at version 1. A refusal of another version stays, for the workers that still have that one cached.
+   */
+  forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void>;
   /** How many builds of a user wait in line. What was saved in the last second or so may be missing. */
   countWaiting(userId: string): Promise<number>;
 }
@@ -135,6 +140,15 @@ function idleState(entry: LedgerEntry): 'waiting' | 'unknown' {
 /** A dead letter was redriven: an explicit "try again" with a clean count. */
 export function reopened({ deadLetterId, reason, ticket, ...entry }: LedgerEntry, now: number): LedgerEntry {
   return changed(entry, now, { state: idleState(entry), attempts: 0 }, `redriven after ${reason ?? 'dead-lettering'}`);
+}
+
+/** A person asked for it to be submitted although it had come to its end: a clean start, and what was before stays in the history. */
+export function submittedAgain(
+  { deadLetterId, reason, skipCause, ticket, ...entry }: LedgerEntry,
+  now: number,
+  submitAgainId: string,
+): LedgerEntry {
+  return changed(entry, now, { state: idleState(entry), attempts: 0, submitAgainId }, 'asked for again');
 }
 
 export function routed(entry: LedgerEntry, route: Route): LedgerEntry {

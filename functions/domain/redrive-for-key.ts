@@ -73,7 +73,7 @@ export async function redriveForKey(
     }
   }
   if (takenFor.size === 0) return { kind: 'key-refused' };
-  await ledger.forgetRefusedKey(parameter);
+  await ledger.forgetRefusedKey(parameter, version);
 
   const stranded = await collectLetters(ports.deadLetters, (letter) => isMended(letter, parameter, routes, takenFor));
   const report = await redriveLetters(stranded, ports.deadLetters, ports.buildsQueue);

@@ -46,13 +46,18 @@ export async function collectLetters(
   onProgress: (found: number) => void = () => {},
 ): Promise<StoredLetter[]> {
   const found = new Map<string, StoredLetter>();
-  for (let empty = 0; empty < EMPTY_ANSWERS; ) {
-    const letters = await store.receive();
-    const fresh = letters.filter(({ messageId }) => !found.has(messageId));
-    for (const letter of letters) found.set(letter.messageId, letter);
-    // Nothing new counts as empty: a queue that keeps giving back what was seen is read as well.
-    empty = fresh.length === 0 ? empty + 1 : 0;
-    onProgress(found.size);
+  try {
+    for (let empty = 0; empty < EMPTY_ANSWERS; ) {
+      const letters = await store.receive();
+      const fresh = letters.filter(({ messageId }) => !found.has(messageId));
+      for (const letter of letters) found.set(letter.messageId, letter);
+      // Nothing new counts as empty: a queue that keeps giving back what was seen is read as well.
+      empty = fresh.length === 0 ? empty + 1 : 0;
+      onProgress(found.size);
+    }
+  } catch (error) {
+    await releaseIfPossible(store, [...found.values()]);
+    throw error;
   }
   const all = [...found.values()];
   await eachBatch(
@@ -79,14 +84,26 @@ export async function redriveLetters(
   onProgress: (moved: number) => void = () => {},
 ): Promise<RedriveReport> {
   let moved = 0;
-  await eachBatch(letters, async (batch) => {
-    const sent = await queue.send(batch);
-    moved += (await store.delete(sent)).length;
-    const unsent = batch.filter((letter) => !sent.includes(letter));
-    if (unsent.length > 0) await store.release(unsent);
-    onProgress(moved);
-  });
+  let handled = 0;
+  try {
+    await eachBatch(letters, async (batch) => {
+      const sent = await queue.send(batch);
+      moved += (await store.delete(sent)).length;
+      const unsent = batch.filter((letter) => !sent.includes(letter));
+      if (unsent.length > 0) await store.release(unsent);
+      handled += batch.length;
+      onProgress(moved);
+    });
+  } catch (error) {
+    await releaseIfPossible(store, letters.slice(handled));
+    throw error;
+  }
   return { moved, left: letters.length - moved };
+}
+
+/** Whoever tries again soon must find the letters; if it can't be done, their hiding runs out by itself. */
+async function releaseIfPossible(store: DeadLetterStore, letters: readonly StoredLetter[]): Promise<void> {
+  await eachBatch(letters, (batch) => store.release(batch)).catch(() => undefined);
 }
 
 async function eachBatch<T>(items: readonly T[], act: (batch: readonly T[]) => Promise<unknown>): Promise<void> {

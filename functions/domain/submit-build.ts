@@ -14,6 +14,7 @@ import {
   type Saved,
   skipped,
   submitted,
+  submittedAgain,
   submitting,
   waiting,
 } from './ledger.ts';
@@ -45,6 +46,8 @@ export interface Delivery {
   readonly receiveCount: number;
   /** Id of the dead letter this message was redriven from. */
   readonly redriveOf?: string;
+  /** Id of a person's request to submit it although it has come to its end. */
+  readonly submitAgain?: string;
   /** When every call must have ended, in ms since the epoch. */
   readonly deadline: number;
   /** When this worker is dead for certain, in ms since the epoch. */
@@ -162,6 +165,11 @@ class Submission {
   /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
   async #resume(entry: LedgerEntry): Promise<Outcome | undefined> {
     const now = this.#ports.clock.now();
+    const { submitAgain } = this.#delivery;
+    if (hasEnded(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
+      this.#entry = submittedAgain(entry, now, submitAgain);
+      return undefined;
+    }
     switch (entry.state) {
       case 'submitted':
         return this.#skip('Duplicate', `Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
@@ -600,6 +608,10 @@ class Submission {
   #secrets() {
     return this.#key === undefined ? [] : [this.#key.secret];
   }
+}
+
+function hasEnded({ state }: LedgerEntry): boolean {
+  return state === 'submitted' || state === 'skipped' || state === 'dead-lettered';
 }
 
 function isSameWrite(stored: LedgerEntry, next: LedgerEntry): boolean {

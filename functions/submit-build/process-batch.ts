@@ -3,6 +3,7 @@ import { DEAD_LETTER_ATTRIBUTES } from '../domain/dead-letter-attributes.ts';
 import { handleMessage } from '../domain/handle-message.ts';
 import type { Ports } from '../domain/ports.ts';
 import { describeError } from '../domain/redaction.ts';
+import { SUBMIT_AGAIN_ATTRIBUTE } from '../domain/submit-again.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit-build.ts';
 
 /** Hides received messages for longer or shorter than the queue would. */
@@ -87,6 +88,7 @@ function deliveryOf(
   { messageRetentionS }: BatchSettings,
 ): Delivery {
   const redriveOf = record.messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.stringValue;
+  const submitAgain = record.messageAttributes[SUBMIT_AGAIN_ATTRIBUTE]?.stringValue;
   return {
     body: record.body,
     receiveCount: Number.parseInt(record.attributes.ApproximateReceiveCount, 10) || 1,
@@ -95,6 +97,7 @@ function deliveryOf(
     expiresAt: Number(record.attributes.SentTimestamp) + messageRetentionS * 1000,
     logPointer,
     ...(redriveOf === undefined ? {} : { redriveOf }),
+    ...(submitAgain === undefined ? {} : { submitAgain }),
   };
 }
 

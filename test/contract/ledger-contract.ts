@@ -61,10 +61,12 @@ export function defineLedgerContract(
       expect(await ledger.refuseKey('/key', { version: 1, at: NOW })).toBe('first');
     });
 
-    it('forgets a refused key, also one it never knew', async () => {
+    it('forgets a refused version, but no other, and minds none it never knew', async () => {
       await ledger.refuseKey('/key', { version: 3, at: NOW });
-      await ledger.forgetRefusedKey('/key');
-      await ledger.forgetRefusedKey('/unknown');
+      await ledger.forgetRefusedKey('/key', 4);
+      expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey?.version).toBe(3);
+      await ledger.forgetRefusedKey('/key', 3);
+      await ledger.forgetRefusedKey('/unknown', 1);
       expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey).toBeUndefined();
       expect(await ledger.refuseKey('/key', { version: 3, at: NOW })).toBe('first');
     });

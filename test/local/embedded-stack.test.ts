@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { DeleteParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
@@ -83,7 +83,8 @@ const letterOf = (build: DroppedBuild) =>
   stack.deadLetters().find(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.build] === build.build);
 const callsFor = (route: string) => {
   const userId = ROUTES.find(({ prefix }) => prefix === `${route}/`)?.userId ?? '';
-  return standIn.requests.map(({ body }) => JSON.parse(body)).filter((body) => body.userId === userId);
+  const uploads = standIn.requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body));
+  return uploads.filter((body) => body.userId === userId);
 };
 
 describe('a build', () => {
@@ -261,10 +262,13 @@ describe('trouble that passes', () => {
     expect(await end(before)).toMatchObject({ event: 'submitted' });
     // The function has the old key in its cache.
     standIn.rotateKey('c4nary-second-key');
-    await stack.putApiKey('c4nary-second-key');
+    const [Name, Value] = ['/drop/rotated', 'c4nary-second-key'];
+    await ssm.send(new PutParameterCommand({ Name, Value, Type: 'SecureString', Overwrite: true }));
     const after = await stack.drop(await makeSampleBuild(), 'rotated/after.zip');
     expect(await end(after)).toMatchObject({ event: 'submitted' });
     const keys = callsFor('rotated').map(({ apiKey }) => apiKey);
+    // It has looked through the dead letters, and gives back those of other keys.
+    await stack.seen(({ event, parameter }) => event === 'redriven' && parameter === Name);
     expect([keys.at(0), keys.at(-1)]).toEqual([KEY, 'c4nary-second-key']);
   });
 });
@@ -283,7 +287,7 @@ describe('the stack as a whole', () => {
 
   it('takes every alert and every event that the function sends', () => {
     expect(said.filter((line) => /alert-not-sent|event-not-emitted/.test(line))).toEqual([]);
-    const { source, detail } = stack.busEvents.find(({ detailType }) => detailType === 'Build Submitted') ?? {};
+    const { source, detail } = stack.busEvents.find((event) => event['detail-type'] === 'Build Submitted') ?? {};
     expect({ source, detail }).toMatchObject({ source: EVENT_SOURCE, detail: { uploadId: expect.any(String) } });
   });
 

@@ -31,6 +31,11 @@ describe('the event behind a line of the log', () => {
     expect(eventOfLogLine(line)).toMatchObject({ reason: 'Slot', until: '2026-04-21T11:32:00.000Z' });
   });
 
+  it('tells of a redrive what was moved for which key', () => {
+    const line = JSON.stringify({ time: TIME, event: 'redriven', parameter: '/drop/key', moved: 3, left: 0 });
+    expect(eventOfLogLine(line)).toEqual({ time: TIME, event: 'redriven', parameter: '/drop/key', moved: 3, left: 0 });
+  });
+
   it.each([
     ['about something else', logged({ event: 'calling' })],
     ["about S3's test event", JSON.stringify({ time: TIME, event: 'skipped', cause: 'TestEvent' })],
@@ -57,6 +62,8 @@ describe('an event on the screen', () => {
     ],
     [{ event: 'submitted', uploadId: '66', status: 200 }, 'upload id 66, HTTP 200'],
     [{ event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true }, 'may have got there, too'],
+    [{ event: 'redriven', moved: 3, left: 0 }, 'the new key works: 3 builds back in line'],
+    [{ event: 'redriven', moved: 1, left: 2 }, '1 build back in line; 2 could not be moved'],
     [{ event: 'skipped', reason: 'Duplicate', detail: 'Accepted before.' }, 'Duplicate: Accepted before.'],
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'NotAZip: No PK.\n'],
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'Package the build again'],

@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -147,6 +150,63 @@ describe('objects', () => {
     await expect(complete([{ PartNumber: 1, ETag: '"0"' }])).rejects.toThrow('could not be found');
     await expect(complete(parts, 'unknown')).rejects.toThrow('does not exist');
     expect(created).toEqual([]);
+  });
+
+  it('are listed by their parts while they arrive, page by page', async () => {
+    const target = { Bucket: 'plain', Key: 'unfinished <1> & 2.zip' };
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target));
+    const bodies = new Map([
+      [3, 'three'],
+      [1, 'first try'],
+      [2, 'two'],
+    ]);
+    const upload = (PartNumber: number, Body: string) =>
+      s3.send(new UploadPartCommand({ ...target, UploadId, PartNumber, Body }));
+    for (const [number, body] of bodies) await upload(number, body);
+    await upload(1, 'one');
+    const list = (PartNumberMarker?: string) =>
+      s3.send(new ListPartsCommand({ ...target, UploadId, MaxParts: 2, PartNumberMarker }));
+    const pages = [await list(), await list('2'), await list('3')];
+    // The marker is there on the last page, too, and is 0 behind it: only IsTruncated tells the end.
+    expect(pages).toMatchObject([
+      { ...target, UploadId, MaxParts: 2, IsTruncated: true, NextPartNumberMarker: '2' },
+      { ...target, UploadId, PartNumberMarker: '2', IsTruncated: false, NextPartNumberMarker: '3' },
+      { PartNumberMarker: '3', IsTruncated: false, NextPartNumberMarker: '0' },
+    ]);
+    const parts = pages.flatMap(({ Parts = [] }) => Parts);
+    const eTagOf = (body: string) => `"${createHash('md5').update(body).digest('hex')}"`;
+    expect(parts).toMatchObject([
+      { PartNumber: 1, Size: 3, ETag: eTagOf('one'), LastModified: expect.any(Date) },
+      { PartNumber: 2, Size: 3, ETag: eTagOf('two') },
+      { PartNumber: 3, Size: 5, ETag: eTagOf('three') },
+    ]);
+    const elsewhere = s3.send(new ListPartsCommand({ ...target, Key: 'another', UploadId }));
+    await expect(elsewhere).rejects.toMatchObject({ name: 'NoSuchUpload' });
+  });
+
+  it('are listed by key and age as long as they are unfinished, page by page', async () => {
+    const begin = async (Key: string) =>
+      (await s3.send(new CreateMultipartUploadCommand({ Bucket: 'drop', Key }))).UploadId;
+    const begun = [await begin('b/2.zip'), await begin('b/2.zip'), await begin('b/1.zip'), await begin('a/1.zip')];
+    const list = (options: object) => s3.send(new ListMultipartUploadsCommand({ Bucket: 'drop', ...options }));
+    const first = await list({ Prefix: 'b/', MaxUploads: 2 });
+    expect(first).toMatchObject({ Bucket: 'drop', Prefix: 'b/', MaxUploads: 2, IsTruncated: true });
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = first;
+    const second = await list({ Prefix: 'b/', KeyMarker, UploadIdMarker });
+    expect(second.IsTruncated).toBe(false);
+    const uploads = [...(first.Uploads ?? []), ...(second.Uploads ?? [])];
+    expect(uploads).toMatchObject([
+      { Key: 'b/1.zip', UploadId: begun[2], Initiated: expect.any(Date) },
+      { Key: 'b/2.zip', UploadId: begun[0] },
+      { Key: 'b/2.zip', UploadId: begun[1] },
+    ]);
+    await s3.send(new AbortMultipartUploadCommand({ Bucket: 'drop', Key: 'b/1.zip', UploadId: begun[2] }));
+    expect((await list({ KeyMarker: 'a/1.zip' })).Uploads?.map(({ UploadId }) => UploadId)).toEqual([
+      begun[0],
+      begun[1],
+    ]);
+    await expect(list({ Bucket: 'nowhere' })).rejects.toMatchObject({ name: 'NoSuchBucket' });
+    await expect(list({ Delimiter: '/' })).rejects.toMatchObject({ name: 'NotImplemented' });
   });
 
   it('can be copied, whole and by parts', async () => {
@@ -343,8 +403,26 @@ describe('the one port', () => {
         Entries: [{ EventId: expect.any(String) }, { ErrorCode: 'MalformedDetail' }],
       });
       expect(busEvents).toEqual([
-        { source: 'streampixel-drop', detailType: 'Build Submitted', detail: { uploadId: '66' } },
+        {
+          version: '0',
+          id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'detail-type': 'Build Submitted',
+          source: 'streampixel-drop',
+          account: '000000000000',
+          time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+          region: REGION,
+          resources: [],
+          detail: { uploadId: '66' },
+        },
       ]);
+    });
+
+    it('takes none that passes itself off as one of AWS', async () => {
+      const [, answer] = await put({ ...entry, Source: 'aws.ssm' });
+      expect(answer).toMatchObject({
+        FailedEntryCount: 1,
+        Entries: [{ ErrorCode: 'NotAuthorizedForSourceException' }],
+      });
     });
 
     it('refuses a call with nothing or too much in it', async () => {

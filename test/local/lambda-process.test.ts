@@ -15,22 +15,23 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
+const SPEC = {
+  name: 'submit-build',
+  arn: 'arn:aws:lambda:us-east-1:000000000000:function:submit-build',
+  handler: 'index.handler',
+  timeoutS: 10,
+  memoryMb: 128,
+  environment: { OWN: 'its own' },
+  logGroup: '/log/group',
+};
+
 /** A function whose bundle is this source. */
 function given(source: string, spec: { timeoutS?: number; file?: string } = {}): LambdaFunction {
   const codeDirectory = mkdtempSync(join(tmpdir(), 'lambda-process-'));
   directories.push(codeDirectory);
   writeFileSync(join(codeDirectory, spec.file ?? 'index.mjs'), source);
   const lambda = startFunction(
-    {
-      name: 'submit-build',
-      arn: 'arn:aws:lambda:us-east-1:000000000000:function:submit-build',
-      codeDirectory,
-      handler: 'index.handler',
-      timeoutS: spec.timeoutS ?? 10,
-      memoryMb: 128,
-      environment: { OWN: 'its own' },
-      logGroup: '/log/group',
-    },
+    { ...SPEC, codeDirectory, timeoutS: spec.timeoutS ?? SPEC.timeoutS },
     { platformEnvironment: { AWS_REGION: 'us-east-1' }, onLog: (line) => void lines.push(line) },
   );
   functions.push(lambda);
@@ -151,6 +152,21 @@ describe('a function in its own process', () => {
       '{"event":"two"}',
     ]);
     expect(lines).toContainEqual({ functionName: 'submit-build', stream: 'stderr', text: 'trouble' });
+  });
+
+  it('runs another version from the next event on, and lets the one under way end', async () => {
+    const source = (version: number) =>
+      `export const handler = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return ${version}; };`;
+    const lambda = given(source(1));
+    await lambda.invoke(0);
+    const underWay = lambda.invoke(300);
+    const codeDirectory = mkdtempSync(join(tmpdir(), 'lambda-process-'));
+    directories.push(codeDirectory);
+    writeFileSync(join(codeDirectory, 'index.mjs'), source(2));
+    lambda.update({ ...SPEC, codeDirectory });
+    expect(await lambda.invoke(0)).toEqual({ kind: 'answered', payload: 2 });
+    expect(await underWay).toEqual({ kind: 'answered', payload: 1 });
+    await vi.waitFor(() => expect(lambda.processCount()).toBe(1));
   });
 
   it('fails what is under way when it is stopped, and takes nothing more', async () => {

@@ -1,12 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GetParameterCommand, GetParametersCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import {
+  DeleteParameterCommand,
+  GetParameterCommand,
+  GetParametersCommand,
+  PutParameterCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BusEvent } from '../../local/event-bus.ts';
 import { type Gateway, startGateway } from '../../local/gateway.ts';
 
 let gateway: Gateway;
 let ssm: SSMClient;
+const changes: BusEvent[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'parameter-store-'));
 
 beforeAll(async () => {
@@ -17,7 +25,7 @@ beforeAll(async () => {
     credentials: [],
     onObjectCreated: () => {},
     onPublished: () => {},
-    onBusEvent: () => {},
+    onBusEvent: (event) => void changes.push(event),
   });
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   ssm = new SSMClient({ endpoint: gateway.endpoint, region: 'us-east-1', credentials });
@@ -71,6 +79,25 @@ describe('the local parameter store, by the SDK', () => {
     );
     expect(Parameters).toMatchObject([{ Name: '/drop/one', Value: '1' }]);
     expect(InvalidParameters).toEqual(['/drop/none']);
+  });
+
+  it('tells EventBridge of each change as SSM does, and of no value', async () => {
+    await put('/drop/told', 'the-key', { Description: 'of the studio' });
+    await put('/drop/told', 'the-new-key', { Overwrite: true });
+    await ssm.send(new DeleteParameterCommand({ Name: '/drop/told' }));
+    const told = changes.filter(({ detail }) => detail.name === '/drop/told');
+    const detail = { name: '/drop/told', type: 'SecureString', description: 'of the studio' };
+    expect(told.map((event) => event.detail)).toEqual([
+      { ...detail, operation: 'Create' },
+      { ...detail, operation: 'Update' },
+      { ...detail, operation: 'Delete' },
+    ]);
+    expect(told[0]).toMatchObject({
+      source: 'aws.ssm',
+      'detail-type': 'Parameter Store Change',
+      resources: ['arn:aws:ssm:us-east-1:000000000000:parameter/drop/told'],
+    });
+    expect(JSON.stringify(told)).not.toMatch(/the-(new-)?key/);
   });
 
   it('fails for a parameter that is not there as SSM does', async () => {

@@ -74,6 +74,17 @@ describe('npm start', () => {
     expect(code).toBe(1);
   });
 
+  it('--stand-in-key plays a key that has been replaced', MINUTE, async () => {
+    const { code, stdout, stderr } = await run(
+      ...['--once', '--json', '--port', '0', '--drop', good, '--stand-in-key', 'c4nary-key'],
+    );
+    expect(eventsIn(stdout)).toContainEqual(
+      expect.objectContaining({ event: 'alert', detail: 'InvalidApiKey: Streampixel rejects the API key' }),
+    );
+    expect(stdout + stderr).not.toContain('c4nary');
+    expect(code).toBe(1);
+  });
+
   it('--streampixel-url takes the builds to another API, with the key it is given', MINUTE, async () => {
     vendor = await startScriptedServer({ status: 201, body: '{"uploadId": "u1"}' });
     const api = ['--streampixel-url', `${vendor.url}/api`, '--api-key', 'my-key'];
@@ -129,6 +140,11 @@ describe('npm start', () => {
     ['a port that is none', ['--port', 'http'], 'whole number from 0 to 65535'],
     ['an interval of nothing', ['--interval', '0'], 'seconds above 0'],
     ['plain http to elsewhere', ['--streampixel-url', 'http://example.com/api'], 'must be an https URL'],
+    [
+      "a key for the stand-in where there isn't one",
+      ['--streampixel-url', 'https://example.com', '--stand-in-key', 'k'],
+      'cannot be used with',
+    ],
     ['a flag that is none', ['--fast'], "unknown option '--fast'"],
   ])('refuses %s, with exit code 2', async (_, args, message) => {
     const { code, stdout, stderr } = await run(...args);

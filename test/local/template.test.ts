@@ -156,6 +156,9 @@ describe('what the local stack reads from the template', () => {
         Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': ['Queue', 'QueueName'] } }],
         Threshold: threshold,
         ComparisonOperator: 'GreaterThanThreshold',
+        Period: 60,
+        // Of a resource that has no counterpart here.
+        AlarmDescription: { Ref: 'Role' },
       },
     });
     const { depthAlarms } = deploy({
@@ -163,8 +166,69 @@ describe('what the local stack reads from the template', () => {
       Depth: alarm('ApproximateNumberOfMessagesVisible', 2),
       Errors: alarm('Errors', 1),
     });
-    expect(depthAlarms).toMatchObject([{ name: 'ApproximateNumberOfMessagesVisible', queueName: 'builds' }]);
+    expect(depthAlarms).toMatchObject([
+      { name: 'ApproximateNumberOfMessagesVisible', queueName: 'builds', periodMs: 60_000 },
+    ]);
     expect([2, 3].map((depth) => depthAlarms[0]?.isBreached(depth))).toEqual([false, true]);
+  });
+
+  describe('of the rules', () => {
+    const rule = (properties: object) => ({
+      ...STACK,
+      Rule: {
+        Type: 'AWS::Events::Rule',
+        Properties: {
+          EventPattern: { source: ['aws.ssm'], detail: { name: [{ Ref: 'Table' }] } },
+          State: 'ENABLED',
+          Targets: [{ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, Id: 'Target0' }],
+          ...properties,
+        },
+      },
+    });
+
+    it('reads what they take and whom they invoke', () => {
+      expect(deploy(rule({})).rules).toMatchObject([
+        {
+          name: 'Drop-Rule',
+          pattern: { source: ['aws.ssm'], detail: { name: ['Drop-Table'] } },
+          targets: [{ function: { name: 'Drop-Function', codeDirectory: '/assets/abc' }, retryAttempts: 2 }],
+        },
+      ]);
+    });
+
+    it('reads how often the function is tried again', () => {
+      const config = {
+        Type: 'AWS::Lambda::EventInvokeConfig',
+        Properties: { FunctionName: { Ref: 'Function' }, Qualifier: '$LATEST', MaximumRetryAttempts: 1 },
+      };
+      expect(deploy({ ...rule({}), Config: config }).rules[0]?.targets).toMatchObject([{ retryAttempts: 1 }]);
+    });
+
+    it('leaves out one that is disabled', () => {
+      expect(deploy(rule({ State: 'DISABLED' })).rules).toEqual([]);
+    });
+
+    it('lists those that AWS runs by time apart', () => {
+      const { rules, schedules } = deploy({
+        ...rule({ EventPattern: undefined, ScheduleExpression: 'rate(1 day)' }),
+        Schedule: { Type: 'AWS::Scheduler::Schedule', Properties: { Name: 'reminder' } },
+      });
+      expect({ rules, schedules }).toEqual({ rules: [], schedules: ['Drop-Rule', 'reminder'] });
+    });
+
+    it.each<[string, object, string]>([
+      ['a pattern', { EventPattern: { detail: { name: [{ suffix: '/key' }] } } }, "can't match detail.name"],
+      ['another bus', { EventBusName: 'mine' }, 'a bus other than the default one'],
+      ['a target', { Targets: [{ Arn: { Ref: 'Topic' }, Id: 'T' }] }, 'refers to Topic'],
+      [
+        'an input of the target',
+        { Targets: [{ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, Id: 'T', Input: '{}' }] },
+        'its target has Input',
+      ],
+    ])('names the one with %s it does not know', (_, properties, message) => {
+      expect(() => deploy(rule(properties))).toThrow(`can't serve the rule Rule: `);
+      expect(() => deploy(rule(properties))).toThrow(message);
+    });
   });
 
   it.each([

@@ -504,3 +504,23 @@ describe('telling', () => {
     ]);
   });
 });
+
+describe('a build that is asked for again', () => {
+  it('is submitted once more, and a late duplicate of the request is not', async () => {
+    // Prepare
+    await world.submit();
+    world.now += SPACING_MS;
+    world.answers = [accepted('upload-2')];
+
+    // Act
+    const again = await world.submit(aBuild(), { submitAgain: 'request-1' });
+    world.now += SPACING_MS;
+    const duplicate = await world.submit(aBuild(), { submitAgain: 'request-1' });
+    const event = await world.submit();
+
+    // Assess
+    expect(again).toMatchObject({ kind: 'submitted', uploadId: 'upload-2', possiblyDoubled: false });
+    expect([duplicate, event]).toMatchObject([{ cause: 'Duplicate' }, { cause: 'Duplicate' }]);
+    expect(world.calls).toHaveLength(2);
+  });
+});

@@ -1,0 +1,285 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  CreateQueueCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
+import type { DeadLetter } from '../../functions/domain/ports.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
+import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/gateway.ts';
+import { s3Event } from '../support/s3-event.ts';
+import { aBuild, ROUTE } from '../support/world.ts';
+import { startTool, tool, toolJson } from './tool.ts';
+
+/** Queues that nobody but the tool touches: what it moved stays where it put it. */
+interface Queues {
+  readonly port: number;
+  /** Puts a letter into the dead-letter queue as the worker does; answers its build's key. */
+  deadLetter(changes?: Partial<DeadLetter>): Promise<string>;
+  /** Puts a message there as SQS's own redrive policy does: without a word. */
+  moveSilently(key: string): Promise<void>;
+  /** Names of the letters in each queue, hidden ones included, and the handles of those. */
+  look(): Promise<{ builds: string[]; letters: string[]; hidden: string[] }>;
+  /** Names of the letters in the builds queue, in the order in which they came. */
+  order(): (string | undefined)[];
+  /** As time would do. */
+  letHidingRunOut(): Promise<void>;
+}
+
+// Each run of the tool is a process of its own, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+const [BUILDS, LETTERS] = ['builds', 'builds-dead-letters'];
+
+async function openQueues(): Promise<Queues> {
+  const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
+  const gateway = await startGateway({
+    port: 0,
+    region: LOCAL_REGION,
+    objectsDirectory: directory,
+    credentials: [LOCAL_CREDENTIALS],
+    onObjectCreated() {},
+    onPublished() {},
+    onBusEvent() {},
+  });
+  const sqs = new SQSClient({ endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
+  onTestFinished(async () => {
+    sqs.destroy();
+    await gateway.close();
+    await rm(directory, { recursive: true });
+  });
+  const urlOf = (name: string) => `${gateway.endpoint}/${LOCAL_ACCOUNT_ID}/${name}`;
+  for (const QueueName of [BUILDS, LETTERS]) {
+    await sqs.send(new CreateQueueCommand({ QueueName, Attributes: { MessageRetentionPeriod: '1209600' } }));
+  }
+  const settings: DeployedSettings = {
+    routes: [ROUTE],
+    prefix: '',
+    streampixelBaseUrl: gateway.endpoint,
+    intervalSeconds: 121,
+  };
+  gateway.describeStack(DEFAULT_STACK_NAME, {
+    ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
+    [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
+    [OUTPUTS.deadLetterQueueUrl]: urlOf(LETTERS),
+    [OUTPUTS.settings]: JSON.stringify(settings),
+  });
+
+  async function inspect(queue: string): Promise<{ names: string[]; hidden: string[] }> {
+    const answer = await fetch(`${gateway.endpoint}/_fauxqs/queues/${queue}`);
+    const { messages } = (await answer.json()) as { messages: { ready: Inspected[]; inflight: InFlight[] } };
+    const all = [...messages.ready, ...messages.inflight.map(({ message }) => message)];
+    const names = all.map(({ messageAttributes }) => messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.StringValue ?? '?');
+    return { names: names.sort(), hidden: messages.inflight.map(({ receiptHandle }) => receiptHandle) };
+  }
+  const deadLetters = createSqsDeadLetterQueue(sqs, urlOf(LETTERS));
+  let ids = 0;
+
+  return {
+    port: gateway.port,
+    async deadLetter(changes = {}) {
+      ids += 1;
+      const key = `game-${ids}.zip`;
+      await deadLetters.send({
+        id: `letter-${ids}`,
+        body: s3Event({ key, versionId: 'v1' }),
+        reason: 'ProjectNotFound',
+        detail: 'Project not found',
+        status: 404,
+        attempts: 0,
+        build: aBuild({ key }),
+        userId: ROUTE.userId,
+        projectId: ROUTE.projectId,
+        at: Date.now(),
+        logPointer: 'group stream id',
+        ...changes,
+      });
+      return key;
+    },
+    async moveSilently(key) {
+      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(LETTERS), MessageBody: s3Event({ key }) }));
+    },
+    async look() {
+      const [{ names: builds }, { names: letters, hidden }] = [await inspect(BUILDS), await inspect(LETTERS)];
+      return { builds, letters, hidden };
+    },
+    order: () => gateway.peek(BUILDS).map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id]),
+    async letHidingRunOut() {
+      const { hidden } = await inspect(LETTERS);
+      for (let from = 0; from < hidden.length; from += 10) {
+        const Entries = hidden.slice(from, from + 10).map((ReceiptHandle, index) => {
+          return { Id: `${index}`, ReceiptHandle, VisibilityTimeout: 0 };
+        });
+        await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: urlOf(LETTERS), Entries }));
+      }
+    },
+  };
+}
+
+interface Inspected {
+  readonly messageAttributes: Record<string, { StringValue?: string }>;
+}
+interface InFlight {
+  readonly message: Inspected;
+  readonly receiptHandle: string;
+}
+
+describe.concurrent('dlq list', () => {
+  it('groups by reason, says why and what to do, and hides nothing afterwards', async () => {
+    // Prepare
+    const queues = await openQueues();
+    await queues.deadLetter();
+    await queues.deadLetter();
+    await queues.deadLetter({ reason: 'NotAZip', detail: 'starts with <html', at: Date.now() - 3_600_000 });
+    await queues.moveSilently('crash.zip');
+
+    // Act
+    const { code, stdout } = await tool(queues.port, ['dlq', 'list']);
+
+    // Assess
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ProjectNotFound {2}2 dead letters/);
+    expect(stdout).toContain('npx streampixel-drop dlq redrive --reason ProjectNotFound --yes');
+    expect(stdout).toMatch(/NotAZip {2}1 dead letter, .*\n.*\n.*\n.*dlq discard --reason NotAZip --yes\n\n {2}1 h ago/);
+    expect(stdout).toMatch(/none {2}1 dead letter/);
+    expect(stdout).toContain('crash.zip@0055AED6DCD90281E5');
+    expect((await queues.look()).hidden).toEqual([]);
+  });
+
+  it('filters by reason, project, age and build', async () => {
+    // Prepare
+    const queues = await openQueues();
+    const wanted = await queues.deadLetter({ reason: 'NoRoute', at: Date.now() - 7_200_000 });
+    await queues.deadLetter({ reason: 'NoRoute' });
+    await queues.deadLetter({ at: Date.now() - 7_200_000 });
+    const filter = ['--reason', 'NoRoute', '--older-than', '1h', '--project', ROUTE.projectId];
+
+    // Act
+    const { data } = await toolJson(queues.port, ['dlq', 'list', ...filter, '--build', wanted]);
+
+    // Assess
+    expect(data.letters).toMatchObject([{ reason: 'NoRoute', builds: [`drop/${wanted}@v1`] }]);
+    expect((await queues.look()).hidden).toEqual([]);
+  });
+});
+
+describe.concurrent('dlq redrive', () => {
+  it('only says what it would do without --yes', async () => {
+    const queues = await openQueues();
+    await queues.deadLetter();
+    const { code, stdout, stderr } = await tool(queues.port, ['dlq', 'redrive', '--reason', 'ProjectNotFound']);
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('Would send back') });
+    expect(stderr).toContain('--yes');
+    expect(await queues.look()).toEqual({ builds: [], letters: ['letter-1'], hidden: [] });
+  });
+
+  it('sends what the filter picks to the builds queue, oldest first, and leaves the others', async () => {
+    // Prepare
+    const queues = await openQueues();
+    const now = Date.now();
+    for (const age of [1, 3, 2]) await queues.deadLetter({ id: `aged-${age}`, at: now - age * 60_000 });
+    await queues.deadLetter({ id: 'other', reason: 'NotAZip' });
+
+    // Act
+    const { data } = await toolJson(queues.port, ['dlq', 'redrive', '--reason', 'ProjectNotFound', '--yes']);
+
+    // Assess
+    expect(data).toMatchObject({ moved: 3, left: 0 });
+    expect(queues.order()).toEqual(['aged-3', 'aged-2', 'aged-1']);
+    expect(await queues.look()).toMatchObject({ letters: ['other'], hidden: [] });
+  });
+
+  const MANY = 400;
+  const name = (index: number) => `many-${index}`.padStart(9, '0');
+  const all = Array.from({ length: MANY }, (_, index) => name(index)).sort();
+  async function fill(queues: Queues): Promise<void> {
+    await Promise.all(all.map((id) => queues.deadLetter({ id })));
+  }
+
+  /** Kills the tool once it has moved so many, as soon as that is seen. */
+  async function interruptAfter(queues: Queues, moved: number, signal: NodeJS.Signals): Promise<number | null> {
+    const running = startTool(queues.port, ['dlq', 'redrive', '--yes']);
+    await vi.waitFor(() => expect(queues.order().length).toBeGreaterThanOrEqual(moved), {
+      interval: 1,
+      timeout: 15_000,
+    });
+    running.process.kill(signal);
+    return (await running.ended).code;
+  }
+
+  it.each([1, 150])(
+    'killed after %i, loses no letter, and doubles none but those in hand, which name the same letter',
+    async (moved) => {
+      // Prepare
+      const queues = await openQueues();
+      await fill(queues);
+
+      // Act
+      await interruptAfter(queues, moved, 'SIGKILL');
+      const { builds: sent, letters: kept } = await queues.look();
+      await queues.letHidingRunOut();
+      const again = await toolJson(queues.port, ['dlq', 'redrive', '--yes']);
+
+      // Assess
+      expect(kept.length).toBeGreaterThan(0);
+      expect([...new Set([...sent, ...kept])].sort()).toEqual(all);
+      expect(sent.length + kept.length - MANY).toBeLessThanOrEqual(10);
+      expect(again.data).toMatchObject({ moved: kept.length, left: 0 });
+      const { builds, letters } = await queues.look();
+      expect(letters).toEqual([]);
+      expect([...new Set(builds)]).toEqual(all);
+    },
+  );
+
+  it('interrupted by Ctrl-C, ends after the batch in hand and hides nothing', async () => {
+    const queues = await openQueues();
+    await fill(queues);
+    const code = await interruptAfter(queues, 50, 'SIGINT');
+    const { builds, letters, hidden } = await queues.look();
+    expect(code).toBe(130);
+    expect(letters.length).toBeGreaterThan(0);
+    expect(hidden).toEqual([]);
+    expect([...builds, ...letters].sort()).toEqual(all);
+  });
+});
+
+describe.concurrent('dlq discard', () => {
+  it('deletes what the filter picks, and prints it in full for the last time', async () => {
+    // Prepare
+    const queues = await openQueues();
+    const key = await queues.deadLetter({ reason: 'NotAZip' });
+    await queues.deadLetter({ id: 'other' });
+    const args = ['dlq', 'discard', '--reason', 'NotAZip'];
+
+    // Act
+    const dry = await toolJson(queues.port, args);
+    const before = await queues.look();
+    const { data } = await toolJson(queues.port, [...args, '--yes']);
+
+    // Assess
+    expect(dry.data).toEqual({ dryRun: true, count: 1, byReason: { NotAZip: 1 } });
+    expect(before.letters).toHaveLength(2);
+    expect(data).toMatchObject({ discarded: 1, left: 0, letters: [{ body: expect.stringContaining(key) }] });
+    expect((await queues.look()).letters).toEqual(['other']);
+  });
+});
+
+describe.concurrent('what makes no sense', () => {
+  it.each([
+    [['dlq', 'list', '--reason', 'Nonsense'], /Allowed choices/],
+    [['dlq', 'list', '--older-than', 'yesterday'], /15m, 36h or 2d/],
+    [['dlq', 'frobnicate'], /unknown command/],
+    [['dlq', 'show'], /missing required argument/],
+  ])('is refused with exit code 2 and a hint: %s', async (args, hint) => {
+    const { code, stdout, stderr } = await tool(1, args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(hint);
+  });
+});

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
+import type { LocalEvent } from '../../local/events.ts';
+import type { StandIn } from '../../local/streampixel-stand-in.ts';
+
+export const KEY = 'c4nary-right-key';
+export const WRONG_KEY = 'c4nary-wrong-key';
+
+/** A route of its own for each name, with a user, and so a line, and an API key of its own. */
+export function routesFor(...names: string[]) {
+  return names.map((name, index) => ({
+    prefix: `${name}/`,
+    userId: `${index + 1}`.padStart(24, '0'),
+    projectId: `${index + 1}`.padStart(24, 'a'),
+    autoRelease: false,
+    apiKeyParameter: `/drop/${name}`,
+  }));
+}
+
+/** An embedded stack for the tests of a file, and a directory for what they push. */
+export interface OperatedStack {
+  readonly stack: EmbeddedStack;
+  readonly standIn: StandIn;
+  readonly directory: string;
+  /** How AWS clients get there. */
+  readonly client: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly credentials: typeof LOCAL_CREDENTIALS;
+  };
+  /** The first event of the build by one of these names, past or to come. */
+  seen(build: Pick<DroppedBuild, 'build'>, ...names: LocalEvent['event'][]): Promise<LocalEvent>;
+}
+
+/** @returns the stack, once the tests run */
+export function useOperatedStack(routes: ReturnType<typeof routesFor>): () => OperatedStack {
+  let operated: OperatedStack | undefined;
+  beforeAll(async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
+    const stack = await startEmbeddedStack({ settings: { routes, intervalSeconds: 1 }, apiKey: KEY });
+    if (stack.standIn === undefined) throw new Error('no stand-in');
+    operated = {
+      stack,
+      standIn: stack.standIn,
+      directory,
+      client: { endpoint: stack.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS },
+      seen: ({ build }, ...names) => stack.seen((event) => event.build === build && names.includes(event.event)),
+    };
+  });
+  afterAll(async () => {
+    await operated?.stack.stop();
+    if (operated !== undefined) await rm(operated.directory, { recursive: true });
+  });
+  return () => {
+    if (operated === undefined) throw new Error('the stack has not started');
+    return operated;
+  };
+}

@@ -1,0 +1,203 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { S3Client } from '@aws-sdk/client-s3';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { ZipFile } from 'yazl';
+import { partSizeFor, uploadInParts } from '../../cli/upload.ts';
+import { commandAfter } from '../../functions/domain/alert.ts';
+import { REASONS } from '../../functions/domain/reasons.ts';
+import { makeSampleBuild } from '../../local/sample-build.ts';
+import { KEY, routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
+import { printed, tool, toolJson } from './tool.ts';
+
+const ROUTES = routesFor('key', 'check', 'push', 'resume', 'refused', 'status');
+const use = useOperatedStack(ROUTES);
+// Each run of the tool is a process of its own, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+/** A zip as a packager makes it, of so many bytes that nothing can squeeze. */
+async function zipOf(name: string, size: number): Promise<{ path: string; sha256: string }> {
+  const zip = new ZipFile();
+  zip.addBuffer(randomBytes(size), 'Windows/Game.exe', { compress: false });
+  zip.end();
+  const bytes = await buffer(zip.outputStream);
+  const path = join(use().directory, name);
+  await writeFile(path, bytes);
+  return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+describe.concurrent('key', () => {
+  it('check says whether Streampixel takes each stored key', async () => {
+    const { code, data } = await toolJson(use().stack.port, ['key', 'check', '--parameter', '/drop/check']);
+    expect(code).toBe(0);
+    expect(data.keys).toMatchObject([
+      { parameter: '/drop/check', version: 1, users: [{ verdict: { kind: 'taken' } }] },
+    ]);
+  });
+
+  it('set stores nothing that Streampixel refuses, and names it by the reason', async () => {
+    const { code, data, stderr } = await toolJson(
+      use().stack.port,
+      ['key', 'set', '--parameter', '/drop/status'],
+      `${WRONG_KEY}\n`,
+    );
+    expect({ code, reason: data.error.code }).toEqual({ code: 1, reason: 'InvalidApiKey' });
+    expect(stderr).toContain('Nothing was stored');
+    expect(
+      (await toolJson(use().stack.port, ['key', 'check', '--parameter', '/drop/status'])).data.keys[0].version,
+    ).toBe(1);
+  });
+
+  it('set wants to know which, where there are several, and takes no key as an argument', async () => {
+    const several = await tool(use().stack.port, ['key', 'set'], KEY);
+    const argument = await tool(use().stack.port, ['key', 'set', KEY.replace('c4nary', 'no')]);
+    expect([several.code, argument.code]).toEqual([2, 2]);
+    expect(several.stderr).toContain('--parameter /drop/status');
+  });
+
+  it('set with the right key lets the builds through that a wrong one has stranded, without another command', async () => {
+    // Prepare
+    const parameter = ['--parameter', '/drop/key'];
+    const forced = await toolJson(use().stack.port, ['key', 'set', ...parameter, '--force'], WRONG_KEY);
+    const dropped = await use().stack.drop(await makeSampleBuild(), 'key/stranded.zip');
+    await use().seen(dropped, 'dead-lettered');
+    const refused = await tool(use().stack.port, ['key', 'check', ...parameter]);
+
+    // Act
+    const { code, data } = await toolJson(use().stack.port, ['key', 'set', ...parameter], `${KEY}\n`);
+
+    // Assess
+    expect(forced.data).toMatchObject({ version: 2, forced: true });
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('refused as InvalidApiKey') });
+    expect({ code, data }).toMatchObject({ code: 0, data: { version: 3, checks: [{ verdict: 'taken' }] } });
+    await use().seen(dropped, 'submitted');
+  });
+});
+
+describe.concurrent('push', () => {
+  it('uploads in parts, follows the build to its end, and what arrives is what was pushed', async () => {
+    const { path, sha256 } = await zipOf('two parts+ü.zip', 20 * 1024 * 1024);
+    const { code, data, stderr } = await toolJson(use().stack.port, ['push', path, '--route', 'push/', '--follow']);
+    expect({ code, data }).toMatchObject({
+      code: 0,
+      data: { key: 'push/two parts+ü.zip', state: 'submitted', uploadId: expect.any(String), resumedBytes: 0 },
+    });
+    expect(stderr).toMatch(/submitting(.|\n)*submitted {2}upload id/);
+    expect(await use().seen(data, 'downloaded')).toMatchObject({ sha256 });
+  });
+
+  it('goes on with an upload that was broken off', async () => {
+    // Prepare
+    const { path, sha256 } = await zipOf('broken-off.zip', UPLOAD_SIZE);
+    await breakOff(path);
+
+    // Act
+    const { data } = await toolJson(use().stack.port, ['push', path, '--route', 'resume/']);
+
+    // Assess
+    expect(data.resumedBytes).toBeGreaterThan(0);
+    expect(await arrived(data)).toMatchObject({ sha256 });
+  });
+
+  it('goes on with no upload of another file', async () => {
+    // Prepare
+    const { path } = await zipOf('packaged-again.zip', UPLOAD_SIZE);
+    await breakOff(path);
+    const { sha256 } = await zipOf('packaged-again.zip', UPLOAD_SIZE);
+
+    // Act
+    const { data } = await toolJson(use().stack.port, ['push', path, '--route', 'resume/']);
+
+    // Assess
+    expect(data.resumedBytes).toBe(0);
+    expect(await arrived(data)).toMatchObject({ sha256 });
+  });
+
+  const UPLOAD_SIZE = 2.5 * partSizeFor(0);
+
+  const arrived = (pushed: { bucket: string; key: string; versionId: string }) =>
+    use().seen({ build: `${pushed.bucket}/${pushed.key}@${pushed.versionId}` }, 'downloaded');
+
+  /** Leaves an upload behind as a kill does: some of its parts are there, and nobody goes on with it. */
+  async function breakOff(path: string): Promise<void> {
+    const s3 = new S3Client(use().client);
+    const { size, mtimeMs: modifiedAt } = await stat(path);
+    const request = { path, bucket: use().stack.bucket, key: `resume/${basename(path)}`, size, modifiedAt };
+    const controller = new AbortController();
+    const upload = uploadInParts(s3, request, controller.signal, (there) => {
+      if (there > 0) controller.abort();
+    });
+    await expect(upload).rejects.toThrow(/abort/i);
+    s3.destroy();
+  }
+
+  it('ends with 1, the reason, the remedy and the command where the build does not get there', async () => {
+    const forced = await tool(use().stack.port, ['key', 'set', '--parameter', '/drop/refused', '--force'], WRONG_KEY);
+    const { path } = await zipOf('refused.zip', 1_000);
+    const { code, data, stderr } = await toolJson(use().stack.port, ['push', path, '--route', 'refused/', '--follow']);
+    expect({ code, reason: data.error.code }).toEqual({ code: 1, reason: 'InvalidApiKey' });
+    expect(forced.code).toBe(0);
+    expect(stderr).toContain(REASONS.InvalidApiKey.remedy);
+    expect(stderr).toContain(commandAfter('InvalidApiKey'));
+  });
+
+  it('refuses what is no zip before it sends a byte, and a key that no route takes', async () => {
+    const page = join(use().directory, 'page.zip');
+    await writeFile(page, '<html>Sign in to download</html>');
+    const { path } = await zipOf('good.zip', 1_000);
+    const runs = await Promise.all([
+      tool(use().stack.port, ['push', page, '--route', 'push/']),
+      tool(use().stack.port, ['push', join(use().directory, 'nowhere.zip'), '--route', 'push/']),
+      tool(use().stack.port, ['push', path]),
+      tool(use().stack.port, ['push', path, '--key', 'elsewhere/good.zip']),
+    ]);
+    expect(runs.map(({ code }) => code)).toEqual([1, 2, 2, 2]);
+    expect(runs[0]?.stderr).toContain('not a whole zip');
+    expect(runs[2]?.stderr).toContain("--route 'push/'");
+  });
+});
+
+describe.concurrent('status', () => {
+  it('shows who waits with their turns, what has ended, and the history of one build', async () => {
+    // Prepare
+    const zip = await makeSampleBuild();
+    const dropped = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => use().stack.drop(zip, `status/${n}.zip`)));
+    await use().stack.seen(({ event, key }) => event === 'postponed' && key?.startsWith('status/') === true);
+
+    // Act
+    const { data } = await toolJson(use().stack.port, ['status']);
+    const { stdout } = await tool(use().stack.port, ['status']);
+    await Promise.all(dropped.map((build) => use().seen(build, 'submitted')));
+    const one = await toolJson(use().stack.port, ['status', `s3://${use().stack.bucket}/status/9.zip`]);
+    const vague = await tool(use().stack.port, ['status', 'status/']);
+
+    // Assess
+    const [{ userId }] = data.lines;
+    expect(userId).toBe(ROUTES.find(({ prefix }) => prefix === 'status/')?.userId);
+    expect(data.inLine.filter(({ slot }: { slot?: string }) => slot !== undefined).length).toBeGreaterThan(0);
+    expect(stdout).toMatch(/In line {2}\d builds?\n.*user 0{23}6: \d, the last goes at \d\d:\d\d:\d\d\n/);
+    expect(one.data).toMatchObject({ state: 'submitted', uploadId: expect.any(String) });
+    expect(one.data.history.at(-1)).toMatchObject({ state: 'submitted' });
+    expect(vague).toMatchObject({ code: 1, stderr: expect.stringContaining('status/1.zip@') });
+  });
+});
+
+describe.concurrent('trouble', () => {
+  it('says in plain words that nothing is there', async () => {
+    const { code, data } = await toolJson(1, ['status']);
+    expect({ code, name: data.error.code }).toEqual({ code: 1, name: 'NothingThere' });
+  });
+
+  it('says in plain words that there is no such stack', async () => {
+    const { code, stderr } = await tool(use().stack.port, ['status', '--stack', 'Another']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/no stack Another.*\n.*--stack NAME/) });
+  });
+});
+
+afterAll(() => {
+  // In all that any run has printed: neither key nor signature.
+  expect(printed.length).toBeGreaterThan(0);
+  expect(printed.join('\n')).not.toMatch(/c4nary|X-Amz-(Signature|Credential|Security-Token)=/);
+});

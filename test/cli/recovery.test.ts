@@ -1,0 +1,122 @@
+import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { describe, expect, it, vi } from 'vitest';
+import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
+import type { DroppedBuild } from '../../local/embedded-stack.ts';
+import { makeSampleBuild } from '../../local/sample-build.ts';
+import type { Behaviour } from '../../local/streampixel-stand-in.ts';
+import { routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
+import { startTool, tool, toolJson } from './tool.ts';
+
+const ROUTES = routesFor('submit', 'redrive', 'doctor');
+const use = useOperatedStack(ROUTES);
+// Each run of the tool is a process of its own, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+/** A project's id is mistyped. */
+const NO_PROJECT: Behaviour = { kind: 'answer', status: 404, body: { message: 'Project not found' } };
+
+describe('submit', () => {
+  const address = (key: string) => `s3://${use().stack.bucket}/${key}`;
+
+  it('leaves what was accepted, and submits what was dead-lettered or is not known', async () => {
+    // Prepare
+    const zip = await makeSampleBuild();
+    const accepted = await use().stack.drop(zip, 'submit/accepted.zip');
+    await use().seen(accepted, 'submitted');
+    const forgotten = await use().stack.drop(zip, 'submit/forgotten.zip');
+    await use().seen(forgotten, 'submitted');
+    const dynamoDb = new DynamoDBClient(use().client);
+    const Key = { pk: { S: buildItemKey(forgotten.build) } };
+    await dynamoDb.send(new DeleteItemCommand({ TableName: use().stack.environment.ledgerTable, Key }));
+    dynamoDb.destroy();
+    use().standIn.script(NO_PROJECT);
+    const stranded = await use().stack.drop(zip, 'submit/stranded.zip');
+    await use().seen(stranded, 'dead-lettered');
+
+    // Act
+    const dry = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/', '--dry-run']);
+    const { code, data } = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/']);
+
+    // Assess
+    const plan = [
+      { build: accepted.build, submit: false },
+      { build: forgotten.build, submit: true },
+      { build: stranded.build, submit: true },
+    ];
+    expect(dry.data).toMatchObject({ dryRun: true, sent: 0, builds: plan });
+    expect({ code, data }).toMatchObject({ code: 0, data: { sent: 2, builds: plan } });
+    await use().seen(stranded, 'submitted');
+    await vi.waitFor(() => expect(submissionsOf(forgotten)).toBe(2), { timeout: 10_000 });
+    expect(submissionsOf(accepted)).toBe(1);
+  });
+
+  it('submits again what was accepted, where a person insists', async () => {
+    const build = await use().stack.drop(await makeSampleBuild(), 'submit/once-more.zip');
+    await use().seen(build, 'submitted');
+    const { data } = await toolJson(use().stack.port, ['submit', address('submit/once-more.zip'), '--again']);
+    expect(data).toMatchObject({ sent: 1, builds: [{ build: build.build, submit: true }] });
+    await vi.waitFor(() => expect(submissionsOf(build)).toBe(2), { timeout: 10_000 });
+  });
+
+  const submissionsOf = ({ build }: DroppedBuild) =>
+    use().stack.events.filter((event) => event.event === 'submitted' && event.build === build).length;
+
+  it('takes objects of the drop bucket only', async () => {
+    const runs = await Promise.all([
+      tool(use().stack.port, ['submit', 's3://elsewhere/game.zip']),
+      tool(use().stack.port, ['submit', address('submit/nothing.zip')]),
+      tool(use().stack.port, ['submit']),
+    ]);
+    expect(runs.map(({ code }) => code)).toEqual([2, 1, 2]);
+  });
+});
+
+describe('dlq redrive', () => {
+  it('killed and run again, brings every build of a mended project to Streampixel, and each once', async () => {
+    // Prepare
+    const zip = await makeSampleBuild();
+    use().standIn.script(...Array.from({ length: 5 }, () => NO_PROJECT));
+    const dropped = await Promise.all([1, 2, 3, 4, 5].map((n) => use().stack.drop(zip, `redrive/${n}.zip`)));
+    await Promise.all(dropped.map((build) => use().seen(build, 'dead-lettered')));
+    const project = ROUTES.find(({ prefix }) => prefix === 'redrive/')?.projectId ?? '';
+    const args = ['dlq', 'redrive', '--reason', 'ProjectNotFound', '--project', project, '--yes'];
+
+    // Act
+    const killed = startTool(use().stack.port, args);
+    await use().stack.seen(({ build, event, time }) => event === 'submitted' && isOurs(build) && time > '');
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+    const again = await toolJson(use().stack.port, args);
+
+    // Assess
+    expect(again.code).toBe(0);
+    await Promise.all(dropped.map((build) => use().seen(build, 'submitted')));
+    await vi.waitFor(() =>
+      expect(
+        use()
+          .stack.deadLetters()
+          .filter(({ body }) => body.includes('redrive/')),
+      ).toEqual([]),
+    );
+    const submitted = use().stack.events.filter(({ build, event }) => event === 'submitted' && isOurs(build));
+    expect(submitted.map(({ build }) => build).sort()).toEqual(dropped.map(({ build }) => build).sort());
+
+    function isOurs(build: string | undefined): boolean {
+      return dropped.some((each) => each.build === build);
+    }
+  });
+});
+
+describe('doctor', () => {
+  it('finds everything in order, and a key that is not', async () => {
+    const good = await toolJson(use().stack.port, ['doctor']);
+    await tool(use().stack.port, ['key', 'set', '--parameter', '/drop/doctor', '--force'], WRONG_KEY);
+    const bad = await tool(use().stack.port, ['doctor']);
+    expect(good.code).toBe(0);
+    expect(good.data.findings).toContainEqual({ check: 'Project', status: 'ok', text: ROUTES[0]?.projectId });
+    expect(good.data.findings.filter(({ status }: { status: string }) => status === 'fail')).toEqual([]);
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(
+      /FAIL {2}User.*refused as InvalidApiKey.*\n.*-> npx streampixel-drop key set --parameter \/drop\/doctor/,
+    );
+  });
+});

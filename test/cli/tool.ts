@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+
+export interface Ran {
+  /** `null` where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ran>;
+}
+
+/** Starts the operator's tool in a process of its own, on an embedded stack. */
+export function startTool(port: number, args: readonly string[], stdin = ''): Running {
+  const child = spawn(process.execPath, [MAIN, ...args, '--local', `${port}`], { stdio: 'pipe' });
+  child.stdin.end(stdin);
+  const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const ended = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(([code, stdout, stderr]) => {
+    return { code, stdout, stderr };
+  });
+  return { process: child, ended };
+}
+
+/** Everything that any run has printed, for the canary. */
+export const printed: string[] = [];
+
+/** Runs the operator's tool to its end. */
+export async function tool(port: number, args: readonly string[], stdin?: string): Promise<Ran> {
+  const ran = await startTool(port, args, stdin).ended;
+  printed.push(ran.stdout, ran.stderr);
+  return ran;
+}
+
+/** Runs it with `--json`, and reads what it has put on stdout. */
+// biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of the document.
+export async function toolJson(port: number, args: readonly string[], stdin?: string): Promise<Ran & { data: any }> {
+  const ran = await tool(port, [...args, '--json'], stdin);
+  return { ...ran, data: JSON.parse(ran.stdout) };
+}

@@ -1,0 +1,34 @@
+/**
+ * Redrives every letter as the operator's tool and the function do, in a process of its own that can be made to die at the
+ * worst moment: when a batch is in the builds queue and not yet out of the dead-letter queue.
+ *
+ * Arguments: endpoint, URL of the dead-letter queue, URL of the builds queue, number of the batch to die in (0: none).
+ */
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
+import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
+import { type BuildsQueue, collectLetters, redriveLetters } from '../../functions/domain/redrive.ts';
+
+const [endpoint = '', deadLettersUrl = '', buildsUrl = '', dieIn] = process.argv.slice(2);
+
+/** Longer than collecting takes (two long polls that find nothing); what a killed process holds is back soon after. */
+const HIDDEN_S = 9;
+
+const sqs = new SQSClient({
+  endpoint,
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+});
+const store = createSqsDeadLetterStore(sqs, deadLettersUrl, HIDDEN_S);
+const queue = createSqsBuildsQueue(sqs, buildsUrl);
+let batches = 0;
+const mortal: BuildsQueue = {
+  async send(letters) {
+    const sent = await queue.send(letters);
+    if (++batches === Number(dieIn)) process.kill(process.pid, 'SIGKILL');
+    return sent;
+  },
+};
+const letters = await collectLetters(store, () => true);
+process.stdout.write(JSON.stringify(await redriveLetters(letters, store, mortal)));
+sqs.destroy();
