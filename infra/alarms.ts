@@ -31,6 +31,7 @@ export interface AlarmsProps {
   readonly buildsQueue: BuildsQueue;
   readonly submitBuild: WorkerFunction;
   readonly redriveBuilds: WorkerFunction;
+  readonly reminder: WorkerFunction;
   /** Absent where the settings want none. */
   readonly dashboardName?: string | undefined;
 }
@@ -74,8 +75,7 @@ export class Alarms extends Construct {
   }
 
   private watchDeadLetters(): void {
-    const { settings, buildsQueue } = this.#props;
-    const { deadLetterQueue } = buildsQueue;
+    const { deadLetterQueue } = this.#props.buildsQueue;
     const pages = { 'Dead-letter queue': queueLink(deadLetterQueue) };
     const [kept, old] = [DEAD_LETTER_RETENTION.toDays(), DEAD_LETTER_AGE_ALARM.toDays()];
     const surelyLeft = kept - BUILDS_RETENTION.toDays() - old;
@@ -109,22 +109,6 @@ export class Alarms extends Construct {
       }),
       threshold: DEAD_LETTER_AGE_ALARM.toSeconds(),
     });
-    // An alarm speaks only when its state changes, so this one lets go every day. It costs ten cents a month, no code and no role.
-    this.add('DeadLettersRemain', {
-      name: 'Daily reminder of dead letters',
-      severity: 'Medium',
-      says:
-        'Builds still wait in the dead-letter queue; how many is the value below. You are told each day at ' +
-        `${settings.reminderHourUtc}:00 UTC until it is empty. See them: npx streampixel-drop dlq list`,
-      pages,
-      metric: new MathExpression({
-        expression: `IF(HOUR(letters) == ${settings.reminderHourUtc}, letters, 0)`,
-        usingMetrics: { letters: letters(Duration.minutes(5)) },
-        period: Duration.minutes(5),
-        label: 'dead letters, at the hour of the reminder',
-      }),
-      threshold: 1,
-    });
   }
 
   private watchBuilds(): void {
@@ -151,22 +135,13 @@ export class Alarms extends Construct {
       name: 'No build comes through',
       severity: 'High',
       says:
-        `Builds wait, and in ${hours} hours none of them has come to an end: longer than retries and rate limits explain. Is the event ` +
-        'source enabled, does the function run? npx streampixel-drop doctor',
+        `Builds have been lying in the queue for ${hours} hours and nobody takes them. Is the event source enabled, does the function ` +
+        'run? npx streampixel-drop doctor',
       pages: { 'Builds queue': queueLink(queue), ...log },
-      metric: new MathExpression({
-        // Waiting: seen in the queue or handed to the function. Not what is in flight: that number may stay at 1 for an empty
-        // queue, and whatever sleeps is handed out again when its turn comes. An end, submitted or not, deletes the message.
-        // Both are SQS's own numbers, which it always sends; the function's could be absent just when it does not run.
-        expression: 'IF((visible + received) > 0 AND deleted == 0, 1, 0)',
-        usingMetrics: {
-          visible: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
-          received: queue.metricNumberOfMessagesReceived({ statistic: Stats.SUM }),
-          deleted: queue.metricNumberOfMessagesDeleted({ statistic: Stats.SUM }),
-        },
-        label: 'hours with builds and without progress',
-        ...hourly,
-      }),
+      // The least of an hour: a message that waits for its slot is in flight, and one that comes up is taken within seconds, so
+      // that visible ones all hour long mean that nobody takes them. SQS's own number, which is there even where the function
+      // does not run; and no metric math, which emulators don't have.
+      metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MINIMUM, ...hourly }),
       threshold: 1,
       evaluationPeriods: hours,
     });
@@ -209,7 +184,7 @@ export class Alarms extends Construct {
   }
 
   private watchFunctions(): void {
-    const { submitBuild, redriveBuilds } = this.#props;
+    const { submitBuild, redriveBuilds, reminder } = this.#props;
     const perMinute = { statistic: Stats.SUM, period: Duration.minutes(1) };
     const pages = ({ name, logGroup }: WorkerFunction) => ({ [`Log of ${name}`]: logLink(logGroup) });
 
@@ -251,6 +226,14 @@ export class Alarms extends Construct {
         "account's concurrency is used up. Lambda goes on trying for 6 hours.",
       pages: pages(redriveBuilds),
       metric: redriveBuilds.function.metricThrottles(perMinute),
+      threshold: 1,
+    });
+    this.add('ReminderErrors', {
+      name: 'remind-of-dead-letters fails',
+      severity: 'Low',
+      says: 'The daily look at the dead-letter queue failed, so nobody may have been reminded. Look: npx streampixel-drop dlq list',
+      pages: pages(reminder),
+      metric: reminder.function.metricErrors(perMinute),
       threshold: 1,
     });
   }

@@ -10,6 +10,7 @@ import { apiKeyParameters } from './key-changes.ts';
 import { LedgerTable } from './ledger-table.ts';
 import { type DeployedSettings, OUTPUTS } from './outputs.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
+import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
 /** Drop bucket -> builds queue -> submit-build -> Streampixel, with ledger, dead letters and alarms. Any account, any region. */
@@ -29,11 +30,12 @@ export class DropStack extends Stack {
     const resources = { settings, bucket, buildsQueue, ledger, topic };
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
     const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
+    const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
     const dashboardName = settings.dashboard ? settings.stackName : undefined;
-    const watched = { settings, topic, buildsQueue, submitBuild, redriveBuilds, dashboardName };
+    const watched = { settings, topic, buildsQueue, submitBuild, redriveBuilds, reminder, dashboardName };
     const alarms = new Alarms(this, 'Alarms', watched);
     if (dashboardName !== undefined) {
-      const functions = [submitBuild, redriveBuilds];
+      const functions = [submitBuild, redriveBuilds, reminder];
       new OverviewDashboard(this, 'Overview', { settings, name: dashboardName, buildsQueue, functions, alarms });
     }
 

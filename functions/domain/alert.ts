@@ -3,7 +3,7 @@ import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
 import { REASONS, type Reason } from './reasons.ts';
 
 /** What one alert tells a person. All texts are redacted before they come here. */
-export type Alert = DeadLetterAlert | KeyRejectedAlert | NewKeyRejectedAlert | RedriveFinishedAlert;
+export type Alert = DeadLetterAlert | KeyRejectedAlert | NewKeyRejectedAlert | RedriveFinishedAlert | ReminderAlert;
 
 /** One build went to the dead-letter queue. */
 export interface DeadLetterAlert {
@@ -61,6 +61,14 @@ export interface RedriveFinishedAlert {
   readonly at: number;
 }
 
+/** Dead letters are still there. */
+export interface ReminderAlert {
+  readonly kind: 'reminder';
+  readonly letters: number;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
 export interface AlertText {
   /** At most 100 printable ASCII characters, as SNS demands of an e-mail's subject. */
   readonly subject: string;
@@ -82,6 +90,8 @@ export function alertText(alert: Alert): AlertText {
       return newKeyRejectedText(alert);
     case 'redrive-finished':
       return redriveFinishedText(alert);
+    case 'reminder':
+      return reminderText(alert);
   }
 }
 
@@ -147,6 +157,17 @@ function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert): 
       ['Left', left === 0 ? undefined : `${left} could not be moved and are still in the dead-letter queue`],
       ['Then run', left === 0 ? undefined : `${TOOL} dlq redrive --reason InvalidApiKey --yes`],
       ['Watch', `${TOOL} status --watch`],
+    ]),
+  };
+}
+
+function reminderText({ letters }: ReminderAlert): AlertText {
+  const builds = letters === 1 ? '1 build waits' : `${letters} builds wait`;
+  return {
+    subject: subject(`${builds} in the dead-letter queue`),
+    body: page(`${builds} in the dead-letter queue. You are reminded once a day until it is empty.`, [
+      ['Look', `${TOOL} dlq list`],
+      ['Kept for', `${DEAD_LETTER_RETENTION_DAYS} days at most, each from when it came`],
     ]),
   };
 }

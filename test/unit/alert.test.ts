@@ -54,11 +54,14 @@ const redriveFinished = (changes: Partial<Of<'redrive-finished'>> = {}): Alert =
   ...changes,
 });
 
+const reminder: Alert = { kind: 'reminder', letters: 3, at: START };
+
 /** One of each kind. The type has a key for every kind: one forgotten doesn't compile. */
 const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'dead-lettered': deadLettered(),
   'key-rejected': keyRejected(),
   'new-key-rejected': newKeyRejected(),
+  reminder,
   'redrive-finished': redriveFinished(),
 };
 
