@@ -34,9 +34,11 @@ const metrics = createEmfMetrics(environment.stackName, clock, write);
 
 // A hanging AWS call must fail well inside the function's time, so that what it stood in the way of can be written down.
 const requestHandler = { connectionTimeout: 2_000, requestTimeout: 5_000 };
-const dynamoDb = new DynamoDBClient({ requestHandler });
+// Nobody adds middleware later, so a command's is put together once and not for every call.
+const clientSettings = { requestHandler, cacheMiddleware: true };
+const dynamoDb = new DynamoDBClient(clientSettings);
 // The client prefers the queue URL's host to AWS_ENDPOINT_URL unless told otherwise.
-const sqs = new SQSClient({ requestHandler, useQueueUrlAsEndpoint: false });
+const sqs = new SQSClient({ ...clientSettings, useQueueUrlAsEndpoint: false });
 
 const { credentials } = sqs.config;
 const endpoint = process.env.AWS_ENDPOINT_URL;

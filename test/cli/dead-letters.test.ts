@@ -7,7 +7,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
 import type { DeadLetter } from '../../functions/domain/ports.ts';
@@ -38,7 +38,8 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const [BUILDS, LETTERS] = ['builds', 'builds-dead-letters'];
 
-async function openQueues(): Promise<Queues> {
+/** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
+async function openQueues(onTestFinished: TestContext['onTestFinished']): Promise<Queues> {
   const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
   const gateway = await startGateway({
     port: 0,
@@ -132,9 +133,9 @@ interface InFlight {
 }
 
 describe.concurrent('dlq list', () => {
-  it('groups by reason, says why and what to do, and hides nothing afterwards', async () => {
+  it('groups by reason, says why and what to do, and hides nothing afterwards', async ({ onTestFinished }) => {
     // Prepare
-    const queues = await openQueues();
+    const queues = await openQueues(onTestFinished);
     await queues.deadLetter();
     await queues.deadLetter();
     await queues.deadLetter({ reason: 'NotAZip', detail: 'starts with <html', at: Date.now() - 3_600_000 });
@@ -153,9 +154,9 @@ describe.concurrent('dlq list', () => {
     expect((await queues.look()).hidden).toEqual([]);
   });
 
-  it('filters by reason, project, age and build', async () => {
+  it('filters by reason, project, age and build', async ({ onTestFinished }) => {
     // Prepare
-    const queues = await openQueues();
+    const queues = await openQueues(onTestFinished);
     const wanted = await queues.deadLetter({ reason: 'NoRoute', at: Date.now() - 7_200_000 });
     await queues.deadLetter({ reason: 'NoRoute' });
     await queues.deadLetter({ at: Date.now() - 7_200_000 });
@@ -171,8 +172,8 @@ describe.concurrent('dlq list', () => {
 });
 
 describe.concurrent('dlq redrive', () => {
-  it('only says what it would do without --yes', async () => {
-    const queues = await openQueues();
+  it('only says what it would do without --yes', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
     await queues.deadLetter();
     const { code, stdout, stderr } = await tool(queues.port, ['dlq', 'redrive', '--reason', 'ProjectNotFound']);
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('Would send back') });
@@ -180,9 +181,11 @@ describe.concurrent('dlq redrive', () => {
     expect(await queues.look()).toEqual({ builds: [], letters: ['letter-1'], hidden: [] });
   });
 
-  it('sends what the filter picks to the builds queue, oldest first, and leaves the others', async () => {
+  it('sends what the filter picks to the builds queue, oldest first, and leaves the others', async ({
+    onTestFinished,
+  }) => {
     // Prepare
-    const queues = await openQueues();
+    const queues = await openQueues(onTestFinished);
     const now = Date.now();
     for (const age of [1, 3, 2]) await queues.deadLetter({ id: `aged-${age}`, at: now - age * 60_000 });
     await queues.deadLetter({ id: 'other', reason: 'NotAZip' });
@@ -214,11 +217,11 @@ describe.concurrent('dlq redrive', () => {
     return (await running.ended).code;
   }
 
-  it.each([1, 150])(
+  it.for([1, 150])(
     'killed after %i, loses no letter, and doubles none but those in hand, which name the same letter',
-    async (moved) => {
+    async (moved, { onTestFinished }) => {
       // Prepare
-      const queues = await openQueues();
+      const queues = await openQueues(onTestFinished);
       await fill(queues);
 
       // Act
@@ -238,8 +241,8 @@ describe.concurrent('dlq redrive', () => {
     },
   );
 
-  it('interrupted by Ctrl-C, ends after the batch in hand and hides nothing', async () => {
-    const queues = await openQueues();
+  it('interrupted by Ctrl-C, ends after the batch in hand and hides nothing', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
     await fill(queues);
     const code = await interruptAfter(queues, 50, 'SIGINT');
     const { builds, letters, hidden } = await queues.look();
@@ -251,9 +254,9 @@ describe.concurrent('dlq redrive', () => {
 });
 
 describe.concurrent('dlq discard', () => {
-  it('deletes what the filter picks, and prints it in full for the last time', async () => {
+  it('deletes what the filter picks, and prints it in full for the last time', async ({ onTestFinished }) => {
     // Prepare
-    const queues = await openQueues();
+    const queues = await openQueues(onTestFinished);
     const key = await queues.deadLetter({ reason: 'NotAZip' });
     await queues.deadLetter({ id: 'other' });
     const args = ['dlq', 'discard', '--reason', 'NotAZip'];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
+import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { projectContext } from '../../infra/synthesize.ts';
 import { STUDIO } from './synthesized.ts';
@@ -47,6 +48,7 @@ describe('the CDK app', { timeout: 120_000 }, () => {
   it.each([
     ['submit-build', 'SubmitBuild', readEnvironment],
     ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment],
+    ['remind-of-dead-letters', 'RemindOfDeadLetters', readReminderEnvironment],
   ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read) => {
     const { status, stderr } = runApp(STUDIO);
     expect(stderr).not.toContain('ERROR');
