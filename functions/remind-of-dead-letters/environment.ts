@@ -1,27 +1,11 @@
-import * as v from 'valibot';
-import { ENV as SUBMIT_BUILD } from '../submit-build/environment.ts';
+import { namesOf, readVariables } from '../environment.ts';
 
-/** Names of the function's environment variables, by the names submit-build has for the same things. */
-export const ENV = {
-  deadLetterQueueUrl: SUBMIT_BUILD.deadLetterQueueUrl,
-  alertTopicArn: SUBMIT_BUILD.alertTopicArn,
-  alertFormat: SUBMIT_BUILD.alertFormat,
-} as const;
+const KEYS = ['deadLetterQueueUrl', 'alertTopicArn', 'alertFormat'] as const;
+
+export const ENV = namesOf(KEYS);
 export type EnvName = (typeof ENV)[keyof typeof ENV];
 
-const text = v.pipe(v.string(), v.nonEmpty());
-const schema = v.object({
-  [ENV.deadLetterQueueUrl]: text,
-  [ENV.alertTopicArn]: text,
-  [ENV.alertFormat]: v.picklist(['email', 'chat']),
-});
-
-/** @throws ValiError where the function's environment is not what the stack sets */
+/** @throws Error that names every variable at fault, without its value */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>) {
-  const values = v.parse(schema, env);
-  return {
-    deadLetterQueueUrl: values[ENV.deadLetterQueueUrl],
-    alertTopicArn: values[ENV.alertTopicArn],
-    alertFormat: values[ENV.alertFormat],
-  };
+  return readVariables(KEYS, env);
 }

@@ -1,0 +1,70 @@
+import * as v from 'valibot';
+import type { Route } from './domain/route.ts';
+
+const wholeNumber = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d{0,14}$/, 'must be a whole number above 0'),
+  v.transform(Number),
+);
+const text = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+const route: v.GenericSchema<unknown, Route> = v.object({
+  prefix: v.string(),
+  userId: text,
+  projectId: text,
+  autoRelease: v.boolean(),
+  apiKeyParameter: text,
+  onlyLatest: v.exactOptional(v.boolean()),
+  everyVersion: v.exactOptional(v.boolean()),
+});
+
+/** Every environment variable of every function: its name, and what it holds. Durations carry their unit in the name. */
+const VARIABLES = {
+  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(route)) },
+  streampixelBaseUrl: { name: 'STREAMPIXEL_BASE_URL', holds: v.pipe(v.string(), v.url()) },
+  intervalMs: { name: 'SUBMISSION_INTERVAL_MS', holds: wholeNumber },
+  fileUrlLifetimeS: { name: 'FILE_URL_LIFETIME_S', holds: wholeNumber },
+  maxAttempts: { name: 'MAX_ATTEMPTS', holds: wholeNumber },
+  onLostAnswer: { name: 'ON_LOST_ANSWER', holds: v.picklist(['retry', 'dead-letter']) },
+  buildsQueueUrl: { name: 'BUILDS_QUEUE_URL', holds: text },
+  messageRetentionS: { name: 'MESSAGE_RETENTION_S', holds: wholeNumber },
+  deadLetterQueueUrl: { name: 'DEAD_LETTER_QUEUE_URL', holds: text },
+  ledgerTable: { name: 'LEDGER_TABLE', holds: text },
+  alertTopicArn: { name: 'ALERT_TOPIC_ARN', holds: text },
+  alertFormat: { name: 'ALERT_FORMAT', holds: v.picklist(['email', 'chat']) },
+  /** Dimension of the metrics. */
+  stackName: { name: 'STACK_NAME', holds: text },
+} as const;
+type Key = keyof typeof VARIABLES;
+
+/** What some of the variables say, typed. */
+type Values<K extends Key> = { readonly [Each in K]: v.InferOutput<(typeof VARIABLES)[Each]['holds']> };
+
+/** Names of a function's variables: the stack sets exactly these, the handler reads exactly these. */
+export function namesOf<K extends Key>(keys: readonly K[]) {
+  return Object.fromEntries(keys.map((key) => [key, VARIABLES[key].name])) as {
+    readonly [Each in K]: (typeof VARIABLES)[Each]['name'];
+  };
+}
+
+/**
+ * Reads variables; the stack has validated the settings behind them, so a problem here means a hand-edited function.
+ *
+ * @throws Error that names every variable at fault, without its value
+ */
+export function readVariables<K extends Key>(
+  keys: readonly K[],
+  env: Readonly<Record<string, string | undefined>>,
+): Values<K> {
+  const problems: string[] = [];
+  const values = keys.map((key) => {
+    const { name, holds } = VARIABLES[key];
+    const parsed = v.safeParse(holds as v.GenericSchema, env[name]);
+    // Without "but received ...": nothing is gained by printing values.
+    if (!parsed.success) problems.push(`${name}: ${parsed.issues[0].message.replace(/ but received .*$/s, '')}`);
+    return [key, parsed.output];
+  });
+  if (problems.length > 0) {
+    throw new Error(`The function's environment is not what the stack sets. ${problems.join('; ')}`);
+  }
+  return Object.fromEntries(values) as Values<K>;
+}
