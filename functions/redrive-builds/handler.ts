@@ -11,6 +11,7 @@ import { createSqsDeadLetterStore } from '../adapters/sqs-dead-letter-store.ts';
 import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelKeyChecks } from '../adapters/streampixel-api.ts';
+import { systemClock as clock } from '../adapters/system-clock.ts';
 import { describeError } from '../domain/redaction.ts';
 import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive-for-key.ts';
 import { readEnvironment } from './environment.ts';
@@ -22,7 +23,6 @@ type ParameterStoreChange = EventBridgeEvent<
 >;
 
 const environment = readEnvironment(process.env);
-const clock = { now: Date.now, sleep: async () => {} };
 const log = createJsonLog(clock, (line) => process.stdout.write(line));
 const requestHandler = { connectionTimeout: 2_000, requestTimeout: 10_000 };
 const dynamoDb = new DynamoDBClient({ requestHandler });

@@ -3,11 +3,11 @@ import middy from '@middy/core';
 import type { ScheduledEvent } from 'aws-lambda';
 import { createJsonLog } from '../adapters/json-log.ts';
 import { createSnsAlerts } from '../adapters/sns-alerts.ts';
+import { systemClock as clock } from '../adapters/system-clock.ts';
 import { describeError } from '../domain/redaction.ts';
 import { readEnvironment } from './environment.ts';
 
 const environment = readEnvironment(process.env);
-const clock = { now: Date.now, sleep: async () => {} };
 const log = createJsonLog(clock, (line) => process.stdout.write(line));
 const sqs = new SQSClient({
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 },

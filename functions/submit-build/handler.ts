@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -17,6 +16,7 @@ import { createSqsMessageVisibility } from '../adapters/sqs-message-visibility.t
 import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
+import { systemClock as clock } from '../adapters/system-clock.ts';
 import { describeError } from '../domain/redaction.ts';
 import { readEnvironment } from './environment.ts';
 import { budgetOf, processBatch } from './process-batch.ts';
@@ -27,7 +27,6 @@ setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--no-opt');
 
 const environment = readEnvironment(process.env);
-const clock = { now: Date.now, sleep: async (ms: number) => void (await sleep(ms)) };
 const write = (line: string) => process.stdout.write(line);
 const log = createJsonLog(clock, write);
 const metrics = createEmfMetrics(environment.stackName, clock, write);
