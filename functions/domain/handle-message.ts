@@ -80,7 +80,7 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
     const { kind, ...rest } = outcome;
     const why = 'reason' in outcome ? outcome.reason : 'cause' in outcome ? outcome.cause : undefined;
     metrics.put('Builds', 1, { Outcome: kind, ...(why === undefined ? {} : { Reason: why }) });
-    if (droppedAt !== undefined && kind !== 'skipped' && kind !== 'dead-lettered') {
+    if (droppedAt !== undefined && (kind === 'postponed' || kind === 'retried')) {
       metrics.put('WaitingAge', (clock.now() - droppedAt) / 1000);
     }
     if (outcome.kind === 'postponed' && outcome.cause === 'Slot') {

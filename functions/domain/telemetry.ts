@@ -9,7 +9,7 @@ export const METRIC_NAMESPACE = 'StreampixelDrop';
 export const METRICS = {
   /** What visits of builds came to, by `Outcome` and `Reason`. */
   Builds: 'Count',
-  /** Since the drop of a build that was submitted or must wait on. The maximum is the age of the oldest in line. */
+  /** Since the drop of a build that must wait on. The maximum is the age of the oldest waiting build. */
   WaitingAge: 'Seconds',
   /** Until the slot of a build that goes to sleep. The maximum is the length of the line. */
   SlotWait: 'Seconds',
