@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { OUTPUTS } from '../infra/outputs.ts';
 import { LOCAL_REGION } from '../local/account.ts';
+import type { FunctionSpec } from '../local/lambda-process.ts';
 import { synthesize } from '../local/synthesize.ts';
 import { type Deployment, readDeployment } from '../local/template.ts';
 
@@ -21,6 +23,8 @@ export type Design = (typeof DESIGNS)[number];
 /** Everything that is measured, on disk. */
 export interface Bench {
   readonly artifacts: Readonly<Record<Design, Artifact>>;
+  /** What follows a build to its end. */
+  readonly followers: { readonly receiveWebhook: FunctionSpec; readonly followBuilds: FunctionSpec };
   readonly deployment: Deployment;
   readonly template: Template;
   /** A client of the Lambda Runtime API, as plain JavaScript: stripping its types is no part of a cold start. */
@@ -44,8 +48,13 @@ export async function prepare(directory: string): Promise<Bench> {
   await synthesize({}, assembly);
   // The URLs that the deployment is resolved to are overwritten for each run.
   const deployment = readDeployment(assembly, { region: LOCAL_REGION, endpoint: 'http://127.0.0.1' });
-  const spec = deployment.eventSources[0]?.function;
-  if (spec === undefined) throw new Error('The stack has no function behind its queue.');
+  const behind = (output: string) =>
+    deployment.eventSources.find(({ queueUrl }) => queueUrl === deployment.output(output))?.function;
+  const [spec, followBuilds] = [behind(OUTPUTS.buildsQueueUrl), behind(OUTPUTS.followQueueUrl)];
+  const receiveWebhook = deployment.httpApis[0]?.routes[0]?.function;
+  if (spec === undefined || followBuilds === undefined || receiveWebhook === undefined) {
+    throw new Error('The stack has no function behind a queue or its public address.');
+  }
   const templateFile = (await readdir(assembly)).find((file) => file.endsWith('.template.json')) ?? '';
   const template = JSON.parse(await readFile(join(assembly, templateFile), 'utf8')) as Template;
 
@@ -76,6 +85,7 @@ export async function prepare(directory: string): Promise<Bench> {
       ours: { codeDirectory: spec.codeDirectory, handler, environment },
       plain: { codeDirectory: plain, handler: 'index.handler', environment },
     },
+    followers: { receiveWebhook, followBuilds },
     deployment,
     template,
     bootstrap: await script('local/lambda-runtime.ts'),

@@ -1,5 +1,7 @@
 import type { Template } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
+import { AWS_SERVICES, type Calls } from './endpoints.ts';
+import type { FollowerUsage, FollowingUsage } from './following.ts';
 import { LATENCIES } from './latencies.ts';
 import type { LineUsage } from './per-build.ts';
 import { PRICES } from './prices.ts';
@@ -18,9 +20,12 @@ export interface CostResult {
   readonly memoryMB: number;
   /** Dollars for 1,000 builds that are accepted, the stack's own part: without storing builds and sending them out. */
   readonly per1000Builds: number;
+  /** Dollars for following 1,000 builds from their submission to their release. */
+  readonly per1000Followed: number;
   /** Dollars for 30 days in which nothing is dropped. */
   readonly perIdleMonth: number;
   readonly per1000BuildsItems: readonly CostItem[];
+  readonly per1000FollowedItems: readonly CostItem[];
   readonly perIdleMonthItems: readonly CostItem[];
   /** Dollars for the custom metrics of a month in which every hour has builds. Less in proportion where hours have none. */
   readonly metricsPerBusyMonth: number;
@@ -30,7 +35,7 @@ export interface CostResult {
 
 const BUILDS = 1_000;
 const DAYS_PER_MONTH = 30;
-/** Lambda looks into an idle queue with so many pollers, each asking for as long as a question may take. */
+/** Lambda looks into each idle queue with so many pollers, each asking for as long as a question may take. */
 const IDLE_POLLERS = 5;
 const LONGEST_POLL_S = 20;
 /** START, END and REPORT, which Lambda writes to the function's log. */
@@ -42,17 +47,26 @@ const WAIT_IN_FUNCTION_S = 0.5;
  * What AWS would bill for what the worker was seen doing, and for what the template has.
  *
  * @param usage of builds in line: a build whose turn has come at once costs less
+ * @param following of the same builds once they are submitted
  */
-export function estimateCost(usage: LineUsage, template: Template, memoryMb: number): CostResult {
+export function estimateCost(
+  usage: LineUsage,
+  following: FollowingUsage,
+  template: Template,
+  memoryMb: number,
+): CostResult {
   const per1000BuildsItems = perThousandBuilds(usage, memoryMb);
+  const per1000FollowedItems = perThousandFollowed(following);
   const perIdleMonthItems = perIdleMonth(template);
   return {
     region: PRICES.region,
     pricesAsOf: PRICES.asOf,
     memoryMB: memoryMb,
     per1000Builds: total(per1000BuildsItems),
+    per1000Followed: total(per1000FollowedItems),
     perIdleMonth: total(perIdleMonthItems),
     per1000BuildsItems,
+    per1000FollowedItems,
     perIdleMonthItems,
     metricsPerBusyMonth: rounded(usage.metrics * PRICES.customMetricMonth, 2),
     downloadPerGB: PRICES.transferOutGb,
@@ -63,17 +77,8 @@ function perThousandBuilds(usage: LineUsage, memoryMb: number): CostItem[] {
   const { awsCalls, tableUnits, visits, logBytes } = usage;
   // Taken one after the other, as in a visit of a single build; handled side by side they share the time.
   const seconds =
-    (awsCalls.dynamodb * mean(LATENCIES.dynamodb) +
-      awsCalls.s3 * mean(LATENCIES.s3) +
-      awsCalls.ssm * mean(LATENCIES.ssm) +
-      awsCalls.sqs * mean(LATENCIES.sqs) +
-      awsCalls.sns * mean(LATENCIES.sns) +
-      awsCalls.eventbridge * mean(LATENCIES.eventbridge) +
-      mean(LATENCIES.vendorConnect) +
-      2 * mean(LATENCIES.vendorTransit) +
-      mean(LATENCIES.vendorWork)) /
-      1_000 +
-    usage.cpuMs / 1_000 / cpuShare(memoryMb) +
+    secondsOf(awsCalls, usage.cpuMs, memoryMb) +
+    (mean(LATENCIES.vendorConnect) + 2 * mean(LATENCIES.vendorTransit) + mean(LATENCIES.vendorWork)) / 1_000 +
     WAIT_IN_FUNCTION_S;
   const gbSeconds = (memoryMb / 1_024) * seconds;
   // S3's announcement, a receive per visit at most, what the worker does, and the poller's delete.
@@ -104,6 +109,46 @@ function perThousandBuilds(usage: LineUsage, memoryMb: number): CostItem[] {
   ];
 }
 
+function perThousandFollowed(usage: FollowingUsage): CostItem[] {
+  const { followBuilds, messages, receiveWebhook, tableUnits, webhooks } = usage;
+  const workers = [receiveWebhook, followBuilds];
+  const sum = (of: (worker: FollowerUsage) => number) => workers.reduce((all, worker) => all + of(worker), 0);
+  // The one call of the vendor, to release the build.
+  const vendorS =
+    (mean(LATENCIES.vendorConnect) + 2 * mean(LATENCIES.vendorTransit) + mean(LATENCIES.vendorWork)) / 1_000;
+  const gbSeconds =
+    sum(({ awsCalls, cpuMs, memoryMb }) => (memoryMb / 1_024) * secondsOf(awsCalls, cpuMs, memoryMb)) +
+    (followBuilds.memoryMb / 1_024) * vendorS;
+  const invocations = sum((worker) => worker.invocations);
+  // EventBridge's send of the watch, what the functions do, and a receive and a delete for each message.
+  const sqsRequests = 1 + sum(({ awsCalls }) => awsCalls.sqs) + 2 * messages;
+  const logGb = (sum(({ logBytes }) => logBytes) + invocations * PLATFORM_LOG_BYTES) / 1e9;
+  const { read, write } = tableUnits;
+  return [
+    item('HTTP API', `${webhooks.toFixed(1)} webhooks a build`, BUILDS * webhooks * PRICES.httpApiRequest),
+    item('Lambda, time', `${gbSeconds.toFixed(2)} GB-s a build`, BUILDS * gbSeconds * PRICES.lambdaGbSecond),
+    item('Lambda, requests', `${invocations.toFixed(1)} a build`, BUILDS * invocations * PRICES.lambdaRequest),
+    item('SQS', `${sqsRequests.toFixed(1)} requests a build`, BUILDS * sqsRequests * PRICES.sqsRequest),
+    item(
+      'DynamoDB',
+      `${write.toFixed(1)} write and ${read.toFixed(1)} read units a build`,
+      BUILDS * (write * PRICES.dynamoDbWriteUnit + read * PRICES.dynamoDbReadUnit),
+    ),
+    item(
+      'EventBridge',
+      `${sum(({ awsCalls }) => awsCalls.eventbridge).toFixed(1)} events a build`,
+      BUILDS * sum(({ awsCalls }) => awsCalls.eventbridge) * PRICES.eventBridgeEvent,
+    ),
+    item('Logs', `${(logGb * 1e6).toFixed(1)} KB a build`, BUILDS * logGb * (PRICES.logsGb + PRICES.logsGbMonth)),
+  ];
+}
+
+/** Calls taken one after the other, and the process's own time, in s. */
+function secondsOf(calls: Calls, cpuMs: number, memoryMb: number): number {
+  const waiting = AWS_SERVICES.reduce((ms, service) => ms + calls[service] * mean(LATENCIES[service]), 0);
+  return (waiting + cpuMs / cpuShare(memoryMb)) / 1_000;
+}
+
 function perIdleMonth(template: Template): CostItem[] {
   const resources = Object.values(template.Resources);
   const ofType = (type: string) => resources.filter(({ Type }) => Type === type);
@@ -118,7 +163,7 @@ function perIdleMonth(template: Template): CostItem[] {
   // A table of 10,000 builds, each with a few KB in three places.
   const tableGb = 0.1;
   return [
-    item('Looking into the idle queue', `${polls.toLocaleString('en-GB')} SQS requests`, polls * PRICES.sqsRequest),
+    item('Looking into idle queues', `${polls.toLocaleString('en-GB')} SQS requests`, polls * PRICES.sqsRequest),
     item('Alarms', `${alarmed} metrics`, alarmed * PRICES.alarmMonth),
     item('Dashboard', `${dashboards}`, dashboards * PRICES.dashboardMonth),
     item(

@@ -36,6 +36,10 @@ export interface Endpoints {
   accepted(): number;
   /** Bytes of objects that were given out. */
   bytesRead(): number;
+  /** Bodies of messages that were sent to queues, oldest first; whoever takes one removes it. */
+  readonly sent: string[];
+  /** Events that were put on the bus, as a rule would put them into a queue; whoever takes one removes it. */
+  readonly emitted: string[];
   /** What the last change of a message's visibility said, in s, by receipt handle. */
   readonly hiddenFor: ReadonlyMap<string, number>;
   close(): Promise<void>;
@@ -48,6 +52,8 @@ export interface EndpointsOptions {
 }
 
 const VENDOR_PATH = '/pixelStripeApi';
+/** The API key, and the token of the webhooks, whose shape it has. */
+export const SECRET = 'key-of-the-benchmark-and-token-of-its-webhooks';
 export const VERSION_ID = 'version-1';
 export const E_TAG = 'd41d8cd98f00b204e9800998ecf8427e-3841';
 
@@ -57,6 +63,8 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   const calls: Record<AwsService, number> = { dynamodb: 0, s3: 0, sqs: 0, ssm: 0, sns: 0, eventbridge: 0 };
   const units = { read: 0, write: 0 };
   const hiddenFor = new Map<string, number>();
+  const sent: string[] = [];
+  const emitted: string[] = [];
   let accepted = 0;
   let bytesRead = 0;
 
@@ -86,12 +94,17 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
       accepted++;
       return void json({ message: 'Build queued for processing', uploadId: `upload-${accepted}` });
     }
+    if (request.url === `${VENDOR_PATH}/projects/distribute-file`)
+      return void json({ message: 'Distribution triggered' });
     switch (service) {
       case 'AmazonSSM':
         calls.ssm++;
-        return void json({ Parameter: { Type: 'SecureString', Value: 'key-of-the-benchmark', Version: 1 } });
+        return void json({ Parameter: { Type: 'SecureString', Value: SECRET, Version: 1 } });
       case 'AWSEvents':
         calls.eventbridge++;
+        for (const { Detail, DetailType, Source } of JSON.parse(body).Entries) {
+          emitted.push(JSON.stringify({ source: Source, 'detail-type': DetailType, detail: JSON.parse(Detail) }));
+        }
         return void json({ FailedEntryCount: 0, Entries: [{ EventId: 'event' }] });
       case 'AmazonSQS': {
         calls.sqs++;
@@ -99,6 +112,7 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
         for (const { ReceiptHandle, VisibilityTimeout } of input.Entries ?? []) {
           hiddenFor.set(ReceiptHandle, VisibilityTimeout);
         }
+        if (input.MessageBody !== undefined) sent.push(input.MessageBody);
         const md5 = createHash('md5')
           .update(input.MessageBody ?? '')
           .digest('hex');
@@ -139,6 +153,11 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
       return;
     }
     if (operation === 'CreateTable') return;
+    if (operation === 'Query') {
+      // Of an index, which is never read consistently: half a unit for up to 4 KB.
+      units.read += 0.5;
+      return;
+    }
     // Larger than what is billed, which has no type names and no quotes: up to a whole KB it makes no difference.
     const perCopy = Math.max(1, Math.ceil(Buffer.byteLength(JSON.stringify(input.Item ?? {})) / 1024));
     // An entry's sort key in an index changes with each write: the old place is cleared and the new one filled.
@@ -165,6 +184,8 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
     tableUnits: () => ({ ...units }),
     accepted: () => accepted,
     bytesRead: () => bytesRead,
+    sent,
+    emitted,
     hiddenFor,
     async close() {
       server.closeAllConnections();

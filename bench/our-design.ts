@@ -22,7 +22,8 @@ import type {
 import type { Route } from '../functions/domain/route.ts';
 import { PresignedUrl } from '../functions/domain/secret.ts';
 import { type SubmitSettings, uploadLine } from '../functions/domain/submit-build.ts';
-import { type BatchSettings, budgetOf, processBatch } from '../functions/submit-build/process-batch.ts';
+import { budgetOf } from '../functions/message-batch.ts';
+import { type BatchSettings, processBatch } from '../functions/submit-build/process-batch.ts';
 import { mapEventSource } from './event-source-mapping.ts';
 import { Fleet } from './fleet.ts';
 import { LATENCIES, type Latencies } from './latencies.ts';

@@ -1,6 +1,7 @@
 import { type Bench, DESIGNS, prepare } from './artifacts.ts';
 import { type ColdStartResult, measureColdStart, type Spread } from './cold-start.ts';
 import { type CostItem, type CostResult, estimateCost } from './cost.ts';
+import { measureFollowing } from './following.ts';
 import { markdownTable } from './markdown-table.ts';
 import { measurePerBuild, type PerBuildResult } from './per-build.ts';
 import type { Section } from './section.ts';
@@ -40,8 +41,9 @@ export function performanceSections(directory: string): readonly Section[] {
     {
       name: 'cost',
       async measure() {
-        const { template, memoryMb } = await bench();
-        const json = estimateCost(await perBuild(), template, memoryMb);
+        const ready = await bench();
+        const following = await measureFollowing(ready);
+        const json = { ...estimateCost(await perBuild(), following, ready.template, ready.memoryMb), following };
         return { json, table: costTable(json), pictures: [] };
       },
     },
@@ -95,6 +97,12 @@ function costTable(result: CostResult): string {
       [
         ['**1,000 builds**', `at ${result.memoryMB} MB`, `**${money(result.per1000Builds)}**`],
         ...rows(result.per1000BuildsItems),
+        [
+          '**1,000 builds, followed till they are released**',
+          'six webhooks, a watch',
+          `**${money(result.per1000Followed)}**`,
+        ],
+        ...rows(result.per1000FollowedItems),
         ['**A month without builds**', '30 days', `**${money(result.perIdleMonth)}**`],
         ...rows(result.perIdleMonthItems),
         ['Metrics of a month with builds in every hour', 'else less', money(result.metricsPerBusyMonth)],

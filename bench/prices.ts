@@ -16,6 +16,7 @@ export const PRICES = {
     'https://aws.amazon.com/sns/pricing/',
     'https://aws.amazon.com/eventbridge/pricing/',
     'https://aws.amazon.com/kms/pricing/',
+    'https://aws.amazon.com/api-gateway/pricing/',
   ],
   /** arm64, per GB-s. */
   lambdaGbSecond: 0.000_013_333_4,
@@ -34,6 +35,8 @@ export const PRICES = {
   /** Of a SecureString: SSM's standard parameters are free, their decryption is KMS's. */
   kmsRequest: 3 / 1e6,
   eventBridgeEvent: 1 / 1e6,
+  /** API Gateway's HTTP APIs, up to 512 KB each. */
+  httpApiRequest: 1 / 1e6,
   snsPublish: 0.5 / 1e6,
   snsEmail: 20 / 1e6,
   logsGb: 0.5,

@@ -93,3 +93,8 @@ export function aligned(rows: readonly (readonly string[])[], indent = 0): strin
 function width(cell: string): number {
   return stripVTControlCharacters(cell).length;
 }
+
+/** Foreign words fit for a terminal, which would obey their control characters. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' ');
+}

@@ -1,34 +1,67 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { LedgerEntry } from '../functions/domain/ledger.ts';
+import type { Ledger, LedgerEntry } from '../functions/domain/ledger.ts';
+import { statusCommand } from './advice.ts';
+import { createBuildNews } from './build-news.ts';
 import type { Console } from './console.ts';
-import { END_STATES } from './ledger-search.ts';
-import { clockTime } from './units.ts';
+import { pause } from './interruption.ts';
+import { EXIT, OperatorError } from './operator-error.ts';
+import { isHeard, isOver, type Standing, standingOf } from './standing.ts';
 
 /** How often the ledger is asked, in ms: one read, which costs next to nothing. */
-const POLL_MS = 1_000;
+export const POLL_MS = 1_000;
 /** A build that the ledger does not know by then has perhaps not been announced, in ms. */
 const UNKNOWN_FOR_MS = 60_000;
+/**
+ * Where a webhook has never spoken, this may be the first build that it speaks of, in ms: Streampixel tells within seconds that
+ * it has queued a build.
+ */
+const FIRST_WORD_MS = 15_000;
 
-/** Says what happens to a build, until it has come to its end. */
+/** Where a build has come to, when nothing more is to be expected of it by itself. */
+export interface Followed {
+  readonly entry: LedgerEntry;
+  readonly standing: Standing;
+}
+
+/**
+ * Says what happens to a build, until it has come to its end.
+ *
+ * @throws OperatorError once the signal is aborted
+ */
 export async function followBuild(
   console: Console,
+  ledger: Pick<Ledger, 'webhookOf'>,
   find: () => Promise<LedgerEntry | undefined>,
-): Promise<LedgerEntry> {
+  signal: AbortSignal,
+): Promise<Followed> {
   const begun = Date.now();
-  let told = begun;
+  const tell = createBuildNews(console);
   let warned = false;
+  let listeningSince: number | undefined;
   for (;;) {
     const entry = await find();
     if (entry === undefined && !warned && Date.now() - begun > UNKNOWN_FOR_MS) {
       warned = true;
       console.say('Nothing has been heard of it yet. `streampixel-drop doctor` looks for the cause.');
     }
-    for (const { at, note = '', state } of entry?.history ?? []) {
-      if (at <= told) continue;
-      told = at;
-      console.say(`${console.tint('gray', clockTime(at, Date.now()))}  ${state}  ${note}`.trimEnd());
+    if (entry !== undefined) {
+      tell(entry);
+      const standing = standingOf(entry, await isHeard(ledger, entry));
+      if (standing === 'unheard') {
+        if (listeningSince === undefined) console.say("Listening for the first word of the project's webhook ...");
+        listeningSince ??= Date.now();
+        if (Date.now() - listeningSince >= FIRST_WORD_MS) return { entry, standing };
+      } else if (isOver(standing)) return { entry, standing };
     }
-    if (entry !== undefined && END_STATES.some((state) => state === entry.state)) return entry;
-    await sleep(POLL_MS);
+    if (!(await pause(POLL_MS, signal))) throw stoppedLooking(entry);
   }
+}
+
+function stoppedLooking(entry: LedgerEntry | undefined): OperatorError {
+  const command = entry === undefined ? 'npx streampixel-drop status' : statusCommand(entry);
+  return new OperatorError(
+    'Interrupted',
+    'Stopped looking; the build goes on.',
+    `Look again: ${command}`,
+    EXIT.interrupted,
+  );
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './operator-error.ts';
 
 /** Signals that come within this are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
@@ -22,4 +23,19 @@ export function interruptible(onFirst: () => void): AbortSignal {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
   return controller.signal;
+}
+
+/**
+ * Sleeps for so many ms, or until the signal is aborted.
+ *
+ * @returns whether it has slept to the end
+ */
+export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, undefined, { signal });
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
 }

@@ -2,9 +2,19 @@ import { type Build, buildId } from '../functions/domain/build.ts';
 import type { BuildState, Ledger, LedgerEntry } from '../functions/domain/ledger.ts';
 import { OperatorError } from './operator-error.ts';
 
-/** Builds that are still on their way. */
+/** Builds that Streampixel does not have yet, as far as is known. */
 export const OPEN_STATES = ['submitting', 'unknown', 'waiting'] as const satisfies readonly BuildState[];
-export const END_STATES = ['submitted', 'skipped', 'dead-lettered'] as const satisfies readonly BuildState[];
+/** Builds that Streampixel has, and that may get further there. */
+export const VENDOR_STATES = ['submitted', 'approved'] as const satisfies readonly BuildState[];
+export const END_STATES = ['released', 'rejected', 'skipped', 'dead-lettered'] as const satisfies readonly BuildState[];
+
+type ListedState = (typeof OPEN_STATES | typeof VENDOR_STATES | typeof END_STATES)[number];
+/** A state that is in none of the three is a build that no search finds: this does not compile then. */
+export const ALL_STATES: readonly (BuildState extends ListedState ? BuildState : never)[] = [
+  ...OPEN_STATES,
+  ...VENDOR_STATES,
+  ...END_STATES,
+];
 
 const PAGE_SIZE = 200;
 /** More candidates than this are no help. */
@@ -43,7 +53,7 @@ export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerE
   const exact = await ledger.find(wanted);
   if (exact !== undefined) return exact;
   const path = wanted.startsWith('s3://') ? wanted.slice('s3://'.length) : undefined;
-  const found = (await entriesOf(ledger, [...OPEN_STATES, ...END_STATES])).filter((entry) =>
+  const found = (await entriesOf(ledger, ALL_STATES)).filter((entry) =>
     path === undefined ? entry.id.includes(wanted) : keyPath(entry.build) === path || entry.id === path,
   );
   const [newest, ...others] = found.sort((a, b) => b.build.droppedAt - a.build.droppedAt);
@@ -77,7 +87,7 @@ export function createObjectLookup(ledger: Ledger): (object: StoredObject) => Pr
 
   async function indexed(): Promise<ReadonlyMap<string, LedgerEntry>> {
     const newest = new Map<string, LedgerEntry>();
-    for (const entry of await entriesOf(ledger, [...OPEN_STATES, ...END_STATES])) {
+    for (const entry of await entriesOf(ledger, ALL_STATES)) {
       const known = newest.get(keyOf(entry.build));
       if (known === undefined || known.build.droppedAt < entry.build.droppedAt) newest.set(keyOf(entry.build), entry);
     }

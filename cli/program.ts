@@ -4,8 +4,10 @@ import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addPushCommand } from './commands/push.ts';
+import { addReleaseCommand } from './commands/release.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
+import { addWebhookCommand } from './commands/webhook.ts';
 import { Console } from './console.ts';
 import { findStack, type Stack, type StackOptions } from './stack.ts';
 
@@ -30,7 +32,9 @@ export interface GlobalFlags extends StackOptions {
 /** @param onExit gets the exit code of the command that ran */
 export function createProgram(onExit: (code: number) => void): Command {
   const program = new Command('streampixel-drop')
-    .description('Operates a deployed streampixel-drop: builds, their line, dead letters and the API key.')
+    .description(
+      'Operates a deployed streampixel-drop: builds from their line until they are live, dead letters, API key and webhooks.',
+    )
     .option('--stack <name>', 'the stack to operate; that of cdk.json by default')
     .option('--region <region>', 'its AWS region; that of the AWS profile by default')
     .addOption(
@@ -59,9 +63,11 @@ export function createProgram(onExit: (code: number) => void): Command {
 
   addStatusCommand(program, act);
   addPushCommand(program, act);
+  addReleaseCommand(program, act);
   addSubmitCommand(program, act);
   addDlqCommands(program, act);
   addKeyCommands(program, act);
+  addWebhookCommand(program, act);
   addDoctorCommand(program, act);
   return program;
 }

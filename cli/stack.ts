@@ -31,6 +31,9 @@ export interface Stack {
   readonly bucket: string;
   readonly buildsQueueUrl: string;
   readonly deadLetterQueueUrl: string;
+  readonly followQueueUrl: string;
+  /** Where webhooks go, without `/<projectId>/<token>`. */
+  readonly webhookUrl: string;
   readonly ledgerTable: string;
   readonly alertTopicArn: string;
   readonly submitBuildFunction: string;
@@ -96,6 +99,8 @@ export async function findStack(options: StackOptions): Promise<Stack> {
     bucket: output(OUTPUTS.dropBucketName),
     buildsQueueUrl: output(OUTPUTS.buildsQueueUrl),
     deadLetterQueueUrl: output(OUTPUTS.deadLetterQueueUrl),
+    followQueueUrl: output(OUTPUTS.followQueueUrl),
+    webhookUrl: output(OUTPUTS.webhookUrl),
     ledgerTable,
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),

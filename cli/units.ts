@@ -45,3 +45,8 @@ export function clockTime(ms: number, now: number): string {
 export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+/** Text with the instants in it as people read them: what functions write down is ISO 8601. */
+export function inLocalTime(text: string, now: number): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (instant) => clockTime(Date.parse(instant), now));
+}

@@ -7,12 +7,17 @@ const wholeNumber = v.pipe(
   v.transform(Number),
 );
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+const trueOrFalse = v.pipe(
+  v.picklist(['true', 'false']),
+  v.transform((value) => value === 'true'),
+);
 const route: v.GenericSchema<unknown, Route> = v.object({
   prefix: v.string(),
   userId: text,
   projectId: text,
   autoRelease: v.boolean(),
   apiKeyParameter: text,
+  release: v.exactOptional(v.picklist(['manual', 'on-approval'])),
   onlyLatest: v.exactOptional(v.boolean()),
   everyVersion: v.exactOptional(v.boolean()),
 });
@@ -31,6 +36,12 @@ const VARIABLES = {
   ledgerTable: { name: 'LEDGER_TABLE', holds: text },
   alertTopicArn: { name: 'ALERT_TOPIC_ARN', holds: text },
   alertFormat: { name: 'ALERT_FORMAT', holds: v.picklist(['email', 'chat']) },
+  followQueueUrl: { name: 'FOLLOW_QUEUE_URL', holds: text },
+  webhookTokenParameter: { name: 'WEBHOOK_TOKEN_PARAMETER', holds: text },
+  lateAfterMs: { name: 'LATE_AFTER_MS', holds: wholeNumber },
+  stuckAfterMs: { name: 'STUCK_AFTER_MS', holds: wholeNumber },
+  reconcile: { name: 'RECONCILE', holds: trueOrFalse },
+  tagObjects: { name: 'TAG_OBJECTS', holds: trueOrFalse },
   /** Dimension of the metrics. */
   stackName: { name: 'STACK_NAME', holds: text },
 } as const;

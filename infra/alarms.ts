@@ -5,11 +5,13 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
 import { retryDelay } from '../functions/domain/retry-delay.ts';
-import { BUILDS_RETENTION, type BuildsQueue, DEAD_LETTER_RETENTION } from './builds-queue.ts';
+import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
+import type { FollowQueue } from './follow-queue.ts';
 import type { WorkerFunction } from './worker-function.ts';
+import { DEAD_LETTER_RETENTION, MAX_RECEIVE_COUNT, QUEUE_RETENTION } from './worker-queue.ts';
 
 /**
  * - `High`: builds are stopped or about to be lost, so somebody has to get up
@@ -22,11 +24,19 @@ export interface AlarmsProps {
   readonly settings: Settings;
   readonly topic: ITopic;
   readonly buildsQueue: BuildsQueue;
-  readonly submitBuild: WorkerFunction;
-  readonly redriveBuilds: WorkerFunction;
-  readonly reminder: WorkerFunction;
+  readonly followQueue: FollowQueue;
+  readonly functions: StackFunctions;
   /** Absent where the settings want none. */
   readonly dashboardName?: string | undefined;
+}
+
+/** The functions of the stack. */
+export interface StackFunctions {
+  readonly submitBuild: WorkerFunction;
+  readonly receiveWebhook: WorkerFunction;
+  readonly followBuilds: WorkerFunction;
+  readonly redriveBuilds: WorkerFunction;
+  readonly reminder: WorkerFunction;
 }
 
 interface AlarmDefinition {
@@ -48,7 +58,7 @@ interface AlarmDefinition {
 export const OBSERVED_SESSION = Duration.hours(12);
 
 /** A letter is this old when an alarm tells: even one that spent all of its first week in the builds queue has 3 days left. */
-export const DEAD_LETTER_AGE_ALARM = Duration.days(DEAD_LETTER_RETENTION.toDays() - BUILDS_RETENTION.toDays() - 3);
+export const DEAD_LETTER_AGE_ALARM = Duration.days(DEAD_LETTER_RETENTION.toDays() - QUEUE_RETENTION.toDays() - 3);
 
 /** The alarms, each of which speaks on the topic. What to do about each is in docs/runbook.md, under its name. */
 export class Alarms extends Construct {
@@ -71,7 +81,7 @@ export class Alarms extends Construct {
     const { deadLetterQueue } = this.#props.buildsQueue;
     const pages = { 'Dead-letter queue': queueLink(deadLetterQueue) };
     const [kept, old] = [DEAD_LETTER_RETENTION.toDays(), DEAD_LETTER_AGE_ALARM.toDays()];
-    const surelyLeft = kept - BUILDS_RETENTION.toDays() - old;
+    const surelyLeft = kept - QUEUE_RETENTION.toDays() - old;
     // Not NumberOfMessagesSent, which leaves out what SQS moves there by itself; nor the messages in flight, a number that may
     // stay at 1 for an empty queue.
     const letters = (period: Duration) =>
@@ -105,10 +115,10 @@ export class Alarms extends Construct {
   }
 
   private watchBuilds(): void {
-    const { settings, buildsQueue, submitBuild } = this.#props;
+    const { settings, buildsQueue, functions } = this.#props;
     const { stackName } = settings;
     const { queue } = buildsQueue;
-    const log = { 'Log of submit-build': logLink(submitBuild.logGroup) };
+    const log = { 'Log of submit-build': logLink(functions.submitBuild.logGroup) };
     const hours = longestGapHours(settings);
     const hourly = { period: Duration.hours(1) };
 
@@ -177,7 +187,7 @@ export class Alarms extends Construct {
   }
 
   private watchFunctions(): void {
-    const { submitBuild, redriveBuilds, reminder } = this.#props;
+    const { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder } = this.#props.functions;
     const perMinute = { statistic: Stats.SUM, period: Duration.minutes(1) };
     const pages = ({ name, logGroup }: WorkerFunction) => ({ [`Log of ${name}`]: logLink(logGroup) });
 
@@ -199,6 +209,52 @@ export class Alarms extends Construct {
         'up a receive. Free some, or ask AWS for a higher quota.',
       pages: pages(submitBuild),
       metric: submitBuild.function.metricThrottles(perMinute),
+      threshold: 1,
+    });
+    this.add('ReceiveWebhookErrors', {
+      name: 'receive-webhook fails',
+      severity: 'Medium',
+      says:
+        'A webhook of Streampixel was not stored, and it is not sent again: a build may look stuck that is live. Look for ' +
+        '"webhook-not-stored" in the log, and at the build on the dashboard.',
+      pages: pages(receiveWebhook),
+      metric: receiveWebhook.function.metricErrors(perMinute),
+      threshold: 1,
+    });
+    this.add('ReceiveWebhookThrottles', {
+      name: 'receive-webhook is throttled',
+      severity: 'Medium',
+      says:
+        "Lambda does not start the function: the account's concurrency in this region is used up. Webhooks are lost meanwhile, as " +
+        'Streampixel does not send them again. Free some, or ask AWS for a higher quota.',
+      pages: pages(receiveWebhook),
+      metric: receiveWebhook.function.metricThrottles(perMinute),
+      threshold: 1,
+    });
+    this.add('FollowBuildsErrors', {
+      name: 'follow-builds fails',
+      severity: 'Medium',
+      says:
+        'The function crashed or ran out of time. Its messages go back to the follow queue and are tried again, so a single alarm may ' +
+        'mend itself; if it lasts, nobody hears of rejected builds and none is released. Look for "invocation-failed" in the log.',
+      pages: pages(followBuilds),
+      metric: followBuilds.function.metricErrors(perMinute),
+      threshold: 1,
+    });
+    this.add('FollowDeadLetters', {
+      name: 'Messages about submitted builds are dead-lettered',
+      severity: 'Medium',
+      says:
+        `A message of the follow queue came up ${MAX_RECEIVE_COUNT} times and could not be dealt with. A rejection may be untold or a ` +
+        'release not ordered. Mend what "message-failed" in the log names; then redrive the queue in the console.',
+      pages: {
+        'Dead-letter queue': queueLink(this.#props.followQueue.deadLetterQueue),
+        ...pages(followBuilds),
+      },
+      metric: this.#props.followQueue.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: Stats.MAXIMUM,
+        period: Duration.minutes(1),
+      }),
       threshold: 1,
     });
     this.add('RedriveBuildsErrors', {

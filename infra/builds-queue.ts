@@ -1,20 +1,7 @@
-import { Arn, Aws, Duration, Stack } from 'aws-cdk-lib';
+import { Aws, type Duration } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
-import { Construct, type IDependable } from 'constructs';
-import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/dead-letter-attributes.ts';
-
-/**
- * Receives after which SQS itself moves a message to the dead-letter queue. High on purpose: waiting for a slot costs
- * receives too, and giving up is decided in the ledger, by counted failures. This is the net under a function that crashes
- * before it can count.
- */
-export const MAX_RECEIVE_COUNT = 100;
-
-/** Well below the dead-letter queue's, and 5,040 slots of 2 minutes: longer than any line of builds. */
-export const BUILDS_RETENTION = Duration.days(7);
-/** The most SQS allows: a message that SQS itself moves here keeps its first enqueue time, so part of it may be gone already. */
-export const DEAD_LETTER_RETENTION = Duration.days(DEAD_LETTER_RETENTION_DAYS);
+import type { Construct, IDependable } from 'constructs';
+import { WorkerQueue } from './worker-queue.ts';
 
 export interface BuildsQueueProps {
   /** Timeout of the function that consumes the queue. */
@@ -22,39 +9,9 @@ export interface BuildsQueueProps {
 }
 
 /** The queue that S3 announces dropped builds to, and its dead-letter queue. */
-export class BuildsQueue extends Construct {
-  readonly queue: Queue;
-  readonly deadLetterQueue: Queue;
-
-  constructor(scope: Construct, id: string, props: BuildsQueueProps) {
-    super(scope, id);
-    const stack = Stack.of(this);
-    // Each queue's policy names the other. CloudFormation refuses such a circle, so one of the two ARNs is made of a name.
-    const queueName = `${stack.stackName}-builds`;
-    const queueArn = Arn.format({ service: 'sqs', resource: queueName }, stack);
-
-    this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
-      queueName: `${queueName}-dead-letters`,
-      // SSE-SQS here and below: S3 can't send to a queue under the AWS managed key, whose policy nobody can edit.
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: DEAD_LETTER_RETENTION,
-      redriveAllowPolicy: {
-        redrivePermission: RedrivePermission.BY_QUEUE,
-        sourceQueues: [Queue.fromQueueArn(this, 'SourceQueue', queueArn)],
-      },
-    });
-    this.queue = new Queue(this, 'Queue', {
-      queueName,
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      // What AWS recommends: room for Lambda to retry a throttled batch before SQS hands the messages out again.
-      visibilityTimeout: Duration.seconds(6 * props.consumerTimeout.toSeconds()),
-      retentionPeriod: BUILDS_RETENTION,
-      receiveMessageWaitTime: Duration.seconds(20),
-      // It also makes the other queue a dead-letter queue in SQS's eyes: without it the console and the API refuse to redrive.
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
-    });
+export class BuildsQueue extends WorkerQueue {
+  constructor(scope: Construct, id: string, { consumerTimeout }: BuildsQueueProps) {
+    super(scope, id, { suffix: 'builds', consumerTimeout });
   }
 
   /**

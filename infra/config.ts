@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import { isSafeForSecrets } from '../functions/adapters/http-exchange.ts';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../functions/domain/pacer.ts';
 import type { Route } from '../functions/domain/route.ts';
-import { BUILDS_RETENTION, MAX_RECEIVE_COUNT } from './builds-queue.ts';
 import { DEFAULT_STACK_NAME } from './outputs.ts';
 import { ENVIRONMENT_LIMIT_BYTES, environmentBytes } from './submit-build-environment.ts';
+import { MAX_RECEIVE_COUNT, QUEUE_RETENTION } from './worker-queue.ts';
 
 /** What a studio decides, from the context in cdk.json or from `-c name=value`. The names are the context keys. */
 export interface Settings {
@@ -33,6 +33,19 @@ export interface Settings {
   readonly maxAttempts: number;
   /** What becomes of a build whose submission went out and was never answered. Default `retry`. */
   readonly onLostAnswer: 'retry' | 'dead-letter';
+  /**
+   * Name of the SSM SecureString with the token in the addresses of webhooks; `npx streampixel-drop webhook` fills it. Default
+   * `/streampixel-drop/webhook-token`.
+   */
+  readonly webhookTokenParameter: string;
+  /** From its submission until a build without an end counts as late, in minutes. Default 60. */
+  readonly lateAfterMinutes: number;
+  /** From Streampixel's last word until a build without an end counts as stuck, in minutes. Default 120. */
+  readonly stuckAfterMinutes: number;
+  /** Whether to ask Streampixel's list of builds, which has left its documentation, before a build counts as late or stuck. Default false. */
+  readonly reconcile: boolean;
+  /** Whether to put what became of a build on its object in the bucket, as tags. Default false. */
+  readonly tagObjects: boolean;
   /** Batches handled at once, 2 to 1,000. Default 2. */
   readonly maxConcurrency: number;
   /** Default 30: longer than a build can wait in the two queues. */
@@ -85,6 +98,9 @@ const ROUTE_FIELDS: Readonly<Record<keyof Route, string>> = {
   apiKeyParameter:
     'must be the name of the SSM parameter that holds the API key, not the key: a path such as ' +
     '/streampixel-drop/api-key, of at most 15 parts of letters, digits, ".", "-" and "_", not under /aws or /ssm',
+  release:
+    'must be manual (somebody releases an approved build) or on-approval (it is released by itself), or left out for manual; ' +
+    'with autoRelease true Streampixel releases it, and nobody else is to',
   onlyLatest: 'must be true or false, without quotes, or left out',
   everyVersion: 'must be true or false, without quotes, or left out',
 };
@@ -92,16 +108,16 @@ const ROUTE_FIELDS: Readonly<Record<keyof Route, string>> = {
 /** In one spelling: the vendor's rate limit is per user, and two spellings would be two lines. */
 const hexId = v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{24}$/));
 
+const parameterName = v.pipe(v.string(), v.regex(/^(?!\/(?:aws|ssm))(?:\/[\w.-]+){1,15}$/i));
+
 const route = v.strictObject(
   {
     prefix: said(ROUTE_FIELDS.prefix, v.pipe(v.string(), v.regex(/^(?!\/)/))),
     userId: said(ROUTE_FIELDS.userId, hexId),
     projectId: said(ROUTE_FIELDS.projectId, hexId),
     autoRelease: said(ROUTE_FIELDS.autoRelease, v.boolean()),
-    apiKeyParameter: said(
-      ROUTE_FIELDS.apiKeyParameter,
-      v.pipe(v.string(), v.regex(/^(?!\/(?:aws|ssm))(?:\/[\w.-]+){1,15}$/i)),
-    ),
+    apiKeyParameter: said(ROUTE_FIELDS.apiKeyParameter, parameterName),
+    release: v.exactOptional(said(ROUTE_FIELDS.release, v.picklist(['manual', 'on-approval']))),
     onlyLatest: v.exactOptional(said(ROUTE_FIELDS.onlyLatest, v.boolean())),
     everyVersion: v.exactOptional(said(ROUTE_FIELDS.everyVersion, v.boolean())),
   },
@@ -147,7 +163,10 @@ const LONGEST_INTERVAL_S = 3600;
 const LONGEST_LIFETIME_S = 7 * 24 * 3600;
 /** Each try costs a few receives, for its slot and its delay: the ledger has to give up before the queue's crash net does. */
 const MOST_ATTEMPTS = MAX_RECEIVE_COUNT / 4;
-const LONGEST_WAIT_H = BUILDS_RETENTION.toHours();
+/** A watch is a message, and the queue keeps it for a week at most: this leaves it time for a few rounds. */
+const LONGEST_PATIENCE_MIN = 2 * 24 * 60;
+const PATIENCE_MESSAGE = `must be whole minutes from 1 to ${LONGEST_PATIENCE_MIN} (2 days); Streampixel calls 2 hours unusual`;
+const LONGEST_WAIT_H = QUEUE_RETENTION.toHours();
 /** In the clone: where the project is published is the studio's matter. */
 const RUNBOOK = 'docs/runbook.md';
 /** An alarm's description has room for 1,024 characters, and has more to say. */
@@ -248,6 +267,18 @@ const schema = v.object(
       ),
       'retry',
     ),
+    webhookTokenParameter: v.optional(
+      said(
+        'must be the name of the SSM parameter for the token of the webhooks, not the token: a path such as ' +
+          '/streampixel-drop/webhook-token, not under /aws or /ssm',
+        parameterName,
+      ),
+      '/streampixel-drop/webhook-token',
+    ),
+    lateAfterMinutes: v.optional(said(PATIENCE_MESSAGE, wholeNumber(1, LONGEST_PATIENCE_MIN)), 60),
+    stuckAfterMinutes: v.optional(said(PATIENCE_MESSAGE, wholeNumber(1, LONGEST_PATIENCE_MIN)), 120),
+    reconcile: v.optional(said('must be true or false', trueOrFalse), false),
+    tagObjects: v.optional(said('must be true or false', trueOrFalse), false),
     maxConcurrency: v.optional(
       said(
         'must be a whole number from 2 to 1000. Lambda knows no less than 2 for a queue, and uploads are paced all the same',
@@ -299,6 +330,8 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
     ...(values.bucketKmsKeyArn !== undefined && values.bucketName === undefined
       ? ['bucketKmsKeyArn: is of use with bucketName only. Set that too, or leave this out']
       : []),
+    ...releaseProblems(values.routes),
+    ...parameterProblems(values.routes, values.webhookTokenParameter),
     ...unknownSettings(context),
     ...(parsed.success ? sizeProblems(parsed.output) : []),
   ];
@@ -337,6 +370,28 @@ function prefixProblems(routes: unknown, watched: unknown): readonly string[] {
     }
     return [];
   });
+}
+
+function releaseProblems(routes: unknown): readonly string[] {
+  if (!Array.isArray(routes)) return [];
+  return routes.flatMap((candidate: Partial<Route> | null, index) =>
+    candidate?.autoRelease === true && candidate.release !== undefined
+      ? [
+          `routes[${index}].release: is of use with autoRelease false only: with true Streampixel releases the build by itself. ` +
+            'Set autoRelease to false, or leave release out',
+        ]
+      : [],
+  );
+}
+
+/** What is in the one is no good in the other, and whoever stores it would overwrite the other. */
+function parameterProblems(routes: unknown, webhookTokenParameter: unknown): readonly string[] {
+  if (!Array.isArray(routes)) return [];
+  const index = routes.findIndex(
+    (candidate: Partial<Route> | null) => candidate?.apiKeyParameter === webhookTokenParameter,
+  );
+  if (index < 0) return [];
+  return [`webhookTokenParameter: is the apiKeyParameter of routes[${index}]. Give each secret a parameter of its own`];
 }
 
 /** Context keys of the CDK CLI that look like ours; its others have an "@" or a ":". */

@@ -13,17 +13,19 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { slotSpacing } from '../functions/domain/pacer.ts';
-import { type Alarms, DEAD_LETTER_AGE_ALARM, OBSERVED_SESSION } from './alarms.ts';
-import { BUILDS_RETENTION, type BuildsQueue, DEAD_LETTER_RETENTION } from './builds-queue.ts';
+import { type Alarms, DEAD_LETTER_AGE_ALARM, OBSERVED_SESSION, type StackFunctions } from './alarms.ts';
+import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
 import { dropMetric, dropMetricsBy } from './drop-metrics.ts';
-import type { WorkerFunction } from './worker-function.ts';
+import type { FollowQueue } from './follow-queue.ts';
+import { DEAD_LETTER_RETENTION, QUEUE_RETENTION } from './worker-queue.ts';
 
 export interface OverviewDashboardProps {
   readonly settings: Settings;
   readonly name: string;
   readonly buildsQueue: BuildsQueue;
-  readonly functions: readonly WorkerFunction[];
+  readonly followQueue: FollowQueue;
+  readonly functions: StackFunctions;
   readonly alarms: Alarms;
 }
 
@@ -55,6 +57,7 @@ export class OverviewDashboard extends Construct {
         [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.all], width: FULL_WIDTH, height: 3 })],
         row(this.line(), this.waiting(), this.queue()),
         row(this.outcomes(), this.deadLetters()),
+        row(this.followed(), this.timeToApproved(), this.followQueue()),
         row(this.vendorLatency(), this.vendorAnswers(), this.session()),
         row(this.errors(), this.durations()),
       ],
@@ -135,12 +138,54 @@ export class OverviewDashboard extends Construct {
         rightAnnotations: [
           { value: kept - DEAD_LETTER_AGE_ALARM.toDays(), label: 'alarm', color: Color.ORANGE },
           {
-            value: BUILDS_RETENTION.toDays(),
+            value: QUEUE_RETENTION.toDays(),
             label: 'one without a reason may be lost from here on',
             color: Color.RED,
           },
           { value: 0, label: 'lost', color: Color.RED },
         ],
+        width,
+      });
+  }
+
+  private followed(): Sized {
+    const { stackName } = this.#props.settings;
+    return (width) =>
+      new GraphWidget({
+        title: 'What became of submitted builds',
+        view: GraphWidgetView.BAR,
+        stacked: true,
+        left: [dropMetricsBy(stackName, 'BuildsFollowed', ['Outcome'], { statistic: Stats.SUM, period: PERIOD })],
+        leftYAxis: { min: 0 },
+        width,
+      });
+  }
+
+  private timeToApproved(): Sized {
+    const { settings } = this.#props;
+    const took = this.own('TimeToApproved');
+    return (width) =>
+      new GraphWidget({
+        title: 'Streampixel: from the submission to its approval',
+        left: [calculated('took / 60', { took }, 'minutes, the slowest')],
+        leftAnnotations: [{ value: settings.lateAfterMinutes, label: 'late', color: Color.ORANGE }],
+        leftYAxis: { min: 0 },
+        width,
+      });
+  }
+
+  private followQueue(): Sized {
+    const { deadLetterQueue, queue } = this.#props.followQueue;
+    const most = { statistic: Stats.MAXIMUM, period: PERIOD };
+    return (width) =>
+      new GraphWidget({
+        title: 'Follow queue',
+        left: [
+          queue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'to be picked up' }),
+          queue.metricApproximateNumberOfMessagesNotVisible({ ...most, label: 'builds watched, or in hand' }),
+          deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'dead letters' }),
+        ],
+        leftYAxis: { min: 0 },
         width,
       });
   }
@@ -199,7 +244,7 @@ export class OverviewDashboard extends Construct {
     return (width) =>
       new GraphWidget({
         title: 'Functions: errors and throttles',
-        left: this.#props.functions.flatMap(({ name, function: worker }) => [
+        left: Object.values(this.#props.functions).flatMap(({ name, function: worker }) => [
           worker.metricErrors({ ...sum, label: `${name} errors` }),
           worker.metricThrottles({ ...sum, label: `${name} throttles` }),
         ]),
@@ -212,7 +257,7 @@ export class OverviewDashboard extends Construct {
     return (width) =>
       new GraphWidget({
         title: 'Functions: longest run',
-        left: this.#props.functions.map(({ name, function: worker }) =>
+        left: Object.values(this.#props.functions).map(({ name, function: worker }) =>
           worker.metricDuration({ statistic: Stats.MAXIMUM, period: PERIOD, label: name }),
         ),
         leftYAxis: { min: 0 },

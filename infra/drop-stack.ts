@@ -6,14 +6,20 @@ import { BuildsQueue } from './builds-queue.ts';
 import { type Settings, sampleIds } from './config.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { DropBucket } from './drop-bucket.ts';
+import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
+import { FollowQueue } from './follow-queue.ts';
 import { apiKeyParameters } from './key-changes.ts';
 import { LedgerTable } from './ledger-table.ts';
-import { type DeployedSettings, OUTPUTS } from './outputs.ts';
+import { deployedSettings, OUTPUTS } from './outputs.ts';
+import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
-/** Drop bucket -> builds queue -> submit-build -> Streampixel, with ledger, dead letters and alarms. Any account, any region. */
+/**
+ * Drop bucket -> builds queue -> submit-build -> Streampixel -> receive-webhook -> follow queue -> follow-builds, with ledger, dead
+ * letters and alarms. Any account, any region.
+ */
 export class DropStack extends Stack {
   constructor(scope: Construct, settings: Settings) {
     super(scope, settings.stackName, {
@@ -31,12 +37,19 @@ export class DropStack extends Stack {
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
     const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
     const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
+    const followQueue = new FollowQueue(this, 'FollowQueue', {
+      consumerTimeout: FOLLOW_BUILDS_TIMEOUT,
+      bucketName: bucket.bucketName,
+    });
+    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', { settings, followQueue });
+    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', { ...resources, followQueue });
     const dashboardName = settings.dashboard ? settings.stackName : undefined;
-    const watched = { settings, topic, buildsQueue, submitBuild, redriveBuilds, reminder, dashboardName };
+    const functions = { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder };
+    const watched = { settings, topic, buildsQueue, followQueue, functions, dashboardName };
     const alarms = new Alarms(this, 'Alarms', watched);
     if (dashboardName !== undefined) {
-      const functions = [submitBuild, redriveBuilds, reminder];
-      new OverviewDashboard(this, 'Overview', { settings, name: dashboardName, buildsQueue, functions, alarms });
+      const drawn = { settings, name: dashboardName, buildsQueue, followQueue, functions, alarms };
+      new OverviewDashboard(this, 'Overview', drawn);
     }
 
     this.output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
@@ -49,8 +62,10 @@ export class DropStack extends Stack {
     this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
     this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
     this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', topic.topicArn);
+    this.output(OUTPUTS.webhookUrl, 'Where webhooks go, with /<projectId>/<token> behind', receiveWebhook.url);
+    this.output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', followQueue.queue.queueUrl);
     this.outputSettings(settings);
-    this.outputNextSteps(settings, bucket);
+    this.outputNextSteps(settings, bucket, receiveWebhook.url);
     this.warn(settings);
   }
 
@@ -58,18 +73,31 @@ export class DropStack extends Stack {
     new CfnOutput(this, id, { description, value });
   }
 
-  private outputSettings({ routes, prefix, streampixelBaseUrl, intervalSeconds }: Settings): void {
-    const deployed: DeployedSettings = { routes, prefix, streampixelBaseUrl, intervalSeconds };
-    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployed));
+  private outputSettings(settings: Settings): void {
+    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
   }
 
-  private outputNextSteps(settings: Settings, bucket: DropBucket): void {
+  private outputNextSteps(settings: Settings, bucket: DropBucket, webhookUrl: string): void {
     apiKeyParameters(settings).forEach((name, index) => {
       this.output(
         index === 0 ? OUTPUTS.storeApiKey : `${OUTPUTS.storeApiKey}${index + 1}`,
         'First: stores the API key. Run it, paste the key, press Enter; the key is in no history and no process list',
         `read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --region ${this.region} --name ${name} ` +
           '--type SecureString --overwrite --value file:///dev/stdin; unset KEY',
+      );
+    });
+    this.output(
+      OUTPUTS.setUpWebhooks,
+      'Then: makes the token of the webhooks if there is none, and prints the address of each project',
+      'npx streampixel-drop webhook',
+    );
+    const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
+    projectIds.forEach((projectId, index) => {
+      this.output(
+        index === 0 ? OUTPUTS.webhookOfProject : `${OUTPUTS.webhookOfProject}${index + 1}`,
+        `Streampixel dashboard, project ${projectId}, Project Settings: this as the webhook URL, with the token for TOKEN; tick ` +
+          'every event, save, press Test Webhook',
+        `${webhookUrl}/${projectId}/TOKEN`,
       );
     });
     const prefix = settings.routes[0]?.prefix ?? '';

@@ -14,6 +14,12 @@ export const OUTPUTS = {
   submitBuildFunctionName: 'SubmitBuildFunctionName',
   ledgerTableName: 'LedgerTableName',
   alertTopicArn: 'AlertTopicArn',
+  /** Where webhooks go, without `/<projectId>/<token>`: the token is in no template. */
+  webhookUrl: 'WebhookUrl',
+  followQueueUrl: 'FollowQueueUrl',
+  setUpWebhooks: 'SetUpWebhooks',
+  /** One output per distinct project: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
+  webhookOfProject: 'WebhookOfProject',
   /** JSON of {@link DeployedSettings}. */
   settings: 'Settings',
 } as const;
@@ -25,6 +31,14 @@ export interface DeployedSettings {
   readonly prefix: string;
   readonly streampixelBaseUrl: string;
   readonly intervalSeconds: number;
+  /** Name of the SSM SecureString with the webhooks' tokens: one or two lines, the first is the current one. */
+  readonly webhookTokenParameter: string;
+}
+
+/** The part of the settings that the operator's tool needs. */
+export function deployedSettings(settings: DeployedSettings): DeployedSettings {
+  const { intervalSeconds, prefix, routes, streampixelBaseUrl, webhookTokenParameter } = settings;
+  return { routes, prefix, streampixelBaseUrl, intervalSeconds, webhookTokenParameter };
 }
 
 export const DEFAULT_STACK_NAME = 'StreampixelDrop';

@@ -14,21 +14,26 @@ export interface Permission {
   readonly why?: string;
 }
 
-/** To read the API keys that the routes name, under whatever KMS key they are encrypted. */
+/** To read the API keys that the routes name. */
 export function readApiKeys(stack: Stack, settings: Settings): Permission[] {
-  const parameterArns = apiKeyParameters(settings).map((name) =>
+  return readParameters(stack, 'ApiKeys', apiKeyParameters(settings));
+}
+
+/** To read secrets from SSM SecureStrings, under whatever KMS key they are encrypted. */
+export function readParameters(stack: Stack, what: string, names: readonly string[]): Permission[] {
+  const parameterArns = names.map((name) =>
     // The slash that separates name and type in the ARN is the name's first.
     Arn.format({ service: 'ssm', resource: `parameter${name}`, arnFormat: ArnFormat.NO_RESOURCE_NAME }, stack),
   );
   return [
     {
-      sid: 'ReadApiKeys',
-      // Not what grantRead gives: GetParameterHistory would show former keys.
+      sid: `Read${what}`,
+      // Not what grantRead gives: GetParameterHistory would show former values.
       actions: ['ssm:GetParameter'],
       resources: parameterArns,
     },
     {
-      sid: 'DecryptApiKeys',
+      sid: `Decrypt${what}`,
       actions: ['kms:Decrypt'],
       resources: [Arn.format({ service: 'kms', resource: 'key', resourceName: '*' }, stack)],
       conditions: {
@@ -38,7 +43,7 @@ export function readApiKeys(stack: Stack, settings: Settings): Permission[] {
         },
       },
       why:
-        'For an API key under a customer managed KMS key, of which the stack is not told. The conditions leave what SSM decrypts ' +
+        'For a secret under a customer managed KMS key, of which the stack is not told. The conditions leave what SSM decrypts ' +
         "for these parameters. (Under the default key aws/ssm it is not used: that key's policy lets the whole account decrypt through SSM.)",
     },
   ];

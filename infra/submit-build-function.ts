@@ -3,13 +3,14 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
-import { BUILDS_RETENTION, type BuildsQueue } from './builds-queue.ts';
+import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
 import type { DropBucket } from './drop-bucket.ts';
 import type { LedgerTable } from './ledger-table.ts';
 import { type Permission, readApiKeys, tellOf } from './permissions.ts';
 import { submitBuildEnvironment } from './submit-build-environment.ts';
 import { WorkerFunction } from './worker-function.ts';
+import { QUEUE_RETENTION } from './worker-queue.ts';
 
 /** Time for a batch, whose builds are handled side by side: a few short AWS calls and one to the vendor each. */
 export const SUBMIT_BUILD_TIMEOUT = Duration.seconds(60);
@@ -37,7 +38,7 @@ export class SubmitBuildFunction extends WorkerFunction {
       memorySize: 512,
       environment: submitBuildEnvironment(settings, {
         buildsQueueUrl: buildsQueue.queue.queueUrl,
-        messageRetentionS: BUILDS_RETENTION.toSeconds(),
+        messageRetentionS: QUEUE_RETENTION.toSeconds(),
         deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
         ledgerTable: ledger.table.tableName,
         alertTopicArn: topic.topicArn,

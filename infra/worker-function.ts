@@ -23,6 +23,8 @@ export interface WorkerFunctionProps {
   readonly environment: Record<string, string>;
   /** Beyond writing its log and traces. */
   readonly permissions: readonly Permission[];
+  /** Default true. */
+  readonly traced?: boolean;
 }
 
 /** What every function of the stack has: a bundle, a log of its own and a role that allows what it is given, and no more. */
@@ -33,7 +35,7 @@ export class WorkerFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: WorkerFunctionProps) {
     super(scope, id);
-    const { settings, name, description, timeout, memorySize, environment, permissions } = props;
+    const { settings, name, description, timeout, memorySize, environment, permissions, traced = true } = props;
     this.name = name;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: settings.logRetentionDays,
@@ -43,11 +45,10 @@ export class WorkerFunction extends Construct {
     // Made here because the one CDK would make gets an AWS managed policy that allows writing to every log group.
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.logGroup.grantWrite(role);
-    acknowledgeWildcard(
-      role,
-      '*',
-      'X-Ray knows no resources: the two actions that tracing needs can only be allowed on "*".',
-    );
+    if (traced) {
+      const why = 'X-Ray knows no resources: the two actions that tracing needs can only be allowed on "*".';
+      acknowledgeWildcard(role, '*', why);
+    }
     for (const { why, ...statement } of permissions) {
       role.addToPolicy(new PolicyStatement(statement));
       if (why !== undefined) for (const resource of statement.resources) acknowledgeWildcard(role, resource, why);
@@ -65,7 +66,7 @@ export class WorkerFunction extends Construct {
       memorySize,
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.
       environment,
-      tracing: Tracing.ACTIVE,
+      tracing: traced ? Tracing.ACTIVE : Tracing.DISABLED,
       // The function writes its own JSON lines; Lambda's JSON format would wrap them in a second layer.
       loggingFormat: LoggingFormat.TEXT,
       logGroup: this.logGroup,

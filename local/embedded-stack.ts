@@ -11,12 +11,14 @@ import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { Upload } from '@aws-sdk/lib-storage';
 import { buildId } from '../functions/domain/build.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
+import { unreachable } from '../functions/domain/outcome.ts';
 import { MARGIN_MS } from '../functions/domain/pacer.ts';
 import { REASONS, type Reason } from '../functions/domain/reasons.ts';
 import { parseNotification } from '../functions/domain/s3-notification.ts';
+import { webhookAddress } from '../functions/domain/webhook-tokens.ts';
 import { type Environment, readEnvironment } from '../functions/submit-build/environment.ts';
 import type { Settings } from '../infra/config.ts';
-import { OUTPUTS } from '../infra/outputs.ts';
+import { type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from './account.ts';
 import { type DeployedFunctions, startFunctions } from './deployed-functions.ts';
 import type { BusEvent } from './event-bus.ts';
@@ -37,6 +39,10 @@ export interface EmbeddedStackOptions {
   readonly apiKey?: string;
   /** The key that the stand-in takes for valid. Default: the one in SSM. */
   readonly standInKey?: string;
+  /** How long the stand-in takes for each stage of a build, in ms. Default: its own. */
+  readonly stageMs?: number;
+  /** Whether the addresses of the webhooks are on the stand-in's dashboard, as if a person had put them there. Default true. */
+  readonly webhooks?: boolean;
   /** Where dropped objects are kept, on a disk with room for them; emptied first and removed at the end. Default: a temporary one. */
   readonly objectsDirectory?: string;
   readonly onEvent?: (event: LocalEvent) => void;
@@ -61,7 +67,9 @@ export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
   readonly endpoint: string;
   readonly port: number;
   readonly bucket: string;
-  readonly queues: { readonly buildsUrl: string; readonly deadLettersUrl: string };
+  readonly queues: { readonly buildsUrl: string; readonly deadLettersUrl: string; readonly followUrl: string };
+  /** Where a project's webhook goes, token included. */
+  webhookOf(projectId: string): string;
   /** What submit-build was told with the latest deployment. */
   readonly environment: Environment;
   /** Absent where another API was named. */
@@ -128,12 +136,24 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       ...(event.versionId === undefined ? {} : { versionId: event.versionId }),
     };
     const fields = { ...fieldsOf(build), uploadId: event.uploadId };
-    if (event.kind === 'downloaded') {
-      const dropped = drops.find((candidate) => candidate.build === fields.build);
-      const { size, sha256 } = event;
-      const intact = dropped && { intact: dropped.size === size && dropped.sha256 === sha256 };
-      tell('downloaded', { ...fields, size, sha256, ...intact });
-    } else tell('rejected', { ...fields, detail: event.objection });
+    switch (event.kind) {
+      case 'downloaded': {
+        const dropped = drops.find((candidate) => candidate.build === fields.build);
+        const { size, sha256 } = event;
+        const intact = dropped && { intact: dropped.size === size && dropped.sha256 === sha256 };
+        tell('downloaded', { ...fields, size, sha256, ...intact });
+        break;
+      }
+      case 'live':
+        tell('live', { ...fields, by: event.by });
+        break;
+      case 'approved':
+      case 'rejected':
+        // What people get to hear of it comes by the webhook.
+        break;
+      default:
+        unreachable(event);
+    }
   }
 
   /** An alert is text for people. It names the build by its id, and its subject starts with the reason. */
@@ -198,6 +218,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
             users: () => users,
             windowMs: () => windowOf(environment?.intervalMs ?? 0),
             apiKey: options.standInKey ?? apiKey,
+            ...(options.stageMs === undefined ? {} : { stageMs: () => options.stageMs ?? 0 }),
             onEvent: onStandInEvent,
           })
         : undefined;
@@ -235,6 +256,14 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     });
     await create(deployment, gateway, clients);
     await storeApiKey(clients.ssm, told, apiKey);
+    const webhookToken = randomBytes(32).toString('base64url');
+    const { webhookTokenParameter } = JSON.parse(deployment.output(OUTPUTS.settings)) as DeployedSettings;
+    const webhookOf = (projectId: string) =>
+      webhookAddress(deployment.output(OUTPUTS.webhookUrl), projectId, webhookToken);
+    if (options.webhooks !== false) {
+      await storeSecret(clients.ssm, webhookTokenParameter, webhookToken);
+      for (const { projectId } of told.routes) standIn?.setWebhook(projectId, webhookOf(projectId));
+    }
 
     const deadLettersUrl = deployment.output(OUTPUTS.deadLetterQueueUrl);
     const look = watchDeadLetters(gateway, deployment, nameOf(deadLettersUrl), tell);
@@ -260,13 +289,19 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
       onProblem: onNotice,
     });
     functions = running;
+    gateway.serveHttpApis(deployment.httpApis, running.invoke);
     stops.push(() => running.stop());
     const bucket = deployment.output(OUTPUTS.dropBucketName);
     return {
       endpoint: gateway.endpoint,
       port: gateway.port,
       bucket,
-      queues: { buildsUrl: deployment.output(OUTPUTS.buildsQueueUrl), deadLettersUrl },
+      queues: {
+        buildsUrl: deployment.output(OUTPUTS.buildsQueueUrl),
+        deadLettersUrl,
+        followUrl: deployment.output(OUTPUTS.followQueueUrl),
+      },
+      webhookOf,
       get environment() {
         return told;
       },
@@ -283,6 +318,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
         const next = await synthesized(settings);
         told = adopt(next);
         running.update(next);
+        gateway.serveHttpApis(next.httpApis, running.invoke);
       },
       deadLetters: () => gateway.peek(nameOf(deadLettersUrl)),
       stop,
@@ -328,9 +364,12 @@ function nameOf(arnOrUrl: string): string {
 }
 
 async function storeApiKey(ssm: SSMClient, { routes }: Environment, apiKey: string): Promise<void> {
-  for (const Name of new Set(routes.map(({ apiKeyParameter }) => apiKeyParameter))) {
-    await ssm.send(new PutParameterCommand({ Name, Value: apiKey, Type: 'SecureString', Overwrite: true }));
-  }
+  for (const name of new Set(routes.map(({ apiKeyParameter }) => apiKeyParameter)))
+    await storeSecret(ssm, name, apiKey);
+}
+
+async function storeSecret(ssm: SSMClient, Name: string, Value: string): Promise<void> {
+  await ssm.send(new PutParameterCommand({ Name, Value, Type: 'SecureString', Overwrite: true }));
 }
 
 /**

@@ -1,6 +1,9 @@
 import { type Build, buildId } from '../functions/domain/build.ts';
+import type { Stage } from '../functions/domain/ledger.ts';
 import type { PostponeCause, Reason, RetryCause, SkipCause } from '../functions/domain/reasons.ts';
 import type { KeyChangeOutcome } from '../functions/domain/redrive-for-key.ts';
+import type { ReleaseMode } from '../functions/domain/route.ts';
+import type { ReleasedBy } from './streampixel-stand-in.ts';
 
 /** What happens to builds, as the local stack tells it: one JSON object a line with `--json`. */
 export interface LocalEvent {
@@ -18,6 +21,14 @@ export interface LocalEvent {
   /** HTTP status of the vendor's or of S3's answer. */
   readonly status?: number;
   readonly uploadId?: string;
+  /** The stage that Streampixel told of. */
+  readonly stage?: Stage;
+  /** How an approved build goes live. */
+  readonly releaseMode?: ReleaseMode;
+  /** From the submission to the approval. */
+  readonly tookSeconds?: number;
+  /** Who has made it live, or ordered it. */
+  readonly by?: ReleasedBy | 'approval' | 'person';
   readonly attempt?: number;
   /** When it is its turn, ISO 8601. */
   readonly until?: string;
@@ -53,16 +64,36 @@ export type LocalEventName =
   | 'redriven'
   /** The stand-in has read the zip to its end. */
   | 'downloaded'
-  /** The stand-in could not, or it is no zip: the vendor's `build.rejected`. */
-  | 'rejected';
+  /** A webhook has told of a stage. */
+  | 'heard'
+  | 'approved'
+  | 'rejected'
+  | 'late'
+  | 'stuck'
+  /** The project's webhook has never spoken, so nobody can say what became of the build. */
+  | 'silent'
+  /** The vendor has taken our order to distribute it. */
+  | 'released'
+  | 'release-failed'
+  /** Viewers of the stand-in get it from now on. */
+  | 'live';
 
-const OUTCOMES: ReadonlySet<string> = new Set<LocalEventName>([
-  'postponed',
-  'retried',
-  'submitted',
-  'skipped',
-  'dead-lettered',
-  'redriven' satisfies KeyChangeOutcome['kind'],
+/** What lines of the functions' logs are called here. */
+const NAMES: ReadonlyMap<unknown, LocalEventName> = new Map<string, LocalEventName>([
+  ['postponed', 'postponed'],
+  ['retried', 'retried'],
+  ['submitted', 'submitted'],
+  ['skipped', 'skipped'],
+  ['dead-lettered', 'dead-lettered'],
+  ['redriven' satisfies KeyChangeOutcome['kind'], 'redriven'],
+  ['webhook-heard', 'heard'],
+  ['build-approved', 'approved'],
+  ['build-rejected', 'rejected'],
+  ['build-late', 'late'],
+  ['build-stuck', 'stuck'],
+  ['webhook-silent', 'silent'],
+  ['build-released', 'released'],
+  ['release-failed', 'release-failed'],
 ]);
 
 const TEST_EVENT: SkipCause = 'TestEvent';
@@ -73,13 +104,27 @@ const TEST_EVENT: SkipCause = 'TestEvent';
  */
 export function eventOfLogLine(line: string): LocalEvent | undefined {
   const fields = parse(line);
+  const event = NAMES.get(fields?.event);
   // The test event is about no build: S3 asks whether it may send.
-  if (fields === undefined || !OUTCOMES.has(String(fields.event)) || fields.cause === TEST_EVENT) return undefined;
-  const { time, event, bucket, key, build, cause, reason, detail, status, uploadId, attempt, until, possiblyDoubled } =
-    fields;
-  const { parameter, moved, left } = fields;
+  if (fields === undefined || event === undefined || fields.cause === TEST_EVENT) return undefined;
+  // The end has a line of its own.
+  if (event === 'heard' && (fields.stage === 'approved' || fields.stage === 'rejected')) return undefined;
+  const { time, bucket, key, build, cause, reason, detail, status, uploadId, attempt, until, possiblyDoubled } = fields;
+  const { parameter, moved, left, stage, releaseMode, tookSeconds, by } = fields;
   const about = { time, event, bucket, key, build, parameter };
-  const picked = { ...about, reason: reason ?? cause, detail, status, uploadId, attempt, until, moved, left };
+  const followed = { stage, releaseMode, tookSeconds, by };
+  const picked = {
+    ...about,
+    reason: reason ?? cause,
+    detail,
+    status,
+    uploadId,
+    ...followed,
+    attempt,
+    until,
+    moved,
+    left,
+  };
   return Object.fromEntries(
     Object.entries({ ...picked, possiblyDoubled: possiblyDoubled || undefined }).filter(
       ([, value]) => value !== undefined,

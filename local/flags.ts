@@ -11,8 +11,17 @@ export interface Flags {
   readonly apiKey?: string;
   readonly standInKey?: string;
   readonly interval?: number;
+  readonly stage: number;
+  readonly course: CourseName;
   readonly port: number;
 }
+
+/** What the stand-in makes of the builds it accepts. */
+export const COURSES = ['live', 'rejected', 'stuck', 'silent', 'disorder'] as const;
+export type CourseName = (typeof COURSES)[number];
+
+/** Slow enough to follow, fast enough to wait for. In s. */
+const DEFAULT_STAGE_S = 0.5;
 
 /** Long enough to see builds wait for their turn, short enough to watch. In s. */
 export const DEFAULT_INTERVAL_S = 5;
@@ -27,7 +36,10 @@ export function readFlags(argv: readonly string[]): Flags {
         .argParser(collect)
         .default([], 'a sample, made for the purpose'),
     )
-    .option('--once', 'end when every dropped build has come to its end: 0 if all were submitted, 1 otherwise')
+    .option(
+      '--once',
+      'end when every dropped build has come to its end: 0 if all are live (or approved, where you release), 1 otherwise',
+    )
     .option('--json', 'one JSON object per line on stdout for each event; everything else goes to stderr')
     .addOption(
       new Option('--streampixel-url <url>', 'use the API at this base URL instead of the stand-in')
@@ -47,6 +59,17 @@ export function readFlags(argv: readonly string[]): Flags {
       '--interval <seconds>',
       `least distance between two uploads of a user; ${DEFAULT_INTERVAL_S} by default`,
       seconds,
+    )
+    .option('--stage <seconds>', 'how long the stand-in takes for each stage of a build', seconds, DEFAULT_STAGE_S)
+    .addOption(
+      new Option(
+        '--course <course>',
+        'what becomes of builds at the stand-in: they go live, are rejected, get stuck, go live without a webhook, or their webhooks ' +
+          'come twice and in disorder',
+      )
+        .choices(COURSES)
+        .default('live')
+        .conflicts('streampixelUrl'),
     )
     .option('--port <number>', 'port of the AWS endpoint; 0 for any free one', port, DEFAULT_PORT)
     .allowExcessArguments(false)

@@ -9,13 +9,20 @@ import { S3Error } from '../node_modules/fauxqs/dist/common/errors.js';
 import { S3Store } from '../node_modules/fauxqs/dist/s3/s3Store.js';
 import { SnsStore } from '../node_modules/fauxqs/dist/sns/snsStore.js';
 import { SqsStore } from '../node_modules/fauxqs/dist/sqs/sqsStore.js';
+import { INVALID_MESSAGE_BODY_CHAR } from '../node_modules/fauxqs/dist/sqs/sqsTypes.js';
 import { type BusEvent, createEventBus } from './event-bus.ts';
+import { createHttpApis, type HttpApis } from './http-api.ts';
 import { JsonProtocolError, type JsonService } from './json-service.ts';
 import { createParameterStore } from './parameter-store.ts';
 import { authorize, type Credentials } from './presigned-url.ts';
 import { createdEvent, isNotified, type NotificationSpec, testEvent } from './s3-notifications.ts';
 import { type CreatedObject, createS3Objects } from './s3-objects.ts';
 import { describeStacks, type StackDescription } from './stack-description.ts';
+
+/** What SQS takes in no message. */
+const INVALID_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
+// The emulator goes by halves of characters, and so refuses an event or a message with an emoji of an object's key in it.
+INVALID_MESSAGE_BODY_CHAR.test = (text) => INVALID_CHARACTER.test(text);
 
 /** The account that everything local belongs to, as in other emulators. */
 export const LOCAL_ACCOUNT_ID = '000000000000';
@@ -34,6 +41,11 @@ export interface GatewayOptions {
   readonly onPublished: (published: Published) => void;
   /** Every event on EventBridge's default bus, changes of SSM's parameters among them. */
   readonly onBusEvent: (event: BusEvent) => void;
+  /**
+   * How long a client may take to send the head of a request, and the whole of one to an HTTP API, in ms. Default: half a
+   * minute.
+   */
+  readonly patienceMs?: number;
 }
 
 export interface Published {
@@ -65,10 +77,15 @@ export interface Gateway {
   createTopic(name: string): void;
   /** What CloudFormation tells from now on. */
   describeStack(name: string, outputs: Readonly<Record<string, string>>): void;
+  /** The HTTP APIs there are from now on, and how their functions are invoked. */
+  readonly serveHttpApis: HttpApis['deploy'];
   /** Messages that wait to be received. */
   peek(queueName: string): readonly PeekedMessage[];
   close(): Promise<void>;
 }
+
+/** In ms: many times what a client needs that means well. */
+const PATIENCE_MS = 30_000;
 
 /** One port that speaks several services: a client is configured with one endpoint, and each request says whom it is for. */
 interface Service {
@@ -78,13 +95,13 @@ interface Service {
 
 /**
  * Starts the AWS endpoint on the loopback interface: S3, SQS, SNS and STS by fauxqs, DynamoDB by dynalite, SSM and
- * EventBridge by services of our own. What the emulator leaves out is added in front of it: checked signatures, event notifications, versions,
- * and objects of any size.
+ * EventBridge and API Gateway by services of our own. What the emulator leaves out is added in front of it: checked
+ * signatures, event notifications, versions, and objects of any size.
  *
  * @throws Error with code `EADDRINUSE` where the port is taken
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { region } = options;
+  const { region, patienceMs = PATIENCE_MS } = options;
   const sqsStore = new SqsStore();
   // Without a host of its own it names queues by the host it is asked at. Its default, `sqs.<region>.localhost`, resolves
   // on some machines only.
@@ -144,7 +161,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   const bus = createEventBus(region, LOCAL_ACCOUNT_ID, options.onBusEvent);
+  const httpApis = createHttpApis({ accountId: LOCAL_ACCOUNT_ID, patienceMs });
   const services: readonly Service[] = [
+    // By its path alone and before all others: its clients are anybody, and what headers they send is up to them.
+    httpApis,
     jsonService('AmazonSSM', createParameterStore(region, LOCAL_ACCOUNT_ID, bus.put)),
     jsonService('AWSEvents', bus),
     {
@@ -170,10 +190,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     { takes: () => true, serve: serveS3 },
   ];
 
-  // A large build may take longer to arrive than Node gives a request by default.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    services.find((service) => service.takes(request))?.serve(request, response);
-  });
+  const server = createServer(
+    {
+      // A large build may take longer to arrive than Node gives a request by default.
+      requestTimeout: 0,
+      // By default as long as a request's: for ever.
+      headersTimeout: patienceMs,
+      connectionsCheckingInterval: patienceMs,
+    },
+    (request, response) => {
+      services.find((service) => service.takes(request))?.serve(request, response);
+    },
+  );
   server.listen(options.port, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -189,6 +217,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     describeStack(name, outputs) {
       stack = { name, region, accountId: LOCAL_ACCOUNT_ID, outputs };
     },
+    serveHttpApis: httpApis.deploy,
     createTopic: (name) => void snsStore.createTopic(name, undefined, undefined, region),
     peek(queueName) {
       const queue = sqsStore.getQueueByName(queueName);

@@ -72,6 +72,11 @@ interface StoredObject {
   readonly versionId: string | undefined;
 }
 
+interface Tag {
+  readonly Key: string;
+  readonly Value: string;
+}
+
 interface Part {
   readonly slices: readonly Slice[];
   readonly size: number;
@@ -106,6 +111,11 @@ const LIST_ARGUMENTS: ReadonlySet<string> = new Set([
 /** Parts or uploads that S3 lists at a time, at most. */
 const LONGEST_LIST = 1000;
 
+/** Tags that S3 lets an object have, and how long they may be, in characters. */
+const MOST_TAGS = 10;
+const LONGEST_TAG_KEY = 128;
+const LONGEST_TAG_VALUE = 256;
+
 /** S3's own limit for all parts but the last, in bytes. */
 const SMALLEST_PART = 5 * 1024 * 1024;
 
@@ -114,6 +124,8 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
   let uploadCount = 0;
   /** Every version of every object of versioned buckets, by version id. */
   const versions = new Map<string, StoredObject>();
+  /** By the object as it is in the index: where it goes, they go with it. */
+  const tags = new WeakMap<StoredObject, readonly Tag[]>();
 
   function find(bucket: string, key: string, versionId: string | null): StoredObject {
     if (versionId === null) return store.headObject(bucket, key) as StoredObject & { body: Buffer };
@@ -200,6 +212,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       const { source } = readCopySource(request);
       const replaces = request.headers['x-amz-metadata-directive'] === 'REPLACE';
       const object = create('Copy', target, source, replaces ? describe(request.headers) : source);
+      if (request.headers['x-amz-tagging-directive'] !== 'REPLACE') tags.set(object, tags.get(source) ?? []);
       setVersion(response, object);
       return sendXml(response, 'CopyObjectResult', {
         ETag: object.etag,
@@ -249,7 +262,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
       eTag: /<ETag>(?:"|&quot;|&#34;)?([0-9a-f]+)/.exec(part)?.[1],
     }));
-    if (wanted.length === 0) throw new S3Error('MalformedXML', 'The XML you provided was not well-formed', 400);
+    if (wanted.length === 0) throw malformedXml();
     if (wanted.some(({ number }, index) => index > 0 && number <= (wanted[index - 1]?.number ?? 0))) {
       throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order.', 400);
     }
@@ -316,7 +329,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       MaxParts: `${max}`,
       IsTruncated: `${parts.length > page.length}`,
     };
-    sendXml(response, 'ListPartsResult', fields, listed);
+    sendXml(response, 'ListPartsResult', [fields, ...listed]);
   }
 
   function listUploads({ bucket, query, response }: ObjectRequest): void {
@@ -352,7 +365,7 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
       MaxUploads: `${max}`,
       IsTruncated: `${next !== undefined}`,
     };
-    sendXml(response, 'ListMultipartUploadsResult', fields, listed);
+    sendXml(response, 'ListMultipartUploadsResult', [fields, ...listed]);
   }
 
   async function get({ bucket, key, query, request, response }: ObjectRequest): Promise<void> {
@@ -372,6 +385,19 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
     });
     if (request.method === 'HEAD') response.end();
     else await pipeline(read(cut(object.slices, start, end)), response);
+  }
+
+  function getTags({ bucket, key, query, response }: ObjectRequest): void {
+    const object = find(bucket, key, query.get('versionId'));
+    setVersion(response, object);
+    sendXml(response, 'Tagging', { TagSet: (tags.get(object) ?? []).map((tag) => ({ Tag: { ...tag } })) });
+  }
+
+  async function putTags({ bucket, key, query, request, response }: ObjectRequest): Promise<void> {
+    const object = find(bucket, key, query.get('versionId'));
+    tags.set(object, readTags(await text(request)));
+    setVersion(response, object);
+    response.writeHead(200).end();
   }
 
   function remove({ bucket, key, query, response }: ObjectRequest): void {
@@ -407,6 +433,10 @@ export function createS3Objects({ store, directory, isVersioned, onCreated }: S3
           return listParts(target);
         case 'GET uploads':
           return listUploads(target);
+        case 'GET tagging':
+          return getTags(target);
+        case 'PUT tagging':
+          return putTags(target);
         case 'GET ':
         case 'HEAD ':
           return get(target);
@@ -458,23 +488,68 @@ function setVersion(response: ServerResponse, { versionId }: StoredObject): void
   if (versionId !== undefined) response.setHeader('x-amz-version-id', versionId);
 }
 
-/** @param listed elements behind the fields, each by its name with fields of its own */
-function sendXml(
-  response: ServerResponse,
-  root: string,
-  fields: Record<string, string>,
-  listed: readonly Record<string, Record<string, string>>[] = [],
-): void {
-  const escaped = (value: string) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const elements = (values: Record<string, string>) =>
-    Object.entries(values)
-      .map(([name, value]) => `<${name}>${escaped(value)}</${name}>`)
-      .join('');
-  const lists = listed.flatMap(Object.entries).map(([name, values]) => `<${name}>${elements(values)}</${name}>`);
+/**
+ * The tags of a `Tagging` document.
+ *
+ * @throws S3Error for what S3 does not take
+ */
+function readTags(document: string): Tag[] {
+  if (!/<Tagging[\s>]/.test(document) || !/<TagSet(\s*\/)?>/.test(document)) throw malformedXml();
+  const read = [...document.matchAll(/<Tag>.*?<\/Tag>/gs)].map(([tag]) => {
+    const Key = /<Key>(.*?)<\/Key>/s.exec(tag)?.[1];
+    if (Key === undefined) throw malformedXml();
+    // An empty value may be an empty element.
+    const Value = /<Value>(.*?)<\/Value>/s.exec(tag)?.[1] ?? '';
+    return { Key: unescapeXml(Key), Value: unescapeXml(Value) };
+  });
+  if (read.length > MOST_TAGS) throw new S3Error('BadRequest', `Object tags cannot be greater than ${MOST_TAGS}`, 400);
+  if (read.some(({ Key }) => Key === '' || Key.length > LONGEST_TAG_KEY)) {
+    throw new S3Error('InvalidTag', 'The TagKey you have provided is invalid', 400);
+  }
+  if (read.some(({ Value }) => Value.length > LONGEST_TAG_VALUE)) {
+    throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid', 400);
+  }
+  if (new Set(read.map(({ Key }) => Key)).size < read.length) {
+    throw new S3Error('InvalidTag', 'Cannot provide multiple Tags with the same key', 400);
+  }
+  return read;
+}
+
+function malformedXml(): S3Error {
+  return new S3Error('MalformedXML', 'The XML you provided was not well-formed', 400);
+}
+
+const XML_ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function unescapeXml(escaped: string): string {
+  return escaped.replaceAll(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (entity, hex, decimal, name) => {
+    if (name !== undefined) return XML_ENTITIES[name] ?? entity;
+    return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
+  });
+}
+
+/** What is in an XML element: text, elements by their names, or those one after the other. */
+type XmlContent = string | { readonly [name: string]: XmlContent } | readonly XmlContent[];
+
+function sendXml(response: ServerResponse, root: string, content: XmlContent): void {
   response.writeHead(200, { 'Content-Type': 'application/xml' });
   response.end(
-    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${elements(fields)}${lists.join('')}</${root}>`,
+    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${toXml(content)}</${root}>`,
   );
+}
+
+function toXml(content: XmlContent): string {
+  if (typeof content === 'string') {
+    return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  }
+  if (isList(content)) return content.map(toXml).join('');
+  return Object.entries(content)
+    .map(([name, inner]) => `<${name}>${toXml(inner)}</${name}>`)
+    .join('');
+}
+
+function isList(content: XmlContent): content is readonly XmlContent[] {
+  return Array.isArray(content);
 }
 
 /**

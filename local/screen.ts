@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { unreachable } from '../functions/domain/outcome.ts';
 import { REASONS } from '../functions/domain/reasons.ts';
+import type { ReleaseMode } from '../functions/domain/route.ts';
 import { type LocalEvent, type LocalEventName, parse } from './events.ts';
 import type { LogLine } from './lambda-process.ts';
 
@@ -12,7 +13,15 @@ const COLOURS: Readonly<Record<LocalEventName, 'cyan' | 'yellow' | 'green' | 're
   downloaded: 'green',
   skipped: 'gray',
   'dead-lettered': 'red',
+  heard: 'gray',
+  approved: 'green',
   rejected: 'red',
+  late: 'yellow',
+  stuck: 'red',
+  silent: 'red',
+  released: 'green',
+  'release-failed': 'red',
+  live: 'green',
   alert: 'red',
   redriven: 'green',
 };
@@ -65,11 +74,36 @@ function story(event: LocalEvent): string {
       ];
       return `${bytes(event.size ?? 0)} through the presigned URL${verdict} (SHA-256 ${event.sha256?.slice(0, 12)}...)`;
     }
+    case 'heard':
+      return `Streampixel: ${event.stage ?? 'something new'}`;
+    case 'approved':
+      return `${took(event.tookSeconds)}; ${MEANINGS[event.releaseMode ?? 'manual']}`;
+    case 'released':
+      return `Streampixel distributes it, by order of ${event.by === 'person' ? 'a person' : 'its approval'}`;
+    case 'live':
+      return `upload id ${event.uploadId}`;
+    case 'late':
+    case 'stuck':
+      return `upload id ${event.uploadId}`;
+    case 'silent':
+      return "the project's webhook has never spoken";
     case 'rejected':
+    case 'release-failed':
       return String(detail);
     default:
       return unreachable(event.event);
   }
+}
+
+/** What an approval means, by who releases. */
+const MEANINGS: Readonly<Record<ReleaseMode, string>> = {
+  automatic: 'Streampixel makes it live by itself',
+  manual: 'it waits for somebody to release it',
+  'on-approval': 'its release is ordered',
+};
+
+function took(seconds: number | undefined): string {
+  return seconds === undefined ? 'good' : `good, after ${seconds} s`;
 }
 
 /** Where the text of an alert begins: under the event's name, since its lines are long. */

@@ -4,13 +4,17 @@ import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
+import { unreachable } from '../functions/domain/outcome.ts';
+import { findRoute, releaseMode } from '../functions/domain/route.ts';
+import type { Settings } from '../infra/config.ts';
 import { DEFAULT_PORT, LOCAL_CREDENTIALS, LOCAL_REGION } from './account.ts';
 import { watchDropFolder } from './drop-folder.ts';
 import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
-import { DEFAULT_INTERVAL_S, type Flags, readFlags } from './flags.ts';
+import { type CourseName, DEFAULT_INTERVAL_S, type Flags, readFlags } from './flags.ts';
 import { makeSampleBuild } from './sample-build.ts';
 import { bytes, lineOf, troubleOf } from './screen.ts';
+import type { Course } from './streampixel-stand-in.ts';
 
 /** Signals that come within this are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
 const ONE_PRESS_MS = 1_000;
@@ -20,6 +24,11 @@ const INTERRUPTED = 130;
 const USAGE = 2;
 /** The hints at the end don't wait longer than this for the first drops: they may be retried for long. In ms. */
 const HINTS_AFTER_MS = 20_000;
+
+/** Where builds get stuck nobody wants to wait for two hours to hear of it. */
+const IMPATIENT: Partial<Settings> = { lateAfterMinutes: 1, stuckAfterMinutes: 1 };
+/** More builds than anybody drops in one run. */
+const MOST_PLANNED = 1_000;
 
 /** Builds from this size on, in bytes, take seconds to upload. */
 const WORTH_MENTIONING = 200_000_000;
@@ -71,7 +80,9 @@ async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<n
   const intervalSeconds = flags.interval ?? (isLocal ? DEFAULT_INTERVAL_S : undefined);
   stack = await startEmbeddedStack({
     port: flags.port,
+    stageMs: flags.stage * 1000,
     settings: {
+      ...(flags.course === 'stuck' || flags.course === 'silent' ? IMPATIENT : {}),
       ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
       ...(flags.streampixelUrl === undefined ? {} : { streampixelBaseUrl: flags.streampixelUrl }),
     },
@@ -86,6 +97,10 @@ async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<n
     onNotice: say,
   });
   const { endpoint, environment, standIn, stop } = stack;
+  if (flags.course !== 'live') {
+    const every = Array.from({ length: MOST_PLANNED }, () => courseOf(flags.course));
+    standIn?.plan(...every);
+  }
 
   say();
   say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, STS)`);
@@ -115,7 +130,8 @@ async function once(stack: EmbeddedStack, flags: Flags, say: Say): Promise<numbe
   const arrived = await Promise.all(await dropAll(stack, flags, say));
   const good = arrived.filter(Boolean).length;
   const were = arrived.length === 1 ? 'build was' : 'builds were';
-  const how = stack.standIn === undefined ? 'submitted' : 'submitted, and downloaded byte for byte';
+  const how =
+    stack.standIn === undefined ? 'submitted' : 'submitted, downloaded byte for byte, and brought to a good end';
   say(`\n${good} of ${arrived.length} ${were} ${how}.`);
   return good === arrived.length ? 0 : 1;
 }
@@ -190,15 +206,41 @@ function keyOf({ environment }: EmbeddedStack, name: string): string {
   return `${environment.routes[0]?.prefix ?? ''}${name}`;
 }
 
-/** Waits for a build's end: whether it was submitted and, at the stand-in, downloaded as it was dropped. */
-async function arrives({ seen, standIn }: EmbeddedStack, { build, size, sha256 }: DroppedBuild): Promise<boolean> {
+/**
+ * Waits for a build's end: whether it was submitted and, at the stand-in, downloaded as it was dropped and made live (or approved,
+ * where a person is to release it).
+ */
+async function arrives(stack: EmbeddedStack, { build, key, size, sha256 }: DroppedBuild): Promise<boolean> {
   const first = (...names: LocalEvent['event'][]) =>
-    seen((event) => event.build === build && names.includes(event.event));
-  const end = await first('submitted', 'skipped', 'dead-lettered');
-  if (end.event !== 'submitted') return false;
-  if (standIn === undefined) return true;
+    stack.seen((event) => event.build === build && names.includes(event.event));
+  const submission = await first('submitted', 'skipped', 'dead-lettered');
+  if (submission.event !== 'submitted') return false;
+  if (stack.standIn === undefined) return true;
   const fetched = await first('downloaded', 'rejected');
-  return fetched.size === size && fetched.sha256 === sha256;
+  if (fetched.size !== size || fetched.sha256 !== sha256) return false;
+  const route = findRoute(stack.environment.routes, key);
+  const good = route !== undefined && releaseMode(route) === 'manual' ? 'approved' : 'live';
+  const end = await first(good, 'rejected', 'stuck', 'silent', 'release-failed');
+  return end.event === good;
+}
+
+/** What the stand-in is told to make of a build. */
+function courseOf(name: CourseName): Course {
+  switch (name) {
+    case 'live':
+      return { kind: 'documented' };
+    case 'rejected':
+      // The only concrete words that the vendor's documentation shows.
+      return { kind: 'rejected', at: 'extracting', objection: 'Build contains unsupported file formats.' };
+    case 'stuck':
+      return { kind: 'stuck', after: 'extracting' };
+    case 'silent':
+      return { kind: 'silent' };
+    case 'disorder':
+      return { kind: 'documented', deliveries: { times: 2, order: 'shuffled' } };
+    default:
+      return unreachable(name);
+  }
 }
 
 function isLoopback(url: string): boolean {

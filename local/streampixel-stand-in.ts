@@ -1,22 +1,40 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { unreachable } from '../functions/domain/outcome.ts';
+import { BUILD_EVENTS, type Course, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
+import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
+
+export type { Course, OpenStage, ReleasedBy, Stage, StandInEvent } from './stand-in-lifecycle.ts';
+export type { Deliveries, WebhookPayload } from './stand-in-webhooks.ts';
 
 /**
- * A server that answers as Streampixel's API documents: status codes, messages, the limit per user, and the download of the
- * build through its `fileUrl` afterwards. Answers it does not document can be scripted.
+ * A server that plays Streampixel as its documentation describes it: the endpoints are here, what becomes of an
+ * accepted build is in stand-in-lifecycle.ts, and the webhooks that tell of it are in stand-in-webhooks.ts. Answers and
+ * courses that are not documented can be scripted.
  */
 export interface StandInOptions {
   /** Who may upload where; asked at each request. */
   readonly users: () => readonly StandInUser[];
   /** The one valid key; {@link StandIn.rotateKey} replaces it at once, as the vendor does. */
   readonly apiKey: string;
-  /** An accepted upload closes the door to further ones of its user for this long, in ms; asked at each request. */
+  /**
+   * An accepted upload closes the door to further ones of its user for this long, in ms; asked at each request. So does
+   * an order to distribute, by a door of its own.
+   */
   readonly windowMs: () => number;
+  /** How long a build is in one stage, in ms; asked at each. A download that takes longer takes longer. Default 50. */
+  readonly stageMs?: () => number;
+  /**
+   * Shortest time that an accepted build is queued, in ms, however short a stage is: by its end the answer to the
+   * upload has long arrived. Default 300.
+   */
+  readonly queueMs?: () => number;
+  /** Longest a webhook waits for its answer, in ms. Default: the documented 10 s. */
+  readonly webhookTimeoutMs?: number;
+  /** In [0, 1), for deliveries that are to be shuffled. Default: the same numbers in every run. */
+  readonly random?: () => number;
   readonly onEvent: (event: StandInEvent) => void;
 }
 
@@ -25,20 +43,7 @@ export interface StandInUser {
   readonly projectIds: readonly string[];
 }
 
-export type StandInEvent =
-  /** The zip's bytes have been read to their end through `fileUrl`. */
-  | ({ readonly kind: 'downloaded'; readonly size: number; readonly sha256: string } & StandInBuild)
-  /** As the vendor's `build.rejected`: it was accepted, and turned out unusable. */
-  | ({ readonly kind: 'rejected'; readonly objection: string } & StandInBuild);
-
-interface StandInBuild {
-  readonly uploadId: string;
-  /** Path of `fileUrl`, still percent-encoded. Of its query only what is no secret: */
-  readonly path: string;
-  readonly versionId: string | undefined;
-}
-
-/** What to do with one call of `upload-file` instead of what is documented. */
+/** What to do with one call of an endpoint instead of what is documented. */
 export type Behaviour =
   | { readonly kind: 'documented' }
   /** A string is sent as it is, anything else as JSON. */
@@ -71,93 +76,158 @@ export interface StandIn {
   readonly requests: readonly RecordedRequest[];
   /** Lines up behaviours for the next calls of `upload-file`, first come first served. */
   script(...behaviours: Behaviour[]): void;
+  /** Likewise for `distribute-file`. */
+  scriptDistribute(...behaviours: Behaviour[]): void;
+  /** Lines up what becomes of the next uploads that are accepted, first come first served. */
+  plan(...courses: Course[]): void;
   rotateKey(apiKey: string): void;
-  /** Resolves when no download is under way. */
+  /**
+   * Does what a person does on the dashboard, where every event is ticked; `undefined` empties the field.
+   *
+   * @throws TypeError for what is no URL
+   */
+  setWebhook(projectId: string, url: string | undefined): void;
+  /** The dashboard's "Test Webhook" button. @returns whether a receiver is set and answered with a 2xx */
+  testWebhook(projectId: string): Promise<boolean>;
+  /** Upload id of the build that the project's viewers get. */
+  live(projectId: string): string | undefined;
+  /** Resolves when no build is on its way and no webhook is being delivered. A stuck build is not on its way. */
   settled(): Promise<void>;
+  /** Ends builds on their way and deliveries at once. Once, however often it is called. */
   stop(): Promise<void>;
 }
 
 const BASE_PATH = '/pixelStripeApi';
+const PROJECT_ENDPOINT = new RegExp(`^GET ${BASE_PATH}/projects/([^/]+)$`);
 
-/** Fields of the documented request, in the order they are complained about. */
-const REQUIRED_FIELDS = ['apiKey', 'userId', 'projectId', 'fileUrl'] as const;
-type UploadFields = Record<(typeof REQUIRED_FIELDS)[number], string>;
+/** Required fields of the documented requests, in the order they are complained about. */
+const UPLOAD_FIELDS = ['apiKey', 'userId', 'projectId', 'fileUrl'] as const;
+const DISTRIBUTE_FIELDS = ['apiKey', 'userId', 'projectId', 'uploadId'] as const;
+
+/** What a request says, as far as answers go by it. */
+interface Call {
+  readonly headers: IncomingHttpHeaders;
+  readonly query: URLSearchParams;
+  readonly body: string;
+}
 
 interface Answer {
   readonly status: number;
   readonly body: unknown;
 }
 
+/** An answer other than 2xx, in the vendor's words. */
+class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** Starts the stand-in on a free port of the loopback interface. */
 export async function startStandIn(options: StandInOptions): Promise<StandIn> {
+  const {
+    stageMs = () => 50,
+    queueMs = () => 300,
+    webhookTimeoutMs = 10_000,
+    random = fixedRandom(1),
+    onEvent,
+  } = options;
   let { apiKey } = options;
-  const behaviours: Behaviour[] = [];
+  const uploadBehaviours: Behaviour[] = [];
+  const distributeBehaviours: Behaviour[] = [];
   const requests: RecordedRequest[] = [];
-  const lastAccepted = new Map<string, number>();
-  const downloads = new Set<Promise<void>>();
-  const stopping = new AbortController();
+  const passUploadDoor = createDoor(options.windowMs);
+  const passDistributeDoor = createDoor(options.windowMs);
 
-  function authenticate(userId: string, key: string): Answer | undefined {
-    if (!options.users().some((user) => user.userId === userId)) return refusal(401, 'Invalid User');
-    if (key !== apiKey) return refusal(401, 'Unauthorized: Invalid API Key');
-    return undefined;
+  const underWay = new Set<Promise<unknown>>();
+  function track(work: Promise<unknown>): void {
+    const tracked: Promise<unknown> = work.finally(() => underWay.delete(tracked));
+    underWay.add(tracked);
+  }
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const webhooks = createWebhooks({ timeoutMs: webhookTimeoutMs, random, track, signal });
+  const lifecycle = createLifecycle({ stageMs, queueMs, webhooks, onEvent, track, signal });
+
+  function authenticate(userId: string, key: string): void {
+    if (!options.users().some((user) => user.userId === userId)) throw new Refusal(401, 'Invalid User');
+    if (key !== apiKey) throw new Refusal(401, 'Unauthorized: Invalid API Key');
   }
 
-  function uploadFile(headers: IncomingHttpHeaders, body: string): Answer {
-    if (headers['content-type']?.split(';')[0] !== 'application/json') return refusal(415, 'Unsupported Media Type');
-    let fields: UploadFields & { autoRelease?: unknown };
-    try {
-      fields = JSON.parse(body) ?? {};
-    } catch {
-      return refusal(400, 'Invalid JSON');
+  function authenticateByQuery(query: URLSearchParams): string {
+    const userId = query.get('userId');
+    const key = query.get('apikey');
+    if (!userId || !key) throw new Refusal(400, 'userId and apikey are required');
+    authenticate(userId, key);
+    return userId;
+  }
+
+  function projectsOf(userId: string): readonly { readonly id: string; readonly name: string }[] {
+    const ids = options.users().flatMap((user) => (user.userId === userId ? user.projectIds : []));
+    return ids.map((id, index) => ({ id, name: `Project ${index + 1}` }));
+  }
+
+  /** @param denial to say of another user's project: each endpoint has its own words for it */
+  function projectOf(userId: string, projectId: string, denial: string): { readonly name: string } {
+    if (!options.users().some(({ projectIds }) => projectIds.includes(projectId))) {
+      throw new Refusal(404, 'Project not found');
     }
-    for (const name of REQUIRED_FIELDS) {
-      if (typeof fields[name] !== 'string' || fields[name] === '') {
-        return refusal(400, `Missing required field: ${name}`);
-      }
+    const project = projectsOf(userId).find(({ id }) => id === projectId);
+    if (project === undefined) throw new Refusal(403, denial);
+    return project;
+  }
+
+  function uploadFile(call: Call): Answer {
+    const { autoRelease = true, ...fields } = fieldsOf(call, UPLOAD_FIELDS);
+    if (typeof autoRelease !== 'boolean') throw new Refusal(400, 'Invalid field: autoRelease');
+    const { userId, projectId, fileUrl } = fields;
+    authenticate(userId, fields.apiKey);
+    projectOf(userId, projectId, 'Forbidden: project does not belong to this user');
+    if (!URL.canParse(fileUrl) || !new URL(fileUrl).pathname.endsWith('.zip')) {
+      throw new Refusal(400, 'Invalid fileUrl: must be a direct link to a .zip file');
     }
-    if (fields.autoRelease !== undefined && typeof fields.autoRelease !== 'boolean') {
-      return refusal(400, 'Invalid field: autoRelease');
-    }
-    const refused = authenticate(fields.userId, fields.apiKey);
-    if (refused !== undefined) return refused;
-    const isOf = (user: StandInUser) => user.projectIds.includes(fields.projectId);
-    if (!options.users().some(isOf)) return refusal(404, 'Project not found');
-    if (!options.users().some((user) => user.userId === fields.userId && isOf(user))) {
-      return refusal(403, 'Forbidden: project does not belong to this user');
-    }
-    if (!URL.canParse(fields.fileUrl) || !new URL(fields.fileUrl).pathname.endsWith('.zip')) {
-      return refusal(400, 'Invalid fileUrl: must be a direct link to a .zip file');
-    }
-    const now = Date.now();
-    if (now - (lastAccepted.get(fields.userId) ?? Number.NEGATIVE_INFINITY) < options.windowMs()) {
-      return refusal(429, `Rate limit exceeded. Try again in ${inWords(options.windowMs())}.`);
-    }
-    lastAccepted.set(fields.userId, now);
-    const uploadId = randomBytes(12).toString('hex');
-    const download = fetchBuild(fields.fileUrl, uploadId, stopping.signal)
-      .then((event) => {
-        if (!stopping.signal.aborted) options.onEvent(event);
-      })
-      .finally(() => downloads.delete(download));
-    downloads.add(download);
+    passUploadDoor(userId);
+    const { uploadId } = lifecycle.accept({ projectId, fileUrl, autoRelease });
     return { status: 200, body: { message: 'Build queued for processing', uploadId } };
   }
 
-  function projectsStatus(query: URLSearchParams): Answer {
-    const userId = query.get('userId');
-    const key = query.get('apikey');
-    if (!userId || !key) return refusal(400, 'userId and apikey are required');
-    const refused = authenticate(userId, key);
-    if (refused !== undefined) return refused;
-    const projectIds = options.users().flatMap((user) => (user.userId === userId ? user.projectIds : []));
-    const projects = projectIds.map((id, index) => ({
+  function distributeFile(call: Call): Answer {
+    const { apiKey: key, userId, projectId, uploadId } = fieldsOf(call, DISTRIBUTE_FIELDS);
+    authenticate(userId, key);
+    projectOf(userId, projectId, 'Access denied');
+    const upload = lifecycle.uploadsOf(projectId).find((candidate) => candidate.uploadId === uploadId);
+    if (upload === undefined) throw new Refusal(404, 'File not found in project');
+    if (!upload.isReleasable) throw new Refusal(400, 'File has no URL yet');
+    passDistributeDoor(userId);
+    lifecycle.distribute(upload);
+    return { status: 200, body: { message: 'Distribution triggered' } };
+  }
+
+  function projectsStatus({ query }: Call): Answer {
+    const projects = projectsOf(authenticateByQuery(query)).map(({ id, name }) => ({
       _id: id,
-      name: `Project ${index + 1}`,
+      name,
       status: true,
       subscriptionStatus: 'active',
     }));
     return { status: 200, body: { totalProjects: projects.length, projects } };
+  }
+
+  /** Of an earlier generation of the vendor's documentation, which no longer mentions it. */
+  function getProject(projectId: string, { query }: Call): Answer {
+    const { name } = projectOf(authenticateByQuery(query), projectId, 'Access denied');
+    const files = lifecycle.uploadsOf(projectId).map(({ uploadId, fileUrl, status, acceptedAt, objection = null }) => {
+      const { origin, pathname } = new URL(fileUrl);
+      return { _id: uploadId, url: `${origin}${pathname}`, status, date: acceptedAt.toISOString(), objection };
+    });
+    const webhook = { webhookUrl: webhooks.urlOf(projectId) ?? null, webhookEvents: BUILD_EVENTS };
+    // Newest first, as in the documented example.
+    return {
+      status: 200,
+      body: { id: projectId, name, ...webhook, files: files.reverse(), liveUsers: 0, usersInQueue: 0 },
+    };
   }
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -165,28 +235,26 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     const body = await text(request);
     const { method = '', headers } = request;
     requests.push({ method, path: url.pathname, headers, body, at: Date.now() });
+    const call: Call = { headers, query: url.searchParams, body };
     const endpoint = `${method} ${url.pathname}`;
-    if (endpoint === `GET ${BASE_PATH}/projects/projects-status`)
-      return send(response, projectsStatus(url.searchParams));
-    if (endpoint !== `POST ${BASE_PATH}/projects/upload-file`) return send(response, refusal(404, 'Not Found'));
-    const behaviour = behaviours.shift() ?? { kind: 'documented' };
-    switch (behaviour.kind) {
-      case 'documented':
-        return send(response, uploadFile(headers, body));
-      case 'answer':
-        return send(response, behaviour, behaviour.headers);
-      case 'reset':
-        return void request.socket.resetAndDestroy();
-      case 'hang':
-        return;
-      case 'cut-off': {
-        const whole = JSON.stringify(uploadFile(headers, body).body);
-        response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(whole) });
-        response.write(whole.slice(0, whole.length / 2), () => response.destroy());
-        return;
+    switch (endpoint) {
+      case `POST ${BASE_PATH}/projects/upload-file`:
+        return behave(response, () => uploadFile(call), uploadBehaviours.shift());
+      case `POST ${BASE_PATH}/projects/distribute-file`:
+        return behave(response, () => distributeFile(call), distributeBehaviours.shift());
+      case `GET ${BASE_PATH}/projects/projects-status`:
+        return send(
+          response,
+          answered(() => projectsStatus(call)),
+        );
+      default: {
+        const projectId = PROJECT_ENDPOINT.exec(endpoint)?.[1];
+        if (projectId === undefined) return send(response, { status: 404, body: { message: 'Not Found' } });
+        return send(
+          response,
+          answered(() => getProject(projectId, call)),
+        );
       }
-      default:
-        return unreachable(behaviour);
     }
   }
 
@@ -196,27 +264,109 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+
+  let stopped: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    stopping.abort();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    await Promise.allSettled(underWay);
+  }
   return {
     baseUrl: `http://127.0.0.1:${port}${BASE_PATH}`,
     requests,
-    script: (...next) => void behaviours.push(...next),
+    script: (...next) => void uploadBehaviours.push(...next),
+    scriptDistribute: (...next) => void distributeBehaviours.push(...next),
+    plan: (...next) => lifecycle.plan(next),
     rotateKey(next) {
       apiKey = next;
     },
+    setWebhook: (projectId, url) => webhooks.set(projectId, url),
+    testWebhook: (projectId) => webhooks.test(projectId),
+    live: (projectId) => lifecycle.live(projectId),
     async settled() {
-      while (downloads.size > 0) await Promise.all(downloads);
+      while (underWay.size > 0) await Promise.all(underWay);
     },
-    async stop() {
-      stopping.abort();
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
 
-function refusal(status: number, message: string): Answer {
-  return { status, body: { message } };
+/** Lets one call of each user through in a window. @returns what throws a {@link Refusal} for any other */
+function createDoor(windowMs: () => number): (userId: string) => void {
+  const lastPassed = new Map<string, number>();
+  return (userId) => {
+    const now = Date.now();
+    if (now - (lastPassed.get(userId) ?? Number.NEGATIVE_INFINITY) < windowMs()) {
+      throw new Refusal(429, `Rate limit exceeded. Try again in ${inWords(windowMs())}.`);
+    }
+    lastPassed.set(userId, now);
+  };
+}
+
+/**
+ * The fields of a JSON body, of which the named ones are there.
+ *
+ * @throws Refusal
+ */
+function fieldsOf<Name extends string>(
+  { headers, body }: Call,
+  required: readonly Name[],
+): Record<Name, string> & { readonly autoRelease?: unknown } {
+  if (headers['content-type']?.split(';')[0] !== 'application/json') throw new Refusal(415, 'Unsupported Media Type');
+  let fields: Record<Name, string>;
+  try {
+    fields = JSON.parse(body) ?? {};
+  } catch {
+    throw new Refusal(400, 'Invalid JSON');
+  }
+  for (const name of required) {
+    if (typeof fields[name] !== 'string' || fields[name] === '') {
+      throw new Refusal(400, `Missing required field: ${name}`);
+    }
+  }
+  return fields;
+}
+
+function answered(answer: () => Answer): Answer {
+  try {
+    return answer();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: error.status, body: { message: error.message } };
+  }
+}
+
+/** @param documented makes the documented answer, with all that comes of it */
+function behave(
+  response: ServerResponse,
+  documented: () => Answer,
+  behaviour: Behaviour = { kind: 'documented' },
+): void {
+  switch (behaviour.kind) {
+    case 'documented':
+      send(response, answered(documented));
+      break;
+    case 'answer':
+      send(response, behaviour, behaviour.headers);
+      break;
+    case 'reset':
+      response.socket?.resetAndDestroy();
+      break;
+    case 'hang':
+      break;
+    case 'cut-off': {
+      const whole = JSON.stringify(answered(documented).body);
+      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(whole) });
+      response.write(whole.slice(0, whole.length / 2), () => response.destroy());
+      break;
+    }
+    default:
+      unreachable(behaviour);
+  }
 }
 
 function send(response: ServerResponse, answer: Answer, headers: http.OutgoingHttpHeaders = {}): void {
@@ -231,63 +381,4 @@ function inWords(windowMs: number): string {
   if (Number.isInteger(minutes)) return minutes === 1 ? '1 minute' : `${minutes} minutes`;
   const seconds = Math.ceil(windowMs / 1000);
   return seconds === 1 ? '1 second' : `${seconds} seconds`;
-}
-
-/** Downloads as the vendor does: no redirects, the bytes at first access. Reads the stream once and keeps nothing of it. */
-async function fetchBuild(fileUrl: string, uploadId: string, signal: AbortSignal): Promise<StandInEvent> {
-  const { pathname, searchParams } = new URL(fileUrl);
-  const build: StandInBuild = { uploadId, path: pathname, versionId: searchParams.get('versionId') ?? undefined };
-  const rejected = (objection: string): StandInEvent => ({ kind: 'rejected', objection, ...build });
-  try {
-    await sleep(DOWNLOAD_DELAY_MS, undefined, { signal });
-    const response = await fetch(fileUrl, { redirect: 'manual', signal });
-    if (response.status !== 200) return rejected(`The fileUrl answered HTTP ${response.status}.`);
-    const hash = createHash('sha256');
-    let size = 0;
-    let head = Buffer.alloc(0);
-    // The last chunks, of which only so many are kept as the zip's ending may span.
-    const ending: Buffer[] = [];
-    let endingLength = 0;
-    for await (const chunk of response.body ?? []) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      hash.update(bytes);
-      size += bytes.length;
-      if (head.length < LOCAL_FILE_HEADER.length)
-        head = Buffer.concat([head, bytes.subarray(0, LOCAL_FILE_HEADER.length)]);
-      ending.push(bytes);
-      endingLength += bytes.length;
-      while (endingLength - (ending[0]?.length ?? 0) >= LONGEST_ENDING) endingLength -= ending.shift()?.length ?? 0;
-    }
-    if (head.indexOf(LOCAL_FILE_HEADER) !== 0 || !endsAsZip(Buffer.concat(ending)))
-      return rejected('The file is not a whole zip.');
-    return { kind: 'downloaded', size, sha256: hash.digest('hex'), ...build };
-  } catch (error) {
-    // Not the error's message: it may quote the URL.
-    return rejected(`The download broke off (${error instanceof Error ? error.name : 'unknown error'}).`);
-  }
-}
-
-/** The vendor queues a build before it fetches it; by then its answer has long arrived. In ms. */
-const DOWNLOAD_DELAY_MS = 300;
-
-const LOCAL_FILE_HEADER = Buffer.from('PK\x03\x04', 'latin1');
-const END_OF_CENTRAL_DIRECTORY = Buffer.from('PK\x05\x06', 'latin1');
-/** The end record without its comment, in bytes. */
-const END_RECORD_LENGTH = 22;
-/** The end record with the longest comment its 16-bit length allows, in bytes. */
-const LONGEST_ENDING = END_RECORD_LENGTH + 0xffff;
-
-/** Whether the last bytes hold an end-of-central-directory record that ends where the file ends. */
-function endsAsZip(tail: Buffer): boolean {
-  for (
-    let at = tail.lastIndexOf(END_OF_CENTRAL_DIRECTORY);
-    at !== -1;
-    at = tail.lastIndexOf(END_OF_CENTRAL_DIRECTORY, at - 1)
-  ) {
-    if (at + END_RECORD_LENGTH <= tail.length && at + END_RECORD_LENGTH + tail.readUInt16LE(at + 20) === tail.length) {
-      return true;
-    }
-    if (at === 0) break;
-  }
-  return false;
 }

@@ -4,6 +4,8 @@ import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { type EventPattern, readEventPattern } from './event-rules.ts';
 import type { EventSourceSpec } from './event-source.ts';
 import { type BucketSpec, LOCAL_ACCOUNT_ID } from './gateway.ts';
+import { type HttpApiSpec, httpApiPath } from './http-api.ts';
+import { type ApiResource, readHttpApi } from './http-api-template.ts';
 import type { FunctionSpec } from './lambda-process.ts';
 import type { NotificationSpec } from './s3-notifications.ts';
 
@@ -17,6 +19,7 @@ export interface Deployment {
   readonly eventSources: readonly (EventSourceSpec & { readonly function: FunctionSpec })[];
   /** Of the default bus. */
   readonly rules: readonly EventRule[];
+  readonly httpApis: readonly HttpApiSpec[];
   /** Names of rules and schedules that AWS would run by time; nothing here does. */
   readonly schedules: readonly string[];
   readonly depthAlarms: readonly DepthAlarm[];
@@ -37,18 +40,21 @@ export interface QueueSpec {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** A rule of EventBridge and the functions it invokes. */
+/** A rule of EventBridge and what it sends its events to. */
 export interface EventRule {
   readonly name: string;
   readonly pattern: EventPattern;
   readonly targets: readonly RuleTarget[];
 }
 
-export interface RuleTarget {
-  readonly function: FunctionSpec;
-  /** Tries after one that failed, 0 to 2. */
-  readonly retryAttempts: number;
-}
+export type RuleTarget =
+  | {
+      readonly kind: 'function';
+      readonly function: FunctionSpec;
+      /** Tries after one that failed, 0 to 2. */
+      readonly retryAttempts: number;
+    }
+  | { readonly kind: 'queue'; readonly queueUrl: string };
 
 /** An alarm on the number of messages that wait in a queue. */
 export interface DepthAlarm {
@@ -192,12 +198,42 @@ export function deploymentOf(
         targets: ((targets ?? []) as Record<string, unknown>[]).map(({ Arn, Id, ...rest }) => {
           const [unknown] = Object.keys(rest);
           if (unknown !== undefined) throw new Error(`its target has ${unknown}`);
-          const target = functionOf(String(resolve(Arn)));
-          return { function: target, retryAttempts: retryAttemptsOf(target.name) };
+          return targetOf(String(resolve(Arn)));
         }),
       };
     } catch (error) {
-      throw unserved(error instanceof Error ? error.message : `${error}`);
+      throw unserved(messageOf(error));
+    }
+  }
+
+  function targetOf(arn: string): RuleTarget {
+    const queue = ofType('AWS::SQS::Queue').find(({ id }) => describe(id).arn === arn);
+    if (queue !== undefined) return { kind: 'queue', queueUrl: describe(queue.id).ref };
+    const target = functionOf(arn);
+    return { kind: 'function', function: target, retryAttempts: retryAttemptsOf(target.name) };
+  }
+
+  /** Resources of a type as a reader wants them that knows no intrinsic functions. */
+  function resolved(type: string): ApiResource[] {
+    // Access logs lead to what has no local counterpart.
+    return ofType(type).map(({ id, Properties: { AccessLogSettings, ...properties } }) => ({
+      ref: describe(id).ref,
+      properties: resolve(properties) as Readonly<Record<string, unknown>>,
+    }));
+  }
+
+  function httpApiOf(api: ApiResource): HttpApiSpec {
+    const partsOf = (type: string) => resolved(type).filter(({ properties }) => properties.ApiId === api.ref);
+    try {
+      return readHttpApi({
+        api,
+        stages: partsOf('AWS::ApiGatewayV2::Stage'),
+        routes: partsOf('AWS::ApiGatewayV2::Route'),
+        integrations: partsOf('AWS::ApiGatewayV2::Integration'),
+        functionOf,
+      });
+    } catch (error) {
+      throw new Error(`The local stack can't serve the API ${api.ref}: ${messageOf(error)}.`);
     }
   }
 
@@ -265,6 +301,7 @@ export function deploymentOf(
     rules: rules
       .filter(({ Properties }) => Properties.EventPattern !== undefined)
       .map(({ id, Properties }) => ruleOf(id, Properties)),
+    httpApis: resolved('AWS::ApiGatewayV2::Api').map(httpApiOf),
     schedules: [
       ...rules.filter(({ Properties }) => Properties.ScheduleExpression !== undefined),
       ...ofType('AWS::Scheduler::Schedule'),
@@ -311,6 +348,10 @@ interface EventSourceProperties {
 interface EventInvokeConfigProperties {
   readonly FunctionName: string;
   readonly MaximumRetryAttempts?: number;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : `${error}`;
 }
 
 interface AlarmProperties {
@@ -376,15 +417,21 @@ function depthAlarm({ AlarmName, Dimensions, Threshold, ComparisonOperator, Peri
 interface Made {
   /** Its physical name. */
   readonly name: string;
+  /** @throws Error for what has none */
   readonly arn: string;
   /** What `Ref` gives. */
   readonly ref: string;
 }
 
-/** The property that names a resource, how its ARN starts, and what `Ref` gives, where it is not the name. */
-const KINDS: Readonly<
-  Record<string, { nameProperty: string; arn: (name: string, region: string) => string; ref?: 'arn' | 'queueUrl' }>
-> = {
+interface Kind {
+  /** The property that names it. Absent where AWS gives the name. */
+  readonly nameProperty?: string;
+  readonly arn?: (name: string, region: string) => string;
+  /** What `Ref` gives, where it is not the name. */
+  readonly ref?: 'arn' | 'queueUrl';
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
   'AWS::S3::Bucket': { nameProperty: 'BucketName', arn: (name) => `arn:aws:s3:::${name}` },
   'AWS::SQS::Queue': {
     nameProperty: 'QueueName',
@@ -416,6 +463,11 @@ const KINDS: Readonly<
     nameProperty: 'LogGroupName',
     arn: (name, region) => `arn:aws:logs:${region}:${LOCAL_ACCOUNT_ID}:log-group:${name}:*`,
   },
+  'AWS::SQS::QueuePolicy': {},
+  'AWS::ApiGatewayV2::Api': {},
+  'AWS::ApiGatewayV2::Integration': {},
+  'AWS::ApiGatewayV2::Route': {},
+  'AWS::ApiGatewayV2::Stage': { nameProperty: 'StageName' },
 };
 
 function queueUrl(endpoint: string, queueName: string): string {
@@ -440,13 +492,20 @@ function createResolver(template: Template, stackName: string, { region, endpoin
     if (kind === undefined) throw new Error(`The local stack can't serve ${logicalId} (${resource.Type}).`);
     // CloudFormation makes a name of the same parts; buckets take no capitals.
     const generated = `${stackName}-${logicalId}`;
+    const given = kind.nameProperty === undefined ? undefined : resolve(resource.Properties?.[kind.nameProperty]);
     const name = String(
-      resolve(resource.Properties?.[kind.nameProperty]) ??
-        (resource.Type === 'AWS::S3::Bucket' ? generated.toLowerCase().slice(0, 63) : generated),
+      given ?? (resource.Type === 'AWS::S3::Bucket' ? generated.toLowerCase().slice(0, 63) : generated),
     );
-    const arn = kind.arn(name, region);
-    const ref = kind.ref === 'arn' ? arn : kind.ref === 'queueUrl' ? queueUrl(endpoint, name) : name;
-    return { name, arn, ref };
+    return {
+      name,
+      get arn() {
+        if (kind.arn === undefined) throw new Error(`The local stack knows no ARN of ${logicalId} (${resource.Type}).`);
+        return kind.arn(name, region);
+      },
+      get ref() {
+        return kind.ref === 'arn' ? this.arn : kind.ref === 'queueUrl' ? queueUrl(endpoint, name) : name;
+      },
+    };
   }
 
   function ref(name: string): unknown {
@@ -458,6 +517,8 @@ function createResolver(template: Template, stackName: string, { region, endpoin
   function attribute(logicalId: string, name: string): string {
     const made = describe(logicalId);
     if (name === 'Arn' || name === 'TopicArn') return made.arn;
+    if (name === 'ApiId') return made.ref;
+    if (name === 'ApiEndpoint') return `${endpoint}${httpApiPath(made.ref)}`;
     if (name === 'QueueName' || name === 'TopicName') return made.name;
     throw new Error(`The local stack does not know the attribute ${name} of ${logicalId}.`);
   }

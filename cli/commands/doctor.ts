@@ -1,9 +1,11 @@
 import { GetFunctionConfigurationCommand, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
 import { GetBucketNotificationConfigurationCommand, GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';
-import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/reasons.ts';
+import { deployedSettings } from '../../infra/outputs.ts';
+import { WEBHOOK_COMMAND } from '../advice.ts';
 import { explained } from '../aws-errors.ts';
 import { aligned, type Console } from '../console.ts';
 import { queueNumbers } from '../letters.ts';
@@ -11,8 +13,10 @@ import { EXIT } from '../operator-error.ts';
 import type { Act } from '../program.ts';
 import { projectContext } from '../project-context.ts';
 import type { Stack } from '../stack.ts';
+import { hasSpoken } from '../standing.ts';
 import { plural, span } from '../units.ts';
 import { checkKey, keyParameters, projectIds, verdictText } from '../vendor.ts';
+import { addressOf, DASHBOARD_STEPS, dashboardOf, heardText, projectWebhooks, readTokens } from '../webhook.ts';
 import { storedKey } from './key.ts';
 
 /** One line of the doctor's report. */
@@ -21,7 +25,7 @@ interface Finding {
   /** `skipped`: can't be checked here. */
   readonly status: 'ok' | 'warn' | 'fail' | 'skipped';
   readonly text: string;
-  /** What to do about it. */
+  /** What to do about it; a line or two. */
   readonly mend?: string;
 }
 
@@ -30,7 +34,9 @@ const DEPLOY = 'npx cdk deploy';
 export function addDoctorCommand(program: Command, act: Act): void {
   program
     .command('doctor')
-    .description('Check settings, stack, keys, ids, queues and alerts; each line is good or says how to mend it.')
+    .description(
+      'Check settings, stack, keys, ids, webhooks, queues and alerts; each line is good or says how to mend it.',
+    )
     .action(act(async ({ console, stack }) => doctor(console, await stack())));
 }
 
@@ -45,9 +51,11 @@ const CHECKS: Readonly<Record<string, { readonly run: Check; readonly onAwsOnly?
   Settings: { run: checkSettings, onAwsOnly: true },
   Stack: { run: checkStack },
   'API key': { run: checkKeys },
+  Webhook: { run: checkWebhooks },
   Ledger: { run: checkLedger },
   Bucket: { run: checkBucket, onAwsOnly: true },
   Queues: { run: checkQueues },
+  'Follow queue': { run: checkFollowQueue },
   Function: { run: checkFunction, onAwsOnly: true },
   Alerts: { run: checkAlerts, onAwsOnly: true },
 };
@@ -71,7 +79,9 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
   const shown = { ok: 'ok', warn: 'warn', fail: 'FAIL', skipped: '-' } as const;
   const rows = findings.flatMap(({ check, mend, status, text }) => [
     [console.paint(colours[status], shown[status]), check, text],
-    ...(mend === undefined ? [] : [['', '', console.paint('bold', `-> ${mend}`)]]),
+    ...(mend
+      ?.split('\n')
+      .map((line, index) => ['', '', console.paint('bold', `${index === 0 ? '->' : '  '} ${line}`)]) ?? []),
   ]);
   console.data({ stack: stack.name, findings }, aligned(rows));
   const failures = findings.filter(({ status }) => status === 'fail').length;
@@ -83,9 +93,7 @@ async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
   // Only here: it loads the CDK, which takes as long as everything else.
   const { readSettings, SettingsError } = await import('../../infra/config.ts');
   try {
-    const { routes, prefix, streampixelBaseUrl, intervalSeconds } = readSettings(projectContext());
-    const isDeployed =
-      JSON.stringify(settings) === JSON.stringify({ routes, prefix, streampixelBaseUrl, intervalSeconds });
+    const isDeployed = JSON.stringify(settings) === JSON.stringify(deployedSettings(readSettings(projectContext())));
     return [
       isDeployed
         ? ok(
@@ -158,6 +166,30 @@ async function checkProjects(
   return [user, ...projects];
 }
 
+async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
+  const parameter = stack.settings.webhookTokenParameter;
+  const stored = await readTokens(stack.clients.ssm, parameter);
+  const [token, former] = stored?.tokens ?? [];
+  if (stored === undefined || token === undefined) {
+    const text = `${parameter} has no token: nobody hears what becomes of builds`;
+    return [warn('Webhook', text, `${WEBHOOK_COMMAND}; it makes the token, and says what to do with it`)];
+  }
+  const now = Date.now();
+  const findings = (await projectWebhooks(stack)).map((webhook) => {
+    const { projectId } = webhook;
+    const text = `project ${projectId}: ${heardText(webhook, now)}`;
+    if (hasSpoken(webhook)) return ok('Webhook', text);
+    const mend = `${dashboardOf(projectId)} > ${DASHBOARD_STEPS}:\n${addressOf(stack, projectId, token)}`;
+    return warn('Webhook', text, mend);
+  });
+  if (former === undefined) return findings;
+  const text = `two tokens are good: a rotation has been under way for ${span(now - stored.changedAt)}`;
+  return [
+    ...findings,
+    warn('Webhook', text, `When every dashboard has the new address: ${WEBHOOK_COMMAND} rotate --finish`),
+  ];
+}
+
 async function checkLedger({ ledger, ledgerTable }: Stack): Promise<readonly Finding[]> {
   await ledger.list('waiting', { limit: 1 });
   return [ok('Ledger', ledgerTable)];
@@ -224,6 +256,28 @@ async function checkQueues({ buildsQueueUrl, clients, deadLetterQueueUrl }: Stac
     findings.push(warn('Queues', `${plural(waiting, 'dead letter')} to be seen to`, 'npx streampixel-drop dlq list'));
   }
   return findings;
+}
+
+async function checkFollowQueue({ clients, followQueueUrl }: Stack): Promise<readonly Finding[]> {
+  const { sqs } = clients;
+  const { RedrivePolicy = '{}' } = await attributesOf(sqs, followQueueUrl);
+  const { deadLetterTargetArn } = JSON.parse(RedrivePolicy) as { deadLetterTargetArn?: string };
+  if (deadLetterTargetArn === undefined) {
+    const text = 'it has no dead-letter queue: what fails again and again is lost';
+    return [fail('Follow queue', text, `Somebody has changed the queue by hand: ${DEPLOY}.`)];
+  }
+  const { QueueUrl = '' } = await sqs.send(
+    new GetQueueUrlCommand({ QueueName: deadLetterTargetArn.split(':').at(-1) }),
+  );
+  const { hidden, visible } = await queueNumbers(sqs, QueueUrl);
+  const waiting = visible + hidden;
+  if (waiting === 0) return [ok('Follow queue', 'nothing in its dead-letter queue')];
+  const mend =
+    'Read the lines message-failed in the log of follow-builds; once the cause is mended: ' +
+    `aws sqs start-message-move-task --source-arn ${deadLetterTargetArn}`;
+  return [
+    warn('Follow queue', `${plural(waiting, 'message')} failed again and again, and will not be tried any more`, mend),
+  ];
 }
 
 async function checkFunction({ buildsQueueUrl, clients, submitBuildFunction }: Stack): Promise<readonly Finding[]> {

@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { commandAfter } from '../../functions/domain/alert.ts';
 import { buildId, whyNotABuild } from '../../functions/domain/build.ts';
-import { REASONS } from '../../functions/domain/reasons.ts';
 import { findRoute } from '../../functions/domain/route.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
+import { adviceOn, adviceText } from '../advice.ts';
 import { buildFacts } from '../builds.ts';
 import type { Console } from '../console.ts';
+import { endLine } from '../ending.ts';
 import { followBuild } from '../follow.ts';
 import { interruptible } from '../interruption.ts';
 import { createObjectLookup } from '../ledger-search.ts';
@@ -30,7 +30,7 @@ export function addPushCommand(program: Command, act: Act): void {
     .description('Upload a build to the drop bucket. Interrupted, the same command goes on where it stopped.')
     .option('--route <prefix>', 'prefix of the route it belongs to; needed where there are several')
     .option('--key <key>', "its key in the bucket; the route's prefix and the file's name by default")
-    .option('--follow', 'then follow it to its end: exit code 1 if it does not reach Streampixel')
+    .option('--follow', 'then follow it until it is live, or waits for you to release it: exit code 1 if it fails')
     .action(act(async ({ console, stack, flags, args: [file = ''] }) => push(console, stack, file, flags)));
 }
 
@@ -41,7 +41,8 @@ async function push(console: Console, find: () => Promise<Stack>, path: string, 
   const key = keyFor(stack.settings, basename(path), flags);
   for (const warning of zip.warnings) console.say(console.tint('yellow', warning));
 
-  const uploaded = await upload(console, stack, { path, bucket, key, ...zip });
+  const signal = interruptible(() => console.say('\nStopping.'));
+  const uploaded = await upload(console, stack, { path, bucket, key, ...zip }, signal);
   const { eTag, versionId } = uploaded;
   const object = { bucket, key, eTag, ...(versionId === undefined ? {} : { versionId }) };
   const facts = { bucket, key, versionId, eTag, size: zip.size, resumedBytes: uploaded.resumed };
@@ -53,21 +54,13 @@ async function push(console: Console, find: () => Promise<Stack>, path: string, 
 
   console.say(`Dropped as ${buildId(object)}. Following it; Ctrl-C stops looking, not the build.`);
   // A lookup remembers, so each look needs one of its own.
-  const end = await followBuild(console, () => createObjectLookup(stack.ledger)(object));
-  if (end.state === 'dead-lettered' && end.reason !== undefined) {
-    const { cause, remedy } = REASONS[end.reason];
-    const words = end.lastFailure === undefined ? '' : `\nThey said: ${end.lastFailure.detail}`;
-    throw new OperatorError(
-      end.reason,
-      `${key} did not reach Streampixel: ${end.reason}. ${cause}${words}`,
-      `${remedy}\nThen run: ${commandAfter(end.reason)}`,
-    );
-  }
-  console.data({ ...facts, ...buildFacts(end, undefined) }, [
-    end.state === 'submitted'
-      ? console.paint('green', `${key} is at Streampixel: upload id ${end.uploadId}.`)
-      : `${key} was skipped as ${end.skipCause}.`,
-  ]);
+  const look = () => createObjectLookup(stack.ledger)(object);
+  const followed = await followBuild(console, stack.ledger, look, signal);
+  const { entry, standing } = followed;
+  const line = endLine(console, key, followed);
+  console.data({ ...facts, ...buildFacts(entry, { isHeard: standing !== 'unheard' }) }, [line]);
+  const advice = adviceOn(entry, standing);
+  if (advice !== undefined) console.say(adviceText(advice));
   return EXIT.done;
 }
 
@@ -101,8 +94,7 @@ export function keyFor(
 
 type Upload = Parameters<typeof uploadInParts>[1];
 
-async function upload(console: Console, { clients }: Stack, request: Upload): Promise<Uploaded> {
-  const signal = interruptible(() => console.say('\nStopping.'));
+async function upload(console: Console, { clients }: Stack, request: Upload, signal: AbortSignal): Promise<Uploaded> {
   const startedAt = Date.now();
   const bar = console.bar(`Uploading ${basename(request.path)}`, request.size, { format: bytes });
   try {

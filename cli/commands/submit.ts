@@ -172,7 +172,12 @@ function planForKnown(build: Build, entry: LedgerEntry, again: boolean): Plan {
   const asked = { [SUBMIT_AGAIN_ATTRIBUTE]: randomUUID() };
   switch (entry.state) {
     case 'submitted':
-      return again ? submit('again', asked) : leave(`${ACCEPTED}, upload id ${entry.uploadId}`);
+    case 'approved':
+    case 'released':
+    case 'rejected': {
+      const since = entry.state === 'submitted' ? '' : `, ${entry.state}`;
+      return again ? submit('again', asked) : leave(`${ACCEPTED}, upload id ${entry.uploadId}${since}`);
+    }
     case 'skipped':
       return again
         ? submit(`again, skipped as ${entry.skipCause}`, asked)

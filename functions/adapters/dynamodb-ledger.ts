@@ -6,13 +6,21 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { buildId } from '../domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry, NewestBuild } from '../domain/ledger.ts';
+import type { BuildState, Ledger, LedgerEntry, NewestBuild, WebhookRecord } from '../domain/ledger.ts';
 import { createBatchedReads } from './batched-reads.ts';
 import { answerTo } from './dynamodb-answer.ts';
-import { apiKeyItemKey, buildExpiry, buildItemKey, LEDGER_TABLE, routeItemKey } from './ledger-table.ts';
+import {
+  apiKeyItemKey,
+  buildExpiry,
+  buildItemKey,
+  LEDGER_TABLE,
+  routeItemKey,
+  webhookItemKey,
+} from './ledger-table.ts';
 import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
 
 const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
@@ -20,9 +28,8 @@ const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 type Item = Record<string, AttributeValue>;
 
 /**
- * The ledger on DynamoDB. Calls of the table: `find`, `newestOf`, `findByUploadId` and `list` 1; `findWithKey` 1 for
- * all who ask at the same moment; `save` 1, and 2 on a
- * conflict; `announce` 1, and 2 where a newer build is known.
+ * The ledger on DynamoDB. Calls of the table: `findWithKey` 1 for all who ask at the same moment; `save` 1, and 2 on a conflict;
+ * `announce` 1, and 2 where a newer build is known; the others 1.
  */
 export function createDynamoDbLedger(
   client: DynamoDBClient,
@@ -103,6 +110,24 @@ export function createDynamoDbLedger(
         ExpressionAttributeValues: marshall({ ':version': version }),
       });
       await answerTo('DeleteItem', client.send(command));
+    },
+
+    async webhookOf(projectId) {
+      const item = await get(webhookItemKey(projectId));
+      if (item === undefined) return {};
+      const { [PK]: _key, ...record } = unmarshall(item);
+      return record as WebhookRecord;
+    },
+
+    async noteWebhook(projectId, what, at) {
+      const command = new UpdateItemCommand({
+        TableName: tableName,
+        Key: marshall({ [PK]: webhookItemKey(projectId) }),
+        UpdateExpression: 'SET #what = :at',
+        ExpressionAttributeNames: { '#what': what },
+        ExpressionAttributeValues: marshall({ ':at': at }),
+      });
+      await answerTo('UpdateItem', client.send(command));
     },
 
     // The queries read indexes: what was saved in the last second or so may be missing.

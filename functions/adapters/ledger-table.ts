@@ -33,7 +33,7 @@ export function buildItemKey(id: string): string {
   return `build#sha256#${createHash('sha256').update(id).digest('hex')}`;
 }
 
-/** The pacer's line: `upload-file` and `userId`. */
+/** The pacer's line: the vendor's endpoint and `userId`. */
 export function lineItemKey(line: string): string {
   return `line#${line}`;
 }
@@ -41,6 +41,11 @@ export function lineItemKey(line: string): string {
 /** What is known of an API key's parameter: the version that was refused. */
 export function apiKeyItemKey(parameter: string): string {
   return `api-key#${parameter}`;
+}
+
+/** What is known of a project's webhook. */
+export function webhookItemKey(projectId: string): string {
+  return `webhook#${projectId}`;
 }
 
 /** What is known of a route as a whole: its newest build. */

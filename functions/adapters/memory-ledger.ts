@@ -1,6 +1,15 @@
 import type { Build } from '../domain/build.ts';
 import { buildId } from '../domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry, NewestBuild, Page, RefusedKey, Saved } from '../domain/ledger.ts';
+import type {
+  BuildState,
+  Ledger,
+  LedgerEntry,
+  NewestBuild,
+  Page,
+  RefusedKey,
+  Saved,
+  WebhookRecord,
+} from '../domain/ledger.ts';
 import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './page-token.ts';
 
 /**
@@ -17,6 +26,7 @@ export class MemoryLedger implements Ledger {
   readonly #entries = new Map<string, LedgerEntry>();
   readonly #newest = new Map<string, NewestBuild>();
   readonly #refused = new Map<string, RefusedKey>();
+  readonly #webhooks = new Map<string, WebhookRecord>();
 
   /** @param onCall see {@link TableCall} */
   constructor(onCall: TableCall = () => undefined) {
@@ -86,6 +96,16 @@ export class MemoryLedger implements Ledger {
   async forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void> {
     await this.#onCall('DeleteItem');
     if (this.#refused.get(apiKeyParameter)?.version === version) this.#refused.delete(apiKeyParameter);
+  }
+
+  async webhookOf(projectId: string): Promise<WebhookRecord> {
+    await this.#onCall('GetItem');
+    return this.#webhooks.get(projectId) ?? {};
+  }
+
+  async noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void> {
+    await this.#onCall('UpdateItem');
+    this.#webhooks.set(projectId, { ...this.#webhooks.get(projectId), [what]: at });
   }
 
   async countWaiting(userId: string): Promise<number> {

@@ -1,4 +1,15 @@
-import type { Clock, KeyChecks, KeyVerdict, StreampixelApi, UploadAnswer, UploadRequest } from '../domain/ports.ts';
+import type {
+  Clock,
+  KeyChecks,
+  KeyVerdict,
+  ProjectFile,
+  ProjectFiles,
+  ReleaseAnswer,
+  Releases,
+  StreampixelApi,
+  UploadAnswer,
+  UploadRequest,
+} from '../domain/ports.ts';
 import type { Reason } from '../domain/reasons.ts';
 import { redact } from '../domain/redaction.ts';
 import { Secret } from '../domain/secret.ts';
@@ -7,9 +18,13 @@ import { exchange, type HttpExchange, isSafeForSecrets } from './http-exchange.t
 /** The vendor's answers are a line of JSON; more than this is a proxy's page, of which the first lines say enough. In bytes. */
 const ANSWER_LIMIT = 64 * 1024;
 
-/** Longest a check of a key may take, in ms. */
-const KEY_CHECK_TIMEOUT_MS = 10_000;
+/** A project with its builds: some hundreds of bytes each. In bytes. */
+const PROJECT_LIMIT = 1024 * 1024;
+
+/** Longest a question may take, in ms. */
+const QUESTION_TIMEOUT_MS = 10_000;
 const HEADERS = { accept: 'application/json', 'user-agent': 'streampixel-drop' };
+const JSON_HEADERS = { ...HEADERS, 'content-type': 'application/json' };
 
 /** Longest wait the vendor can ask for in a 429, in ms: its documented window is two minutes. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
@@ -21,8 +36,7 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
  * @throws Error for a base URL the key must not travel to: plain HTTP is for loopback only
  */
 export function createStreampixelApi(baseUrl: string, clock: Pick<Clock, 'now'>): StreampixelApi {
-  assertSafe(baseUrl);
-  const url = `${baseUrl.replace(/\/+$/, '')}/projects/upload-file`;
+  const url = endpointOf(baseUrl, 'upload-file');
   return {
     async uploadFile({ route, apiKey, fileUrl }, deadline) {
       const body = JSON.stringify({
@@ -33,13 +47,26 @@ export function createStreampixelApi(baseUrl: string, clock: Pick<Clock, 'now'>)
         // Always sent: the vendor's default is true.
         autoRelease: route.autoRelease,
       });
-      const headers = {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'user-agent': 'streampixel-drop',
-      };
-      const result = await exchange({ method: 'POST', url, headers, body, deadline, maxBytes: ANSWER_LIMIT }, clock);
-      return interpret(result, secretsOf({ apiKey, fileUrl }), clock.now());
+      const request = { method: 'POST', url, headers: JSON_HEADERS, body, deadline, maxBytes: ANSWER_LIMIT } as const;
+      const result = await exchange(request, clock);
+      return interpret(result, secretsOf({ apiKey, fileUrl }), clock.now(), uploadTaken);
+    },
+  };
+}
+
+/**
+ * Orders of the vendor to distribute an upload.
+ *
+ * @throws Error for a base URL the key must not travel to
+ */
+export function createStreampixelReleases(baseUrl: string, clock: Pick<Clock, 'now'>): Releases {
+  const url = endpointOf(baseUrl, 'distribute-file');
+  return {
+    async distributeFile({ apiKey, ...ids }, deadline) {
+      const body = JSON.stringify({ apiKey: apiKey.reveal(), ...ids });
+      const request = { method: 'POST', url, headers: JSON_HEADERS, body, deadline, maxBytes: ANSWER_LIMIT } as const;
+      const result = await exchange(request, clock);
+      return interpret(result, [apiKey], clock.now(), releaseTaken);
     },
   };
 }
@@ -50,21 +77,10 @@ export function createStreampixelApi(baseUrl: string, clock: Pick<Clock, 'now'>)
  * @throws Error for a base URL the key must not travel to
  */
 export function createStreampixelKeyChecks(baseUrl: string, clock: Pick<Clock, 'now'>): KeyChecks {
-  assertSafe(baseUrl);
+  const url = endpointOf(baseUrl, 'projects-status');
   return {
     async check(userId, apiKey, deadline) {
-      // The key is in the URL because the vendor wants it there; nothing here ever prints the URL.
-      const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
-      const result = await exchange(
-        {
-          method: 'GET',
-          url: `${baseUrl.replace(/\/+$/, '')}/projects/projects-status?${query}`,
-          headers: HEADERS,
-          deadline: Math.min(deadline, clock.now() + KEY_CHECK_TIMEOUT_MS),
-          maxBytes: ANSWER_LIMIT,
-        },
-        clock,
-      );
+      const result = await ask(url, userId, apiKey, { deadline, maxBytes: ANSWER_LIMIT }, clock);
       if (result.kind !== 'answered') return { kind: 'unclear', detail: redact(result.detail, [apiKey]) };
       const { status } = result;
       if (status >= 200 && status < 300) return { kind: 'taken' };
@@ -75,34 +91,122 @@ export function createStreampixelKeyChecks(baseUrl: string, clock: Pick<Clock, '
   };
 }
 
-function assertSafe(baseUrl: string): void {
-  if (!isSafeForSecrets(baseUrl)) throw new Error('The Streampixel base URL must be https, or http to loopback.');
+/**
+ * Reads the builds of a project from the endpoint that older pages of the vendor's documentation have.
+ *
+ * @throws Error for a base URL the key must not travel to
+ */
+export function createStreampixelProjectFiles(baseUrl: string, clock: Pick<Clock, 'now'>): ProjectFiles {
+  const projects = endpointOf(baseUrl, '');
+  return {
+    async read(userId, projectId, apiKey, deadline) {
+      const url = `${projects}${encodeURIComponent(projectId)}`;
+      const result = await ask(url, userId, apiKey, { deadline, maxBytes: PROJECT_LIMIT }, clock);
+      if (result.kind !== 'answered') return { kind: 'unclear', detail: redact(result.detail, [apiKey]) };
+      const { answer, detail } = wordsOf(result.status, result.body.toString('utf8'), [apiKey]);
+      if (result.status !== 200) return { kind: 'unclear', detail: `HTTP ${result.status}: ${detail}` };
+      if (!Array.isArray(answer?.files)) return { kind: 'unclear', detail: 'The project has no list of files.' };
+      return { kind: 'read', files: answer.files.flatMap(projectFile) };
+    },
+  };
 }
 
-function interpret(result: HttpExchange, secrets: readonly Secret[], now: number): UploadAnswer {
+/** One of `files`; whatever does not look like the documented entry is passed over. */
+function projectFile(value: unknown): readonly ProjectFile[] {
+  const { _id: uploadId, date, objection, status } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof uploadId !== 'string' || typeof status !== 'string') return [];
+  const at = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  return [
+    {
+      uploadId,
+      status,
+      ...(typeof objection === 'string' && objection !== '' ? { objection: redact(objection) } : {}),
+      ...(Number.isNaN(at) ? {} : { at }),
+    },
+  ];
+}
+
+/** @throws Error for a base URL the key must not travel to */
+function endpointOf(baseUrl: string, name: string): string {
+  if (!isSafeForSecrets(baseUrl)) throw new Error('The Streampixel base URL must be https, or http to loopback.');
+  return `${baseUrl.replace(/\/+$/, '')}/projects/${name}`;
+}
+
+/** A GET, with user and key in its query because the vendor wants them there; nothing here ever prints the URL. */
+function ask(
+  url: string,
+  userId: string,
+  apiKey: Secret,
+  { deadline, maxBytes }: { readonly deadline: number; readonly maxBytes: number },
+  clock: Pick<Clock, 'now'>,
+): Promise<HttpExchange> {
+  const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
+  return exchange(
+    {
+      method: 'GET',
+      url: `${url}?${query}`,
+      headers: HEADERS,
+      deadline: Math.min(deadline, clock.now() + QUESTION_TIMEOUT_MS),
+      maxBytes,
+    },
+    clock,
+  );
+}
+
+/** A whole answer, with the vendor's words in it. */
+interface Words {
+  readonly status: number;
+  readonly complete: boolean;
+  readonly answer: Record<string, unknown> | undefined;
+  readonly detail: string;
+  readonly message: string;
+}
+
+/** What upload-file alone says by a status. */
+function uploadTaken({ answer, complete, detail, status }: Words): UploadAnswer | undefined {
+  if (status < 200 || status >= 300) return undefined;
+  const { uploadId } = answer ?? {};
+  if (typeof uploadId === 'string' && uploadId !== '') return { kind: 'accepted', uploadId, status };
+  // It was probably accepted, and nothing says under which id.
+  return { kind: 'lost', status, detail: `${complete ? 'No uploadId in' : 'Cut-off'} answer: ${detail}` };
+}
+
+/** What distribute-file alone says by a status. Its body differs between pages of the documentation, so it is not looked at. */
+function releaseTaken({ detail, message, status }: Words): ReleaseAnswer | undefined {
+  if (status >= 200 && status < 300) return { kind: 'released', status };
+  // "The file has no URL yet" and a field that is missing are both a 400, and no field is.
+  if (status === 400 || (status === 404 && /file/i.test(message))) return { kind: 'too-early', status, detail };
+  return undefined;
+}
+
+/** Answers that mean the same at every endpoint. */
+type CommonAnswer = Extract<UploadAnswer, { readonly kind: 'rate-limited' | 'refused' | 'failed' | 'lost' }>;
+
+function interpret<Own extends UploadAnswer | ReleaseAnswer>(
+  result: HttpExchange,
+  secrets: readonly Secret[],
+  now: number,
+  own: (words: Words) => Own | undefined,
+): Own | CommonAnswer {
   switch (result.kind) {
     case 'not-sent':
       return { kind: 'failed', cause: 'VendorUnreachable', detail: redact(result.detail, secrets) };
     case 'unanswered':
       return { kind: 'lost', detail: redact(result.detail, secrets), sentAt: result.sentAt };
-    case 'answered':
-      return { ...interpretAnswer(result, secrets, now), sentAt: result.sentAt };
+    case 'answered': {
+      const { complete, sentAt, status } = result;
+      const words = { status, complete, ...wordsOf(status, result.body.toString('utf8'), secrets) };
+      return { ...(own(words) ?? interpretStatus(result, words, secrets, now)), sentAt };
+    }
   }
 }
 
-function interpretAnswer(
-  { status, headers, body, complete }: Extract<HttpExchange, { kind: 'answered' }>,
+function interpretStatus(
+  { headers }: Extract<HttpExchange, { kind: 'answered' }>,
+  { detail, message, status }: Words,
   secrets: readonly Secret[],
   now: number,
-): UploadAnswer {
-  const { answer, detail, message } = wordsOf(status, body.toString('utf8'), secrets);
-
-  if (status >= 200 && status < 300) {
-    const { uploadId } = answer ?? {};
-    if (typeof uploadId === 'string' && uploadId !== '') return { kind: 'accepted', uploadId, status };
-    // It was probably accepted, and nothing says under which id.
-    return { kind: 'lost', status, detail: `${complete ? 'No uploadId in' : 'Cut-off'} answer: ${detail}` };
-  }
+): CommonAnswer {
   if (status >= 300 && status < 400) {
     const target = redact(String(headers.location ?? 'nowhere'), secrets);
     return refused('RequestRejected', status, `A redirect to ${target}, which is not followed: check the base URL.`);
@@ -138,7 +242,7 @@ function wordsOf(status: number, text: string, secrets: readonly Secret[]) {
   return { answer, message, detail: redact(message, secrets) || `HTTP ${status} without a body` };
 }
 
-function refused(reason: Reason, status: number, detail: string): UploadAnswer {
+function refused(reason: Reason, status: number, detail: string): CommonAnswer {
   return { kind: 'refused', reason, status, detail };
 }
 

@@ -1,9 +1,19 @@
 import { type Build, buildId } from './build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
+import type { Stage } from './ledger.ts';
 import { REASONS, type Reason } from './reasons.ts';
 
 /** What one alert tells a person. All texts are redacted before they come here. */
-export type Alert = DeadLetterAlert | KeyRejectedAlert | NewKeyRejectedAlert | RedriveFinishedAlert | ReminderAlert;
+export type Alert =
+  | DeadLetterAlert
+  | KeyRejectedAlert
+  | NewKeyRejectedAlert
+  | RedriveFinishedAlert
+  | ReminderAlert
+  | RejectedAlert
+  | StuckAlert
+  | SilentWebhookAlert
+  | ReleaseFailedAlert;
 
 /** One build went to the dead-letter queue. */
 export interface DeadLetterAlert {
@@ -69,6 +79,46 @@ export interface ReminderAlert {
   readonly at: number;
 }
 
+/** What an alert on a build at the vendor says of it. */
+interface AtVendorAlert {
+  readonly build: Build;
+  readonly userId: string;
+  readonly projectId: string;
+  readonly uploadId: string;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** The vendor looked at the build and won't have it. */
+export interface RejectedAlert extends AtVendorAlert {
+  readonly kind: 'rejected';
+  readonly objection: string;
+}
+
+/** The vendor has said nothing of the build for too long. */
+export interface StuckAlert extends AtVendorAlert {
+  readonly kind: 'stuck';
+  /** The last stage it told of; absent where it told of none. */
+  readonly stage?: Stage;
+  /** ms since the epoch. */
+  readonly submittedAt: number;
+  /** ms since the epoch; absent where it never said anything. */
+  readonly lastNewsAt?: number;
+}
+
+/** A project's webhook has never spoken, so nobody can say what becomes of its builds. */
+export interface SilentWebhookAlert extends AtVendorAlert {
+  readonly kind: 'webhook-silent';
+}
+
+/** An order to release an upload came to nothing. */
+export interface ReleaseFailedAlert extends AtVendorAlert {
+  readonly kind: 'release-failed';
+  readonly detail: string;
+  /** Nobody knows whether the vendor took the order. */
+  readonly isUnknown: boolean;
+}
+
 export interface AlertText {
   /** At most 100 printable ASCII characters, as SNS demands of an e-mail's subject. */
   readonly subject: string;
@@ -92,13 +142,21 @@ export function alertText(alert: Alert): AlertText {
       return redriveFinishedText(alert);
     case 'reminder':
       return reminderText(alert);
+    case 'rejected':
+      return rejectedText(alert);
+    case 'stuck':
+      return stuckText(alert);
+    case 'webhook-silent':
+      return silentWebhookText(alert);
+    case 'release-failed':
+      return releaseFailedText(alert);
   }
 }
 
 function deadLetterText(alert: DeadLetterAlert): AlertText {
   const { build, reason } = alert;
   const { cause, remedy } = REASONS[reason];
-  const name = build === undefined ? 'A message' : (build.key.split('/').at(-1) ?? build.key);
+  const name = build === undefined ? 'A message' : fileName(build);
   return {
     subject: subject(`${reason}: ${name} did not reach Streampixel`),
     body: page(`${name} did not reach Streampixel and waits in the dead-letter queue.`, [
@@ -170,6 +228,89 @@ function reminderText({ letters }: ReminderAlert): AlertText {
       ['Kept for', `${DEAD_LETTER_RETENTION_DAYS} days at most, each from when it came`],
     ]),
   };
+}
+
+function rejectedText(alert: RejectedAlert): AlertText {
+  const name = fileName(alert.build);
+  return {
+    subject: subject(`Rejected: ${name} does not go live`),
+    body: page(`Streampixel has rejected ${name}. What is live stays live.`, [
+      ['They said', alert.objection === '' ? 'nothing; see the remarks on the dashboard' : alert.objection],
+      ['Do', 'Package the build again without what they object to, and drop it.'],
+      ['If they err', `${TOOL} submit --again ${quoted(`s3://${alert.build.bucket}/${alert.build.key}`)}`],
+      ...atVendor(alert),
+    ]),
+  };
+}
+
+function stuckText(alert: StuckAlert): AlertText {
+  const name = fileName(alert.build);
+  const { lastNewsAt, stage, submittedAt } = alert;
+  return {
+    subject: subject(`Stuck: ${name} is not getting on at Streampixel`),
+    body: page(`Streampixel took ${name} and has said nothing of it for too long. You are told once.`, [
+      ['Submitted', utc(submittedAt)],
+      ['Last news', lastNewsAt === undefined ? 'none of this build' : `${stage ?? 'something'}, ${utc(lastNewsAt)}`],
+      ['Do', `Look at the project's dashboard; else write to ${SUPPORT} with the two ids below and the build's name.`],
+      ['Look', `${TOOL} status ${quoted(buildId(alert.build))}`],
+      ...atVendor(alert),
+    ]),
+  };
+}
+
+function silentWebhookText(alert: SilentWebhookAlert): AlertText {
+  return {
+    subject: subject(`Nobody hears what becomes of builds of project ${alert.projectId}`),
+    body: page(
+      `The webhook of project ${alert.projectId} has never spoken, so nobody can tell whether its builds go live. ` +
+        'You are told once.',
+      [
+        ['Why', 'The address is not on the dashboard of the project, or it is a wrong one.'],
+        ['Do', "Put it into the project's settings on the dashboard, tick every event, save, and press Test Webhook."],
+        ['Get it by', `${TOOL} webhook`],
+        ['Found by', describeBuild(alert.build)],
+        ['Upload id', alert.uploadId],
+      ],
+    ),
+  };
+}
+
+function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
+  const name = fileName(alert.build);
+  return {
+    subject: subject(`${alert.isUnknown ? 'Release unknown' : 'Not released'}: ${name}`),
+    body: page(
+      alert.isUnknown
+        ? `The order to release ${name} went out and its answer was lost. It is not sent again by itself.`
+        : `Streampixel did not release ${name}. What is live stays live.`,
+      [
+        ['They said', alert.detail],
+        ['Do', alert.isUnknown ? 'Look at the dashboard which build is live.' : 'Mend what they name.'],
+        ['Then run', `${TOOL} release ${quoted(buildId(alert.build))} --yes`],
+        ...atVendor(alert),
+      ],
+    ),
+  };
+}
+
+/** Where the vendor wants to hear of builds that take more than two hours. Source: the builds page of docs.streampixel.io. */
+const SUPPORT = 'support@streampixel.io';
+
+function fileName({ key }: Build): string {
+  return key.split('/').at(-1) ?? key;
+}
+
+/** For a shell: whoever drops a build chooses its key, and what an alert tells people to run must run nothing of theirs. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function atVendor({ build, projectId, uploadId, userId }: AtVendorAlert): [string, string][] {
+  return [
+    ['Build', describeBuild(build)],
+    ['Project', `${projectId} of user ${userId}`],
+    ['Upload id', uploadId],
+  ];
 }
 
 /** What puts the build back in line once its cause is mended. */

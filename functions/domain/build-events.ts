@@ -1,6 +1,8 @@
 import type { Build } from './build.ts';
 import { buildId } from './build.ts';
+import type { Stage } from './ledger.ts';
 import type { Reason, SkipCause } from './reasons.ts';
+import type { ReleaseMode } from './route.ts';
 import type { EventName } from './telemetry.ts';
 
 /** What an event is about: as much of it as is known by then. */
@@ -15,7 +17,8 @@ export type BuildEvent = { readonly at: number } & (
   | (Named<'Build Submitted'> & {
       readonly subject: Subject;
       readonly uploadId: string;
-      readonly status: number;
+      /** Absent where it is told again because the worker that was answered may have ended before it told. */
+      readonly status?: number;
       readonly attempt: number;
       readonly possiblyDoubled: boolean;
       readonly autoRelease: boolean;
@@ -29,6 +32,27 @@ export type BuildEvent = { readonly at: number } & (
       readonly status?: number;
       readonly attempts: number;
       readonly possiblyDoubled: boolean;
+    })
+  | (Named<'Build Approved'> & {
+      readonly subject: Subject;
+      readonly uploadId: string;
+      readonly releaseMode: ReleaseMode;
+      /** From the submission, in s. */
+      readonly tookSeconds: number;
+    })
+  | (Named<'Build Rejected'> & { readonly subject: Subject; readonly uploadId: string; readonly objection: string })
+  | (Named<'Build Stuck'> & {
+      readonly subject: Subject;
+      readonly uploadId: string;
+      /** The last stage the vendor told of. */
+      readonly stage: Stage | null;
+      /** When the vendor last said anything of it; its submission where it never did. ISO 8601. */
+      readonly lastNewsAt: string;
+    })
+  | (Named<'Build Released'> & {
+      readonly subject: Subject;
+      readonly uploadId: string;
+      readonly by: 'approval' | 'person';
     })
   | (Named<'Api Key Rejected'> & {
       readonly parameter: string;

@@ -3,15 +3,103 @@ import { buildId } from './build.ts';
 import type { Failure } from './outcome.ts';
 import type { Ticket } from './pacer.ts';
 import type { Reason, SkipCause } from './reasons.ts';
-import { type Route, routeId } from './route.ts';
+import { type ReleaseMode, type Route, releaseMode, routeId } from './route.ts';
 
 /**
  * - `waiting`: has a slot or waits for its next try; nothing is under way at the vendor
  * - `submitting`: a worker holds it until `leaseUntil` and may be calling the vendor
  * - `unknown`: a call's answer was lost; it may have been accepted
- * - `submitted`, `skipped`, `dead-lettered`: its end here
+ * - `submitted`: queued at the vendor, and from then on what the vendor says of it
+ * - `approved`: the vendor is done with it; what that means is the route's {@link ReleaseMode}
+ * - `released`: the vendor has taken our order to distribute it
+ * - `rejected`: the vendor won't have it
+ * - `skipped`, `dead-lettered`: it did not reach the vendor
  */
-export type BuildState = 'waiting' | 'submitting' | 'unknown' | 'submitted' | 'skipped' | 'dead-lettered';
+export type BuildState =
+  | 'waiting'
+  | 'submitting'
+  | 'unknown'
+  | 'submitted'
+  | 'approved'
+  | 'released'
+  | 'rejected'
+  | 'skipped'
+  | 'dead-lettered';
+
+/** Upload ids, news and orders of a build that is or was at the vendor. */
+export interface AtVendor {
+  /** How the build goes live, by the route as it was when the build was submitted. */
+  readonly releaseMode?: ReleaseMode;
+  /** When the vendor took it, in ms since the epoch. */
+  readonly submittedAt?: number;
+  /** The vendor's words on this upload id: one for each stage, in the order of the stages. */
+  readonly news?: readonly News[];
+  /** When the vendor last said anything of it, in ms since the epoch, by our clock. */
+  readonly lastNewsAt?: number;
+  /** Why the vendor rejected it, in its words. */
+  readonly objection?: string;
+  /** When the watchdog found it late, and when stuck; ms since the epoch. */
+  readonly lateAt?: number;
+  readonly stuckAt?: number;
+  /** An end that is recorded and not told yet: a crash between the two must not keep it from people. */
+  readonly untold?: 'approved' | 'rejected';
+  readonly release?: Release;
+  /** Orders to release it that have been taken, newest last: a late duplicate of one is not another. */
+  readonly releaseOrders?: readonly string[];
+  /** Upload ids of submissions before this one. */
+  readonly formerUploadIds?: readonly string[];
+}
+
+/** Stages of an upload at the vendor, in their order. */
+export const STAGES = [
+  'uploaded',
+  'downloading',
+  'extracting',
+  'saving',
+  'distributing',
+  'approved',
+  'rejected',
+] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** What the vendor has told of one stage. Its own timestamps, in ms since the epoch. */
+export interface News {
+  readonly stage: Stage;
+  /** Of the first time. */
+  readonly at: number;
+  /** Of the last time, where it told more than once. */
+  readonly lastAt?: number;
+}
+
+/** An order to distribute an upload. */
+export interface Release {
+  readonly order: string;
+  readonly uploadId: string;
+  readonly by: 'approval' | 'person';
+  /** `calling`: a worker may be on the phone until `leaseUntil`; after that nobody knows what the vendor answered. */
+  readonly state: 'ordered' | 'calling' | 'released' | 'failed';
+  readonly orderedAt: number;
+  readonly attempts: number;
+  readonly ticket?: Ticket;
+  readonly leaseUntil?: number;
+  readonly endedAt?: number;
+  readonly detail?: string;
+  /** How it failed, where nobody could be told yet. */
+  readonly untold?: ReleaseFailure;
+}
+
+/** Whether the vendor (or the settings) said no, or nobody knows what it said. */
+export type ReleaseFailure = 'refused' | 'unknown';
+
+/** What is known of a project's webhook. All times in ms since the epoch. */
+export interface WebhookRecord {
+  /** When the dashboard's test arrived last. */
+  readonly testedAt?: number;
+  /** When it last told of a build. */
+  readonly heardAt?: number;
+  /** When somebody was told that it has never spoken. */
+  readonly silenceToldAt?: number;
+}
 
 /** One line of a build's history, for people. */
 export interface HistoryLine {
@@ -23,7 +111,7 @@ export interface HistoryLine {
 }
 
 /** What the ledger knows of one build. Values only change through the functions below. */
-export interface LedgerEntry {
+export interface LedgerEntry extends AtVendor {
   readonly id: string;
   readonly build: Build;
   readonly state: BuildState;
@@ -85,6 +173,10 @@ export interface Ledger {
    * over at version 1. A refusal of another version stays, for the workers that still have that one cached.
    */
   forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void>;
+  /** What is known of a project's webhook; empty where it never spoke. */
+  webhookOf(projectId: string): Promise<WebhookRecord>;
+  /** Remembers one moment of a project's webhook; the others stay. Later writes win. */
+  noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
   /** How many builds of a user wait in line. What was saved in the last second or so may be missing. */
   countWaiting(userId: string): Promise<number>;
 }
@@ -109,9 +201,12 @@ export class LedgerUnavailable extends Error {
 /** Lines kept per build: enough for every attempt of a build that fails to its end, and bounded for one that hops for weeks. */
 const HISTORY_LIMIT = 30;
 
+/** Upload ids kept of earlier submissions: whoever goes back, goes back a few. */
+const FORMER_LIMIT = 10;
+
 type Change = Partial<Omit<LedgerEntry, 'id' | 'build' | 'createdAt' | 'history' | 'revision'>> & { state: BuildState };
 
-function changed(entry: LedgerEntry, now: number, change: Change, note?: string): LedgerEntry {
+export function changed(entry: LedgerEntry, now: number, change: Change, note?: string): LedgerEntry {
   const line: HistoryLine =
     note === undefined ? { at: now, state: change.state } : { at: now, state: change.state, note };
   return { ...entry, ...change, updatedAt: now, history: [...entry.history, line].slice(-HISTORY_LIMIT) };
@@ -148,11 +243,21 @@ export function submittedAgain(
   now: number,
   submitAgainId: string,
 ): LedgerEntry {
-  return changed(entry, now, { state: idleState(entry), attempts: 0, submitAgainId }, 'asked for again');
+  // What the vendor has said was of the upload before. Orders stay: a late duplicate of one is no new wish.
+  const { uploadId, formerUploadIds = [], releaseOrders = [], ...rest } = entry;
+  const { submittedAt, news, lastNewsAt, objection, lateAt, stuckAt, untold, release, ...fresh } = rest;
+  const former = uploadId === undefined ? formerUploadIds : [...formerUploadIds, uploadId].slice(-FORMER_LIMIT);
+  const kept = {
+    ...(former.length === 0 ? {} : { formerUploadIds: former }),
+    ...(releaseOrders.length === 0 ? {} : { releaseOrders }),
+  };
+  const change = { state: idleState(entry), attempts: 0, submitAgainId };
+  return changed({ ...fresh, ...kept }, now, change, 'asked for again');
 }
 
 export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
-  return { ...entry, userId: route.userId, projectId: route.projectId, route: routeId(route) };
+  const { projectId, userId } = route;
+  return { ...entry, userId, projectId, route: routeId(route), releaseMode: releaseMode(route) };
 }
 
 /** It sleeps until its slot (or until the next try, without one). */
@@ -171,7 +276,7 @@ export function submitting(entry: LedgerEntry, now: number, leaseUntil: number):
 }
 
 export function submitted({ ticket, leaseUntil, ...entry }: LedgerEntry, now: number, uploadId: string): LedgerEntry {
-  return changed(entry, now, { state: 'submitted', uploadId }, `upload id ${uploadId}`);
+  return changed(entry, now, { state: 'submitted', uploadId, submittedAt: now }, `upload id ${uploadId}`);
 }
 
 /** A try failed and nothing was accepted. */

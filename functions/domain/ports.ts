@@ -1,6 +1,7 @@
 import type { Alert } from './alert.ts';
 import type { Build } from './build.ts';
 import type { BuildEvent } from './build-events.ts';
+import type { FollowMessage } from './follow-message.ts';
 import type { Ledger } from './ledger.ts';
 import type { Pacer } from './pacer.ts';
 import type { Reason, RetryCause } from './reasons.ts';
@@ -122,6 +123,72 @@ export interface KeyChecks {
    * @param deadline ms since the epoch
    */
   check(userId: string, apiKey: Secret, deadline: number): Promise<KeyVerdict>;
+}
+
+/** Every answer and non-answer of `distribute-file`. Messages are the vendor's words, redacted and trimmed. */
+export type ReleaseAnswer = {
+  /** When the request went onto the wire, in ms since the epoch; absent if it never did. */
+  readonly sentAt?: number;
+} & (
+  | { readonly kind: 'released'; readonly status: number }
+  /** 400 (no URL yet) and 404 `File not found in project`: the vendor is not done with the upload. */
+  | { readonly kind: 'too-early'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
+  | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
+  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
+  | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
+);
+export interface ReleaseRequest {
+  readonly userId: string;
+  readonly projectId: string;
+  readonly uploadId: string;
+  readonly apiKey: Secret;
+}
+export interface Releases {
+  /**
+   * Calls `POST {base}/projects/distribute-file` once. Never throws.
+   * @param deadline ms since the epoch by which it must have ended
+   */
+  distributeFile(request: ReleaseRequest, deadline: number): Promise<ReleaseAnswer>;
+}
+
+/** One build in a project's list at the vendor. */
+export interface ProjectFile {
+  readonly uploadId: string;
+  readonly status: string;
+  readonly objection?: string;
+  /** ms since the epoch. */
+  readonly at?: number;
+}
+export type ProjectFilesRead =
+  | { readonly kind: 'read'; readonly files: readonly ProjectFile[] }
+  | { readonly kind: 'unclear'; readonly detail: string };
+export interface ProjectFiles {
+  /**
+   * Asks `GET {base}/projects/{projectId}`, which has left the vendor's documentation and may be gone. Never throws.
+   * @param deadline ms since the epoch
+   */
+  read(userId: string, projectId: string, apiKey: Secret, deadline: number): Promise<ProjectFilesRead>;
+}
+
+export interface WebhookTokens {
+  /**
+   * Whether a webhook's address carries a token that counts. Never throws.
+   * @returns `unavailable` where SSM has not told which count
+   */
+  check(token: string): Promise<'known' | 'unknown' | 'unavailable'>;
+}
+
+/** The queue of what is to be done for builds that are at the vendor. */
+export interface FollowQueue {
+  /** Throws where it can't be proven sent. */
+  send(message: FollowMessage): Promise<void>;
+}
+
+/** Labels on the S3 object that a build is. */
+export interface ObjectTags {
+  /** Adds tags to those the object has. Throws where S3 refuses. */
+  add(build: Build, tags: Readonly<Record<string, string>>): Promise<void>;
 }
 
 /** What a dead letter says beside the original body: at most the 10 attributes SQS allows. */

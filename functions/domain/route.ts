@@ -8,6 +8,8 @@ export interface Route {
   readonly projectId: string;
   /** Always sent: the vendor's default is `true`, and a forgotten field would ship to live viewers. */
   readonly autoRelease: boolean;
+  /** Who releases an approved build where the vendor does not (`autoRelease` false). Default `manual`. */
+  readonly release?: 'manual' | 'on-approval';
   /** Name of the SSM SecureString that holds the API key. */
   readonly apiKeyParameter: string;
   /** Older builds still waiting in line give way to a newer one of this route. */
@@ -28,4 +30,18 @@ export function findRoute(routes: readonly Route[], key: string): Route | undefi
 /** Names the route in the ledger: two routes may share a project, and one project may be fed from two prefixes. */
 export function routeId(route: Route): string {
   return `${route.userId}/${route.projectId}/${route.prefix}`;
+}
+
+/**
+ * How an approved build of a route goes live, and so what `Approved` means:
+ *
+ * - `automatic`: the vendor distributes it by itself (`autoRelease`). Its pages disagree on whether that happens before or
+ *   after the approval: live by then, or within minutes.
+ * - `manual`: it is good and waits on the dashboard; a person releases it.
+ * - `on-approval`: we order its distribution, once.
+ */
+export type ReleaseMode = 'automatic' | 'manual' | 'on-approval';
+
+export function releaseMode({ autoRelease, release }: Pick<Route, 'autoRelease' | 'release'>): ReleaseMode {
+  return autoRelease ? 'automatic' : (release ?? 'manual');
 }

@@ -172,7 +172,16 @@ class Submission {
     }
     switch (entry.state) {
       case 'submitted':
+        // A worker that ended between the record and the event has left a build that nobody watches.
+        if (this.#delivery.receiveCount > 1) await this.#tellSubmitted(entry);
         return this.#skip('Duplicate', `Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
+      case 'approved':
+      case 'released':
+      case 'rejected':
+        return this.#skip(
+          'Duplicate',
+          `Accepted before, upload id ${entry.uploadId ?? 'unknown'}, now ${entry.state}.`,
+        );
       case 'skipped':
         return this.#skip('Duplicate', `Skipped before: ${entry.skipCause ?? 'unknown cause'}.`);
       case 'dead-lettered':
@@ -304,12 +313,11 @@ class Submission {
     switch (answer.kind) {
       case 'accepted': {
         const { attempts, possiblyDoubled } = this.#entry;
-        // If even this can't be recorded the build is accepted all the same: the message must go, or it is sent twice.
-        await this.#record(submitted(this.#entry, clock.now(), answer.uploadId));
         const { uploadId, status } = answer;
-        const { autoRelease } = route;
-        const facts = { uploadId, status, attempt: attempts + 1, possiblyDoubled, autoRelease };
-        await emit(this.#ports, { name: 'Build Submitted', at: clock.now(), subject: this.#subject(), ...facts });
+        const accepted = submitted(this.#entry, clock.now(), uploadId);
+        // If even this can't be recorded the build is accepted all the same: the message must go, or it is sent twice.
+        await this.#record(accepted);
+        await this.#tellSubmitted(accepted, status);
         return { kind: 'submitted', uploadId, status, attempt: attempts + 1, possiblyDoubled };
       }
       case 'rate-limited': {
@@ -335,6 +343,15 @@ class Submission {
       default:
         return unreachable(answer);
     }
+  }
+
+  /** Pipelines hang on it, and so does the watch over the build until its end. */
+  async #tellSubmitted(entry: LedgerEntry, status?: number): Promise<void> {
+    const { attempts, possiblyDoubled, releaseMode, submittedAt, uploadId = '' } = entry;
+    const facts = { uploadId, attempt: attempts + 1, possiblyDoubled, autoRelease: releaseMode === 'automatic' };
+    const at = submittedAt ?? this.#ports.clock.now();
+    const answered = status === undefined ? {} : { status };
+    await emit(this.#ports, { name: 'Build Submitted', at, subject: this.#subject(), ...facts, ...answered });
   }
 
   /** The slot was spent in vain through no fault of the build: it keeps the head of the line, a full interval later at least. */
@@ -611,7 +628,7 @@ class Submission {
 }
 
 function hasEnded({ state }: LedgerEntry): boolean {
-  return state === 'submitted' || state === 'skipped' || state === 'dead-lettered';
+  return state !== 'waiting' && state !== 'submitting' && state !== 'unknown';
 }
 
 function isSameWrite(stored: LedgerEntry, next: LedgerEntry): boolean {

@@ -19,6 +19,10 @@ export const METRICS = {
   ApiKeysRejected: 'Count',
   /** The answer to a submission was lost. */
   AnswersLost: 'Count',
+  /** What the vendor made of submitted builds, by `Outcome`: approved, rejected, late, stuck, released, release-failed. */
+  BuildsFollowed: 'Count',
+  /** From the submission to the vendor's approval. */
+  TimeToApproved: 'Seconds',
   /** How long the session that signs fileUrls has lived at least: since the process began. A URL dies with its session. */
   SessionAge: 'Seconds',
 } as const;
@@ -34,6 +38,10 @@ export const EVENTS = [
   'Build Submitted',
   'Build Skipped',
   'Build Dead-Lettered',
+  'Build Approved',
+  'Build Rejected',
+  'Build Stuck',
+  'Build Released',
   'Api Key Rejected',
   'Redrive Finished',
 ] as const;

@@ -18,8 +18,9 @@ import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import { describeError } from '../domain/redaction.ts';
+import { budgetOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';
-import { budgetOf, processBatch } from './process-batch.ts';
+import { processBatch } from './process-batch.ts';
 
 // What lives here is 8 MB. V8 would let the space for new objects grow with the function's memory instead of emptying it, and its
 // optimizing compiler works for loops that this code does not have: half as much memory again, for nothing (docs/performance.md).

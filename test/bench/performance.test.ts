@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bench, prepare } from '../../bench/artifacts.ts';
 import { measureColdStart } from '../../bench/cold-start.ts';
 import { estimateCost } from '../../bench/cost.ts';
+import { type FollowingUsage, measureFollowing } from '../../bench/following.ts';
 import { type LineUsage, measurePerBuild } from '../../bench/per-build.ts';
 import { PRICES } from '../../bench/prices.ts';
 
@@ -45,6 +46,26 @@ describe('what the worker takes', { timeout: 120_000 }, () => {
   });
 });
 
+describe('what follows a build', { timeout: 120_000 }, () => {
+  let directory: string;
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it('takes each webhook in one call, and sees to it in a few', async () => {
+    directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-following-'));
+    const usage = await measureFollowing(await prepare(directory), 4);
+
+    expect(usage).toMatchObject({ webhooks: 6, messages: 8 });
+    const { followBuilds, receiveWebhook } = usage;
+    // Storing it, and a read of the token now and then.
+    expect(receiveWebhook).toMatchObject({ invocations: 6, awsCalls: { sqs: 6, dynamodb: 0 } });
+    expect(receiveWebhook.awsCalls.ssm).toBeLessThanOrEqual(6);
+    // Six webhooks, the order to release, and the watch at its two ends.
+    expect(followBuilds.invocations).toBe(9);
+    expect(followBuilds.awsCalls.dynamodb).toBeLessThanOrEqual(40);
+    expect(followBuilds.awsCalls.eventbridge).toBe(2);
+  });
+});
+
 describe('the cost', () => {
   const usage: LineUsage = {
     builds: 1_000,
@@ -60,11 +81,26 @@ describe('the cost', () => {
     logBytes: 3_000,
     metrics: 6,
   };
+  const calls = { dynamodb: 0, s3: 0, sqs: 6, ssm: 0, sns: 0, eventbridge: 0 };
+  const following: FollowingUsage = {
+    builds: 100,
+    webhooks: 6,
+    messages: 8,
+    tableUnits: { read: 10, write: 30 },
+    receiveWebhook: { memoryMb: 1_024, invocations: 6, cpuMs: 6, awsCalls: calls, logBytes: 0 },
+    followBuilds: {
+      memoryMb: 512,
+      invocations: 9,
+      cpuMs: 20,
+      awsCalls: { ...calls, sqs: 3, eventbridge: 2 },
+      logBytes: 5_000,
+    },
+  };
   const dollarsOf = (items: readonly { item: string; dollars: number }[], name: string) =>
     items.find(({ item }) => item === name)?.dollars;
 
   it('of builds follows the counts', () => {
-    const { per1000Builds, per1000BuildsItems } = estimateCost(usage, { Resources: {} }, 512);
+    const { per1000Builds, per1000BuildsItems } = estimateCost(usage, following, { Resources: {} }, 512);
     expect(dollarsOf(per1000BuildsItems, 'DynamoDB')).toBeCloseTo(
       1_000 * (20 * PRICES.dynamoDbWriteUnit + 4 * PRICES.dynamoDbReadUnit),
       4,
@@ -74,6 +110,14 @@ describe('the cost', () => {
       per1000BuildsItems.reduce((sum, { dollars }) => sum + dollars, 0),
       4,
     );
+  });
+
+  it('of following follows the counts', () => {
+    const { per1000FollowedItems } = estimateCost(usage, following, { Resources: {} }, 512);
+    expect(dollarsOf(per1000FollowedItems, 'HTTP API')).toBeCloseTo(6_000 * PRICES.httpApiRequest, 4);
+    expect(dollarsOf(per1000FollowedItems, 'Lambda, requests')).toBeCloseTo(15_000 * PRICES.lambdaRequest, 4);
+    expect(dollarsOf(per1000FollowedItems, 'SQS')).toBeCloseTo(1_000 * (1 + 9 + 16) * PRICES.sqsRequest, 4);
+    expect(dollarsOf(per1000FollowedItems, 'EventBridge')).toBeCloseTo(2_000 * PRICES.eventBridgeEvent, 4);
   });
 
   it('of an idle month is what the template has: every metric of an alarm, dashboards, and polls of the queue', () => {
@@ -86,9 +130,9 @@ describe('the cost', () => {
         mapping: { Type: 'AWS::Lambda::EventSourceMapping' },
       },
     };
-    const { perIdleMonthItems } = estimateCost(usage, template, 512);
+    const { perIdleMonthItems } = estimateCost(usage, following, template, 512);
     expect(dollarsOf(perIdleMonthItems, 'Alarms')).toBeCloseTo(3 * PRICES.alarmMonth, 4);
     expect(dollarsOf(perIdleMonthItems, 'Dashboard')).toBe(PRICES.dashboardMonth);
-    expect(dollarsOf(perIdleMonthItems, 'Looking into the idle queue')).toBeCloseTo(648_000 * PRICES.sqsRequest, 4);
+    expect(dollarsOf(perIdleMonthItems, 'Looking into idle queues')).toBeCloseTo(648_000 * PRICES.sqsRequest, 4);
   });
 });

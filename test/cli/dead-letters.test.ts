@@ -65,6 +65,7 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
     prefix: '',
     streampixelBaseUrl: gateway.endpoint,
     intervalSeconds: 121,
+    webhookTokenParameter: '/drop/webhook-token',
   };
   gateway.describeStack(DEFAULT_STACK_NAME, {
     ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),

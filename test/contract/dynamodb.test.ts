@@ -41,17 +41,18 @@ describe('the table', () => {
     // Act
     await ledger.save(submitted(opened(build, NOW), NOW + 500, 'upload-1'));
     await ledger.announce('user/project/', build);
+    await ledger.noteWebhook('project', 'heardAt', NOW);
     await pacer.enter('upload-file/user', await pacer.reserve('upload-file/user', NOW), NOW);
 
     // Assess
     const { Items = [] } = await dynamoDb.client.send(new ScanCommand({ TableName: table }));
     const items = new Map(Items.map((item) => [item.pk?.S, item]));
     expect([...items.keys()].sort()).toEqual(
-      ['build#drop/a.zip@1', 'line#upload-file/user', 'route#user/project/'].sort(),
+      ['build#drop/a.zip@1', 'line#upload-file/user', 'route#user/project/', 'webhook#project'].sort(),
     );
     const indexed = ['state', 'updatedAt', 'uploadId', 'expiresAt'];
     expect(indexed.filter((name) => items.get('build#drop/a.zip@1')?.[name] !== undefined)).toEqual(indexed);
-    for (const key of ['line#upload-file/user', 'route#user/project/']) {
+    for (const key of ['line#upload-file/user', 'route#user/project/', 'webhook#project']) {
       expect(indexed.filter((name) => items.get(key)?.[name] !== undefined)).toEqual([]);
     }
     const expiresAt = Number(items.get('build#drop/a.zip@1')?.expiresAt?.N);
@@ -112,6 +113,8 @@ describe('a table that does not answer', () => {
     ['Query', (ledger) => ledger.list('waiting')],
     ['PutItem', (ledger) => ledger.announce('secret-id', build)],
     ['GetItem', (ledger) => ledger.newestOf('secret-id')],
+    ['GetItem', (ledger) => ledger.webhookOf('secret-id')],
+    ['UpdateItem', (ledger) => ledger.noteWebhook('secret-id', 'heardAt', NOW)],
     ['UpdateItem', (_, pacer) => pacer.reserve('secret-id', NOW)],
     ['UpdateItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW)],
     ['GetItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW - 1)],
@@ -190,6 +193,10 @@ describe('calls of the table', () => {
     ['announce', ['PutItem'], (ledger) => ledger.announce('r', build)],
     ['announce again', ['PutItem', 'GetItem'], (ledger) => ledger.announce('r', build)],
     ['ask for the newest', ['GetItem'], (ledger) => ledger.newestOf('r')],
+    ['ask for an unknown webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
+    ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'heardAt', NOW)],
+    ['note it again', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'testedAt', NOW + 1)],
+    ['ask for a webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
     ['reserve on a new line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
     ['reserve on a busy line', ['UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
     ['enter early', ['GetItem'], (_, pacer) => pacer.enter('line', slot(0), NOW - 1)],

@@ -6,8 +6,10 @@ import {
   type Ledger,
   type LedgerEntry,
   opened,
+  STAGES,
   skipped,
   submitted,
+  submittedAgain,
   waiting,
 } from '../../functions/domain/ledger.ts';
 
@@ -69,6 +71,55 @@ export function defineLedgerContract(
       await ledger.forgetRefusedKey('/unknown', 1);
       expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey).toBeUndefined();
       expect(await ledger.refuseKey('/key', { version: 3, at: NOW })).toBe('first');
+    });
+
+    it('keeps what is known of each project’s webhook, moment by moment, and the last word on each counts', async () => {
+      expect(await ledger.webhookOf('p1')).toStrictEqual({});
+
+      await ledger.noteWebhook('p1', 'testedAt', NOW);
+      expect(await ledger.webhookOf('p1')).toStrictEqual({ testedAt: NOW });
+      await ledger.noteWebhook('p1', 'heardAt', NOW + 1);
+      await ledger.noteWebhook('p1', 'silenceToldAt', NOW + 2);
+      await ledger.noteWebhook('p1', 'heardAt', NOW + 3);
+
+      const known = { testedAt: NOW, heardAt: NOW + 3, silenceToldAt: NOW + 2 };
+      expect(await ledger.webhookOf('p1')).toStrictEqual(known);
+      expect(await ledger.webhookOf('p2')).toStrictEqual({});
+      expect(await ledger.webhookOf('p')).toStrictEqual({});
+    });
+
+    it('loses no moment of a webhook that many note at once', async () => {
+      const moments = ['testedAt', 'heardAt', 'silenceToldAt'] as const;
+      await Promise.all(Array.from({ length: 30 }, (_, n) => ledger.noteWebhook('p1', moments[n % 3] ?? 'heardAt', n)));
+
+      const record = await ledger.webhookOf('p1');
+      expect(Object.keys(record).sort()).toEqual([...moments].sort());
+      for (const moment of moments) expect((record[moment] ?? -1) % 3).toBe(moments.indexOf(moment));
+    });
+
+    it('keeps webhooks apart from builds, keys and routes of the same name', async () => {
+      const saved = await save(opened(aBuild(), NOW));
+      await ledger.refuseKey('p1', { version: 3, at: NOW });
+      await ledger.announce('p1', aBuild());
+      await ledger.noteWebhook('p1', 'heardAt', NOW);
+
+      expect(await ledger.webhookOf('p1')).toStrictEqual({ heardAt: NOW });
+      expect(await ledger.findWithKey(saved.id, 'p1')).toStrictEqual({
+        entry: saved,
+        refusedKey: { version: 3, at: NOW },
+      });
+      expect(await ledger.newestOf('p1')).toStrictEqual(named(aBuild()));
+      expect(await ledger.find('p1')).toBeUndefined();
+    });
+
+    it('finds a build by the upload id it has, not by one it had', async () => {
+      const entry = await save(submitted(opened(aBuild(), NOW), NOW, 'upload-1'));
+      const again = await save(submittedAgain(entry, NOW + 1, 'request-1'));
+      expect(await ledger.findByUploadId('upload-1')).toBeUndefined();
+
+      const resubmitted = await save(submitted(again, NOW + 2, 'upload-2'));
+      expect(await ledger.findByUploadId('upload-2')).toStrictEqual(resubmitted);
+      expect(await ledger.findByUploadId('upload-1')).toBeUndefined();
     });
 
     it('counts the builds of a user that wait', async () => {
@@ -275,7 +326,39 @@ function named(build: Build) {
 const instant = fc.integer({ min: 0, max: 4_102_444_800_000 });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
-const state = fc.constantFrom<BuildState>('waiting', 'submitting', 'unknown', 'submitted', 'skipped', 'dead-lettered');
+const state = fc.constantFrom<BuildState>(
+  'waiting',
+  'submitting',
+  'unknown',
+  'submitted',
+  'approved',
+  'released',
+  'rejected',
+  'skipped',
+  'dead-lettered',
+);
+const stage = fc.constantFrom(...STAGES);
+const ticket = fc.record({ slot: instant, pushed: instant }, { noNullPrototype: true });
+const news = fc.record(
+  { stage, at: instant, lastAt: instant },
+  { requiredKeys: ['stage', 'at'], noNullPrototype: true },
+);
+const release = fc.record(
+  {
+    order: name,
+    uploadId: name,
+    by: fc.constantFrom('approval', 'person'),
+    state: fc.constantFrom('ordered', 'calling', 'released', 'failed'),
+    orderedAt: instant,
+    attempts: fc.nat(50),
+    ticket,
+    leaseUntil: instant,
+    endedAt: instant,
+    detail: text,
+    untold: fc.constantFrom('refused', 'unknown'),
+  },
+  { requiredKeys: ['order', 'uploadId', 'by', 'state', 'orderedAt', 'attempts'], noNullPrototype: true },
+);
 const failure = fc.record(
   {
     code: fc.constantFrom('InvalidApiKey', 'VendorError', 'AnswerLost'),
@@ -309,7 +392,7 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       userId: name,
       projectId: name,
       route: name,
-      ticket: fc.record({ slot: instant, pushed: instant }, { noNullPrototype: true }),
+      ticket,
       attempts: fc.nat(50),
       leaseUntil: instant,
       uploadId: name,
@@ -318,6 +401,18 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       skipCause: fc.constantFrom('Superseded', 'NewerBuild'),
       reason: fc.constantFrom('InvalidApiKey', 'RetriesExhausted'),
       deadLetterId: name,
+      submitAgainId: name,
+      releaseMode: fc.constantFrom('automatic', 'manual', 'on-approval'),
+      submittedAt: instant,
+      news: fc.array(news, { maxLength: STAGES.length }),
+      lastNewsAt: instant,
+      objection: text,
+      lateAt: instant,
+      stuckAt: instant,
+      untold: fc.constantFrom('approved', 'rejected'),
+      release,
+      releaseOrders: fc.array(name, { maxLength: 3 }),
+      formerUploadIds: fc.array(name, { maxLength: 3 }),
       createdAt: instant,
       updatedAt: instant,
       history: fc.array(

@@ -18,6 +18,7 @@ describe('the memory implementations', () => {
 
     await expect(ledger.save(opened(build, 1))).rejects.toThrow(LedgerUnavailable);
     await expect(ledger.announce('r', build)).rejects.toThrow(LedgerUnavailable);
+    await expect(ledger.noteWebhook('p', 'heardAt', 1)).rejects.toThrow(LedgerUnavailable);
     await expect(pacer.reserve('line', 1)).rejects.toThrow(LedgerUnavailable);
     await expect(pacer.keepShut('line', 1)).rejects.toThrow(LedgerUnavailable);
 

@@ -45,6 +45,11 @@ describe('the README', () => {
       'reminderHourUtc',
       'dashboard',
       'stackName',
+      'webhookTokenParameter',
+      'lateAfterMinutes',
+      'stuckAfterMinutes',
+      'reconcile',
+      'tagObjects',
     ] as const) {
       expect([name, documented[name]]).toEqual([name, `\`${settings[name]}\``]);
     }

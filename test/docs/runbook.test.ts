@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
-import { commandAfter } from '../../functions/domain/alert.ts';
+import { alertText, commandAfter } from '../../functions/domain/alert.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/dead-letter-attributes.ts';
 import { REASONS, type Reason } from '../../functions/domain/reasons.ts';
 import { DEAD_LETTER_AGE_ALARM } from '../../infra/alarms.ts';
-import { BUILDS_RETENTION, MAX_RECEIVE_COUNT } from '../../infra/builds-queue.ts';
 import { readSettings } from '../../infra/config.ts';
 import { projectContext } from '../../infra/synthesize.ts';
+import { MAX_RECEIVE_COUNT, QUEUE_RETENTION } from '../../infra/worker-queue.ts';
 import { synthesized } from '../infra/synthesized.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -49,6 +49,7 @@ const alarms = synthesized()
   });
 const alarmSections = sectionsOf('Alarms');
 const reasonSections = sectionsOf('Reasons');
+const followSections = sectionsOf('Submitted builds');
 
 describe('the runbook', () => {
   it('has one section for each alarm and none besides', () => {
@@ -59,13 +60,31 @@ describe('the runbook', () => {
     expect([...reasonSections.keys()]).toEqual(Object.keys(REASONS));
   });
 
+  it('has one section for each alert on a submitted build, by the words of its subject', () => {
+    const build = { bucket: 'b', key: 'k.zip', region: 'r', droppedAt: 0 };
+    const about = { build, userId: 'u', projectId: 'p', uploadId: 'x', at: 0 };
+    const subjects = [
+      alertText({ kind: 'rejected', ...about, objection: '' }),
+      alertText({ kind: 'stuck', ...about, submittedAt: 0 }),
+      alertText({ kind: 'webhook-silent', ...about }),
+      alertText({ kind: 'release-failed', ...about, detail: '', isUnknown: false }),
+    ].map(({ subject }) => subject);
+    expect([...followSections.keys()]).toHaveLength(subjects.length);
+    for (const [index, heading] of [...followSections.keys()].entries()) {
+      expect(subjects[index]?.startsWith(heading)).toBe(true);
+    }
+    expect(followSections.get('Not released')).toContain(
+      alertText({ kind: 'release-failed', ...about, detail: '', isUnknown: true }).subject.split(':')[0],
+    );
+  });
+
   it.each(alarms)('is where the alarm "$name" leads', ({ name, severity, anchor, address }) => {
     expect(anchor).toBe(slug(name));
     expect(address).toBe('docs/runbook.md');
     expect(alarmSections.get(name)).toContain(`\nSeverity: ${severity}\n`);
   });
 
-  it.each([...alarmSections, ...reasonSections])(
+  it.each([...alarmSections, ...reasonSections, ...followSections])(
     'says of "%s" what it means, where to look and how to mend it',
     (_, text) => {
       const labels = [...text.matchAll(/^\*\*(.+?)\*\*(.*)$/gm)].map(([, label, rest]) => [label, rest !== '']);
@@ -93,12 +112,19 @@ describe('the runbook', () => {
     expect(runbook).toContain(`for\n${DEAD_LETTER_RETENTION_DAYS} days at most`);
     expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_AGE_ALARM.toDays()} days old`);
     expect(alarmSections.get('Builds wait in the dead-letter queue')).toContain(`after ${MAX_RECEIVE_COUNT} receives`);
-    expect(reasonSections.get('WaitTooLong')).toContain(`after ${BUILDS_RETENTION.toDays()} days`);
+    expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION.toDays()} days`);
   });
 
   it('names only settings that there are', () => {
     const settings = Object.keys(readSettings(projectContext()));
-    for (const name of ['waitingAlarmHours', 'reminderHourUtc', 'fileUrlLifetimeSeconds', 'onLostAnswer']) {
+    const named = [
+      'waitingAlarmHours',
+      'reminderHourUtc',
+      'fileUrlLifetimeSeconds',
+      'onLostAnswer',
+      'stuckAfterMinutes',
+    ];
+    for (const name of named) {
       expect(runbook).toContain(`\`${name}\``);
       expect(settings).toContain(name);
     }

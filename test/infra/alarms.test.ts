@@ -46,7 +46,7 @@ describe('the alarms', () => {
       'Builds wait in the dead-letter queue',
       'Medium',
       {
-        ...metric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Maximum', 60, ofQueue('-dead-letters')),
+        ...metric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Maximum', 60, ofQueue('-builds-dead-letters')),
         ...fromTheFirst,
       },
     ],
@@ -54,7 +54,7 @@ describe('the alarms', () => {
       'Dead letters will expire',
       'High',
       {
-        ...metric('AWS/SQS', 'ApproximateAgeOfOldestMessage', 'Maximum', 300, ofQueue('-dead-letters')),
+        ...metric('AWS/SQS', 'ApproximateAgeOfOldestMessage', 'Maximum', 300, ofQueue('-builds-dead-letters')),
         ...fromTheFirst,
         Threshold: 4 * 24 * HOUR_S,
       },
@@ -113,6 +113,29 @@ describe('the alarms', () => {
       { ...metric('AWS/Lambda', 'Errors', 'Sum', 60, ofFunction('RemindOfDeadLetters')), ...fromTheFirst },
     ],
     [
+      'receive-webhook fails',
+      'Medium',
+      { ...metric('AWS/Lambda', 'Errors', 'Sum', 60, ofFunction('ReceiveWebhook')), ...fromTheFirst },
+    ],
+    [
+      'receive-webhook is throttled',
+      'Medium',
+      { ...metric('AWS/Lambda', 'Throttles', 'Sum', 60, ofFunction('ReceiveWebhook')), ...fromTheFirst },
+    ],
+    [
+      'follow-builds fails',
+      'Medium',
+      { ...metric('AWS/Lambda', 'Errors', 'Sum', 60, ofFunction('FollowBuilds')), ...fromTheFirst },
+    ],
+    [
+      'Messages about submitted builds are dead-lettered',
+      'Medium',
+      {
+        ...metric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Maximum', 60, ofQueue('-follow-dead-letters')),
+        ...fromTheFirst,
+      },
+    ],
+    [
       'redrive-builds fails',
       'Medium',
       { ...metric('AWS/Lambda', 'Errors', 'Sum', 60, ofFunction('RedriveBuilds')), ...fromTheFirst },
@@ -130,8 +153,8 @@ describe('the alarms', () => {
     for (const alarm of Object.values(alarms)) expect(alarm).not.toHaveProperty('Metrics');
   });
 
-  it('are these twelve', () => {
-    expect(Object.keys(alarms)).toHaveLength(12);
+  it('are these sixteen', () => {
+    expect(Object.keys(alarms)).toHaveLength(16);
   });
 
   it.each(Object.keys(alarms))('"%s" speaks up on the topic, and not for want of data', (name) => {
@@ -173,7 +196,7 @@ describe('the alarms', () => {
     };
 
     for (const name of ['Builds wait in the dead-letter queue', 'Dead letters will expire']) {
-      expect(linesOf(name)).toContain(`Dead-letter queue: ${queuePage('-dead-letters')}`);
+      expect(linesOf(name)).toContain(`Dead-letter queue: ${queuePage('-builds-dead-letters')}`);
     }
     for (const name of ['A build has waited for long', 'No build comes through']) {
       expect(linesOf(name)).toContain(`Builds queue: ${queuePage('-builds')}`);

@@ -44,12 +44,17 @@ describe('settings', () => {
       reminderHourUtc: 8,
       runbookUrl: 'docs/runbook.md',
       dashboard: true,
+      webhookTokenParameter: '/streampixel-drop/webhook-token',
+      lateAfterMinutes: 60,
+      stuckAfterMinutes: 120,
+      reconcile: false,
+      tagObjects: false,
     });
   });
 
   it('reads what -c hands over as text', () => {
     const settings = read({
-      routes: JSON.stringify([{ ...ROUTE, prefix: 'builds/', onlyLatest: true }]),
+      routes: JSON.stringify([{ ...ROUTE, prefix: 'builds/', release: 'on-approval', onlyLatest: true }]),
       prefix: 'builds/',
       alertEmails: 'a@studio.example, b@studio.example,a@studio.example',
       alertFormat: 'chat',
@@ -66,11 +71,16 @@ describe('settings', () => {
       reminderHourUtc: '0',
       runbookUrl: 'https://wiki.studio.example/runbook',
       dashboard: 'false',
+      webhookTokenParameter: '/studio/webhook-token',
+      lateAfterMinutes: '30',
+      stuckAfterMinutes: '90',
+      reconcile: 'true',
+      tagObjects: 'true',
       stackName: 'BuildsOfTeamA',
     });
 
     expect(settings).toEqual({
-      routes: [{ ...ROUTE, prefix: 'builds/', onlyLatest: true }],
+      routes: [{ ...ROUTE, prefix: 'builds/', release: 'on-approval', onlyLatest: true }],
       prefix: 'builds/',
       alertEmails: ['a@studio.example', 'b@studio.example'],
       alertFormat: 'chat',
@@ -87,6 +97,11 @@ describe('settings', () => {
       reminderHourUtc: 0,
       runbookUrl: 'https://wiki.studio.example/runbook',
       dashboard: false,
+      webhookTokenParameter: '/studio/webhook-token',
+      lateAfterMinutes: 30,
+      stuckAfterMinutes: 90,
+      reconcile: true,
+      tagObjects: true,
       stackName: 'BuildsOfTeamA',
     });
   });
@@ -165,6 +180,17 @@ describe('settings', () => {
     ['runbookUrl', 'https://wiki.studio.example/runbook#top', 'without a fragment'],
     ['runbookUrl', `https://wiki.studio.example/${'x'.repeat(130)}`, 'at most 150 characters'],
     ['dashboard', 'no', 'must be true or false'],
+    [
+      'webhookTokenParameter',
+      'ghp_token',
+      'the name of the SSM parameter for the token of the webhooks, not the token',
+    ],
+    ['webhookTokenParameter', '/aws/token', 'not under /aws or /ssm'],
+    ['webhookTokenParameter', ROUTE.apiKeyParameter, 'is the apiKeyParameter of routes[0]'],
+    ['lateAfterMinutes', 0, 'must be whole minutes from 1 to 2880'],
+    ['stuckAfterMinutes', 2881, 'Streampixel calls 2 hours unusual'],
+    ['reconcile', 'perhaps', 'must be true or false'],
+    ['tagObjects', 1, 'must be true or false'],
     ['routes', undefined, 'must be a list with at least one route'],
     ['routes', [], 'must be a list with at least one route'],
     ['routes', '[{', 'must be a list with at least one route'],
@@ -208,6 +234,7 @@ describe('routes', () => {
     ['projectId', 'g'.repeat(24), "the address of the project's page"],
     ['prefix', '/builds', "Keys do not start with '/'"],
     ['prefix', undefined, "'' takes all"],
+    ['release', 'automatic', 'must be manual (somebody releases an approved build) or on-approval'],
     ['onlyLatest', 'yes', 'true or false'],
     ['everyVersion', 1, 'true or false'],
   ])('refuses %s: %j and says where to get it', (field, value, message) => {
@@ -217,6 +244,13 @@ describe('routes', () => {
 
   it.each([undefined, 'false', null])('wants autoRelease said, not %j, and explains the danger', (autoRelease) => {
     expect(problemsOfRoute({ autoRelease })).toEqual([expect.stringContaining('ship the build to live viewers')]);
+  });
+
+  it.each(['manual', 'on-approval'])('refuses release %j where Streampixel releases by itself', (release) => {
+    expect(problemsOfRoute({ release })).toEqual([]);
+    expect(problemsOfRoute({ release, autoRelease: true })).toEqual([
+      expect.stringMatching(/^routes\[0\]\.release: .* Set autoRelease to false, or leave release out$/),
+    ]);
   });
 
   it.each(['sk-c4nary', 'studio/api-key', '/studio/api key', '/aws/key', '/SSM/key', '/studio/', '/a'.repeat(16)])(
@@ -302,6 +336,7 @@ describe('the sample in cdk.json', () => {
         userId: SAMPLE_USER_ID,
         projectId: SAMPLE_PROJECT_ID,
         autoRelease: false,
+        release: 'on-approval',
         apiKeyParameter: '/streampixel-drop/api-key',
       },
     ]);

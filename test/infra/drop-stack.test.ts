@@ -15,10 +15,9 @@ const DAY_S = 24 * 3600;
 const stack = synthesized();
 const adopting = synthesized({ ...STUDIO, bucketName: 'studio-builds' });
 
-// Queues are told apart by what makes them what they are, not by name.
 const queues = ({ only }: typeof stack) => ({
-  builds: only('AWS::SQS::Queue', ({ RedrivePolicy }) => RedrivePolicy !== undefined),
-  deadLetters: only('AWS::SQS::Queue', ({ RedrivePolicy }) => RedrivePolicy === undefined),
+  builds: only('AWS::SQS::Queue', ({ QueueName }) => QueueName === 'StreampixelDrop-builds'),
+  deadLetters: only('AWS::SQS::Queue', ({ QueueName }) => QueueName === 'StreampixelDrop-builds-dead-letters'),
 });
 const { builds, deadLetters } = queues(stack);
 const submitBuildOf = ({ only }: typeof stack) =>
@@ -26,10 +25,12 @@ const submitBuildOf = ({ only }: typeof stack) =>
 const submitBuild = submitBuildOf(stack);
 const redriveBuilds = stack.only(
   'AWS::Lambda::Function',
-  ({ Environment: { Variables } }) => ENV.routes in Variables && !(ENV.maxAttempts in Variables),
+  ({ Environment: { Variables } }) =>
+    REDRIVE_ENV.deadLetterQueueUrl in Variables && ENV.routes in Variables && !(ENV.maxAttempts in Variables),
 );
-/** A rule that waits for events, not one that runs by time. */
-const hasPattern = ({ EventPattern }: { EventPattern?: unknown }) => EventPattern !== undefined;
+/** The rule that waits for changes of SSM's parameters. */
+const isOnKeys = ({ EventPattern }: { EventPattern?: { source: string[] } }) =>
+  EventPattern?.source.includes('aws.ssm') === true;
 const logGroupOf = (worker: Resource) => {
   const group = stack
     .ofType('AWS::Logs::LogGroup')
@@ -327,7 +328,7 @@ describe('the functions', () => {
   it('keep their logs for as long as the settings say', () => {
     const kept = synthesized({ ...STUDIO, logRetentionDays: '90' });
     const days = kept.ofType('AWS::Logs::LogGroup').map(({ Properties }) => Properties.RetentionInDays);
-    expect(days).toEqual([90, 90, 90]);
+    expect(days).toEqual([90, 90, 90, 90, 90]);
   });
 });
 
@@ -364,7 +365,8 @@ describe('submit-build', () => {
   });
 
   it('takes batches of 10, two at a time, and reports what failed of them; no filter deletes messages unseen', () => {
-    expect(stack.only('AWS::Lambda::EventSourceMapping').Properties).toEqual({
+    const ofBuilds = ({ EventSourceArn }: { EventSourceArn: string }) => EventSourceArn === `<${builds.id}.Arn>`;
+    expect(stack.only('AWS::Lambda::EventSourceMapping', ofBuilds).Properties).toEqual({
       EventSourceArn: `<${builds.id}.Arn>`,
       FunctionName: `<${submitBuild.id}>`,
       BatchSize: 10,
@@ -443,7 +445,7 @@ describe('submit-build', () => {
 });
 
 describe('redrive-builds', () => {
-  const rule = stack.only('AWS::Events::Rule', hasPattern);
+  const rule = stack.only('AWS::Events::Rule', isOnKeys);
 
   it('is started when one of the routes’ API keys is stored, and by no other parameter', () => {
     expect(rule.Properties).toMatchObject({
@@ -473,7 +475,7 @@ describe('redrive-builds', () => {
       { ...ROUTE, prefix: 'builds/demo/', apiKeyParameter: '/demo/api-key' },
       { ...ROUTE, prefix: 'builds/test/' },
     ];
-    const { detail } = synthesized({ ...STUDIO, routes }).only('AWS::Events::Rule', hasPattern).Properties.EventPattern;
+    const { detail } = synthesized({ ...STUDIO, routes }).only('AWS::Events::Rule', isOnKeys).Properties.EventPattern;
     expect(detail.name).toEqual(['/studio/api-key', '/demo/api-key']);
   });
 
@@ -634,9 +636,11 @@ describe('synthesis', () => {
       'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]',
     ];
+    const ofWebhooks = ['AwsSolutions::AwsSolutions-APIG1', 'AwsSolutions::AwsSolutions-APIG4'];
     expect(acknowledgedIn(appOf(STUDIO))).toEqual(
       new Set([
         ...ofRole,
+        ...ofWebhooks,
         'AwsSolutions::AwsSolutions-S1',
         'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::streampixeldrop-<AWS::AccountId>-<AWS::Region>/builds/*]',
       ]),
@@ -644,6 +648,7 @@ describe('synthesis', () => {
     expect(acknowledgedIn(appOf({ ...STUDIO, bucketName: 'studio-builds' }))).toEqual(
       new Set([
         ...ofRole,
+        ...ofWebhooks,
         'AwsSolutions::AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]',
         'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::studio-builds/builds/*]',
       ]),

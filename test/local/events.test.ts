@@ -37,7 +37,27 @@ describe('the event behind a line of the log', () => {
   });
 
   it.each([
+    ['webhook-heard', { stage: 'saving' }, 'heard'],
+    ['build-approved', { releaseMode: 'manual', tookSeconds: 3 }, 'approved'],
+    ['build-rejected', { detail: 'No.' }, 'rejected'],
+    ['build-late', {}, 'late'],
+    ['build-stuck', { stage: 'saving' }, 'stuck'],
+    ['webhook-silent', {}, 'silent'],
+    ['build-released', { by: 'approval' }, 'released'],
+    ['release-failed', { detail: 'No.' }, 'release-failed'],
+  ])('goes by a name of its own for %s', (event, fields, name) => {
+    expect(eventOfLogLine(logged({ event, uploadId: '66', ...fields }))).toEqual({
+      time: TIME,
+      event: name,
+      ...BUILD,
+      uploadId: '66',
+      ...fields,
+    });
+  });
+
+  it.each([
     ['about something else', logged({ event: 'calling' })],
+    ['about an end that has a line of its own', logged({ event: 'webhook-heard', stage: 'approved' })],
     ["about S3's test event", JSON.stringify({ time: TIME, event: 'skipped', cause: 'TestEvent' })],
     ['that is no JSON', 'Task timed out'],
     ['that is JSON, but no object', '"submitted"'],
@@ -53,7 +73,7 @@ describe('an event on the screen', () => {
       .replaceAll(/\d\d:\d\d:\d\d/g, '<time>');
 
   it.each<[Partial<LocalEvent>, string]>([
-    [{ event: 'dropped', size: 1_500_000 }, 'dropped        a b.zip                   1.5 MB'],
+    [{ event: 'dropped', size: 1_500_000 }, 'dropped         a b.zip                   1.5 MB'],
     [{ event: 'postponed', reason: 'Slot', until: TIME }, 'its turn comes at <time>'],
     [{ event: 'postponed', reason: 'RateLimited', status: 429, until: TIME }, 'again at <time>: RateLimited, HTTP 429'],
     [
@@ -75,6 +95,18 @@ describe('an event on the screen', () => {
       { event: 'alert', detail: 'NotAZip: a b.zip', message: 'Why\nDo' },
       'NotAZip: a b.zip\n\n          Why\n          Do\n',
     ],
+    [{ event: 'heard', stage: 'extracting' }, 'Streampixel: extracting'],
+    [{ event: 'heard' }, 'Streampixel: something new'],
+    [{ event: 'approved', tookSeconds: 754, releaseMode: 'automatic' }, 'good, after 754 s; Streampixel makes it live'],
+    [{ event: 'approved', tookSeconds: 2, releaseMode: 'manual' }, 'it waits for somebody to release it'],
+    [{ event: 'approved', tookSeconds: 2, releaseMode: 'on-approval' }, 'its release is ordered'],
+    [{ event: 'released', by: 'approval' }, 'by order of its approval'],
+    [{ event: 'released', by: 'person' }, 'by order of a person'],
+    [{ event: 'live', uploadId: '66' }, 'upload id 66'],
+    [{ event: 'late', uploadId: '66' }, 'upload id 66'],
+    [{ event: 'stuck', uploadId: '66' }, 'upload id 66'],
+    [{ event: 'silent' }, "the project's webhook has never spoken"],
+    [{ event: 'release-failed', detail: 'Access denied' }, 'Access denied'],
     [{ event: 'rejected', detail: 'No zip.' }, 'No zip.'],
   ])('%o says so', (event, words) => {
     expect(shown(event)).toContain(words);

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -11,22 +14,33 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseNotification } from '../../functions/domain/s3-notification.ts';
 import type { BusEvent } from '../../local/event-bus.ts';
 import { type Gateway, type Published, startGateway } from '../../local/gateway.ts';
+import { type HttpApiSpec, httpApiPath } from '../../local/http-api.ts';
+import { readRouteKey } from '../../local/http-api-routes.ts';
+import type { FunctionSpec } from '../../local/lambda-process.ts';
 import type { CreatedObject } from '../../local/s3-objects.ts';
 
 const REGION = 'us-east-1';
@@ -84,9 +98,10 @@ async function read(key: string, range?: string, bucket = 'plain', versionId?: s
 }
 /** A request as it goes over the wire: `fetch` would tidy up the path. */
 function request(url: string, method = 'GET', headers: http.OutgoingHttpHeaders = {}): Promise<[number, string]> {
+  const path = url.slice(gateway.endpoint.length);
   return new Promise((resolve, reject) => {
     http
-      .request(url, { method, headers }, (response) => {
+      .request(gateway.endpoint, { method, headers, path }, (response) => {
         let body = '';
         response.on('data', (chunk) => {
           body += chunk;
@@ -271,6 +286,128 @@ describe('objects', () => {
   });
 });
 
+describe('tags of an object', () => {
+  type Tags = Record<string, string>;
+  const tag = (target: object, tags: Tags) =>
+    s3.send(
+      new PutObjectTaggingCommand({
+        Bucket: 'drop',
+        Key: 'tagged.zip',
+        Tagging: { TagSet: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) },
+        ...target,
+      }),
+    );
+  async function tagsOf(target: object = {}): Promise<Tags> {
+    const { TagSet = [] } = await s3.send(
+      new GetObjectTaggingCommand({ Bucket: 'drop', Key: 'tagged.zip', ...target }),
+    );
+    return Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]));
+  }
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`tag-${i}`, `${i}`]));
+  let first: string | undefined;
+  let second: string | undefined;
+  beforeEach(async () => {
+    first = await put('tagged.zip', 'first', 'drop');
+    second = await put('tagged.zip', 'second', 'drop');
+  });
+
+  it('are none at first', async () => {
+    expect(await tagsOf()).toEqual({});
+  });
+
+  it('come back as they were put, whatever is in them', async () => {
+    const tags = { state: 'approved', 'a <b> & "c" \'d\'': '&lt;ä🎮&#65;', empty: '' };
+    expect(await tag({}, tags)).toMatchObject({ VersionId: second });
+    expect(await tagsOf()).toEqual(tags);
+  });
+
+  it('take the place of those before', async () => {
+    await tag({}, { a: '1', b: '2' });
+    await tag({}, { b: '3' });
+    expect(await tagsOf()).toEqual({ b: '3' });
+    await tag({}, {});
+    expect(await tagsOf()).toEqual({});
+  });
+
+  it('belong to one version', async () => {
+    await tag({ VersionId: first }, { state: 'rejected' });
+    await tag({ VersionId: second }, { state: 'approved' });
+    expect(await tagsOf({ VersionId: first })).toEqual({ state: 'rejected' });
+    expect(await tagsOf()).toEqual({ state: 'approved' });
+    await put('tagged.zip', 'third', 'drop');
+    expect(await tagsOf()).toEqual({});
+    expect(await tagsOf({ VersionId: second })).toEqual({ state: 'approved' });
+  });
+
+  it('go with the object where there are no versions', async () => {
+    const target = { Bucket: 'plain', Key: 'tagged' };
+    await put('tagged', 'one');
+    expect((await tag(target, { a: '1' })).VersionId).toBeUndefined();
+    expect(await tagsOf(target)).toEqual({ a: '1' });
+    await put('tagged', 'another');
+    expect(await tagsOf(target)).toEqual({});
+  });
+
+  it('are copied unless the copy is to have others', async () => {
+    await tag({}, { state: 'approved' });
+    const copy = { Bucket: 'plain', Key: 'copy', CopySource: 'drop/tagged.zip' };
+    await s3.send(new CopyObjectCommand(copy));
+    expect(await tagsOf({ Bucket: 'plain', Key: 'copy' })).toEqual({ state: 'approved' });
+    await s3.send(new CopyObjectCommand({ ...copy, TaggingDirective: 'REPLACE' }));
+    expect(await tagsOf({ Bucket: 'plain', Key: 'copy' })).toEqual({});
+  });
+
+  it('tell nobody that an object was created', async () => {
+    created.length = 0;
+    await tag({}, { a: '1' });
+    expect(created).toEqual([]);
+  });
+
+  it('may be ten', async () => {
+    await tag({}, many(10));
+    expect(await tagsOf()).toEqual(many(10));
+  });
+
+  it.each<[string, object, Tags, string]>([
+    ['eleven', {}, many(11), 'BadRequest'],
+    ['a key that is too long', {}, { ['k'.repeat(129)]: 'v' }, 'InvalidTag'],
+    ['a key that is empty', {}, { '': 'v' }, 'InvalidTag'],
+    ['a value that is too long', {}, { k: 'v'.repeat(257) }, 'InvalidTag'],
+    ['an object that is not there', { Key: 'nothing' }, { k: 'v' }, 'NoSuchKey'],
+    ['a version that is not there', { VersionId: 'f00' }, { k: 'v' }, 'NoSuchVersion'],
+    ['a bucket that is not there', { Bucket: 'nowhere' }, { k: 'v' }, 'NoSuchBucket'],
+  ])('are refused for %s', async (_, target, tags, name) => {
+    await tag({}, { before: 'yes' });
+    await expect(tag(target, tags)).rejects.toMatchObject({ name });
+    expect(await tagsOf()).toEqual({ before: 'yes' });
+  });
+
+  it('are refused if one is there twice, or the document is none', async () => {
+    const TagSet = [
+      { Key: 'k', Value: '1' },
+      { Key: 'k', Value: '2' },
+    ];
+    await expect(tag({ Tagging: { TagSet } }, {})).rejects.toMatchObject({ name: 'InvalidTag' });
+    const response = await fetch(`${gateway.endpoint}/drop/tagged.zip?tagging`, {
+      method: 'PUT',
+      headers: { authorization: 'anybody' },
+      body: '<Tagging>',
+    });
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('<Code>MalformedXML<')]);
+  });
+
+  it.each<[string, object, string]>([
+    ['an object', { Key: 'nothing' }, 'NoSuchKey'],
+    ['a version', { VersionId: 'f00' }, 'NoSuchVersion'],
+  ])('can not be read of %s that is not there', async (_, target, name) => {
+    await expect(tagsOf(target)).rejects.toMatchObject({ name });
+  });
+
+  it('are not given out to whoever asks', async () => {
+    expect(code(await request(`${gateway.endpoint}/drop/tagged.zip?tagging`))).toEqual([403, 'AccessDenied']);
+  });
+});
+
 describe('presigned URLs', () => {
   const KEY = "in/a b+u(1)'!*~ü%🎮.zip";
   const signed = (options: { expiresIn?: number; signingDate?: Date } = {}) =>
@@ -368,6 +505,17 @@ describe('the one port', () => {
     expect(QueueUrl).toBe(`${gateway.endpoint}/000000000000/builds`);
   });
 
+  it('takes any character into a queue that SQS takes, and no other', async () => {
+    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'characters' }));
+    const body = 'tab\t line\n ä λ \u{FFFD} 🎮 \u{10FFFF}';
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body }));
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }));
+    expect(Messages).toMatchObject([{ Body: body }]);
+    for (const MessageBody of ['\0', 'a\u{1F}', '\u{FFFE}']) {
+      await expect(sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))).rejects.toThrow('Invalid characters');
+    }
+  });
+
   it('hears what is published to a topic', async () => {
     gateway.createTopic('alerts');
     const topicArn = `arn:aws:sns:${REGION}:000000000000:alerts`;
@@ -429,6 +577,101 @@ describe('the one port', () => {
       for (const entries of [[], Array(11).fill(entry)]) {
         expect(await put(...entries)).toEqual([400, expect.objectContaining({ __type: 'ValidationException' })]);
       }
+    });
+  });
+
+  describe('for HTTP APIs', () => {
+    const api: HttpApiSpec = {
+      id: 'Drop-Api',
+      routes: [{ key: readRouteKey('POST /{a}/{b}'), function: { name: 'hook' } as FunctionSpec, timeoutMs: 1_000 }],
+      throttle: { ratePerS: 100, burst: 100 },
+    };
+    const base = () => `${gateway.endpoint}${httpApiPath('Drop-Api')}`;
+    const served: unknown[] = [];
+    const serve = () =>
+      gateway.serveHttpApis([api], async ({ name }) => {
+        served.push(name);
+        return { kind: 'answered', payload: { statusCode: 202, body: 'taken' } };
+      });
+    const notFound = [404, '{"message":"Not Found"}'];
+    beforeEach(() => {
+      served.length = 0;
+    });
+
+    it('has none until it is told of one', async () => {
+      expect(await request(`${base()}/a/b`, 'POST')).toEqual(notFound);
+      serve();
+      expect(await request(`${base()}/a/b`, 'POST')).toEqual([202, 'taken']);
+      expect(served).toEqual(['hook']);
+    });
+
+    it.each<[string, http.OutgoingHttpHeaders]>([
+      ['SSM', { 'x-amz-target': 'AmazonSSM.GetParameter', 'content-type': 'application/x-amz-json-1.1' }],
+      ['EventBridge', { 'x-amz-target': 'AWSEvents.PutEvents' }],
+      ['DynamoDB', { 'x-amz-target': 'DynamoDB_20120810.Scan' }],
+      ['SQS', { 'x-amz-target': 'AmazonSQS.ListQueues' }],
+      ['SNS', { 'content-type': 'application/x-www-form-urlencoded' }],
+      ['CloudFormation', { authorization: 'AWS4-HMAC-SHA256 Credential=x/cloudformation/aws4_request' }],
+    ])('takes a request for %s to be none that comes by the path of one', async (_, headers) => {
+      serve();
+      expect(await request(`${base()}/a/b`, 'POST', headers)).toEqual([202, 'taken']);
+      expect(await request(`${base()}/nothing`, 'POST', headers)).toEqual(notFound);
+    });
+
+    it.each(['/../../../drop/in/secret.zip', '/%2e%2e/%2e%2e/%2e%2e/drop/x', '/../../_fauxqs/queues'])(
+      'leads to no other service by %s',
+      async (path) => {
+        serve();
+        expect(await request(`${base()}${path}`, 'GET', { authorization: 'anybody' })).toEqual(notFound);
+      },
+    );
+  });
+
+  describe('gives clients only so much time', () => {
+    const PATIENCE_MS = 200;
+    let hasty: Gateway;
+    beforeAll(async () => {
+      const objectsDirectory = join(directory, 'hasty');
+      mkdirSync(objectsDirectory);
+      hasty = await startGateway({
+        port: 0,
+        region: REGION,
+        objectsDirectory,
+        credentials: [],
+        onObjectCreated: () => {},
+        onPublished: () => {},
+        onBusEvent: () => {},
+        patienceMs: PATIENCE_MS,
+      });
+      hasty.createBucket({ name: 'drop', versioned: false, notifications: [] });
+    });
+    afterAll(() => hasty.close());
+
+    it.each([
+      ['the head of a request', 'POST /_aws/execute-api/x/y HTTP/1.1\r\nHost:'],
+      ['anything at all', ''],
+    ])('to send %s', async (_, head) => {
+      const socket = net.connect(hasty.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.resume();
+      socket.write(head);
+      const start = Date.now();
+      await once(socket, 'close');
+      expect(Date.now() - start).toBeLessThan(5_000);
+    });
+
+    it('and all they want for an object', async () => {
+      const upload = http.request(`${hasty.endpoint}/drop/slow.zip`, {
+        method: 'PUT',
+        headers: { authorization: 'anybody', 'content-length': 2 },
+      });
+      const answered = once(upload, 'response') as Promise<[http.IncomingMessage]>;
+      upload.write('a');
+      await sleep(PATIENCE_MS * 4);
+      upload.end('b');
+      const [response] = await answered;
+      response.resume();
+      expect(response.statusCode).toBe(200);
     });
   });
 

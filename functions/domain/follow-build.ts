@@ -1,0 +1,38 @@
+import { parseFollowMessage } from './follow-message.ts';
+import type { FollowDelivery, FollowPorts, FollowSettings } from './followed-build.ts';
+import type { Disposition } from './handle-message.ts';
+import { hearNotice } from './hear-notice.ts';
+import { unreachable } from './outcome.ts';
+import { releaseBuild } from './release-build.ts';
+import { watchBuild } from './watch-build.ts';
+
+/**
+ * Handles one message of the follow queue. Safe to repeat at any point: what happened before is in the ledger.
+ *
+ * @throws LedgerUnavailable, and what no one expected: the message then stays in the queue
+ */
+export async function handleFollowMessage(
+  delivery: FollowDelivery,
+  settings: FollowSettings,
+  ports: FollowPorts,
+): Promise<Disposition> {
+  const message = parseFollowMessage(delivery.body);
+  if (message === undefined) {
+    // Only this stack may send here, so it is nobody's build: it waits in the dead-letter queue to be looked at.
+    throw new Error('The message is none of the follow queue.');
+  }
+  switch (message.kind) {
+    case 'webhook-test':
+      await ports.ledger.noteWebhook(message.projectId, 'testedAt', message.receivedAt);
+      ports.log.info('webhook-tested', { projectId: message.projectId });
+      return { kind: 'done' };
+    case 'webhook':
+      return hearNotice(message, delivery, settings, ports);
+    case 'release':
+      return releaseBuild(message, delivery, settings, ports);
+    case 'watch':
+      return watchBuild(message, delivery, settings, ports);
+    default:
+      return unreachable(message);
+  }
+}

@@ -1,0 +1,71 @@
+import * as v from 'valibot';
+import { STAGES } from './ledger.ts';
+import { EVENT_SOURCE } from './telemetry.ts';
+import type { WebhookNotice } from './webhook.ts';
+
+/** What lies in the follow queue. Each is handled until it is done with; sleeping is by visibility timeout. */
+export type FollowMessage =
+  /** The project's webhook was tried out. */
+  | { readonly kind: 'webhook-test'; readonly projectId: string; readonly receivedAt: number }
+  /** The vendor's word on a build. */
+  | { readonly kind: 'webhook'; readonly notice: WebhookNotice; readonly receivedAt: number }
+  /** Order to distribute an upload. */
+  | {
+      readonly kind: 'release';
+      /** Names the build in the ledger. */
+      readonly build: string;
+      readonly uploadId: string;
+      /** Names the order, so that a late duplicate is told apart from another. */
+      readonly order: string;
+      readonly by: 'approval' | 'person';
+      /** ms since the epoch. */
+      readonly orderedAt: number;
+    }
+  /** Keep an eye on a build until its end. */
+  | { readonly kind: 'watch'; readonly build: string; readonly uploadId: string };
+
+const ms = v.pipe(v.number(), v.integer(), v.minValue(0));
+const notice: v.GenericSchema<unknown, WebhookNotice> = v.object({
+  projectId: v.string(),
+  uploadId: v.exactOptional(v.string()),
+  fileUrl: v.exactOptional(v.string()),
+  stage: v.exactOptional(v.picklist(STAGES)),
+  objection: v.exactOptional(v.string()),
+  at: ms,
+});
+const message: v.GenericSchema<unknown, FollowMessage> = v.variant('kind', [
+  v.object({ kind: v.literal('webhook-test'), projectId: v.string(), receivedAt: ms }),
+  v.object({ kind: v.literal('webhook'), notice, receivedAt: ms }),
+  v.object({
+    kind: v.literal('release'),
+    build: v.string(),
+    uploadId: v.string(),
+    order: v.string(),
+    by: v.picklist(['approval', 'person']),
+    orderedAt: ms,
+  }),
+  v.object({ kind: v.literal('watch'), build: v.string(), uploadId: v.string() }),
+]);
+
+/** The event by which submit-build tells of a submission, as EventBridge puts it into the queue: the build is to be watched. */
+const submittedEvent = v.object({
+  source: v.literal(EVENT_SOURCE),
+  'detail-type': v.literal('Build Submitted'),
+  detail: v.object({ uploadId: v.string(), build: v.object({ id: v.string() }) }),
+});
+
+/** @returns `undefined` for a body that is no message of this queue */
+export function parseFollowMessage(body: string): FollowMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const own = v.safeParse(message, value);
+  if (own.success) return own.output;
+  const event = v.safeParse(submittedEvent, value);
+  if (!event.success) return undefined;
+  const { build, uploadId } = event.output.detail;
+  return { kind: 'watch', build: build.id, uploadId };
+}

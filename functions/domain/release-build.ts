@@ -1,0 +1,292 @@
+import { ordered, releaseChanged } from './build-progress.ts';
+import type { FollowMessage } from './follow-message.ts';
+import {
+  change,
+  type FollowDelivery,
+  type FollowPorts,
+  type FollowSettings,
+  fieldsOf,
+  placeOf,
+  subjectOf,
+  tagWith,
+} from './followed-build.ts';
+import type { Disposition } from './handle-message.ts';
+import type { LedgerEntry, Release, ReleaseFailure } from './ledger.ts';
+import { unreachable } from './outcome.ts';
+import { inProcessWait, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
+import type { ApiKey, ReleaseAnswer } from './ports.ts';
+import { describeError, redact } from './redaction.ts';
+import { retryDelay } from './retry-delay.ts';
+import type { Route } from './route.ts';
+import { tellAgain } from './tell-of-end.ts';
+import { alert, emit } from './telling.ts';
+
+/** Longest a call of distribute-file may take, in ms. It only gives the order. */
+const CALL_TIMEOUT_MS = 20_000;
+
+/** How long an order is tried again, in ms: as long as the vendor may take for a build before it is worth a ticket. */
+const PATIENCE_MS = 2 * 3_600_000;
+
+/** Names the pacer's line of a user: the vendor lists `distribute-file` beside `upload-file`, each with a window of its own. */
+export function releaseLine(userId: string): string {
+  return `distribute-file/${userId}`;
+}
+
+/**
+ * Takes one order to release an upload as far as it can go now: slot, key, call, record. An order is called out once: where its
+ * answer is lost a person looks, because a second call could bring back what somebody has replaced since.
+ *
+ * @throws LedgerUnavailable: the message then stays in the queue
+ */
+export async function releaseBuild(
+  message: Extract<FollowMessage, { kind: 'release' }>,
+  delivery: FollowDelivery,
+  settings: FollowSettings,
+  ports: FollowPorts,
+): Promise<Disposition> {
+  const { clock, ledger, log } = ports;
+  const found = await ledger.find(message.build);
+  if (found === undefined) {
+    log.error('release-of-unknown-build', { build: message.build });
+    return { kind: 'done' };
+  }
+  const { release } = found;
+  if (release?.order === message.order) return new Releasing(found, release, delivery, settings, ports).run();
+  // One at a time: the order before this one is being called out.
+  const busyUntil = release?.state === 'calling' ? (release.leaseUntil ?? 0) : 0;
+  if (clock.now() < busyUntil) return { kind: 'hidden', until: busyUntil };
+  const next = ordered(found, message, clock.now());
+  if (next === undefined) return { kind: 'done' };
+  const saved = await ledger.save(next.entry);
+  if (saved.kind === 'conflict') return { kind: 'hidden', until: clock.now() };
+  return new Releasing(saved.entry, next.release, delivery, settings, ports).run();
+}
+
+/** One visit of one order. */
+class Releasing {
+  readonly #delivery: FollowDelivery;
+  readonly #settings: FollowSettings;
+  readonly #ports: FollowPorts;
+  #entry: LedgerEntry;
+  #release: Release;
+  #key: ApiKey | undefined;
+
+  constructor(
+    entry: LedgerEntry,
+    release: Release,
+    delivery: FollowDelivery,
+    settings: FollowSettings,
+    ports: FollowPorts,
+  ) {
+    this.#entry = entry;
+    this.#release = release;
+    this.#delivery = delivery;
+    this.#settings = settings;
+    this.#ports = ports;
+  }
+
+  async run(): Promise<Disposition> {
+    const { clock } = this.#ports;
+    const { by, detail = '', leaseUntil = 0, state, untold } = this.#release;
+    switch (state) {
+      case 'released':
+        // Perhaps by a worker that ended before it could tell.
+        if (this.#delivery.receiveCount > 1) await this.#tellReleased();
+        return { kind: 'done' };
+      case 'failed':
+        return untold === undefined ? { kind: 'done' } : this.#end(detail, untold);
+      case 'calling':
+        if (clock.now() < leaseUntil) return { kind: 'hidden', until: leaseUntil };
+        return this.#fail('The worker ended between the call and the record of its answer.', 'unknown');
+      case 'ordered':
+        if (this.#entry.state === 'rejected' && by === 'approval') return this.#giveUp('Rejected after all.');
+        return this.#call();
+      default:
+        return unreachable(state);
+    }
+  }
+
+  async #call(): Promise<Disposition> {
+    const { apiKeys, clock, log, releases } = this.#ports;
+    const { projectId = '', userId = '' } = this.#entry;
+    const route = this.#settings.routes.find((each) => each.projectId === projectId && each.userId === userId);
+    if (route === undefined) return this.#fail(`No route leads to project ${projectId} any more.`, 'refused');
+    const read = await apiKeys.read(route.apiKeyParameter);
+    if (read.kind === 'missing') return this.#fail(read.detail, 'refused');
+    if (read.kind === 'unavailable') return this.#tryLater(read.detail);
+    this.#key = read.key;
+
+    const turn = await this.#takeTurn(userId);
+    if (turn.kind !== 'entered') return turn;
+    const { enteredAt, line, ticket } = turn;
+    // Recorded before the call, so that a crash from here on is known to be ambiguous.
+    const calling: Release = { ...this.#release, ticket, state: 'calling', leaseUntil: this.#delivery.goneAt };
+    // Another worker has the order, or it is off: the slot is lost, the order is not.
+    if (!(await this.#claim(calling))) return { kind: 'hidden', until: clock.now() + this.#settings.intervalMs };
+
+    // Where the table took its time, those behind count from now, even if this worker dies in the call.
+    await this.#keepShut(line, enteredAt, clock.now());
+
+    const { by, uploadId } = calling;
+    log.info('releasing', { ...fieldsOf(this.#entry), uploadId, by, apiKeyVersion: read.key.version });
+    const deadline = Math.min(clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
+    const answer = await releases.distributeFile({ userId, projectId, uploadId, apiKey: read.key.secret }, deadline);
+    const disposition = await this.#settle(route, line, ticket, answer);
+    await this.#keepShut(line, enteredAt, answer.sentAt);
+    return disposition;
+  }
+
+  /** The margin of the interval covers a request that is on its way as long as most; a slower one says so. */
+  async #keepShut(line: string, enteredAt: number, sentAt: number | undefined): Promise<void> {
+    if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return;
+    try {
+      await this.#ports.pacer.keepShut(line, sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS);
+    } catch (error) {
+      // The worst that comes of it is a 429, which costs the order nothing.
+      this.#ports.log.warn('gate-not-kept-shut', { line, error: describeError(error) });
+    }
+  }
+
+  /** On top of whatever is written meanwhile: whoever told of the approval that gave the order writes that down, too. */
+  async #claim(calling: Release): Promise<boolean> {
+    let isOurs = false;
+    const stored = await change(this.#entry.id, this.#ports, (latest) => {
+      const { release, state } = latest;
+      isOurs =
+        release?.order === calling.order &&
+        release.state === 'ordered' &&
+        !(state === 'rejected' && release.by === 'approval');
+      return isOurs ? releaseChanged(latest, calling, this.#ports.clock.now(), 'calls distribute-file') : undefined;
+    });
+    if (!isOurs || stored === undefined) return false;
+    this.#entry = stored;
+    this.#release = calling;
+    return true;
+  }
+
+  /** Passes the gate, or sleeps until it may. */
+  async #takeTurn(
+    userId: string,
+  ): Promise<Disposition | { kind: 'entered'; line: string; ticket: Ticket; enteredAt: number }> {
+    const { clock, pacer } = this.#ports;
+    const line = releaseLine(userId);
+    let ticket = this.#release.ticket ?? (await pacer.reserve(line, clock.now()));
+    for (;;) {
+      const wait = ticket.slot - clock.now();
+      if (wait > inProcessWait(this.#settings)) return this.#sleep(ticket, ticket.slot);
+      if (wait > 0) await clock.sleep(wait);
+      const gate = await pacer.enter(line, ticket, clock.now());
+      if (gate.kind === 'entered') return { kind: 'entered', line, ticket, enteredAt: gate.at };
+      if (gate.kind === 'early') return this.#sleep(ticket, gate.until);
+      ticket = await pacer.reserve(line, clock.now());
+    }
+  }
+
+  async #settle(route: Route, line: string, ticket: Ticket, answer: ReleaseAnswer): Promise<Disposition> {
+    const { apiKeys, clock, pacer } = this.#ports;
+    switch (answer.kind) {
+      case 'released':
+        await this.#record({ state: 'released', attempts: this.#release.attempts + 1 }, 'released');
+        await this.#tellReleased();
+        return { kind: 'done' };
+      case 'rate-limited': {
+        const until = clock.now() + (answer.retryAfterMs ?? this.#settings.intervalMs) + SENDING_ALLOWANCE_MS;
+        await this.#record({ state: 'ordered' }, 'RateLimited');
+        await pacer.pushBack(line, ticket, until);
+        return { kind: 'hidden', until };
+      }
+      case 'too-early':
+      case 'failed':
+        return this.#tryLater(answer.detail);
+      case 'refused': {
+        const detail = `${answer.reason} (HTTP ${answer.status}): ${answer.detail}`;
+        if (answer.reason !== 'InvalidApiKey') return this.#fail(detail, 'refused');
+        const again = await apiKeys.readAgain(route.apiKeyParameter);
+        const isReplaced = again.kind === 'found' && again.key.version !== this.#key?.version;
+        return isReplaced ? this.#tryLater(detail) : this.#fail(detail, 'refused');
+      }
+      case 'lost':
+        return this.#fail(answer.detail, 'unknown');
+      default:
+        return unreachable(answer);
+    }
+  }
+
+  async #tellReleased(): Promise<void> {
+    const { clock, log, metrics } = this.#ports;
+    const { by, uploadId } = this.#release;
+    log.info('build-released', { ...fieldsOf(this.#entry), uploadId, by });
+    metrics.put('BuildsFollowed', 1, { Outcome: 'released' });
+    const subject = subjectOf(this.#entry);
+    await emit(this.#ports, { name: 'Build Released', at: clock.now(), subject, uploadId, by });
+    // Going back to a former upload says nothing of this one, and a rejection stays one.
+    const isOfThis = this.#entry.state === 'released' && this.#entry.uploadId === uploadId;
+    if (isOfThis) await tagWith(this.#entry, 'released', this.#settings, this.#ports);
+  }
+
+  async #sleep(ticket: Ticket, until: number): Promise<Disposition> {
+    await this.#record({ ticket, state: 'ordered' }, `slot for its release at ${new Date(until).toISOString()}`);
+    return { kind: 'hidden', until };
+  }
+
+  /** Without the ticket: others go meanwhile. */
+  async #tryLater(detail: string): Promise<Disposition> {
+    const { clock, log, random } = this.#ports;
+    const { attempts, orderedAt } = this.#release;
+    if (clock.now() - orderedAt > PATIENCE_MS) return this.#fail(detail, 'refused');
+    const words = this.#safe(detail);
+    log.info('release-postponed', { ...fieldsOf(this.#entry), detail: words });
+    await this.#record({ state: 'ordered', attempts: attempts + 1, ticket: undefined }, words);
+    return { kind: 'hidden', until: clock.now() + retryDelay(attempts + 1, this.#settings.intervalMs, random) };
+  }
+
+  async #fail(detail: string, how: ReleaseFailure): Promise<Disposition> {
+    const { log, metrics } = this.#ports;
+    const words = this.#safe(detail);
+    metrics.put('BuildsFollowed', 1, { Outcome: 'release-failed' });
+    const { uploadId } = this.#release;
+    log.warn('release-failed', { ...fieldsOf(this.#entry), uploadId, detail: words, isUnknown: how === 'unknown' });
+    return this.#end(words, how);
+  }
+
+  /** Told before it is recorded: a crash between the two tells twice, the other order never. */
+  async #end(detail: string, how: ReleaseFailure): Promise<Disposition> {
+    const place = { ...placeOf(this.#entry), uploadId: this.#release.uploadId };
+    const at = this.#ports.clock.now();
+    const what = { kind: 'release-failed', ...place, at, detail, isUnknown: how === 'unknown' } as const;
+    if (await alert(this.#ports, what)) return this.#giveUp(detail);
+    await this.#giveUp(detail, how);
+    return tellAgain(this.#ports);
+  }
+
+  async #giveUp(detail: string, untold?: ReleaseFailure): Promise<Disposition> {
+    const { attempts, state } = this.#release;
+    await this.#record(
+      { state: 'failed', attempts: state === 'failed' ? attempts : attempts + 1, detail, untold },
+      detail,
+    );
+    return { kind: 'done' };
+  }
+
+  /** Writes down where the order is, on top of whatever the vendor has said meanwhile. */
+  async #record(
+    patch: { readonly [Field in keyof Release]?: Release[Field] | undefined } & Pick<Release, 'state'>,
+    note: string,
+  ): Promise<void> {
+    const { ticket, untold, ...rest } = { ...this.#release, ...patch };
+    const next = {
+      ...rest,
+      ...(ticket === undefined ? {} : { ticket }),
+      ...(untold === undefined ? {} : { untold }),
+    } as Release;
+    const stored = await change(this.#entry.id, this.#ports, (latest) =>
+      latest.release?.order === next.order ? releaseChanged(latest, next, this.#ports.clock.now(), note) : undefined,
+    );
+    if (stored !== undefined) this.#entry = stored;
+    this.#release = next;
+  }
+
+  #safe(detail: string): string {
+    return redact(detail, this.#key === undefined ? [] : [this.#key.secret]);
+  }
+}

@@ -1,0 +1,111 @@
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import type { Disposition } from './domain/handle-message.ts';
+import type { Ports } from './domain/ports.ts';
+import { describeError } from './domain/redaction.ts';
+
+/** Hides received messages for longer or shorter than the queue would. */
+export interface MessageVisibility {
+  /** @throws Error where one of the changes, or all, were not made */
+  change(changes: readonly VisibilityChange[]): Promise<void>;
+}
+export interface VisibilityChange {
+  readonly receiptHandle: string;
+  /** From now; 0 to 43,200 counted from the receive. */
+  readonly seconds: number;
+}
+
+/** How long this invocation may take. All in ms since the epoch. */
+export interface Budget {
+  readonly startedAt: number;
+  readonly deadline: number;
+  readonly goneAt: number;
+}
+
+/** Kept back from the function's remaining time to write down what happened, in ms. */
+const RECORDING_RESERVE_MS = 5_000;
+/** What a worker's clock may differ from that of the next, in ms: its lease ends that much later. */
+const LEASE_MARGIN_MS = 1_000;
+
+/**
+ * @param startedAt when the invocation began, in ms since the epoch
+ * @param remainingMs what Lambda says is left of the function's time
+ */
+export function budgetOf(startedAt: number, remainingMs: number): Budget {
+  const end = startedAt + remainingMs;
+  return { startedAt, deadline: end - RECORDING_RESERVE_MS, goneAt: end + LEASE_MARGIN_MS };
+}
+
+/** What SQS reads of a record: the rest of `SQSRecord` is not used. */
+export type QueueRecord = Pick<SQSRecord, 'messageId' | 'receiptHandle' | 'body'> & {
+  readonly attributes: Pick<SQSRecord['attributes'], 'ApproximateReceiveCount' | 'SentTimestamp'>;
+  readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined }>>;
+};
+
+/** How often SQS has handed the message out. */
+export function receiveCountOf({ attributes }: QueueRecord): number {
+  return Number.parseInt(attributes.ApproximateReceiveCount, 10) || 1;
+}
+
+/** SQS counts a message's visibility from its receive and allows 12 h in all; a minute is left for the time gone since. */
+const LONGEST_VISIBILITY_S = 12 * 3600 - 60;
+
+export type BatchPorts = Pick<Ports, 'clock' | 'log'> & { readonly visibility: MessageVisibility };
+
+/**
+ * Handles a batch side by side. The failure list starts with every message and loses what is proven done: an error nobody
+ * expected means another receive, never a deleted message.
+ */
+export async function handleBatch(
+  records: readonly QueueRecord[],
+  budget: Budget,
+  handle: (record: QueueRecord) => Promise<Disposition>,
+  ports: BatchPorts,
+): Promise<SQSBatchResponse> {
+  const failed = new Set(records.map(({ messageId }) => messageId));
+  const hidden: Hidden[] = [];
+  await Promise.all(
+    records.map(async (record) => {
+      try {
+        const disposition = await handle(record);
+        if (disposition.kind === 'done') failed.delete(record.messageId);
+        else hidden.push({ record, until: disposition.until });
+      } catch (error) {
+        ports.log.error('message-failed', { messageId: record.messageId, error: describeError(error) });
+      }
+    }),
+  );
+  // Together and last: one call for a batch in which everybody waits. None is late for it, as the queue still hides them all.
+  if (hidden.length > 0) await hide(hidden, budget, ports);
+  return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+/** A message that is to come back. */
+interface Hidden {
+  readonly record: QueueRecord;
+  /** ms since the epoch. */
+  readonly until: number;
+}
+
+async function hide(hidden: readonly Hidden[], { startedAt }: Budget, { clock, log, visibility }: BatchPorts) {
+  try {
+    const now = clock.now();
+    const longest = LONGEST_VISIBILITY_S - Math.ceil((now - startedAt) / 1000);
+    const changes = hidden.map(({ record: { receiptHandle }, until }) => ({
+      receiptHandle,
+      seconds: until <= now ? 0 : Math.min(longest, wholeSeconds(until - now)),
+    }));
+    await visibility.change(changes);
+  } catch (error) {
+    // They come back after the queue's own visibility timeout then: at another time, but they come back.
+    const messageIds = hidden.map(({ record }) => record.messageId);
+    log.warn('visibility-not-changed', { messageIds, error: describeError(error) });
+  }
+}
+
+/**
+ * Rounded down: the rest of the second is slept in the function, and a slot is met to the millisecond. But never to nothing: a
+ * message that is a moment early would come up again and again, and use up its receives within that moment.
+ */
+function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.floor(ms / 1000));
+}

@@ -1,0 +1,82 @@
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import { HttpApi, HttpMethod, HttpStage } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import type { Construct } from 'constructs';
+import { ENV, type EnvName } from '../functions/receive-webhook/environment.ts';
+import type { Settings } from './config.ts';
+import type { FollowQueue } from './follow-queue.ts';
+import { readParameters } from './permissions.ts';
+import { WorkerFunction } from './worker-function.ts';
+
+/**
+ * Webhooks a second, and at once. A build has seven in some minutes, so this is room for hundreds of builds at a time; a flood
+ * costs no more than this, and leaves the account's concurrency to others.
+ */
+const RATE_PER_S = 20;
+const BURST = 50;
+
+export interface ReceiveWebhookFunctionProps {
+  readonly settings: Settings;
+  readonly followQueue: FollowQueue;
+}
+
+/**
+ * The function that takes Streampixel's webhooks, behind the stack's one public address.
+ *
+ * An HTTP API and not a function URL: it throttles without reserving concurrency, which new accounts have none of to reserve; it
+ * turns away other methods and paths, and bodies that break off or never end, before the function is started and billed.
+ */
+export class ReceiveWebhookFunction extends WorkerFunction {
+  /** What `/<projectId>/<token>` goes behind. */
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, { settings, followQueue }: ReceiveWebhookFunctionProps) {
+    const environment: Record<EnvName, string> = {
+      [ENV.routes]: JSON.stringify(settings.routes),
+      [ENV.followQueueUrl]: followQueue.queue.queueUrl,
+      [ENV.webhookTokenParameter]: settings.webhookTokenParameter,
+    };
+    super(scope, id, {
+      settings,
+      name: 'receive-webhook',
+      description: "Takes Streampixel's webhooks",
+      // Streampixel waits for 10 s.
+      timeout: Duration.seconds(10),
+      // Somebody waits for the answer, and memory brings CPU: a cold start takes a third of what it does at a quarter of this.
+      memorySize: 1024,
+      environment,
+      // Many short runs, each told in the log: traces would cost as much as all the rest.
+      traced: false,
+      permissions: [
+        { sid: 'StoreWebhooks', actions: ['sqs:SendMessage'], resources: [followQueue.queue.queueArn] },
+        ...readParameters(Stack.of(scope), 'WebhookTokens', [settings.webhookTokenParameter]),
+      ],
+    });
+
+    const api = new HttpApi(this, 'Api', {
+      apiName: `${settings.stackName}-webhooks`,
+      description: "Streampixel's webhooks: POST /{projectId}/{token}",
+      createDefaultStage: false,
+    });
+    const stage = new HttpStage(this, 'Stage', {
+      httpApi: api,
+      autoDeploy: true,
+      throttle: { rateLimit: RATE_PER_S, burstLimit: BURST },
+    });
+    Validations.of(stage).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-APIG1',
+      reason: 'The path of each request holds the token: an access log would be a store of credentials.',
+    });
+    const [route] = api.addRoutes({
+      path: '/{projectId}/{token}',
+      methods: [HttpMethod.POST],
+      integration: new HttpLambdaIntegration('ReceiveWebhook', this.function),
+    });
+    if (route === undefined) throw new Error('the API has no route');
+    Validations.of(route).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-APIG4',
+      reason: 'Streampixel signs nothing and sends no header of ours: the token in the path is the authorization.',
+    });
+    this.url = api.apiEndpoint;
+  }
+}

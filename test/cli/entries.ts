@@ -1,0 +1,59 @@
+import { heard, ordered, releaseChanged } from '../../functions/domain/build-progress.ts';
+import { type LedgerEntry, opened, routed, type Stage, submitted, submitting } from '../../functions/domain/ledger.ts';
+import type { Route } from '../../functions/domain/route.ts';
+import { aBuild, ROUTE } from '../support/world.ts';
+
+export const MINUTE = 60_000;
+
+export const MANUAL: Route = ROUTE;
+export const AUTOMATIC: Route = { ...ROUTE, autoRelease: true };
+export const ON_APPROVAL: Route = { ...ROUTE, release: 'on-approval' };
+
+/** What befalls a build. Times in ms since the epoch. */
+export interface Course {
+  readonly key?: string;
+  readonly route?: Route;
+  readonly droppedAt: number;
+  readonly submittedAt?: number;
+  /** What the vendor tells, each with its time. */
+  readonly news?: readonly (readonly [Stage, number])[];
+  readonly objection?: string;
+}
+
+/** A build in line, or submitted and from then on as the vendor tells. */
+export function anEntry({ droppedAt, key = 'game.zip', news = [], objection, route = MANUAL, submittedAt }: Course) {
+  const inLine = routed(opened(aBuild({ key, droppedAt }), droppedAt), route);
+  if (submittedAt === undefined) return inLine;
+  const uploadId = `upload-of-${key}`;
+  let entry = submitted(submitting(inLine, submittedAt, submittedAt + MINUTE), submittedAt, uploadId);
+  for (const [stage, at] of news) {
+    const notice = {
+      projectId: route.projectId,
+      uploadId,
+      stage,
+      at,
+      ...(objection === undefined ? {} : { objection }),
+    };
+    entry = heard(entry, notice, at, at) ?? entry;
+  }
+  return entry;
+}
+
+/** A build that the vendor has approved. */
+export function approvedAt(at: number, course: Partial<Course> = {}): LedgerEntry {
+  const submittedAt = at - 20 * MINUTE;
+  return anEntry({ droppedAt: submittedAt - 2 * MINUTE, submittedAt, news: [['approved', at]], ...course });
+}
+
+/** The entry once its own upload is ordered to be released. */
+export function orderedAt(entry: LedgerEntry, at: number, order = 'person/one'): LedgerEntry {
+  const { uploadId = '' } = entry;
+  return ordered(entry, { by: 'person', order, orderedAt: at, uploadId }, at)?.entry ?? entry;
+}
+
+/** The entry once its order has come to an end. */
+export function orderEnded(entry: LedgerEntry, at: number, state: 'released' | 'failed', detail?: string): LedgerEntry {
+  if (entry.release === undefined) throw new Error('there is no order');
+  const end = { ...entry.release, state, ...(detail === undefined ? {} : { detail }) };
+  return releaseChanged(entry, end, at, detail ?? state);
+}

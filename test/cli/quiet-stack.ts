@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { TestContext } from 'vitest';
+import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
+import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow-message.ts';
+import type { Ledger, LedgerEntry } from '../../functions/domain/ledger.ts';
+import type { Route } from '../../functions/domain/route.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
+import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/gateway.ts';
+import { ROUTE } from '../support/world.ts';
+
+export const TOKEN_PARAMETER = '/drop/webhook-token';
+export const WEBHOOK_URL = 'https://hooks.example/stack';
+
+/** A stack that nobody works on: builds are where a test has put them, and what the tool sends stays where it has sent it. */
+export interface QuietStack {
+  readonly port: number;
+  readonly ledger: Ledger;
+  /** Puts builds into the ledger as they are. */
+  put(...entries: readonly LedgerEntry[]): Promise<void>;
+  /** Changes a build as a worker would. */
+  change(id: string, work: (entry: LedgerEntry) => LedgerEntry): Promise<void>;
+  /** Messages in the follow queue. */
+  orders(): readonly (FollowMessage | undefined)[];
+  /** Puts a message into the follow queue's dead-letter queue. */
+  failToFollow(body: string): Promise<void>;
+  /** The parameter with the webhooks' tokens, or what a person has made of it. */
+  token(): Promise<string | undefined>;
+  storeToken(value: string, type?: 'String' | 'SecureString'): Promise<void>;
+}
+
+const [BUILDS, LETTERS, FOLLOW, FOLLOW_LETTERS] = ['builds', 'letters', 'follow', 'follow-letters'];
+
+/** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
+export async function openQuietStack(
+  onTestFinished: TestContext['onTestFinished'],
+  routes: readonly Route[] = [ROUTE],
+): Promise<QuietStack> {
+  const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
+  const gateway = await startGateway({
+    port: 0,
+    region: LOCAL_REGION,
+    objectsDirectory: directory,
+    credentials: [LOCAL_CREDENTIALS],
+    onObjectCreated() {},
+    onPublished() {},
+    onBusEvent() {},
+  });
+  const client = { endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
+  const [dynamoDb, sqs, ssm] = [new DynamoDBClient(client), new SQSClient(client), new SSMClient(client)];
+  onTestFinished(async () => {
+    for (const each of [dynamoDb, sqs, ssm]) each.destroy();
+    await gateway.close();
+    await rm(directory, { recursive: true });
+  });
+
+  const arnOf = (name: string) => `arn:aws:sqs:${LOCAL_REGION}:${LOCAL_ACCOUNT_ID}:${name}`;
+  const urlOf = (name: string) => `${gateway.endpoint}/${LOCAL_ACCOUNT_ID}/${name}`;
+  const redriveTo = (name: string) => ({
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(name), maxReceiveCount: 100 }),
+  });
+  const kept = { MessageRetentionPeriod: '1209600' };
+  for (const [QueueName, Attributes] of [
+    [LETTERS, kept],
+    [BUILDS, redriveTo(LETTERS)],
+    [FOLLOW_LETTERS, kept],
+    [FOLLOW, redriveTo(FOLLOW_LETTERS)],
+  ] as const) {
+    await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
+  }
+  const TableName = 'ledger';
+  await createTable(dynamoDb, TableName);
+  const settings: DeployedSettings = {
+    routes,
+    prefix: '',
+    streampixelBaseUrl: gateway.endpoint,
+    intervalSeconds: 121,
+    webhookTokenParameter: TOKEN_PARAMETER,
+  };
+  gateway.describeStack(DEFAULT_STACK_NAME, {
+    ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
+    [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
+    [OUTPUTS.deadLetterQueueUrl]: urlOf(LETTERS),
+    [OUTPUTS.followQueueUrl]: urlOf(FOLLOW),
+    [OUTPUTS.ledgerTableName]: TableName,
+    [OUTPUTS.webhookUrl]: WEBHOOK_URL,
+    [OUTPUTS.settings]: JSON.stringify(settings),
+  });
+  const ledger = createDynamoDbLedger(dynamoDb, TableName);
+
+  return {
+    port: gateway.port,
+    ledger,
+    async put(...entries) {
+      for (const entry of entries) await ledger.save(entry);
+    },
+    async change(id, work) {
+      const entry = await ledger.find(id);
+      if (entry === undefined) throw new Error(`the ledger does not know ${id}`);
+      await ledger.save(work(entry));
+    },
+    orders: () => gateway.peek(FOLLOW).map(({ body }) => parseFollowMessage(body)),
+    async failToFollow(MessageBody) {
+      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(FOLLOW_LETTERS), MessageBody }));
+    },
+    async token() {
+      const command = new GetParameterCommand({ Name: TOKEN_PARAMETER, WithDecryption: true });
+      return (await ssm.send(command)).Parameter?.Value;
+    },
+    async storeToken(Value, Type = 'SecureString') {
+      await ssm.send(new PutParameterCommand({ Name: TOKEN_PARAMETER, Value, Type, Overwrite: true }));
+    },
+  };
+}
+
+async function createTable(dynamoDb: DynamoDBClient, TableName: string): Promise<void> {
+  const { byState, byUploadId, partitionKey } = LEDGER_TABLE;
+  const Projection = { ProjectionType: 'ALL' } as const;
+  await dynamoDb.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [
+        { AttributeName: partitionKey, AttributeType: 'S' },
+        { AttributeName: byState.partitionKey, AttributeType: 'S' },
+        { AttributeName: byState.sortKey, AttributeType: 'N' },
+        { AttributeName: byUploadId.partitionKey, AttributeType: 'S' },
+      ],
+      KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: byState.indexName,
+          KeySchema: [
+            { AttributeName: byState.partitionKey, KeyType: 'HASH' },
+            { AttributeName: byState.sortKey, KeyType: 'RANGE' },
+          ],
+          Projection,
+        },
+        {
+          IndexName: byUploadId.indexName,
+          KeySchema: [{ AttributeName: byUploadId.partitionKey, KeyType: 'HASH' }],
+          Projection,
+        },
+      ],
+    }),
+  );
+}

@@ -1,0 +1,488 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { orderOfApproval } from '../../functions/domain/build-progress.ts';
+import { type LedgerEntry, LedgerUnavailable } from '../../functions/domain/ledger.ts';
+import type { ReleaseAnswer } from '../../functions/domain/ports.ts';
+import { releaseLine } from '../../functions/domain/release-build.ts';
+import { atVendor, Crash, FollowWorld, HOUR_MS, MINUTE_MS, ON_APPROVAL } from '../support/follow-world.ts';
+import { aBuild, found, INTERVAL_MS, ROUTE, SPACING_MS, START } from '../support/world.ts';
+
+let world: FollowWorld;
+beforeEach(async () => {
+  world = new FollowWorld();
+  await world.given(approved());
+});
+
+const DONE = { kind: 'done' };
+const LINE = releaseLine(ROUTE.userId);
+const releasedAnswer: ReleaseAnswer = { kind: 'released', status: 200 };
+const tooEarly: ReleaseAnswer = { kind: 'too-early', status: 404, detail: 'File not found in project' };
+const serverError: ReleaseAnswer = { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal' };
+const refused401: ReleaseAnswer = { kind: 'refused', reason: 'InvalidApiKey', status: 401, detail: 'Invalid API Key' };
+const lost: ReleaseAnswer = { kind: 'lost', detail: 'ECONNRESET' };
+
+function approved(uploadId = 'upload-1', build = aBuild()): LedgerEntry {
+  return { ...atVendor(uploadId, build, ON_APPROVAL), state: 'approved' };
+}
+
+/** Lets an order come up whenever it is due, until it is done; gives the instants of its calls. */
+async function releaseToItsEnd(): Promise<number[]> {
+  for (let receive = 1; receive <= 100; receive++) {
+    const disposition = await world.release({}, receive);
+    if (disposition.kind === 'done') return world.released.map(({ at }) => at - START);
+    expect(disposition.until).toBeGreaterThan(world.now);
+    world.now = disposition.until;
+  }
+  throw new Error('the order does not end');
+}
+
+const release = () => world.entry().release;
+
+describe('an order to release', () => {
+  it('is called out with the upload, the key and a deadline, written down and told', async () => {
+    expect(await world.release()).toEqual(DONE);
+
+    const [call] = world.released;
+    expect(world.released).toHaveLength(1);
+    expect(call?.request).toMatchObject({ userId: ROUTE.userId, projectId: ROUTE.projectId, uploadId: 'upload-1' });
+    expect(call?.request.apiKey.reveal()).toBe('key-one');
+    expect(call?.deadline).toBe(START + 20_000);
+    expect(world.entry()).toMatchObject({
+      state: 'released',
+      release: { order: 'order-1', state: 'released', attempts: 1, endedAt: START },
+    });
+    expect(world.events).toMatchObject([
+      { name: 'Build Released', uploadId: 'upload-1', by: 'person', subject: { build: aBuild() } },
+    ]);
+    expect(world.outcomes()).toEqual(['released']);
+    expect(world.loggedEvents()).toEqual(['releasing', 'build-released']);
+    expect(world.alerts).toEqual([]);
+  });
+
+  it('is written down as being called out before the call', async () => {
+    let during: LedgerEntry['release'];
+    world.answers = [
+      () => {
+        during = release();
+        return releasedAnswer;
+      },
+    ];
+    await world.release();
+    expect(during).toMatchObject({ state: 'calling', leaseUntil: START + 61_000 });
+  });
+
+  it('never takes longer than its worker has', async () => {
+    const message = { kind: 'release', build: 'drop/a.zip@v1', uploadId: 'upload-1', order: 'o' } as const;
+    await world.handle({ ...message, by: 'person', orderedAt: START }, { deadline: START + 3_000 });
+    expect(world.released[0]?.deadline).toBe(START + 3_000);
+  });
+
+  it('waits for its slot, which the uploads of the user do not take', async () => {
+    await world.pacer.enter(
+      `upload-file/${ROUTE.userId}`,
+      await world.pacer.reserve(`upload-file/${ROUTE.userId}`, START),
+      START,
+    );
+    await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
+    expect(await world.release()).toEqual(DONE);
+
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' };
+    expect(await world.release(second)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
+    expect(world.entry(aBuild({ key: 'b.zip' })).release).toMatchObject({
+      state: 'ordered',
+      ticket: { slot: START + SPACING_MS },
+    });
+    world.now = START + 30_000;
+    expect(await world.release(second, 2)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
+
+    world.now = START + SPACING_MS - 400;
+    expect(await world.release(second, 3)).toEqual(DONE);
+    expect(world.slept).toEqual([400]);
+    expect(world.released.map(({ at }) => at - START)).toEqual([0, SPACING_MS]);
+  });
+
+  it('draws a new slot where it slept through its own', async () => {
+    await world.release();
+    await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' };
+    await world.release(second);
+    world.now = START + HOUR_MS;
+    expect(await world.release(second, 2)).toEqual(DONE);
+    expect(world.released.map(({ at }) => at - START)).toEqual([0, HOUR_MS]);
+  });
+
+  it('keeps the gate shut for longer when its request went out late', async () => {
+    world.answers = [{ ...releasedAnswer, sentAt: START + 3_000 }];
+    await world.release();
+    expect(world.pacer.line(LINE).opensAt).toBe(START + 3_000 + INTERVAL_MS - 500);
+  });
+
+  it('keeps the gate shut before the call where the table took its time behind the gate', async () => {
+    let opensAt = 0;
+    world.onTableCall = () => {
+      world.now += 400;
+    };
+    world.answers = [
+      () => {
+        opensAt = world.pacer.line(LINE).opensAt;
+        return releasedAnswer;
+      },
+    ];
+    await world.release();
+    // Even if the worker ends in the call, nobody calls sooner than an interval after it, less what a request may take.
+    expect(opensAt).toBeGreaterThanOrEqual((world.released[0]?.at ?? 0) + INTERVAL_MS - 500 - 400);
+  });
+
+  it('is not called out twice where it comes up twice, one after the other or at once', async () => {
+    world.onTableCall = () => Promise.resolve();
+    const [first, second] = await Promise.all([world.release(), world.release({}, 2)]);
+    expect([first.kind, second.kind].sort()).toEqual(['done', 'hidden']);
+    world.now += INTERVAL_MS;
+    expect(await world.release({}, 3)).toEqual(DONE);
+    expect(await world.release()).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+  });
+
+  it('is a second one only by another name', async () => {
+    await world.release();
+    world.now += SPACING_MS;
+    await world.release({ order: 'order-2' });
+    await world.release({ order: 'order-1' }, 2);
+    await world.release({ order: 'order-2' }, 1);
+    expect(world.released).toHaveLength(2);
+    expect(release()).toMatchObject({ order: 'order-2', state: 'released' });
+  });
+
+  it('waits while another is being called out', async () => {
+    const leaseUntil = START + MINUTE_MS;
+    const calling = { order: 'order-0', uploadId: 'upload-1', by: 'approval', orderedAt: START, attempts: 0 } as const;
+    const { revision } = world.entry();
+    await world.given({ ...approved(), revision, release: { ...calling, state: 'calling', leaseUntil } });
+    expect(await world.release()).toEqual({ kind: 'hidden', until: leaseUntil });
+    world.now = leaseUntil;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+  });
+
+  it('takes the place of one that is still waiting', async () => {
+    await world.release({ order: orderOfApproval('upload-1'), by: 'approval' });
+    await world.given({ ...approved('upload-2', aBuild({ key: 'b.zip' })) });
+    const waiting = {
+      build: 'drop/b.zip@v1',
+      uploadId: 'upload-2',
+      by: 'approval',
+      order: 'approval/upload-2',
+    } as const;
+    await world.release(waiting);
+    const byHand = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-1' };
+    const disposition = await world.release(byHand);
+    world.now = disposition.kind === 'hidden' ? disposition.until : 0;
+    expect(await world.release(byHand, 2)).toEqual(DONE);
+    expect(await world.release(waiting, 2)).toEqual(DONE);
+    expect(world.released.map(({ request }) => request.uploadId)).toEqual(['upload-1', 'upload-2']);
+  });
+
+  it('for a former upload is called out, and leaves the state and the tags of the build alone', async () => {
+    world.settings = { ...world.settings, tagObjects: true };
+    const { revision } = world.entry();
+    const entry = { ...approved('upload-2'), formerUploadIds: ['upload-1'], state: 'rejected' as const };
+    await world.given({ ...entry, revision });
+    expect(await world.release({ uploadId: 'upload-1' })).toEqual(DONE);
+
+    expect(world.released[0]?.request.uploadId).toBe('upload-1');
+    expect(world.events).toMatchObject([{ name: 'Build Released', uploadId: 'upload-1' }]);
+    expect(world.entry()).toMatchObject({
+      state: 'rejected',
+      uploadId: 'upload-2',
+      release: { uploadId: 'upload-1', state: 'released' },
+    });
+    expect(world.tagged).toEqual([]);
+  });
+
+  it('is tagged on the object where the settings say so', async () => {
+    world.settings = { ...world.settings, tagObjects: true };
+    await world.release();
+    expect(world.tagged).toEqual([
+      ['a.zip', { 'streampixel-status': 'released', 'streampixel-upload-id': 'upload-1' }],
+    ]);
+  });
+
+  it('of a build that is not known is let go', async () => {
+    expect(await world.release({ build: 'drop/none.zip@v1' })).toEqual(DONE);
+    expect(world.loggedEvents()).toEqual(['release-of-unknown-build']);
+  });
+
+  it('stays in the queue where the table does not answer', async () => {
+    world.onTableCall = () => {
+      throw new LedgerUnavailable('throttled');
+    };
+    await expect(world.release()).rejects.toThrow(LedgerUnavailable);
+    expect(world.released).toEqual([]);
+  });
+});
+
+describe('a rejection', () => {
+  const order = { order: orderOfApproval('upload-1'), by: 'approval' } as const;
+
+  it('takes back the order that the approval gave, without an alert of its own', async () => {
+    await world.given({ ...world.entry(), state: 'rejected' });
+    expect(await world.release(order)).toEqual(DONE);
+    expect(world.released).toEqual([]);
+    expect(world.alerts).toEqual([]);
+    expect(release()).toMatchObject({ state: 'failed', detail: 'Rejected after all.' });
+  });
+
+  it('takes it back even between the slot and the call', async () => {
+    let calls = 0;
+    world.onTableCall = async (operation) => {
+      // Reading before the claim.
+      if (operation !== 'GetItem' || ++calls !== 2) return;
+      world.revive();
+      await world.given({ ...world.entry(), state: 'rejected' });
+    };
+    expect((await world.release(order)).kind).toBe('hidden');
+    world.now += INTERVAL_MS;
+    expect(await world.release(order, 2)).toEqual(DONE);
+    expect(world.released).toEqual([]);
+  });
+
+  it('does not stop a person', async () => {
+    await world.given({ ...world.entry(), state: 'rejected' });
+    await world.release();
+    expect(world.released).toHaveLength(1);
+    expect(world.entry()).toMatchObject({ state: 'rejected', release: { state: 'released' } });
+  });
+
+  it('that came during the call stays', async () => {
+    world.answers = [
+      async () => {
+        await world.hear({ stage: 'rejected', objection: 'No.' });
+        return releasedAnswer;
+      },
+    ];
+    await world.release(order);
+    expect(world.entry()).toMatchObject({ state: 'rejected', objection: 'No.', release: { state: 'released' } });
+  });
+});
+
+describe('a vendor that says no', () => {
+  it('for now is asked again, ever more slowly, and given up after two hours', async () => {
+    world.answers = [tooEarly];
+    const calls = await releaseToItsEnd();
+
+    const minutes = calls.map((ms) => Math.round(ms / MINUTE_MS));
+    expect(minutes).toEqual([0, 2, 6, 14, 30, 60, 90, 120]);
+    expect(world.alerts).toMatchObject([
+      { kind: 'release-failed', isUnknown: false, detail: 'File not found in project', uploadId: 'upload-1' },
+    ]);
+    expect(world.entry()).toMatchObject({ state: 'approved', release: { state: 'failed', attempts: 8 } });
+    expect(world.outcomes()).toEqual(['release-failed']);
+  });
+
+  it.each([
+    ['too early', tooEarly],
+    ['with a 500', serverError],
+    ['by not being there', { kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' } as ReleaseAnswer],
+  ])('%s is asked again, and others go meanwhile', async (_, answer) => {
+    world.answers = [answer, releasedAnswer];
+    const disposition = await world.release();
+    expect(disposition).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
+    expect(release()).toMatchObject({ state: 'ordered', attempts: 1 });
+    expect(release()).not.toHaveProperty('ticket');
+
+    world.now = START + SPACING_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.entry().state).toBe('released');
+    expect(world.alerts).toEqual([]);
+  });
+
+  it('by a 429 pushes everybody back, costs no attempt and is never given up', async () => {
+    const limited: ReleaseAnswer = { kind: 'rate-limited', status: 429, retryAfterMs: 300_000, detail: 'Rate limit' };
+    world.answers = [limited, limited, releasedAnswer];
+    const until = START + 300_500;
+    expect(await world.release({ orderedAt: START - 3 * HOUR_MS })).toEqual({ kind: 'hidden', until });
+    expect(release()).toMatchObject({ state: 'ordered', attempts: 0 });
+
+    await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
+    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' });
+    expect(behind).toEqual({ kind: 'hidden', until: until + SPACING_MS });
+
+    world.now = until;
+    expect(await world.release({}, 2)).toEqual({ kind: 'hidden', until: until + 300_500 });
+    world.now = until + 300_500;
+    expect(await world.release({}, 3)).toEqual(DONE);
+    expect(world.released).toHaveLength(3);
+    expect(world.alerts).toEqual([]);
+  });
+
+  it.each(['InvalidUser', 'ProjectForbidden', 'ProjectNotFound', 'RequestRejected'] as const)(
+    'for good is told once, with its words: %s',
+    async (reason) => {
+      world.answers = [{ kind: 'refused', reason, status: 403, detail: 'Access denied' }];
+      expect(await world.release()).toEqual(DONE);
+      expect(world.alerts).toMatchObject([
+        { kind: 'release-failed', isUnknown: false, detail: `${reason} (HTTP 403): Access denied` },
+      ]);
+      expect(world.entry()).toMatchObject({ state: 'approved', release: { state: 'failed' } });
+      expect(await world.release({}, 2)).toEqual(DONE);
+      expect(world.released).toHaveLength(1);
+      expect(world.alerts).toHaveLength(1);
+    },
+  );
+
+  it('to a key that was replaced meanwhile is asked again with the new one', async () => {
+    world.answers = [refused401, releasedAnswer];
+    world.keyAgain = found('key-two', 2);
+    expect((await world.release()).kind).toBe('hidden');
+    world.key = world.keyAgain;
+    world.now += SPACING_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.released.map(({ request }) => request.apiKey.reveal())).toEqual(['key-one', 'key-two']);
+    expect(world.keyReads).toEqual(['read', 'readAgain', 'read']);
+  });
+
+  it('to the key that there is is not asked again', async () => {
+    world.answers = [refused401];
+    expect(await world.release()).toEqual(DONE);
+    expect(world.keyReads).toEqual(['read', 'readAgain']);
+    expect(world.alerts).toMatchObject([{ detail: 'InvalidApiKey (HTTP 401): Invalid API Key' }]);
+  });
+
+  it('in words that hold the key is not quoted', async () => {
+    world.answers = [{ kind: 'refused', reason: 'RequestRejected', status: 400, detail: 'bad key key-one' }];
+    await world.release();
+    expect(JSON.stringify([world.alerts, world.logged, world.entry()])).not.toContain('key-one');
+    expect(world.alerts).toMatchObject([{ detail: expect.stringContaining('[secret]') }]);
+  });
+});
+
+describe('an order whose answer is lost', () => {
+  it('is never called out again: a person is told to look', async () => {
+    world.answers = [lost];
+    expect(await world.release()).toEqual(DONE);
+    world.now += HOUR_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+    expect(world.alerts).toMatchObject([{ kind: 'release-failed', isUnknown: true, detail: 'ECONNRESET' }]);
+    expect(world.entry()).toMatchObject({ state: 'approved', release: { state: 'failed' } });
+  });
+
+  it('because its worker ended in the call is found out when that is dead for certain', async () => {
+    world.answers = [
+      () => {
+        throw new Crash('the worker has died');
+      },
+    ];
+    await expect(world.release()).rejects.toThrow(Crash);
+    world.now += 30_000;
+    expect(await world.release({}, 2)).toEqual({ kind: 'hidden', until: START + 61_000 });
+    expect(world.alerts).toEqual([]);
+
+    world.now = START + 61_000;
+    expect(await world.release({}, 3)).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+    expect(world.alerts).toMatchObject([{ kind: 'release-failed', isUnknown: true }]);
+  });
+
+  it('because it could not be written down is not called out again', async () => {
+    world.answers = [
+      () => {
+        world.onTableCall = () => {
+          throw new LedgerUnavailable('throttled');
+        };
+        return releasedAnswer;
+      },
+    ];
+    await expect(world.release()).rejects.toThrow(LedgerUnavailable);
+    world.revive();
+    world.now += 6 * MINUTE_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+    expect(world.alerts).toMatchObject([{ isUnknown: true }]);
+  });
+
+  it('may be given anew by a person', async () => {
+    world.answers = [lost, releasedAnswer];
+    await world.release({ order: orderOfApproval('upload-1'), by: 'approval' });
+    world.now += SPACING_MS;
+    await world.release();
+    expect(world.released).toHaveLength(2);
+    expect(world.entry().state).toBe('released');
+  });
+});
+
+describe('an order that can’t even be called out', () => {
+  it.each([
+    ['no route leads there any more', () => ({ settings: { ...world.settings, routes: [] } }), 'No route leads to'],
+    ['there is no key', () => ({ key: { kind: 'missing', detail: 'There is no SSM parameter.' } }), 'There is no SSM'],
+  ])('because %s is told, and spends no slot', async (_, changes, words) => {
+    Object.assign(world, changes());
+    expect(await world.release()).toEqual(DONE);
+    expect(world.released).toEqual([]);
+    expect(world.alerts).toMatchObject([
+      { kind: 'release-failed', isUnknown: false, detail: expect.stringContaining(words) },
+    ]);
+    expect(world.pacer.line(LINE).nextSlot).toBe(0);
+  });
+
+  it('because SSM is down waits', async () => {
+    world.key = { kind: 'unavailable', detail: 'ThrottlingException' };
+    expect(await world.release()).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
+    expect(world.pacer.line(LINE).nextSlot).toBe(0);
+    world.key = found('key-one', 1);
+    world.now += INTERVAL_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.entry().state).toBe('released');
+  });
+});
+
+describe('a failed order that people can’t be told of', () => {
+  it.each<[string, ReleaseAnswer]>([
+    ['refused', { kind: 'refused', reason: 'ProjectForbidden', status: 403, detail: 'Access denied' }],
+    ['lost', lost],
+  ])('comes back until they can be, and is not called out again: %s', async (_, answer) => {
+    world.answers = [answer];
+    world.topicIsDown = true;
+    for (let receive = 1; receive <= 3; receive++) {
+      const disposition = await world.release({}, receive);
+      expect(disposition.kind).toBe('hidden');
+      world.now = disposition.kind === 'hidden' ? disposition.until : 0;
+    }
+    world.topicIsDown = false;
+    for (let receive = 4; receive <= 6; receive++) {
+      const disposition = await world.release({}, receive);
+      if (disposition.kind === 'done') break;
+      world.now = disposition.until;
+    }
+    expect(world.alerts).toMatchObject([{ kind: 'release-failed', isUnknown: answer.kind === 'lost' }]);
+    expect(world.outcomes()).toEqual(['release-failed']);
+    expect(world.released).toHaveLength(1);
+    expect(release()).toMatchObject({ state: 'failed', attempts: 1 });
+    expect(release()).not.toHaveProperty('untold');
+  });
+});
+
+describe('a worker that ends after the record of a release', () => {
+  it('leaves the telling to the next', async () => {
+    world.answers = [
+      () => {
+        // Reading and writing the record; then nothing more.
+        let calls = 0;
+        world.onTableCall = () => {
+          if (++calls === 2) world.ports.events.emit = () => Promise.reject(new Crash('the worker has died'));
+        };
+        return releasedAnswer;
+      },
+    ];
+    const { emit } = world.ports.events;
+    await world.release();
+    expect(world.events).toEqual([]);
+    expect(world.entry().state).toBe('released');
+
+    world.ports.events.emit = emit;
+    world.revive();
+    world.now += 6 * MINUTE_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.eventNames()).toEqual(['Build Released']);
+    expect(world.released).toHaveLength(1);
+  });
+});

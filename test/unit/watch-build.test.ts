@@ -1,0 +1,388 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { buildId } from '../../functions/domain/build.ts';
+import { answerLost, LedgerUnavailable, opened, submittedAgain } from '../../functions/domain/ledger.ts';
+import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
+import {
+  atVendor,
+  beingSubmitted,
+  Crash,
+  FollowWorld,
+  HOUR_MS,
+  LATE_AFTER_MS,
+  MINUTE_MS,
+  ON_APPROVAL,
+  STUCK_AFTER_MS,
+} from '../support/follow-world.ts';
+import { aBuild, found, ROUTE, START } from '../support/world.ts';
+
+let world: FollowWorld;
+beforeEach(async () => {
+  world = new FollowWorld();
+});
+
+const DONE = { kind: 'done' };
+const LATE_FROM = START + LATE_AFTER_MS;
+const STUCK_FROM = START + STUCK_AFTER_MS;
+const asleepUntil = (until: number) => ({ kind: 'hidden', until });
+const { projectId } = ROUTE;
+
+/** Lets the watch sleep as often as it wants to, and gives the instants at which it was awake. */
+async function watchToItsEnd(): Promise<number[]> {
+  const awake = [];
+  for (let receive = 1; receive <= 20; receive++) {
+    awake.push(world.now);
+    const disposition = await world.watch(undefined, undefined, receive);
+    if (disposition.kind === 'done') return awake;
+    expect(disposition.until).toBeGreaterThan(world.now);
+    world.now = disposition.until;
+  }
+  throw new Error('the watch does not end');
+}
+
+describe('the watch over a build', () => {
+  beforeEach(async () => {
+    await world.given(atVendor());
+    await world.ledger.noteWebhook(projectId, 'heardAt', START - HOUR_MS);
+  });
+
+  it('is awake three times, calls the build late once and stuck once, and ends', async () => {
+    expect(await watchToItsEnd()).toEqual([START, LATE_FROM, STUCK_FROM]);
+    expect(world.outcomes()).toEqual(['late', 'stuck']);
+    expect(world.loggedEvents()).toEqual(['build-late', 'build-stuck']);
+    expect(world.alerts).toEqual([
+      {
+        kind: 'stuck',
+        build: aBuild(),
+        userId: ROUTE.userId,
+        projectId,
+        uploadId: 'upload-1',
+        at: STUCK_FROM,
+        submittedAt: START,
+      },
+    ]);
+    expect(world.events).toMatchObject([
+      { name: 'Build Stuck', uploadId: 'upload-1', stage: null, lastNewsAt: new Date(START).toISOString() },
+    ]);
+    expect(world.entry()).toMatchObject({ state: 'submitted', lateAt: LATE_FROM, stuckAt: STUCK_FROM });
+    expect(world.entry().history.at(-1)?.note).toBe('no news for too long');
+  });
+
+  it('tells people nothing of a build that is merely late', async () => {
+    world.now = LATE_FROM;
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM));
+    expect([world.alerts, world.events]).toEqual([[], []]);
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM));
+    expect(world.outcomes()).toEqual(['late']);
+  });
+
+  it('says nothing more of a build it has called stuck', async () => {
+    await watchToItsEnd();
+    world.now += 10 * HOUR_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toHaveLength(1);
+  });
+
+  it('waits again for as long after each word of the vendor, and tells the last one', async () => {
+    world.now = STUCK_FROM - MINUTE_MS;
+    await world.hear({ stage: 'extracting' });
+    const heardAt = world.now;
+    world.now = STUCK_FROM;
+    expect(await world.watch()).toEqual(asleepUntil(heardAt + STUCK_AFTER_MS));
+    expect(world.alerts).toEqual([]);
+
+    world.now = heardAt + STUCK_AFTER_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toMatchObject([{ kind: 'stuck', stage: 'extracting', lastNewsAt: heardAt }]);
+    expect(world.events).toMatchObject([{ stage: 'extracting', lastNewsAt: new Date(heardAt).toISOString() }]);
+  });
+
+  it('takes a word that is not understood for news', async () => {
+    world.now = STUCK_FROM - MINUTE_MS;
+    const notice = { projectId, uploadId: 'upload-1', at: world.now };
+    await world.handle({ kind: 'webhook', notice, receivedAt: world.now });
+    world.now = STUCK_FROM;
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM - MINUTE_MS + STUCK_AFTER_MS));
+  });
+
+  it.each(['approved', 'rejected'] as const)('ends with the build: %s', async (stage) => {
+    await world.hear({ stage });
+    const { revision } = world.entry();
+    world.now = LATE_FROM;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.entry().revision).toBe(revision);
+    expect(world.alerts).toHaveLength(stage === 'rejected' ? 1 : 0);
+    expect(world.eventNames()).toHaveLength(1);
+  });
+
+  it('ends without a word where the build was submitted again: that submission has its own', async () => {
+    const again = submittedAgain(world.entry(), START, 'request-1');
+    await world.given(again);
+    world.now = STUCK_FROM;
+    expect(await world.watch()).toEqual(DONE);
+    await world.given({ ...atVendor('upload-2'), revision: world.entry().revision });
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.outcomes()).toEqual([]);
+    expect(await world.watch(undefined, 'upload-2')).toEqual(DONE);
+    expect(world.outcomes()).toEqual(['stuck']);
+  });
+
+  it('marks no upload late or stuck that was not the one it looked at', async () => {
+    world.now = STUCK_FROM;
+    const again = { ...submittedAgain(world.entry(), START, 'request-1'), revision: world.entry().revision };
+    world.onEvent = () => void world.ledger.save(again);
+    await world.watch();
+    expect(world.entry()).toMatchObject({ state: 'waiting' });
+    expect(world.entry()).not.toHaveProperty('stuckAt');
+  });
+
+  it('comes back after a minute where a stuck build can’t be told', async () => {
+    world.now = STUCK_FROM;
+    world.topicIsDown = true;
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM + MINUTE_MS));
+    expect(world.events).toEqual([]);
+    expect(world.entry()).not.toHaveProperty('stuckAt');
+
+    world.now += MINUTE_MS;
+    world.topicIsDown = false;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toHaveLength(1);
+    expect(world.outcomes()).toEqual(['stuck']);
+  });
+
+  it('tells twice rather than never where the worker ended before it could write that down', async () => {
+    world.now = STUCK_FROM;
+    world.onEvent = () => world.crashAtTableCall(1);
+    await expect(world.watch()).rejects.toThrow(Crash);
+    world.revive();
+    expect(await world.watch(undefined, undefined, 2)).toEqual(DONE);
+    expect(world.alerts).toHaveLength(2);
+    expect(world.entry()).toHaveProperty('stuckAt');
+  });
+
+  it('tells an end that whoever heard it did not live to tell', async () => {
+    world.crashAtTableCall(4);
+    await expect(world.hear({ stage: 'rejected' })).rejects.toThrow(Crash);
+    world.revive();
+    const endedAt = world.now;
+
+    // Right after the end: it may just be being told.
+    const disposition = await world.watch();
+    expect(disposition.kind).toBe('hidden');
+    expect(world.alerts).toEqual([]);
+
+    world.now = disposition.kind === 'hidden' ? disposition.until : 0;
+    expect(world.now - endedAt).toBeLessThanOrEqual(MINUTE_MS);
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toMatchObject([{ kind: 'rejected' }]);
+    expect(world.entry()).not.toHaveProperty('untold');
+  });
+
+  it('gives up where the build is not known', async () => {
+    expect(await world.watch('drop/none.zip@v1')).toEqual(DONE);
+  });
+
+  it('leaves the message in the queue where the table does not answer', async () => {
+    world.onTableCall = () => {
+      throw new LedgerUnavailable('throttled');
+    };
+    await expect(world.watch()).rejects.toThrow(LedgerUnavailable);
+  });
+});
+
+describe('a webhook that never spoke', () => {
+  const second = atVendor('upload-2', aBuild({ key: 'b.zip' }));
+  const third = atVendor('upload-3', aBuild({ key: 'c.zip' }), { ...ROUTE, projectId: 'ffffffffffffffffffffffff' });
+
+  beforeEach(async () => {
+    for (const entry of [atVendor(), second, third]) await world.given(entry);
+    world.now = STUCK_FROM;
+  });
+
+  it('is told once per project, and no build is called stuck for it', async () => {
+    expect(await world.watch()).toEqual(DONE);
+    world.now += MINUTE_MS;
+    expect(await world.watch(second.id, 'upload-2')).toEqual(DONE);
+    expect(await world.watch(third.id, 'upload-3')).toEqual(DONE);
+
+    expect(world.alerts).toMatchObject([
+      { kind: 'webhook-silent', projectId, uploadId: 'upload-1' },
+      { kind: 'webhook-silent', projectId: 'ffffffffffffffffffffffff', uploadId: 'upload-3' },
+    ]);
+    expect([world.events, world.outcomes()]).toEqual([[], []]);
+    expect(world.loggedEvents()).toEqual(['webhook-silent', 'webhook-silent', 'webhook-silent']);
+    for (const { build } of [second, third]) expect(world.entry(build)).toHaveProperty('stuckAt');
+  });
+
+  it('is told again after a minute where it could not be told', async () => {
+    world.topicIsDown = true;
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM + MINUTE_MS));
+    world.topicIsDown = false;
+    world.now += MINUTE_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toHaveLength(1);
+  });
+
+  it.each([
+    ['a test', 'webhook-test'],
+    ['an upload by hand', 'webhook'],
+  ] as const)('has spoken by %s: the build is stuck', async (_, kind) => {
+    const notice = { projectId, uploadId: 'by-hand', at: START };
+    const message = kind === 'webhook' ? { kind, notice, receivedAt: START } : { kind, projectId, receivedAt: START };
+    await world.handle(message, { receiveCount: 4 });
+    await world.watch();
+    expect(world.alerts).toMatchObject([{ kind: 'stuck' }]);
+    expect(world.eventNames()).toEqual(['Build Stuck']);
+  });
+
+  it('that spoke for another project says nothing for this one', async () => {
+    await world.handle({ kind: 'webhook-test', projectId: 'ffffffffffffffffffffffff', receivedAt: START });
+    await world.watch();
+    expect(world.alerts).toMatchObject([{ kind: 'webhook-silent' }]);
+  });
+
+  it('speaks from then on: the next build is called stuck by itself', async () => {
+    await world.watch();
+    await world.handle({ kind: 'webhook-test', projectId, receivedAt: world.now });
+    await world.watch(second.id, 'upload-2');
+    expect(world.alerts.map(({ kind }) => kind)).toEqual(['webhook-silent', 'stuck']);
+  });
+});
+
+describe('the vendor’s list of builds', () => {
+  beforeEach(async () => {
+    await world.given(atVendor());
+    await world.ledger.noteWebhook(projectId, 'heardAt', START - HOUR_MS);
+    world.settings = { ...world.settings, reconcile: true };
+    world.now = LATE_FROM;
+  });
+
+  it('is not asked where the settings don’t say so, nor before a build is late', async () => {
+    world.now = START;
+    await world.watch();
+    expect(world.filesAsked).toBe(0);
+    world.settings = { ...world.settings, reconcile: false };
+    world.now = STUCK_FROM;
+    await world.watch();
+    expect(world.filesAsked).toBe(0);
+    expect(world.alerts).toHaveLength(1);
+  });
+
+  it('brings an approval that no webhook told of', async () => {
+    world.has({ status: 'Approved', at: START + 20 * MINUTE_MS });
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.entry()).toMatchObject({
+      state: 'approved',
+      news: [{ stage: 'approved', at: START + 20 * MINUTE_MS }],
+    });
+    expect(world.eventNames()).toEqual(['Build Approved']);
+    expect(world.outcomes()).toEqual(['approved']);
+  });
+
+  it('orders the release of what it brings, as a webhook would', async () => {
+    const build = aBuild({ key: 'b.zip' });
+    world.settings = { ...world.settings, routes: [ON_APPROVAL] };
+    await world.given(atVendor('upload-2', build, ON_APPROVAL));
+    world.has({ uploadId: 'upload-2', status: 'Approved' });
+    expect(await world.watch(buildId(build), 'upload-2')).toEqual(DONE);
+    expect(world.queued).toMatchObject([{ kind: 'release', uploadId: 'upload-2', by: 'approval' }]);
+  });
+
+  it('brings a rejection, its objection without a signature', async () => {
+    world.has({ status: 'Reject', objection: `403 for https://h/a.zip?X-Amz-Signature=${'ab'.repeat(32)}` });
+    await world.watch();
+    expect(world.alerts).toMatchObject([{ kind: 'rejected', objection: '403 for https://h/a.zip?[query]' }]);
+  });
+
+  it('brings a rejection to people even where they can’t be told at first', async () => {
+    world.has({ status: 'Reject' });
+    world.topicIsDown = true;
+    for (let receive = 1; receive <= 3; receive++) {
+      const disposition = await world.watch(undefined, undefined, receive);
+      expect(disposition.kind).toBe('hidden');
+      // SQS may hand it out up to a second early.
+      world.now = (disposition.kind === 'hidden' ? disposition.until : 0) - 999;
+    }
+    world.topicIsDown = false;
+    for (let receive = 4; receive <= 6; receive++) {
+      const disposition = await world.watch(undefined, undefined, receive);
+      if (disposition.kind === 'done') break;
+      world.now = disposition.until;
+    }
+    expect(world.alerts).toMatchObject([{ kind: 'rejected' }]);
+    expect(world.entry()).not.toHaveProperty('untold');
+  });
+
+  it('postpones what is late or stuck by a stage that is news, and by none that is known', async () => {
+    world.has({ status: 'Extracting & Scanning' });
+    expect(await world.watch()).toEqual(asleepUntil(LATE_FROM + STUCK_AFTER_MS));
+    world.now = LATE_FROM + STUCK_AFTER_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.outcomes()).toEqual(['late', 'stuck']);
+    expect(world.alerts).toMatchObject([{ kind: 'stuck', stage: 'extracting' }]);
+  });
+
+  it.each<[string, () => void]>([
+    ['does not answer as it did', () => {}],
+    ['does not have the build', () => world.has({ uploadId: 'upload-9', status: 'Approved' })],
+    ['has a status that is not known here', () => world.has({ status: 'Polishing' })],
+    ['can’t be asked without a key', () => Object.assign(world, { key: { kind: 'missing', detail: 'none' } })],
+    ['can’t be asked while SSM is down', () => Object.assign(world, { key: { kind: 'unavailable', detail: 'no' } })],
+    ['is that of a route that is gone', () => Object.assign(world.settings, { routes: [] })],
+  ])('stops nothing where it %s', async (_, given) => {
+    world.settings = { ...world.settings };
+    given();
+    expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM));
+    world.now = STUCK_FROM;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.outcomes()).toEqual(['late', 'stuck']);
+  });
+
+  it('is asked with the key of the route', async () => {
+    world.key = found('key-two', 2);
+    await world.watch();
+    expect(world.keyReads).toEqual(['read']);
+    expect(world.filesAsked).toBe(1);
+  });
+});
+
+describe('a submission that the ledger does not know of', () => {
+  it('is written down from the event that told of it', async () => {
+    await world.given(beingSubmitted(aBuild(), ROUTE, START + MINUTE_MS));
+    expect(await world.watch()).toEqual(asleepUntil(START + MINUTE_MS));
+    expect(world.entry().state).toBe('submitting');
+
+    world.now = START + MINUTE_MS;
+    expect(await world.watch()).toEqual(asleepUntil(world.now + LATE_AFTER_MS));
+    expect(world.entry()).toMatchObject({ state: 'submitted', uploadId: 'upload-1', possiblyDoubled: false });
+  });
+
+  it('is written down by the event of EventBridge as it comes', async () => {
+    const failure = { code: 'AnswerLost', detail: 'reset', at: START } as const;
+    await world.given(answerLost(beingSubmitted(), START, failure));
+    const body = JSON.stringify({
+      version: '0',
+      id: 'e1',
+      source: EVENT_SOURCE,
+      'detail-type': 'Build Submitted',
+      account: '000000000000',
+      detail: {
+        schemaVersion: 1,
+        uploadId: 'upload-1',
+        build: { id: buildId(aBuild()), bucket: 'drop', key: 'a.zip' },
+      },
+    });
+    expect(await world.handle(body)).toEqual(asleepUntil(START + LATE_AFTER_MS));
+    expect(world.entry()).toMatchObject({ state: 'submitted', uploadId: 'upload-1' });
+  });
+
+  it('is left alone where it never began, or was that of an earlier try', async () => {
+    const fresh = await world.given(opened(aBuild(), START));
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.entry()).toEqual(fresh);
+
+    const again = submittedAgain({ ...atVendor(), possiblyDoubled: true }, START, 'request-1');
+    const stored = await world.given({ ...again, revision: fresh.revision });
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.entry()).toEqual(stored);
+  });
+});
