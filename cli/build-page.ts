@@ -138,7 +138,8 @@ function modeWords(mode: ReleaseMode): string {
 function orderWords(entry: LedgerEntry, release: NonNullable<BuildFacts['release']>, now: number): string {
   const whose = release.uploadId === entry.uploadId ? '' : ` of upload id ${release.uploadId}`;
   const who = release.by === 'person' ? 'a person' : 'its approval';
-  const words = releaseWords(release, now);
+  const isToldBelow = release.state === 'failed' && whose === '';
+  const words = isToldBelow ? 'it failed' : releaseWords(release, now);
   return `ordered${whose} by ${who} at ${clockTime(Date.parse(release.orderedAt), now)}: ${words}`;
 }
 

@@ -42,7 +42,8 @@ export class ReceiveWebhookFunction extends WorkerFunction {
       description: "Takes Streampixel's webhooks",
       // Streampixel waits for 10 s.
       timeout: Duration.seconds(10),
-      // Somebody waits for the answer, and memory brings CPU: a cold start takes a third of what it does at a quarter of this.
+      // Streampixel waits for the answer and never sends again, and memory brings CPU: by the table in docs/performance.md a cold
+      // start takes a fifth of what it does at 256 MB.
       memorySize: 1024,
       environment,
       // Many short runs, each told in the log: traces would cost as much as all the rest.

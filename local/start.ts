@@ -130,8 +130,7 @@ async function once(stack: EmbeddedStack, flags: Flags, say: Say): Promise<numbe
   const arrived = await Promise.all(await dropAll(stack, flags, say));
   const good = arrived.filter(Boolean).length;
   const were = arrived.length === 1 ? 'build was' : 'builds were';
-  const how =
-    stack.standIn === undefined ? 'submitted' : 'submitted, downloaded byte for byte, and brought to a good end';
+  const how = stack.standIn === undefined ? 'submitted' : 'downloaded byte for byte, and brought to a good end';
   say(`\n${good} of ${arrived.length} ${were} ${how}.`);
   return good === arrived.length ? 0 : 1;
 }
@@ -158,8 +157,12 @@ async function stay(stack: EmbeddedStack, flags: Flags, dropFolder: string | und
     `  AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${LOCAL_REGION} \\`,
   );
   say(`    aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}\n`);
+  const port = stack.port === DEFAULT_PORT ? '' : ` ${stack.port}`;
+  if (stack.environment.routes.some((route) => releaseMode(route) === 'manual')) {
+    say('An approved build waits until you release it:\n');
+    say(`  npx streampixel-drop release NAME.zip --yes --local${port}\n`);
+  }
   if (flags.standInKey !== undefined) {
-    const port = stack.port === DEFAULT_PORT ? '' : ` ${stack.port}`;
     say('The stand-in takes another key than the one in SSM. Store it, and the builds that failed go by themselves:\n');
     say(`  npx streampixel-drop key set --local${port}\n`);
   }

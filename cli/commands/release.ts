@@ -68,13 +68,14 @@ async function release(
     return EXIT.done;
   }
 
+  // From before the order on: Ctrl-C is not to end the command where nobody can say whether it was given.
+  const signal = interruptible(() => console.say('\nStopping.'));
   const order = await giveOrder(console, stack, entry, uploadId);
   if (!wait) {
     console.data({ ...facts, order, release: 'ordered' }, [`Ordered: ${build}, upload id ${uploadId}.`]);
     console.say(`See what becomes of it: ${statusCommand(entry)}`);
     return EXIT.done;
   }
-  const signal = interruptible(() => console.say('\nStopping.'));
   console.say('Waiting for Streampixel to take it; Ctrl-C stops looking, not the order.');
   const { attempts, endedAt } = await endOfOrder(console, stack, entry, order, signal);
   console.data({ ...facts, order, release: 'released', attempts, endedAt: iso(endedAt ?? Date.now()) }, [
@@ -135,9 +136,8 @@ async function giveOrder(
   const { id: build, release: last } = entry;
   const orderedAt = Date.now();
   if (last !== undefined && last.uploadId === uploadId && isUnderWay(last, orderedAt)) {
-    console.say(
-      `It has been ordered ${span(orderedAt - last.orderedAt)} ago, by ${last.by}: no second order is given.`,
-    );
+    const who = last.by === 'person' ? 'a person' : 'its approval';
+    console.say(`It was ordered ${span(orderedAt - last.orderedAt)} ago by ${who}: no second order is given.`);
     return last.order;
   }
   const order = `person/${randomUUID()}`;

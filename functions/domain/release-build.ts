@@ -268,7 +268,10 @@ class Releasing {
     return { kind: 'done' };
   }
 
-  /** Writes down where the order is, on top of whatever the vendor has said meanwhile. */
+  /**
+   * Writes down where the order is, on top of whatever the vendor has said meanwhile. Not where another worker has got on with it:
+   * this one looked at it before, and would make an order that is called out one that waits.
+   */
   async #record(
     patch: { readonly [Field in keyof Release]?: Release[Field] | undefined } & Pick<Release, 'state'>,
     note: string,
@@ -279,8 +282,11 @@ class Releasing {
       ...(ticket === undefined ? {} : { ticket }),
       ...(untold === undefined ? {} : { untold }),
     } as Release;
+    const { leaseUntil, order, state } = this.#release;
+    const isHeld = ({ release }: LedgerEntry) =>
+      release?.order === order && release.state === state && release.leaseUntil === leaseUntil;
     const stored = await change(this.#entry.id, this.#ports, (latest) =>
-      latest.release?.order === next.order ? releaseChanged(latest, next, this.#ports.clock.now(), note) : undefined,
+      isHeld(latest) ? releaseChanged(latest, next, this.#ports.clock.now(), note) : undefined,
     );
     if (stored !== undefined) this.#entry = stored;
     this.#release = next;

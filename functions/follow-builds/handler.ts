@@ -18,7 +18,7 @@ import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import { handleFollowMessage } from '../domain/follow-build.ts';
-import { describeError } from '../domain/redaction.ts';
+import { failureLog } from '../failure-log.ts';
 import { budgetOf, handleBatch, receiveCountOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';
 
@@ -62,13 +62,13 @@ const ports = {
 
 /** Follows builds at Streampixel to their end: takes a batch of the follow queue. middy's early timeout is off, as in submit-build. */
 export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
-  .use({
-    // The runtime prints an error whole, with whatever a library hung on it. It gets to see this one instead.
-    onError: ({ error }) => {
-      log.error('invocation-failed', { error: describeError(error) });
-      throw new Error('The invocation failed; its log has the cause. Every message of the batch stays in the queue.');
-    },
-  })
+  .use(
+    failureLog(
+      log,
+      'invocation-failed',
+      'The invocation failed; its log has the cause. Every message of the batch stays in the queue.',
+    ),
+  )
   .handler(async ({ Records }: SQSEvent, context: Context) => {
     const budget = budgetOf(clock.now(), context.getRemainingTimeInMillis());
     const { deadline, goneAt } = budget;

@@ -6,7 +6,7 @@ import { createSqsFollowQueue } from '../adapters/sqs-follow-queue.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createSsmWebhookTokens } from '../adapters/ssm-webhook-tokens.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { describeError } from '../domain/redaction.ts';
+import { failureLog } from '../failure-log.ts';
 import { readEnvironment } from './environment.ts';
 import { type Answer, bodyOf, receiveWebhook } from './receive-webhook.ts';
 
@@ -34,13 +34,8 @@ const ports = {
 
 /** Takes Streampixel's webhooks from the public address. What they mean for builds is follow-builds' matter. */
 export const handler = middy<APIGatewayProxyEventV2, Answer>({ timeoutEarlyInMillis: 0 })
-  .use({
-    // The runtime prints an error whole; API Gateway answers 500 to this one, and the webhook is gone.
-    onError: ({ error }) => {
-      log.error('webhook-not-stored', { error: describeError(error) });
-      throw new Error('The webhook was not stored; its log has the cause.');
-    },
-  })
+  // API Gateway answers 500, and the webhook is gone.
+  .use(failureLog(log, 'webhook-not-stored', 'The webhook was not stored; its log has the cause.'))
   .handler(async ({ body = '', headers, isBase64Encoded, pathParameters, requestContext }: APIGatewayProxyEventV2) =>
     receiveWebhook(
       {

@@ -12,8 +12,8 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelKeyChecks } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { describeError } from '../domain/redaction.ts';
 import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive-for-key.ts';
+import { failureLog } from '../failure-log.ts';
 import { readEnvironment } from './environment.ts';
 
 /** What EventBridge says when a parameter was created, changed or deleted. */
@@ -47,13 +47,14 @@ const ports = {
 
 /** Sends the builds that an API key has stranded back in line once a new key is in its parameter. */
 export const handler = middy<ParameterStoreChange, KeyChangeOutcome>({ timeoutEarlyInMillis: 0 })
-  .use({
-    // Lambda tries an event that failed twice more; the runtime prints this error and not what a library hung on its own.
-    onError: ({ error }) => {
-      log.error('redrive-failed', { error: describeError(error) });
-      throw new Error('The redrive failed; its log has the cause. No build is lost: it is in one of the two queues.');
-    },
-  })
+  // Lambda tries twice more.
+  .use(
+    failureLog(
+      log,
+      'redrive-failed',
+      'The redrive failed; its log has the cause. No build is lost: it is in one of the two queues.',
+    ),
+  )
   .handler(async ({ detail }: ParameterStoreChange, context: Context) => {
     const deadline = clock.now() + context.getRemainingTimeInMillis();
     const outcome = await redriveForKey(detail.name, environment.routes, deadline, ports);

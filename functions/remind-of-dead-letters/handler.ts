@@ -4,7 +4,7 @@ import type { ScheduledEvent } from 'aws-lambda';
 import { createJsonLog } from '../adapters/json-log.ts';
 import { createSnsAlerts } from '../adapters/sns-alerts.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { describeError } from '../domain/redaction.ts';
+import { failureLog } from '../failure-log.ts';
 import { readEnvironment } from './environment.ts';
 
 const environment = readEnvironment(process.env);
@@ -25,13 +25,8 @@ const alerts = createSnsAlerts(environment.alertTopicArn, environment.alertForma
  * Looks at the queue's number only, so that no letter is hidden by it.
  */
 export const handler = middy<ScheduledEvent, { letters: number }>({ timeoutEarlyInMillis: 0 })
-  .use({
-    // Lambda tries twice more; the runtime prints this error and not what a library hung on its own.
-    onError: ({ error }) => {
-      log.error('reminder-failed', { error: describeError(error) });
-      throw new Error('The reminder failed; its log has the cause.');
-    },
-  })
+  // Lambda tries twice more.
+  .use(failureLog(log, 'reminder-failed', 'The reminder failed; its log has the cause.'))
   .handler(async () => {
     const { Attributes } = await sqs.send(
       new GetQueueAttributesCommand({

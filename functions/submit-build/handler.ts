@@ -17,7 +17,7 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { describeError } from '../domain/redaction.ts';
+import { failureLog } from '../failure-log.ts';
 import { budgetOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';
 import { processBatch } from './process-batch.ts';
@@ -68,13 +68,13 @@ const ports = {
 
 /** Takes a batch of the builds queue. middy's early timeout is off: it would report finished messages as failed. */
 export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
-  .use({
-    // The runtime prints an error whole, with whatever a library hung on it. It gets to see this one instead.
-    onError: ({ error }) => {
-      log.error('invocation-failed', { error: describeError(error) });
-      throw new Error('The invocation failed; its log has the cause. Every message of the batch stays in the queue.');
-    },
-  })
+  .use(
+    failureLog(
+      log,
+      'invocation-failed',
+      'The invocation failed; its log has the cause. Every message of the batch stays in the queue.',
+    ),
+  )
   .handler(async (event: SQSEvent, context: Context) => {
     const startedAt = clock.now();
     metrics.put('SessionAge', process.uptime());

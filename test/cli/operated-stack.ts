@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import type { Route } from '../../functions/domain/route.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
 import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
 import type { LocalEvent } from '../../local/events.ts';
@@ -10,8 +11,8 @@ import type { StandIn } from '../../local/streampixel-stand-in.ts';
 export const KEY = 'c4nary-right-key';
 export const WRONG_KEY = 'c4nary-wrong-key';
 
-/** A route of its own for each name, with a user, and so a line, and an API key of its own. */
-export function routesFor(...names: string[]) {
+/** A route of its own for each name, with a user, and so a line, and an API key of its own. A person releases what is approved. */
+export function routesFor(...names: string[]): Route[] {
   return names.map((name, index) => ({
     prefix: `${name}/`,
     userId: `${index + 1}`.padStart(24, '0'),
@@ -36,12 +37,16 @@ export interface OperatedStack {
   seen(build: Pick<DroppedBuild, 'build'>, ...names: LocalEvent['event'][]): Promise<LocalEvent>;
 }
 
+/** How long the stand-in takes for each stage of a build, in ms: long enough for a look at each. */
+const STAGE_MS = 300;
+
 /** @returns the stack, once the tests run */
-export function useOperatedStack(routes: ReturnType<typeof routesFor>): () => OperatedStack {
+export function useOperatedStack(routes: readonly Route[]): () => OperatedStack {
   let operated: OperatedStack | undefined;
   beforeAll(async () => {
     const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
-    const stack = await startEmbeddedStack({ settings: { routes, intervalSeconds: 1 }, apiKey: KEY });
+    const settings = { routes: [...routes], intervalSeconds: 1 };
+    const stack = await startEmbeddedStack({ settings, apiKey: KEY, stageMs: STAGE_MS });
     if (stack.standIn === undefined) throw new Error('no stand-in');
     operated = {
       stack,

@@ -142,6 +142,25 @@ describe('an order to release', () => {
     expect(world.released).toHaveLength(1);
   });
 
+  it('is not made one that waits by a worker that saw it before another called it out', async () => {
+    const read = world.ports.apiKeys.read;
+    let isCalled = false;
+    world.ports.apiKeys.read = async (parameter) => {
+      world.ports.apiKeys.read = read;
+      // A copy of the message goes the whole way meanwhile, and SSM is down for this one.
+      expect(await world.release()).toEqual(DONE);
+      isCalled = true;
+      return { kind: 'unavailable', detail: `SSM did not give ${parameter}` };
+    };
+    expect((await world.release()).kind).toBe('hidden');
+    expect(isCalled).toBe(true);
+    expect(world.entry()).toMatchObject({ state: 'released', release: { state: 'released' } });
+
+    world.now += SPACING_MS;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+  });
+
   it('is a second one only by another name', async () => {
     await world.release();
     world.now += SPACING_MS;

@@ -1,0 +1,212 @@
+import { describe, expect, it, type TestContext, vi } from 'vitest';
+import { ordered, releaseChanged } from '../../functions/domain/build-progress.ts';
+import type { FollowMessage } from '../../functions/domain/follow-message.ts';
+import { deadLettered, type LedgerEntry, type Release, submittedAgain } from '../../functions/domain/ledger.ts';
+import { AUTOMATIC, anEntry, approvedAt, MINUTE, orderEnded, orderedAt } from './entries.ts';
+import { openQuietStack, type QuietStack } from './quiet-stack.ts';
+import { startTool, tool, toolJson } from './tool.ts';
+
+// Each run of the tool is a process of its own, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+
+/** A stack with this build in it. */
+async function stackWith(
+  onTestFinished: TestContext['onTestFinished'],
+  ...entries: readonly LedgerEntry[]
+): Promise<QuietStack> {
+  const stack = await openQuietStack(onTestFinished);
+  await stack.put(...entries);
+  return stack;
+}
+
+/** The order that the tool has sent, once it has. */
+async function orderOf(stack: QuietStack): Promise<Extract<FollowMessage, { kind: 'release' }>> {
+  return vi.waitFor(
+    () => {
+      const [order] = stack.orders();
+      if (order?.kind !== 'release') throw new Error('there is no order yet');
+      return order;
+    },
+    { timeout: 20_000, interval: 50 },
+  );
+}
+
+/** Plays follow-builds: takes the order, then brings it to each of these states. */
+async function play(
+  stack: QuietStack,
+  order: Extract<FollowMessage, { kind: 'release' }>,
+  ...steps: readonly (readonly [Partial<Release> & Pick<Release, 'state'>, string])[]
+): Promise<void> {
+  await stack.change(order.build, (entry) => ordered(entry, order, Date.now())?.entry ?? entry);
+  for (const [patch, note] of steps) {
+    await stack.change(order.build, (entry) => {
+      if (entry.release === undefined) throw new Error('there is no order');
+      return releaseChanged(entry, { ...entry.release, ...patch }, Date.now(), note);
+    });
+  }
+}
+
+describe.concurrent('release', () => {
+  it('only says what it would do without --yes', async ({ onTestFinished }) => {
+    const stack = await stackWith(onTestFinished, approvedAt(ago(5)));
+    const { code, stdout, stderr } = await tool(stack.port, ['release', 'game.zip']);
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Would put drop\/game\.zip@v1 live, upload id upload-of-game\.zip\./),
+    });
+    expect(stderr).toContain('--yes');
+    expect(stack.orders()).toEqual([]);
+  });
+
+  it("orders the build's own upload, tells of slot and of what the vendor says, and ends with its release", async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const entry = approvedAt(ago(5));
+    const stack = await stackWith(onTestFinished, entry);
+
+    // Act
+    const running = startTool(stack.port, ['release', 's3://drop/game.zip', '--yes', '--json']);
+    const order = await orderOf(stack);
+    const slot = Date.now() + 2 * MINUTE;
+    await play(
+      stack,
+      order,
+      [{ state: 'ordered', ticket: { slot, pushed: 0 } }, `slot for its release at ${new Date(slot).toISOString()}`],
+      [{ state: 'ordered', attempts: 1 }, 'File has no URL yet'],
+      [{ state: 'released', attempts: 2 }, 'released'],
+    );
+    const { code, stderr, stdout } = await running.ended;
+
+    // Assess
+    expect(order).toEqual({
+      kind: 'release',
+      build: entry.id,
+      uploadId: entry.uploadId,
+      by: 'person',
+      order: expect.stringMatching(/^person\/[\da-f-]{36}$/),
+      orderedAt: expect.any(Number),
+    });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ build: entry.id, release: 'released', order: order.order, attempts: 2 });
+    expect(stderr).toMatch(/slot for its release at \d\d:\d\d:\d\d\n.*File has no URL yet\n.*released/);
+    // What was before the order is no news.
+    expect(stderr).not.toContain('submitting');
+  });
+
+  it('fails with the words of the vendor and the way to try again', async ({ onTestFinished }) => {
+    const stack = await stackWith(onTestFinished, approvedAt(ago(5), { route: AUTOMATIC }));
+    const running = startTool(stack.port, ['release', 'game.zip', '--yes', '--json']);
+    await play(stack, await orderOf(stack), [{ state: 'failed', detail: 'Access denied (HTTP 403)' }, 'Access denied']);
+    const { code, stderr, stdout } = await running.ended;
+    expect({ code, error: JSON.parse(stdout).error.code }).toEqual({ code: 1, error: 'ReleaseFailed' });
+    expect(stderr).toContain('They said: Access denied (HTTP 403)');
+    expect(stderr).toContain('npx streampixel-drop release drop/game.zip@v1 --yes');
+  });
+
+  it('goes back to an earlier submission of the build, whatever became of the last', async ({ onTestFinished }) => {
+    // Prepare
+    const rejected = anEntry({ droppedAt: ago(30), submittedAt: ago(20), news: [['rejected', ago(9)]] });
+    const stack = await stackWith(onTestFinished, { ...rejected, formerUploadIds: ['first', 'second'] });
+
+    // Act
+    const args = ['release', 'game.zip', '--yes', '--no-wait'];
+    const unknown = await tool(stack.port, [...args, '--upload-id', 'third']);
+    const { code, data } = await toolJson(stack.port, [...args, '--upload-id', 'first']);
+
+    // Assess
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('--upload-id second') });
+    expect({ code, data }).toMatchObject({ code: 0, data: { uploadId: 'first', release: 'ordered' } });
+    expect(stack.orders()).toMatchObject([{ uploadId: 'first', order: data.order }]);
+  });
+
+  it('puts a build live again that a newer one has replaced', async ({ onTestFinished }) => {
+    const released = orderEnded(orderedAt(approvedAt(ago(500)), ago(490)), ago(480), 'released');
+    const stack = await stackWith(onTestFinished, released, approvedAt(ago(5), { key: 'newer.zip' }));
+    await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
+    expect(stack.orders()).toMatchObject([{ build: released.id, uploadId: released.uploadId }]);
+  });
+
+  it('warns that Streampixel will not be ready where it has not approved the build', async ({ onTestFinished }) => {
+    const stack = await stackWith(onTestFinished, anEntry({ droppedAt: ago(9), submittedAt: ago(8) }));
+    const { code, stderr } = await tool(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/not approved yet: .*"not yet".* for 2 h/);
+    expect(stack.orders()).toHaveLength(1);
+  });
+
+  it('gives no second order while one is under way, and another where that is long ago', async ({ onTestFinished }) => {
+    const lost = orderedAt(approvedAt(ago(900), { key: 'lost.zip' }), ago(899));
+    const stack = await stackWith(onTestFinished, orderedAt(approvedAt(ago(5)), ago(4), 'person/first'), lost);
+    const { data, stderr } = await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
+    const before = stack.orders();
+    await toolJson(stack.port, ['release', 'lost.zip', '--yes', '--no-wait']);
+    expect(data.order).toBe('person/first');
+    expect(stderr).toMatch(/ordered 4 m.* ago by a person/);
+    expect(before).toEqual([]);
+    expect(stack.orders()).toMatchObject([{ build: lost.id }]);
+  });
+
+  const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: ago(9) } as const;
+  const inLine = anEntry({ droppedAt: ago(9) });
+  const rejected = anEntry({
+    droppedAt: ago(9),
+    submittedAt: ago(8),
+    news: [['rejected', ago(2)]],
+    objection: 'No exe.',
+  });
+  it.for([
+    ['is in line', inLine, 'NotAtStreampixel', /it is waiting\.\n.*\n.*status drop\/game\.zip@v1/],
+    [
+      'is dead-lettered',
+      deadLettered(inLine, ago(8), failure, 'x'),
+      'NotAtStreampixel',
+      /dlq redrive --reason ProjectNotFound/,
+    ],
+    [
+      'is in line once more',
+      submittedAgain(rejected, ago(1), 'x'),
+      'NotAtStreampixel',
+      /--upload-id upload-of-game\.zip/,
+    ],
+    [
+      'was rejected',
+      rejected,
+      'Rejected',
+      /They said: No exe\.\n.*\nIf they err: .*submit --again s3:\/\/drop\/game\.zip/,
+    ],
+    [
+      'is of a project without a route',
+      { ...approvedAt(ago(5)), projectId: 'gone' },
+      'NoRoute',
+      /project gone.*\n.*cdk\.json/,
+    ],
+  ] as const)('refuses a build that %s', async ([, entry, name, words], { onTestFinished }) => {
+    const stack = await stackWith(onTestFinished, entry);
+    const { code, data, stderr } = await toolJson(stack.port, ['release', 'game.zip', '--yes']);
+    expect({ code, name: data.error.code }).toEqual({ code: 1, name });
+    expect(stderr).toMatch(words);
+    expect(stack.orders()).toEqual([]);
+  });
+
+  it('wants to know which, and names those that wait', async ({ onTestFinished }) => {
+    const automatic = approvedAt(ago(9), { key: 'live.zip', route: AUTOMATIC });
+    const stack = await stackWith(onTestFinished, approvedAt(ago(5)), automatic);
+    const { code, stderr } = await tool(stack.port, ['release']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('release drop/game.zip@v1 --yes');
+    expect(stderr).not.toContain('live.zip');
+  });
+
+  it('interrupted by Ctrl-C, ends looking and leaves the order', async ({ onTestFinished }) => {
+    const stack = await stackWith(onTestFinished, approvedAt(ago(5)));
+    const running = startTool(stack.port, ['release', 'game.zip', '--yes']);
+    await orderOf(stack);
+    running.process.kill('SIGINT');
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain('the order stands');
+    expect(stack.orders()).toHaveLength(1);
+  });
+});

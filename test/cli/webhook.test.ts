@@ -1,0 +1,186 @@
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { tokensIn } from '../../functions/domain/webhook-tokens.ts';
+import { ROUTE } from '../support/world.ts';
+import { MINUTE } from './entries.ts';
+import { openQuietStack, TOKEN_PARAMETER, WEBHOOK_URL } from './quiet-stack.ts';
+import { printed, tool, toolJson } from './tool.ts';
+
+// Each run of the tool is a process of its own, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+const OTHER = { ...ROUTE, prefix: 'other/', projectId: 'bbbbbbbbbbbbbbbbbbbbbbbb' };
+const ROUTES = [ROUTE, OTHER, { ...ROUTE, prefix: 'again/' }];
+const TOKEN = 'a-token-of-at-least-32-letters-and-digits';
+
+describe.concurrent('webhook', () => {
+  it('makes a token once, and prints the address of each project with what is known of it', async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const stack = await openQuietStack(onTestFinished, ROUTES);
+    const heardAt = ago(3);
+    await stack.ledger.noteWebhook(OTHER.projectId, 'heardAt', heardAt);
+
+    // Act
+    const first = await toolJson(stack.port, ['webhook']);
+    const token = (await stack.token()) ?? '';
+    const again = await toolJson(stack.port, ['webhook']);
+    const { stdout } = await tool(stack.port, ['webhook']);
+
+    // Assess
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(tokensIn(token)).toEqual([token]);
+    const address = (projectId: string) => `${WEBHOOK_URL}/${projectId}/${token}`;
+    expect(first.data).toMatchObject({
+      isNew: true,
+      parameter: TOKEN_PARAMETER,
+      projects: [
+        { projectId: ROUTE.projectId, address: address(ROUTE.projectId) },
+        { projectId: OTHER.projectId, address: address(OTHER.projectId), heardAt: new Date(heardAt).toISOString() },
+      ],
+    });
+    expect(again.data).toEqual({ ...first.data, isNew: false });
+    expect(await stack.token()).toBe(token);
+    expect(stdout).toContain(address(ROUTE.projectId));
+    expect(stdout).toMatch(/never heard\n(.|\n)*last heard of a build 3 m/);
+    expect(stdout).toMatch(/tick every event, save, then press Test Webhook/);
+    expect(stdout).toContain(`https://dashboard.streampixel.io/projectdetail/${ROUTE.projectId}`);
+  });
+
+  it('replaces what could be guessed, and refuses what others may read', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.storeToken('hunter2');
+    const { data } = await toolJson(stack.port, ['webhook']);
+    const open = await openQuietStack(onTestFinished);
+    await open.storeToken(TOKEN, 'String');
+    const { code, stderr, stdout } = await tool(open.port, ['webhook']);
+    expect(data.isNew).toBe(true);
+    expect(tokensIn((await stack.token()) ?? '')).toHaveLength(1);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/no SecureString.*\n.*delete-parameter --name \/drop\/webhook-token/);
+  });
+});
+
+describe.concurrent('webhook rotate', () => {
+  it('puts a new token first and keeps the present one, until it is finished with --yes', async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const stack = await openQuietStack(onTestFinished, ROUTES);
+    await stack.storeToken(TOKEN);
+
+    // Act
+    const rotated = await toolJson(stack.port, ['webhook', 'rotate']);
+    const [current = '', former] = tokensIn((await stack.token()) ?? '');
+    const twice = await tool(stack.port, ['webhook', 'rotate']);
+    const shown = await tool(stack.port, ['webhook']);
+    await stack.ledger.noteWebhook(OTHER.projectId, 'testedAt', Date.now() + 1_000);
+    const dry = await toolJson(stack.port, ['webhook', 'rotate', '--finish']);
+    const before = await stack.token();
+    const done = await toolJson(stack.port, ['webhook', 'rotate', '--finish', '--yes']);
+    const after = await stack.token();
+    const none = await toolJson(stack.port, ['webhook', 'rotate', '--finish', '--yes']);
+
+    // Assess
+    expect(former).toBe(TOKEN);
+    expect(current).not.toBe(TOKEN);
+    expect(rotated.data.projects[0].address).toBe(`${WEBHOOK_URL}/${ROUTE.projectId}/${current}`);
+    expect(rotated.stdout + rotated.stderr + shown.stdout).not.toContain(TOKEN);
+    expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining('rotate --finish --yes') });
+    expect(shown.stderr).toContain('A rotation is under way');
+    expect(dry.data).toMatchObject({ dryRun: true, silentSince: [ROUTE.projectId] });
+    expect(before).toBe(`${current}\n${TOKEN}`);
+    expect(done).toMatchObject({ code: 0, data: { dropped: true } });
+    expect(after).toBe(current);
+    expect(none).toMatchObject({ code: 0, data: { dropped: false } });
+  });
+
+  it('needs one to replace, and --finish something to end', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const runs = await Promise.all([
+      tool(stack.port, ['webhook', 'rotate']),
+      tool(stack.port, ['webhook', '--finish']),
+      tool(stack.port, ['webhook', 'frobnicate']),
+    ]);
+    expect(runs.map(({ code }) => code)).toEqual([1, 2, 2]);
+    expect(runs[0]?.stderr).toContain('npx streampixel-drop webhook');
+    await expect(stack.token()).rejects.toMatchObject({ name: 'ParameterNotFound' });
+  });
+});
+
+describe.concurrent('doctor', () => {
+  interface Finding {
+    readonly check: string;
+    readonly status: string;
+    readonly text: string;
+    readonly mend?: string;
+  }
+  const findingsOn = (data: { findings: Finding[] }, name: string) =>
+    data.findings.filter(({ check }) => check === name);
+
+  it('says how to get a token where there is none', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { data } = await toolJson(stack.port, ['doctor']);
+    expect(findingsOn(data, 'Webhook')).toMatchObject([
+      { status: 'warn', mend: expect.stringContaining('npx streampixel-drop webhook') },
+    ]);
+  });
+
+  it('tells of each project whether it was heard, and gives the address where it was not', async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const tested = { ...ROUTE, prefix: 'tested/', projectId: 'cccccccccccccccccccccccc' };
+    const stack = await openQuietStack(onTestFinished, [...ROUTES, tested]);
+    await stack.storeToken(TOKEN);
+    await stack.ledger.noteWebhook(OTHER.projectId, 'heardAt', ago(7));
+    await stack.ledger.noteWebhook(tested.projectId, 'testedAt', ago(8));
+
+    // Act
+    const { data } = await toolJson(stack.port, ['doctor']);
+    const { stdout } = await tool(stack.port, ['doctor']);
+
+    // Assess
+    expect(findingsOn(data, 'Webhook')).toMatchObject([
+      { status: 'warn', text: `project ${ROUTE.projectId}: never heard` },
+      { status: 'ok', text: expect.stringMatching(/last heard of a build 7 m/) },
+      { status: 'ok', text: expect.stringMatching(/tested 8 m.* ago, and not heard of a build yet/) },
+    ]);
+    expect(stdout).toMatch(
+      new RegExp(
+        `-> .*projectdetail/${ROUTE.projectId} > Project Settings.*\\n +${WEBHOOK_URL}/${ROUTE.projectId}/${TOKEN}\\n`,
+      ),
+    );
+  });
+
+  it('reminds of a rotation that is not finished', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.storeToken(`${TOKEN}\n${TOKEN}-former`);
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'heardAt', ago(7));
+    const { data, stdout } = await toolJson(stack.port, ['doctor']);
+    expect(findingsOn(data, 'Webhook')).toMatchObject([
+      { status: 'ok' },
+      { status: 'warn', mend: expect.stringContaining('webhook rotate --finish') },
+    ]);
+    expect(stdout).not.toContain(`${TOKEN}-former`);
+  });
+
+  it('finds what the follow queue has given up', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const good = await toolJson(stack.port, ['doctor']);
+    await stack.failToFollow('{}');
+    const bad = await toolJson(stack.port, ['doctor']);
+    expect(findingsOn(good.data, 'Follow queue')).toMatchObject([{ status: 'ok' }]);
+    expect(findingsOn(bad.data, 'Follow queue')).toMatchObject([
+      { status: 'warn', text: expect.stringMatching(/^1 message /), mend: expect.stringContaining(':follow-letters') },
+    ]);
+  });
+});
+
+afterAll(() => {
+  // An address and no more: never a token by itself, and none that is former.
+  const lines = printed.join('\n').split('\n');
+  for (const line of lines.filter((each) => each.includes(TOKEN))) {
+    expect(line).toContain(`/${TOKEN}`);
+  }
+});

@@ -1,0 +1,453 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { mapEventSource } from '../../bench/event-source-mapping.ts';
+import { Fleet } from '../../bench/fleet.ts';
+import { LATENCIES } from '../../bench/latencies.ts';
+import { DEPLOYED, type LogLine } from '../../bench/our-design.ts';
+import { between, seededRandom } from '../../bench/random.ts';
+import { type Call, type Fault, type Network, noCalls, type Sandbox, type Service } from '../../bench/sandbox.ts';
+import { type ReceivedMessage, SimulatedQueue } from '../../bench/simulated-queue.ts';
+import { SimulatedTable, type TableCommand } from '../../bench/simulated-table.ts';
+import { VirtualTime } from '../../bench/virtual-time.ts';
+import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
+import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
+import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message-visibility.ts';
+import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
+import type { Alert } from '../../functions/domain/alert.ts';
+import { type Build, buildId } from '../../functions/domain/build.ts';
+import type { BuildEvent } from '../../functions/domain/build-events.ts';
+import { handleFollowMessage } from '../../functions/domain/follow-build.ts';
+import type { FollowMessage } from '../../functions/domain/follow-message.ts';
+import type { FollowPorts, FollowSettings } from '../../functions/domain/followed-build.ts';
+import {
+  answerLost,
+  deadLettered,
+  type LedgerEntry,
+  opened,
+  routed,
+  type Stage,
+  submitted,
+  submitting,
+} from '../../functions/domain/ledger.ts';
+import { type Pacer, VENDOR_WINDOW_MS } from '../../functions/domain/pacer.ts';
+import type { Log, LogFields, ReleaseAnswer, Releases } from '../../functions/domain/ports.ts';
+import { releaseLine } from '../../functions/domain/release-build.ts';
+import type { ReleaseMode, Route } from '../../functions/domain/route.ts';
+import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
+import { budgetOf, handleBatch, type QueueRecord, receiveCountOf } from '../../functions/message-batch.ts';
+
+/** What becomes of a call of `distribute-file` that reaches the vendor outside everybody's window. */
+export type ReleaseFate =
+  | 'released'
+  | 'too-early'
+  | 'failed'
+  | 'refused'
+  /** The vendor takes the order, and the answer never comes. */
+  | 'released-lost'
+  /** A gateway's 502; the vendor has seen nothing. */
+  | 'lost';
+
+export interface PlannedDelivery {
+  /** Absent: an event that is not known here. */
+  readonly stage: Stage | undefined;
+  /** When the vendor says that it was, in s after the submission. */
+  readonly at: number;
+  /** How much later it arrives, once each: more than one means duplicates. In s. */
+  readonly told: readonly number[];
+}
+
+export interface PlannedBuild {
+  readonly mode: ReleaseMode;
+  readonly user: 'user' | 'other-user';
+  /** s after the start, like every time of a plan but those of deliveries and orders. */
+  readonly at: number;
+  /** What the ledger holds by then. */
+  readonly answer: 'recorded' | 'lost' | 'lost-and-dead-lettered' | 'lost-with-its-worker';
+  /** How late EventBridge tells of the submission, once each; not told of where the answer was lost. */
+  readonly watched: readonly number[];
+  readonly deliveries: readonly PlannedDelivery[];
+}
+
+/** Everything that happens in one simulation. */
+export interface FollowPlan {
+  readonly seed: number;
+  readonly maximumConcurrency: number;
+  /** What the clocks of the sandboxes are ahead of the true one, in ms, in turn. */
+  readonly skews: readonly number[];
+  readonly builds: readonly PlannedBuild[];
+  /** Orders by a person to release a build, in s after its submission, each given as often as it says. */
+  readonly orders: readonly { readonly build: number; readonly at: number; readonly copies: number }[];
+  /** Messages that the queue hands out once more while they are in flight. */
+  readonly redeliveries: readonly { readonly message: number; readonly at: number }[];
+  /** Another tool on the account releases something. */
+  readonly foreignCalls: readonly { readonly user: PlannedBuild['user']; readonly at: number }[];
+  readonly fates: readonly ReleaseFate[];
+  /** By the number of the call, counted over all workers. */
+  readonly faults: readonly { readonly call: number; readonly fault: Fault }[];
+  readonly outages: readonly { readonly service: Service; readonly from: number; readonly lasts: number }[];
+}
+
+export const NO_TROUBLE: FollowPlan = {
+  seed: 0,
+  maximumConcurrency: 2,
+  skews: [0],
+  builds: [],
+  orders: [],
+  redeliveries: [],
+  foreignCalls: [],
+  fates: [],
+  faults: [],
+  outages: [],
+};
+
+/** A call of the vendor, seen from outside. Times in ms since the epoch by the true clock. */
+export interface ReleaseCall {
+  readonly userId: string;
+  readonly uploadId: string;
+  readonly gateAt: number;
+  readonly sentAt: number;
+  readonly arrivedAt: number;
+  readonly sandbox: Sandbox;
+  readonly reply: ReleaseFate | 'rate-limited';
+}
+
+/** A build of a plan, and what became of it. */
+export interface Followed {
+  readonly planned: PlannedBuild;
+  readonly build: Build;
+  readonly uploadId: string;
+  readonly orders: number;
+  entry(): Promise<LedgerEntry | undefined>;
+}
+
+const START = Date.UTC(2026, 0, 5, 9);
+const MINUTE_MS = 60_000;
+export const LATE_AFTER_MS = 60 * MINUTE_MS;
+export const STUCK_AFTER_MS = 120 * MINUTE_MS;
+/** Long enough for every retry, and shorter than the queue keeps a message. */
+const LONG_MS = 3 * 24 * 3_600_000;
+const MODES = ['automatic', 'manual', 'on-approval'] as const;
+const USERS = ['user', 'other-user'] as const;
+
+const routeOf = (user: PlannedBuild['user'], mode: ReleaseMode): Route => ({
+  prefix: `${user}/${mode}/`,
+  userId: user,
+  projectId: `${user}-${mode}`,
+  autoRelease: mode === 'automatic',
+  apiKeyParameter: '/api-key',
+  ...(mode === 'on-approval' ? { release: mode } : {}),
+});
+
+/**
+ * The function that follows builds as it is deployed, in virtual time: the production code from the batch down to the AWS clients,
+ * and behind those a simulated AWS and a simulated vendor.
+ */
+export class FollowSimulation {
+  readonly plan: FollowPlan;
+  readonly time = new VirtualTime(START);
+  readonly log: LogLine[] = [];
+  readonly alerts: Alert[] = [];
+  readonly events: BuildEvent[] = [];
+  readonly calls: ReleaseCall[] = [];
+  readonly followed: readonly Followed[];
+  readonly queue: SimulatedQueue;
+  readonly deadLetters: SimulatedQueue;
+  readonly network: Network;
+  readonly settings: FollowSettings = {
+    routes: USERS.flatMap((user) => MODES.map((mode) => routeOf(user, mode))),
+    intervalMs: DEPLOYED.intervalMs,
+    lateAfterMs: LATE_AFTER_MS,
+    stuckAfterMs: STUCK_AFTER_MS,
+    reconcile: false,
+    tagObjects: true,
+  };
+  readonly #table = new SimulatedTable();
+  /** Read and written without a network in between. */
+  readonly #ledger = createDynamoDbLedger(
+    { send: async (command: TableCommand) => this.#table.execute(command) } as unknown as DynamoDBClient,
+    'table',
+  );
+  readonly #gates = new Map<string, number>();
+  readonly #windows = new Map<string, number>();
+  #fates = 0;
+  #ids = 0;
+
+  constructor(plan: FollowPlan) {
+    const { time } = this;
+    const random = seededRandom(plan.seed);
+    this.plan = plan;
+    this.network = {
+      time,
+      random,
+      latencies: LATENCIES,
+      faultOf: (call) => faultOf(call, plan),
+      calls: noCalls(),
+    };
+    const { deadLetterRetentionMs, functionTimeoutMs, maxReceiveCount, retentionMs, visibilityTimeoutMs } = DEPLOYED;
+    this.deadLetters = new SimulatedQueue(time, random, { visibilityTimeoutMs, retentionMs: deadLetterRetentionMs });
+    this.queue = new SimulatedQueue(time, random, {
+      visibilityTimeoutMs,
+      retentionMs,
+      redrive: { maxReceiveCount, deadLetterQueue: this.deadLetters },
+    });
+    const skewOf = (sandbox: number) => plan.skews[sandbox % plan.skews.length] ?? 0;
+    const fleet = new Fleet(this.network, functionTimeoutMs, skewOf, (sandbox) => this.#worker(sandbox));
+    mapEventSource({
+      time,
+      random,
+      queue: this.queue,
+      batchSize: DEPLOYED.batchSize,
+      maximumConcurrency: plan.maximumConcurrency,
+      wakeMs: LATENCIES.wake,
+      nextPollMs: LATENCIES.nextPoll,
+      invoke: (messages) => fleet.invoke(messages),
+    });
+    this.followed = plan.builds.map((planned, index) => this.#schedule(planned, index));
+    plan.orders.forEach(({ at, build, copies }, index) => {
+      const target = this.followed[build % this.followed.length];
+      if (target === undefined) return;
+      const givenAt = target.planned.at + 1 + at;
+      const orderedAt = START + givenAt * 1000;
+      const order = { uploadId: target.uploadId, order: `order-${index}`, by: 'person', orderedAt } as const;
+      for (let copy = 0; copy < copies; copy++) {
+        this.#after(givenAt + copy, () => this.#send({ kind: 'release', build: buildId(target.build), ...order }));
+      }
+    });
+    for (const { message, at } of plan.redeliveries)
+      this.#after(at, () => this.queue.exposeAgain(`message-${message}`));
+    for (const { user, at } of plan.foreignCalls) this.#after(at, () => this.#windows.set(user, time.now()));
+  }
+
+  async run(): Promise<this> {
+    await this.time.run(START + LONG_MS);
+    return this;
+  }
+
+  #after(seconds: number, action: () => void): void {
+    this.time.after(START + seconds * 1000 - this.time.now(), action);
+  }
+
+  #send(message: FollowMessage): void {
+    this.queue.send(JSON.stringify(message));
+  }
+
+  /** The submission as the ledger holds it, the event that tells of it, and the vendor's words. */
+  #schedule(planned: PlannedBuild, index: number): Followed {
+    const { answer, at, deliveries, mode, user, watched } = planned;
+    const route = routeOf(user, mode);
+    const now = START + at * 1000;
+    const uploadId = `upload-${index}`;
+    const build = {
+      bucket: 'drop',
+      key: `${route.prefix}${index}.zip`,
+      versionId: '1',
+      region: 'eu-central-1',
+      droppedAt: now,
+    };
+    const calling = submitting(routed(opened(build, now), route), now, now + 1_000);
+    const failure = { code: 'SubmissionUnknown', detail: 'reset', at: now } as const;
+    const lost = answerLost(calling, now, { ...failure, code: 'AnswerLost' });
+    const entries: Readonly<Record<PlannedBuild['answer'], LedgerEntry>> = {
+      recorded: submitted(calling, now, uploadId),
+      lost,
+      'lost-and-dead-lettered': deadLettered(lost, now, failure, `letter-${index}`),
+      'lost-with-its-worker': calling,
+    };
+    this.#after(at, () => void this.#ledger.save(entries[answer]));
+    const detail = { uploadId, build: { id: buildId(build) } };
+    const event = JSON.stringify({ source: EVENT_SOURCE, 'detail-type': 'Build Submitted', detail });
+    if (answer === 'recorded') for (const later of watched) this.#after(at + later, () => this.queue.send(event));
+    for (const { stage, at: said, told } of deliveries) {
+      for (const later of told) {
+        this.#after(at + said + later, () =>
+          this.#send({
+            kind: 'webhook',
+            receivedAt: this.time.now(),
+            notice: {
+              projectId: route.projectId,
+              uploadId,
+              fileUrl: `https://drop.s3.eu-central-1.amazonaws.com/${build.key}`,
+              at: now + said * 1000,
+              ...(stage === undefined ? {} : { stage }),
+              ...(stage === 'rejected' ? { objection: `objection of ${said}` } : {}),
+            },
+          }),
+        );
+      }
+    }
+    const orders = this.plan.orders.filter((order) => order.build % this.plan.builds.length === index).length;
+    return { planned, build, uploadId, orders, entry: () => this.#ledger.find(buildId(build)) };
+  }
+
+  /** The code of one sandbox, with what it keeps between invocations. */
+  #worker(sandbox: Sandbox) {
+    const { clock } = sandbox;
+    const aws = { send: (command: AwsCommand) => this.#aws(sandbox, command) };
+    const log = this.#logOf();
+    const newId = () => `id-${this.#ids++}`;
+    const getParameter = () =>
+      sandbox.call('ssm', 'GetParameter', () => ({ Type: 'SecureString', Value: 'key', Version: 1 }));
+    const { intervalMs } = this.settings;
+    const ports: FollowPorts & { readonly visibility: ReturnType<typeof createSqsMessageVisibility> } = {
+      clock,
+      random: this.network.random,
+      newId,
+      log,
+      apiKeys: createSsmApiKeys(getParameter, clock, log),
+      releases: this.#releases(sandbox),
+      projectFiles: { read: async () => ({ kind: 'unclear', detail: 'HTTP 404' }) },
+      ledger: createDynamoDbLedger(aws as unknown as DynamoDBClient, 'table', newId),
+      pacer: this.#watched(
+        createDynamoDbPacer(aws as unknown as DynamoDBClient, 'table', { intervalMs }, newId),
+        sandbox,
+      ),
+      followQueue: createSqsFollowQueue(aws as unknown as SQSClient, 'follow'),
+      tags: { add: () => sandbox.call('s3', 'PutObjectTagging', () => {}) },
+      visibility: createSqsMessageVisibility(aws as unknown as SQSClient, 'follow'),
+      alerts: { send: (alert) => sandbox.call('sns', 'Publish', () => void this.alerts.push(alert)) },
+      events: { emit: (event) => sandbox.call('eventbridge', 'PutEvents', () => void this.events.push(event)) },
+      metrics: { put: () => {} },
+    };
+    return (messages: readonly ReceivedMessage[]) => {
+      const budget = budgetOf(clock.now(), DEPLOYED.functionTimeoutMs);
+      const { deadline, goneAt } = budget;
+      const records = messages.map(
+        ({ id, receiptHandle, body, attributes, receiveCount, sentAt }): QueueRecord => ({
+          messageId: id,
+          receiptHandle,
+          body,
+          attributes: { ApproximateReceiveCount: String(receiveCount), SentTimestamp: String(sentAt) },
+          messageAttributes: attributes,
+        }),
+      );
+      const handle = (record: QueueRecord) =>
+        handleFollowMessage(
+          { body: record.body, receiveCount: receiveCountOf(record), deadline, goneAt },
+          this.settings,
+          ports,
+        );
+      return handleBatch(records, budget, handle, ports);
+    };
+  }
+
+  #aws(sandbox: Sandbox, command: AwsCommand): Promise<unknown> {
+    const operation = command.constructor.name.replace(/Command$/, '');
+    if (command instanceof SendMessageCommand) {
+      return sandbox.call('sqs', operation, () => this.queue.send(command.input.MessageBody ?? ''));
+    }
+    if (command instanceof ChangeMessageVisibilityBatchCommand) {
+      const { Entries = [] } = command.input;
+      return sandbox.call('sqs', operation, () => ({
+        Failed: Entries.flatMap(({ Id, ReceiptHandle: handle = '', VisibilityTimeout: seconds = 0 }) => {
+          try {
+            this.queue.changeVisibility(handle, seconds);
+            return [];
+          } catch (error) {
+            return [{ Id, Code: String(error) }];
+          }
+        }),
+      }));
+    }
+    return sandbox.call('dynamodb', operation, () => this.#table.execute(command));
+  }
+
+  #releases(sandbox: Sandbox): Releases {
+    const { time, random } = this.network;
+    return {
+      distributeFile: async ({ userId, uploadId }, deadline) => {
+        const fault = await sandbox.begin('vendor', 'distribute-file');
+        const gateAt = this.#gates.get(gateOf(userId, sandbox)) ?? Number.NaN;
+        const slow = fault?.kind === 'slow' ? fault.ms : 0;
+        const answer = await new Promise<ReleaseAnswer>((resolve) => {
+          let sentAt: number | undefined;
+          let ended = false;
+          const end = (given: ReleaseAnswer) => {
+            ended = true;
+            resolve(sentAt === undefined ? given : { ...given, sentAt });
+          };
+          const notSent = { kind: 'failed', cause: 'VendorUnreachable', detail: 'not sent' } as const;
+          time.after(deadline - sandbox.clock.now(), () => end(sentAt === undefined ? notSent : LOST));
+          time.after(between(LATENCIES.vendorConnect, random) + slow, () => {
+            if (ended || !sandbox.alive) return;
+            if (fault?.kind === 'unavailable' && fault.when === 'before') return end(notSent);
+            sentAt = sandbox.clock.now();
+            const leftAt = time.now();
+            time.after(between(LATENCIES.vendorTransit, random), () => {
+              const reply = this.#reply(userId);
+              this.calls.push({ userId, uploadId, gateAt, sentAt: leftAt, arrivedAt: time.now(), sandbox, reply });
+              if (reply === 'released-lost' || fault?.kind === 'unavailable') return;
+              const back = between(LATENCIES.vendorWork, random) + between(LATENCIES.vendorTransit, random);
+              time.after(back, () => end(ANSWERS[reply]));
+            });
+          });
+        });
+        await sandbox.arrive(fault);
+        return answer;
+      },
+    };
+  }
+
+  #reply(userId: string): ReleaseCall['reply'] {
+    const now = this.time.now();
+    if (now - (this.#windows.get(userId) ?? Number.NEGATIVE_INFINITY) < VENDOR_WINDOW_MS) return 'rate-limited';
+    this.#windows.set(userId, now);
+    return this.plan.fates[this.#fates++] ?? 'released';
+  }
+
+  /** Notes when gates were passed, for the proof that the interval held. */
+  #watched(pacer: Pacer, sandbox: Sandbox): Pacer {
+    return {
+      reserve: (line, now) => pacer.reserve(line, now),
+      pushBack: (line, ticket, until) => pacer.pushBack(line, ticket, until),
+      keepShut: (line, until) => pacer.keepShut(line, until),
+      enter: async (line, ticket, now) => {
+        const askedAt = this.time.now();
+        const entry = await pacer.enter(line, ticket, now);
+        const user = USERS.find((each) => releaseLine(each) === line);
+        if (entry.kind === 'entered' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
+        return entry;
+      },
+    };
+  }
+
+  #logOf(): Log {
+    const at = (level: LogLine['level']) => (event: string, fields: LogFields) =>
+      void this.log.push({ at: this.time.now(), level, event, fields });
+    return { info: at('info'), warn: at('warn'), error: at('error') };
+  }
+}
+
+type AwsCommand = TableCommand | SendMessageCommand | ChangeMessageVisibilityBatchCommand;
+
+const sandboxes = new WeakMap<Sandbox, number>();
+let sandboxCount = 0;
+
+/** Two workers may stand behind the gate of one user at a time: one that is slow to call, and the next. */
+function gateOf(userId: string, sandbox: Sandbox): string {
+  const number = sandboxes.get(sandbox) ?? sandboxCount++;
+  sandboxes.set(sandbox, number);
+  return `${userId}/${number}`;
+}
+
+const LOST = { kind: 'lost', detail: 'no answer in time' } as const;
+
+/** What the API adapter makes of these replies. */
+const ANSWERS: Readonly<Record<Exclude<ReleaseCall['reply'], 'released-lost'>, ReleaseAnswer>> = {
+  released: { kind: 'released', status: 200 },
+  'too-early': { kind: 'too-early', status: 404, detail: 'File not found in project' },
+  failed: { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal server error' },
+  refused: { kind: 'refused', reason: 'ProjectForbidden', status: 403, detail: 'Access denied' },
+  lost: { kind: 'lost', status: 502, detail: 'Bad Gateway' },
+  'rate-limited': { kind: 'rate-limited', status: 429, retryAfterMs: VENDOR_WINDOW_MS, detail: 'Rate limit exceeded' },
+};
+
+function faultOf({ number, service, at }: Call, plan: FollowPlan): Fault | undefined {
+  const planned = plan.faults.find(({ call }) => call === number);
+  if (planned !== undefined) return planned.fault;
+  const seconds = (at - START) / 1000;
+  const isOut = plan.outages.some(
+    ({ service: name, from, lasts }) => name === service && seconds >= from && seconds < from + lasts,
+  );
+  return isOut ? { kind: 'unavailable', when: 'before', ms: 0 } : undefined;
+}

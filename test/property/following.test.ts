@@ -1,0 +1,281 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LATENCIES } from '../../bench/latencies.ts';
+import { type Fault, SERVICES, type Service } from '../../bench/sandbox.ts';
+import { STAGES } from '../../functions/domain/ledger.ts';
+import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacer.ts';
+import { alertsOf, expectAllFollowed, hasTold, timesEmitted } from './following-invariants.ts';
+import {
+  type FollowPlan,
+  FollowSimulation,
+  NO_TROUBLE,
+  type PlannedBuild,
+  type PlannedDelivery,
+  type ReleaseFate,
+} from './following-simulation.ts';
+
+/** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
+const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
+const PATH = process.env.PROPERTY_PATH;
+
+type Plans = { readonly [Name in keyof FollowPlan]: fc.Arbitrary<FollowPlan[Name]> };
+
+/** Half of the margin is for sending. The other half is what two clocks and two trips over the wire may differ, all together. */
+const [leastTransitMs, mostTransitMs] = LATENCIES.vendorTransit;
+const MAX_SKEW_MS = (MARGIN_MS - SENDING_ALLOWANCE_MS - (mostTransitMs - leastTransitMs)) / 2;
+const HOUR_S = 3_600;
+
+const few = <Value>(value: fc.Arbitrary<Value>, maxLength: number) => fc.array(value, { maxLength });
+/** Often within the first seconds, in which most of it happens. */
+const when = fc.oneof(fc.nat({ max: 10 }), fc.nat({ max: 600 }), fc.nat({ max: 5 * HOUR_S }));
+const soon = fc.oneof(fc.constant(0), fc.nat({ max: 300 }));
+
+const deliveryOf = (told: fc.Arbitrary<readonly number[]>): fc.Arbitrary<PlannedDelivery> =>
+  fc.record({
+    stage: fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...STAGES, 'approved') }, fc.constant(undefined)),
+    at: fc.oneof(fc.nat({ max: 5 }), fc.nat({ max: 300 }), fc.nat({ max: 4 * HOUR_S })),
+    told,
+  });
+const buildOf = (changes: Partial<{ [Name in keyof PlannedBuild]: fc.Arbitrary<PlannedBuild[Name]> }> = {}) =>
+  fc.record({
+    mode: fc.constantFrom('automatic', 'manual', 'on-approval', 'on-approval'),
+    user: fc.constantFrom('user', 'user', 'other-user'),
+    at: soon,
+    answer: fc.constant('recorded'),
+    watched: fc.constant([0]),
+    deliveries: few(deliveryOf(fc.constant([0])), 5),
+    ...changes,
+  } as { [Name in keyof PlannedBuild]: fc.Arbitrary<PlannedBuild[Name]> });
+
+/** Nothing goes wrong: builds are submitted, the vendor tells of each stage once, and releases. */
+const QUIET: Plans = {
+  seed: fc.integer(),
+  maximumConcurrency: fc.integer({ min: 2, max: 4 }),
+  skews: fc.constant([0]),
+  builds: fc.array(buildOf(), { minLength: 1, maxLength: 5 }),
+  orders: fc.constant([]),
+  redeliveries: fc.constant([]),
+  foreignCalls: fc.constant([]),
+  fates: fc.constant([]),
+  faults: fc.constant([]),
+  outages: fc.constant([]),
+};
+
+const side = fc.constantFrom('before' as const, 'after' as const);
+const fault: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const), when: side }) },
+  fc.record({ kind: fc.constant('unavailable' as const), when: side, ms: fc.nat({ max: 10_000 }) }),
+  fc.constant({ kind: 'sent-twice' as const }),
+  fc.record({ kind: fc.constant('slow' as const), ms: fc.integer({ min: 100, max: 30_000 }) }),
+);
+
+/** Everything at once. */
+const CHAOS: Plans = {
+  ...QUIET,
+  skews: fc.array(fc.integer({ min: -MAX_SKEW_MS, max: MAX_SKEW_MS }), { minLength: 1, maxLength: 6 }),
+  builds: fc.array(
+    buildOf({
+      answer: fc.oneof(
+        { weight: 3, arbitrary: fc.constant('recorded' as const) },
+        fc.constantFrom('lost' as const, 'lost-and-dead-lettered' as const, 'lost-with-its-worker' as const),
+      ),
+      watched: fc.array(soon, { minLength: 1, maxLength: 2 }),
+      deliveries: few(deliveryOf(fc.array(soon, { minLength: 1, maxLength: 3 })), 6),
+    }),
+    { minLength: 1, maxLength: 5 },
+  ),
+  orders: few(fc.record({ build: fc.nat({ max: 4 }), at: when, copies: fc.integer({ min: 1, max: 2 }) }), 3),
+  redeliveries: few(fc.record({ message: fc.nat({ max: 30 }), at: when }), 6),
+  foreignCalls: few(fc.record({ user: fc.constantFrom('user' as const, 'other-user' as const), at: when }), 3),
+  fates: few(
+    fc.oneof(
+      fc.constant<ReleaseFate>('released'),
+      fc.constantFrom<ReleaseFate>('too-early', 'failed', 'refused', 'released-lost', 'lost'),
+    ),
+    10,
+  ),
+  faults: fc.oneof(
+    few(fc.record({ call: fc.nat({ max: 300 }), fault }), 6),
+    few(fc.record({ call: fc.nat({ max: 60 }), fault }), 12),
+  ),
+  outages: few(
+    fc.record({
+      service: fc.constantFrom<Service>(...SERVICES.filter((name) => name !== 'vendor')),
+      from: when,
+      lasts: fc.integer({ min: 1, max: 900 }),
+    }),
+    2,
+  ),
+};
+
+function check(plans: Plans, property: (plan: FollowPlan) => Promise<void>): Promise<void> {
+  return fc.assert(fc.asyncProperty(fc.record(plans), property), {
+    numRuns: RUNS,
+    seed: SEED,
+    ...(PATH === undefined ? {} : { path: PATH }),
+  });
+}
+
+describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 200 }, () => {
+  it('keeps every rule, whatever crashes, fails, comes late or twice', () =>
+    check(CHAOS, async (plan) => {
+      await expectAllFollowed(await new FollowSimulation(plan).run());
+    }));
+
+  it('tells each end once and releases each approved build once where nothing goes wrong', () =>
+    check(QUIET, async (plan) => {
+      const simulation = await new FollowSimulation(plan).run();
+
+      await expectAllFollowed(simulation);
+      for (const followed of simulation.followed) {
+        const { planned, uploadId } = followed;
+        const entry = await followed.entry();
+        const isRejected = entry?.state === 'rejected';
+        expect(alertsOf(simulation, 'rejected', uploadId)).toHaveLength(isRejected ? 1 : 0);
+        expect(timesEmitted(simulation, 'Build Rejected', followed)).toBe(isRejected ? 1 : 0);
+        expect(timesEmitted(simulation, 'Build Approved', followed)).toBeLessThanOrEqual(1);
+        const isReleased = planned.mode === 'on-approval' && hasTold(followed, 'approved') && !isRejected;
+        if (isReleased) expect(entry?.state).toBe('released');
+        const calls = simulation.calls.filter((call) => call.uploadId === uploadId);
+        expect(calls.length).toBeLessThanOrEqual(1);
+        if (isReleased) expect(timesEmitted(simulation, 'Build Released', followed)).toBe(1);
+        expect(alertsOf(simulation, 'release-failed', uploadId)).toEqual([]);
+        const { lastNewsAt = Number.POSITIVE_INFINITY, stuckAt } = entry ?? {};
+        const wasHeard = stuckAt !== undefined && lastNewsAt < stuckAt;
+        expect(alertsOf(simulation, 'stuck', uploadId).length).toBeGreaterThanOrEqual(wasHeard ? 1 : 0);
+        expect(alertsOf(simulation, 'stuck', uploadId).length).toBeLessThanOrEqual(1);
+      }
+      expect(simulation.calls.filter(({ reply }) => reply === 'rate-limited')).toEqual([]);
+    }));
+});
+
+/** A build that goes its way: each stage a minute after the one before. */
+function aWay(changes: Partial<PlannedBuild>, ...stages: PlannedDelivery['stage'][]): PlannedBuild {
+  return {
+    mode: 'on-approval',
+    user: 'user',
+    at: 0,
+    answer: 'recorded',
+    watched: [0],
+    deliveries: stages.map((stage, index) => ({ stage, at: index * 60, told: [0] })),
+    ...changes,
+  };
+}
+
+/** Ways of builds, and the line of the log that shows that they went there. */
+const COURSES: readonly { readonly course: string; readonly shows: string; readonly plan: Partial<FollowPlan> }[] = [
+  {
+    course: 'two builds are approved at once and released one after the other',
+    shows: 'build-released',
+    plan: { builds: [aWay({}, 'uploaded', 'approved'), aWay({}, 'uploaded', 'approved')] },
+  },
+  {
+    course: 'a build is rejected after it was approved',
+    shows: 'build-rejected',
+    plan: { builds: [aWay({}, 'approved', 'rejected')] },
+  },
+  {
+    course: 'a build is rejected while its release waits',
+    shows: 'build-rejected',
+    plan: {
+      builds: [aWay({}, 'approved'), aWay({}, 'approved', 'rejected')],
+      foreignCalls: [{ user: 'user', at: 0 }],
+    },
+  },
+  {
+    course: 'another tool has spent the window',
+    shows: 'build-released',
+    plan: { builds: [aWay({}, 'approved')], foreignCalls: [{ user: 'user', at: 0 }] },
+  },
+  {
+    course: 'the vendor says that it is too early, then fails',
+    shows: 'release-postponed',
+    plan: { builds: [aWay({}, 'approved')], fates: ['too-early', 'failed'] },
+  },
+  {
+    course: 'the vendor refuses to release',
+    shows: 'release-failed',
+    plan: { builds: [aWay({}, 'approved')], fates: ['refused'] },
+  },
+  {
+    course: 'the answer to the release is lost',
+    shows: 'release-failed',
+    plan: { builds: [aWay({}, 'approved')], fates: ['released-lost'] },
+  },
+  {
+    course: 'a person releases a build, twice',
+    shows: 'build-released',
+    plan: {
+      builds: [aWay({ mode: 'manual' }, 'approved')],
+      orders: [
+        { build: 0, at: 120, copies: 2 },
+        { build: 0, at: 130, copies: 1 },
+      ],
+    },
+  },
+  {
+    course: 'the vendor falls silent',
+    shows: 'build-stuck',
+    plan: { builds: [aWay({}, 'uploaded', 'downloading')] },
+  },
+  {
+    course: 'the webhook was never set up',
+    shows: 'webhook-silent',
+    plan: { builds: [aWay({}), aWay({})] },
+  },
+  {
+    course: 'the answer to the submission was lost and the build dead-lettered',
+    shows: 'build-stuck',
+    plan: { builds: [aWay({ answer: 'lost-and-dead-lettered' }, 'uploaded', 'downloading')] },
+  },
+  {
+    course: 'the worker that submitted it has died',
+    shows: 'build-approved',
+    plan: { builds: [aWay({ answer: 'lost-with-its-worker' }, 'uploaded', 'approved')] },
+  },
+];
+
+const CRASHES: readonly Fault[] = [
+  { kind: 'crash', when: 'before' },
+  { kind: 'crash', when: 'after' },
+];
+
+describe('a worker that crashes', { timeout: 120_000 }, () => {
+  it.each(COURSES)('at any await point forgets and doubles nothing where $course', async ({ shows, plan: course }) => {
+    const plan = { ...NO_TROUBLE, ...course };
+    const undisturbed = await new FollowSimulation(plan).run();
+    expect(undisturbed.log.map(({ event }) => event)).toContain(shows);
+    await expectAllFollowed(undisturbed);
+    const calls = Object.values(undisturbed.network.calls).reduce((sum, count) => sum + count, 0);
+
+    for (let call = 0; call < calls; call++) {
+      for (const crash of CRASHES) await expectRulesKeptWith(plan, [{ call, fault: crash }]);
+    }
+  });
+
+  it('at any two await points forgets and doubles nothing', async () => {
+    const plan = { ...NO_TROUBLE, builds: [aWay({ watched: [] }, 'approved')] };
+    const { network } = await new FollowSimulation(plan).run();
+    const calls = Object.values(network.calls).reduce((sum, count) => sum + count, 0);
+
+    for (let first = 0; first < calls; first++) {
+      for (let second = first + 1; second <= calls + 3; second++) {
+        for (const crash of CRASHES) {
+          await expectRulesKeptWith(plan, [
+            { call: first, fault: crash },
+            { call: second, fault: crash },
+          ]);
+        }
+      }
+    }
+  });
+});
+
+async function expectRulesKeptWith(plan: FollowPlan, faults: FollowPlan['faults']): Promise<void> {
+  try {
+    await expectAllFollowed(await new FollowSimulation({ ...plan, faults }).run());
+  } catch (error) {
+    throw new Error(`with ${JSON.stringify(faults)}`, { cause: error });
+  }
+}
