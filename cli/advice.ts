@@ -1,7 +1,7 @@
-import { commandAfter } from '../functions/domain/alert.ts';
+import { commandAfter, SUPPORT } from '../functions/domain/alert.ts';
 import type { LedgerEntry } from '../functions/domain/ledger.ts';
 import { REASONS } from '../functions/domain/reasons.ts';
-import { shellWord } from './shell-word.ts';
+import { shellWord } from '../functions/domain/shell-word.ts';
 import type { Standing } from './standing.ts';
 
 /** What a person does about a build, and the command that does it. */
@@ -47,7 +47,7 @@ export function adviceOn(entry: LedgerEntry, standing: Standing): Advice | undef
       return {
         act:
           "Look at the project's dashboard. Approved or live there: a webhook was lost, nothing is wrong. Else write to " +
-          "support@streampixel.io with the project id, the upload id and the build's name.",
+          `${SUPPORT} with the project id, the upload id and the build's name.`,
       };
     case 'waits-for-person':
       return { act: 'Release it when viewers are to get it.', run: releaseCommand(entry) };

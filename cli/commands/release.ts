@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { isAtVendor } from '../../functions/domain/build-progress.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/ledger.ts';
+import { RELEASE_PATIENCE_MS } from '../../functions/domain/release-build.ts';
 import { adviceOn, adviceText, releaseCommand, statusCommand } from '../advice.ts';
 import { createBuildNews } from '../build-news.ts';
 import { shortId } from '../builds.ts';
@@ -23,8 +24,6 @@ interface ReleaseFlags {
   readonly yes?: boolean;
 }
 
-/** For so long follow-builds tries an order again that Streampixel is not ready for, in ms. */
-const TRIED_FOR_MS = 2 * 3_600_000;
 /** An order that nobody has taken by then has perhaps nobody to take it, in ms. */
 const UNTAKEN_FOR_MS = 60_000;
 
@@ -54,7 +53,7 @@ async function release(
     throw new OperatorError('NoRoute', `No route leads to project ${projectId} of user ${userId} any more.`, remedy);
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {
-    const twoHours = span(TRIED_FOR_MS);
+    const twoHours = span(RELEASE_PATIENCE_MS);
     const text = `It is not approved yet: Streampixel will say "not yet", and the order is tried again for ${twoHours}.`;
     console.say(console.tint('yellow', text));
   }
@@ -149,7 +148,7 @@ async function giveOrder(
 
 /** An order is tried for some time and then fails; one that is older and has no end has lost its message. */
 function isUnderWay({ orderedAt, state }: Release, now: number): boolean {
-  return (state === 'ordered' || state === 'calling') && now - orderedAt < 2 * TRIED_FOR_MS;
+  return (state === 'ordered' || state === 'calling') && now - orderedAt < 2 * RELEASE_PATIENCE_MS;
 }
 
 /**

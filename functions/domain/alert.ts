@@ -2,6 +2,7 @@ import { type Build, buildId } from './build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
 import type { Stage } from './ledger.ts';
 import { REASONS, type Reason } from './reasons.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What one alert tells a person. All texts are redacted before they come here. */
 export type Alert =
@@ -237,7 +238,7 @@ function rejectedText(alert: RejectedAlert): AlertText {
     body: page(`Streampixel has rejected ${name}. What is live stays live.`, [
       ['They said', alert.objection === '' ? 'nothing; see the remarks on the dashboard' : alert.objection],
       ['Do', 'Package the build again without what they object to, and drop it.'],
-      ['If they err', `${TOOL} submit --again ${quoted(`s3://${alert.build.bucket}/${alert.build.key}`)}`],
+      ['If they err', `${TOOL} submit --again ${shellWord(`s3://${alert.build.bucket}/${alert.build.key}`)}`],
       ...atVendor(alert),
     ]),
   };
@@ -252,7 +253,7 @@ function stuckText(alert: StuckAlert): AlertText {
       ['Submitted', utc(submittedAt)],
       ['Last news', lastNewsAt === undefined ? 'none of this build' : `${stage ?? 'something'}, ${utc(lastNewsAt)}`],
       ['Do', `Look at the project's dashboard; else write to ${SUPPORT} with the two ids below and the build's name.`],
-      ['Look', `${TOOL} status ${quoted(buildId(alert.build))}`],
+      ['Look', `${TOOL} status ${shellWord(buildId(alert.build))}`],
       ...atVendor(alert),
     ]),
   };
@@ -286,7 +287,7 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
       [
         ['They said', alert.detail],
         ['Do', alert.isUnknown ? 'Look at the dashboard which build is live.' : 'Mend what they name.'],
-        ['Then run', `${TOOL} release ${quoted(buildId(alert.build))} --yes`],
+        ['Then run', `${TOOL} release ${shellWord(buildId(alert.build))} --yes`],
         ...atVendor(alert),
       ],
     ),
@@ -294,15 +295,10 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
 }
 
 /** Where the vendor wants to hear of builds that take more than two hours. Source: the builds page of docs.streampixel.io. */
-const SUPPORT = 'support@streampixel.io';
+export const SUPPORT = 'support@streampixel.io';
 
 function fileName({ key }: Build): string {
   return key.split('/').at(-1) ?? key;
-}
-
-/** For a shell: whoever drops a build chooses its key, and what an alert tells people to run must run nothing of theirs. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function atVendor({ build, projectId, uploadId, userId }: AtVendorAlert): [string, string][] {

@@ -25,7 +25,7 @@ import { alert, emit } from './telling.ts';
 const CALL_TIMEOUT_MS = 20_000;
 
 /** How long an order is tried again, in ms: as long as the vendor may take for a build before it is worth a ticket. */
-const PATIENCE_MS = 2 * 3_600_000;
+export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
 
 /** Names the pacer's line of a user: the vendor lists `distribute-file` beside `upload-file`, each with a window of its own. */
 export function releaseLine(userId: string): string {
@@ -233,7 +233,7 @@ class Releasing {
   async #tryLater(detail: string): Promise<Disposition> {
     const { clock, log, random } = this.#ports;
     const { attempts, orderedAt } = this.#release;
-    if (clock.now() - orderedAt > PATIENCE_MS) return this.#fail(detail, 'refused');
+    if (clock.now() - orderedAt > RELEASE_PATIENCE_MS) return this.#fail(detail, 'refused');
     const words = this.#safe(detail);
     log.info('release-postponed', { ...fieldsOf(this.#entry), detail: words });
     await this.#record({ state: 'ordered', attempts: attempts + 1, ticket: undefined }, words);

@@ -236,6 +236,32 @@ const COURSES: readonly { readonly course: string; readonly shows: string; reado
   },
 ];
 
+/** Plans by which the properties once failed, shrunk; each with the line of the log that shows that it still gets there. */
+const COUNTEREXAMPLES: readonly {
+  readonly rule: string;
+  readonly shows: string;
+  readonly plan: Partial<FollowPlan>;
+}[] = [
+  {
+    rule: 'does not call an order out again because a worker that saw it before wrote down that it waits',
+    shows: 'release-postponed',
+    plan: {
+      builds: [aWay({ watched: [2] })],
+      orders: [{ build: 0, at: 0, copies: 2 }],
+      faults: [{ call: 2, fault: { kind: 'unavailable', when: 'before', ms: 1_655 } }],
+    },
+  },
+];
+
+describe('following builds, where it once went wrong', () => {
+  it.each(COUNTEREXAMPLES)('$rule', async ({ shows, plan }) => {
+    const simulation = await new FollowSimulation({ ...NO_TROUBLE, ...plan }).run();
+
+    expect(simulation.log.map(({ event }) => event)).toContain(shows);
+    await expectAllFollowed(simulation);
+  });
+});
+
 const CRASHES: readonly Fault[] = [
   { kind: 'crash', when: 'before' },
   { kind: 'crash', when: 'after' },

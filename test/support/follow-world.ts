@@ -60,14 +60,7 @@ export class FollowWorld {
   /** Calls of the table, in order. */
   readonly tableCalls: string[] = [];
   readonly keyReads: ('read' | 'readAgain')[] = [];
-  settings: FollowSettings = {
-    routes: [ROUTE],
-    intervalMs: INTERVAL_MS,
-    lateAfterMs: LATE_AFTER_MS,
-    stuckAfterMs: STUCK_AFTER_MS,
-    reconcile: false,
-    tagObjects: false,
-  };
+  settings: FollowSettings;
   key: ApiKeyRead = found('key-one', 1);
   keyAgain: ApiKeyRead | undefined;
   /** Answers to `distribute-file` to come; the last one repeats. */
@@ -85,72 +78,88 @@ export class FollowWorld {
     this.tableCalls.push(operation);
     return this.onTableCall(operation);
   });
-  readonly pacer = new MemoryPacer({ intervalMs: INTERVAL_MS }, (operation) => this.onTableCall(operation));
+  readonly pacer: MemoryPacer;
+  readonly ports: FollowPorts;
 
-  readonly ports: FollowPorts = {
-    clock: {
-      now: () => this.now,
-      sleep: async (ms) => {
-        this.slept.push(ms);
-        this.now += ms;
+  constructor(intervalMs = INTERVAL_MS) {
+    this.settings = {
+      routes: [ROUTE],
+      intervalMs,
+      lateAfterMs: LATE_AFTER_MS,
+      stuckAfterMs: STUCK_AFTER_MS,
+      reconcile: false,
+      tagObjects: false,
+    };
+    this.pacer = new MemoryPacer({ intervalMs }, (operation) => this.onTableCall(operation));
+    this.ports = this.#ports();
+  }
+
+  #ports(): FollowPorts {
+    return {
+      clock: {
+        now: () => this.now,
+        sleep: async (ms) => {
+          this.slept.push(ms);
+          this.now += ms;
+        },
       },
-    },
-    random: () => 0,
-    newId: () => 'id',
-    log: createJsonLog({ now: () => this.now }, (line) => void this.logged.push(JSON.parse(line))),
-    apiKeys: {
-      read: async () => {
-        this.keyReads.push('read');
-        return this.key;
+      random: () => 0,
+      newId: () => 'id',
+      log: createJsonLog({ now: () => this.now }, (line) => void this.logged.push(JSON.parse(line))),
+      apiKeys: {
+        read: async () => {
+          this.keyReads.push('read');
+          return this.key;
+        },
+        readAgain: async () => {
+          this.keyReads.push('readAgain');
+          return this.keyAgain ?? this.key;
+        },
       },
-      readAgain: async () => {
-        this.keyReads.push('readAgain');
-        return this.keyAgain ?? this.key;
+      releases: {
+        distributeFile: async (request, deadline) => {
+          this.released.push({ request, at: this.now, deadline });
+          const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
+          if (answer === undefined) throw new Error('the test has no answer');
+          return typeof answer === 'function' ? await answer() : answer;
+        },
       },
-    },
-    releases: {
-      distributeFile: async (request, deadline) => {
-        this.released.push({ request, at: this.now, deadline });
-        const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
-        if (answer === undefined) throw new Error('the test has no answer');
-        return typeof answer === 'function' ? await answer() : answer;
+      projectFiles: {
+        read: async () => {
+          this.filesAsked++;
+          if (this.files instanceof Error) throw this.files;
+          return this.files;
+        },
       },
-    },
-    projectFiles: {
-      read: async () => {
-        this.filesAsked++;
-        if (this.files instanceof Error) throw this.files;
-        return this.files;
+      followQueue: {
+        send: async (message) => {
+          if (this.queueIsDown) throw new Error('the follow queue is down');
+          this.queued.push(message);
+        },
       },
-    },
-    followQueue: {
-      send: async (message) => {
-        if (this.queueIsDown) throw new Error('the follow queue is down');
-        this.queued.push(message);
+      tags: {
+        add: async ({ key }, tags) => {
+          if (this.tagsFail) throw new Error('AccessDenied');
+          this.tagged.push([key, tags]);
+        },
       },
-    },
-    tags: {
-      add: async ({ key }, tags) => {
-        if (this.tagsFail) throw new Error('AccessDenied');
-        this.tagged.push([key, tags]);
+      alerts: {
+        send: async (alert) => {
+          if (this.topicIsDown) throw new Error('the topic is down');
+          this.alerts.push(alert);
+        },
       },
-    },
-    alerts: {
-      send: async (alert) => {
-        if (this.topicIsDown) throw new Error('the topic is down');
-        this.alerts.push(alert);
+      events: {
+        emit: async (event) => {
+          this.events.push(event);
+          this.onEvent(event);
+        },
       },
-    },
-    events: {
-      emit: async (event) => {
-        this.events.push(event);
-        this.onEvent(event);
-      },
-    },
-    metrics: { put: (name, value, dimensions = {}) => void this.metrics.push({ name, value, ...dimensions }) },
-    ledger: this.ledger,
-    pacer: this.pacer,
-  };
+      metrics: { put: (name, value, dimensions = {}) => void this.metrics.push({ name, value, ...dimensions }) },
+      ledger: this.ledger,
+      pacer: this.pacer,
+    };
+  }
 
   handle(message: FollowMessage | string, changes: Partial<FollowDelivery> = {}): Promise<Disposition> {
     const body = typeof message === 'string' ? message : JSON.stringify(message);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { orderOfApproval } from '../../functions/domain/build-progress.ts';
+import { ordered, orderOfApproval } from '../../functions/domain/build-progress.ts';
 import { type LedgerEntry, LedgerUnavailable } from '../../functions/domain/ledger.ts';
 import type { ReleaseAnswer } from '../../functions/domain/ports.ts';
 import { releaseLine } from '../../functions/domain/release-build.ts';
@@ -139,6 +139,16 @@ describe('an order to release', () => {
     world.now += INTERVAL_MS;
     expect(await world.release({}, 3)).toEqual(DONE);
     expect(await world.release()).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+  });
+
+  it('is not called out twice even where the line is so fast that a copy waits for its slot in the function', async () => {
+    world = new FollowWorld(400);
+    const order = { by: 'person', order: 'order-1', orderedAt: START, uploadId: 'upload-1' } as const;
+    await world.given(ordered(approved(), order, START)?.entry ?? approved());
+    world.onTableCall = () => Promise.resolve();
+    await Promise.all([world.release(), world.release()]);
+    expect(world.slept).toEqual([900]);
     expect(world.released).toHaveLength(1);
   });
 
