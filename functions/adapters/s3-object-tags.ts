@@ -20,5 +20,5 @@ export function createS3ObjectTags(client: S3Client): ObjectTags {
 
 /** S3 takes letters, digits, spaces and + - = . _ : / @, at most 256 of them. */
 function allowed(value: string): string {
-  return value.replaceAll(/[^\p{L}\p{N}\s+\-=._:/@]/gu, '_').slice(0, 256);
+  return value.replaceAll(/[^\p{L}\p{N}\p{Z}+\-=._:/@]/gu, '_').slice(0, 256);
 }

@@ -124,6 +124,8 @@ export function applied(
   if (next === undefined) return resolvedEntry;
   const isApproved = next.state === 'approved' && entry.state !== 'approved';
   if (!isApproved || next.releaseMode !== 'on-approval') return next;
+  // A person's order for this very upload is being called out: a second one would distribute it twice.
+  if (next.release?.state === 'calling' && next.release.uploadId === entry.uploadId) return next;
   const order = orderOfApproval(entry.uploadId);
   return ordered(next, { by: 'approval', order, orderedAt: now, uploadId: entry.uploadId }, now)?.entry ?? next;
 }

@@ -24,6 +24,9 @@ import { alert, emit } from './telling.ts';
 /** Longest a call of distribute-file may take, in ms. It only gives the order. */
 const CALL_TIMEOUT_MS = 20_000;
 
+/** Less than this left and no slot is spent: the wait for the slot, the call and its record need it, in ms. */
+const LEAST_TIME_MS = 30_000;
+
 /** How long an order is tried again, in ms: as long as the vendor may take for a build before it is worth a ticket. */
 export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
 
@@ -116,6 +119,7 @@ class Releasing {
     if (read.kind === 'unavailable') return this.#tryLater(read.detail);
     this.#key = read.key;
 
+    if (clock.now() + LEAST_TIME_MS > this.#delivery.deadline) return { kind: 'hidden', until: clock.now() };
     const turn = await this.#takeTurn(userId);
     if (turn.kind !== 'entered') return turn;
     const { enteredAt, line, ticket } = turn;

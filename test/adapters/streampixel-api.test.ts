@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createStreampixelApi, createStreampixelKeyChecks } from '../../functions/adapters/streampixel-api.ts';
-import type { UploadAnswer } from '../../functions/domain/ports.ts';
+import {
+  createStreampixelApi,
+  createStreampixelKeyChecks,
+  createStreampixelProjectFiles,
+  createStreampixelReleases,
+} from '../../functions/adapters/streampixel-api.ts';
+import type { ProjectFilesRead, ReleaseAnswer, UploadAnswer } from '../../functions/domain/ports.ts';
 import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
@@ -213,5 +218,218 @@ describe('the check of a key', () => {
     const verdict = await check(reply);
     expect(verdict.kind).toBe('unclear');
     expect(JSON.stringify(verdict)).not.toContain('c4nary');
+  });
+});
+
+describe('distribute-file', () => {
+  const ORDER = {
+    userId: '6650a1b2c3d4e5f60718293a',
+    projectId: '664f0e1d2c3b4a5968778695',
+    uploadId: '665a2b3c4d5e6f7a8b9c0e1f',
+    apiKey: new Secret('c4nary-api-key'),
+  };
+
+  async function release(reply: Reply | ((body: string) => Reply), timeoutMs = 5_000): Promise<ReleaseAnswer> {
+    server = await startScriptedServer(reply);
+    const releases = createStreampixelReleases(`${server.url}/pixelStripeApi/`, clock);
+    return releases.distributeFile(ORDER, Date.now() + timeoutMs);
+  }
+
+  it('sends exactly the documented body', async () => {
+    await release({ status: 200, body: '{"message":"Distribution triggered"}' });
+
+    const [request] = server?.requests ?? [];
+    expect(request).toMatchObject({ method: 'POST', url: '/pixelStripeApi/projects/distribute-file' });
+    expect(request?.headers['content-type']).toBe('application/json');
+    expect(request?.headers.authorization).toBeUndefined();
+    expect(JSON.parse(request?.body ?? '')).toEqual({ ...ORDER, apiKey: 'c4nary-api-key' });
+  });
+
+  it.each<[string, Reply]>([
+    ['in the newer words', { status: 200, body: '{"message":"Distribution triggered"}' }],
+    [
+      'in the older words',
+      {
+        status: 200,
+        body: '{"success":true,"uploadId":"665a","region":"us-east-1","message":"File distribution triggered successfully"}',
+      },
+    ],
+    ['in none', { status: 204 }],
+    ['as created', { status: 201, body: 'ok' }],
+    ['in a body that is cut off', { cutOff: '{"message":"Distri' }],
+  ])('takes a 2xx %s for released', async (_, reply) => {
+    const answer = await release(reply);
+    expect(answer.kind).toBe('released');
+    expect(answer.sentAt).toBeTypeOf('number');
+  });
+
+  it.each([
+    [400, '{"message":"File has no URL yet"}', 'File has no URL yet'],
+    [400, '', 'HTTP 400 without a body'],
+    [404, '{"message":"File not found in project"}', 'File not found in project'],
+    [404, '{"message":"file NOT FOUND in project"}', 'file NOT FOUND in project'],
+  ])('takes %i %s for too early', async (status, body, detail) => {
+    expect(await release({ status, body })).toMatchObject({ kind: 'too-early', status, detail });
+  });
+
+  it.each([
+    [401, '{"message":"Unauthorized: Invalid API Key"}', 'InvalidApiKey'],
+    [401, '{"message":"Invalid User"}', 'InvalidUser'],
+    [401, 'Authorization Required', 'Unauthorised'],
+    [403, '{"message":"Access denied"}', 'ProjectForbidden'],
+    [404, '{"message":"Project not found"}', 'ProjectNotFound'],
+    [404, '', 'ProjectNotFound'],
+    [404, '<html>Cannot POST /projects</html>', 'ProjectNotFound'],
+    [415, '', 'RequestRejected'],
+  ] as const)('takes %i %s for %s', async (status, body, reason) => {
+    expect(await release({ status, body })).toMatchObject({ kind: 'refused', reason, status });
+  });
+
+  it('takes a 429 for a wait, of as long as it says', async () => {
+    const body = '{"message":"Rate limit exceeded. Try again in 2 minutes."}';
+    expect(await release({ status: 429, body })).toMatchObject({ kind: 'rate-limited', retryAfterMs: 120_000 });
+    await server?.close();
+    const answer = await release({ status: 429, headers: { 'retry-after': '90' } });
+    expect(answer).toMatchObject({ kind: 'rate-limited', retryAfterMs: 90_000 });
+    await server?.close();
+    expect(await release({ status: 429 })).not.toHaveProperty('retryAfterMs');
+  });
+
+  it.each([500, 503, 408, 425])('takes %i for a no that may pass', async (status) => {
+    const answer = await release({ status, body: '{"message":"Internal server error"}' });
+    expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorError', status });
+  });
+
+  it.each<[string, Reply]>([
+    ['a 502', { status: 502, body: '<html>Bad Gateway</html>' }],
+    ['a 504', { status: 504 }],
+    ['a reset connection', 'reset'],
+    ['a server that hangs', 'hang'],
+  ])('takes %s for lost: it may have been released', async (_, reply) => {
+    const answer = await release(reply, 300);
+    expect(answer.kind).toBe('lost');
+    expect(answer.sentAt).toBeTypeOf('number');
+  });
+
+  it('takes a refused connection for never sent', async () => {
+    const gone = await startScriptedServer({ status: 200 });
+    await gone.close();
+    const answer = await createStreampixelReleases(gone.url, clock).distributeFile(ORDER, Date.now() + 1_000);
+    expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
+    expect(answer.sentAt).toBeUndefined();
+  });
+
+  it('follows no redirect, with the key in its body', async () => {
+    const answer = await release({ status: 307, headers: { location: 'https://elsewhere.example/?c4nary-api-key' } });
+    expect(answer).toMatchObject({ kind: 'refused', reason: 'RequestRejected', status: 307 });
+    expect(JSON.stringify(answer)).not.toContain('c4nary');
+    expect(server?.requests).toHaveLength(1);
+  });
+
+  it('keeps the key out of the vendor’s words, even when it echoes the request', async () => {
+    for (const status of [400, 401, 403, 404, 429, 500, 502]) {
+      for (const echo of [
+        (body: string) => body,
+        (body: string) => JSON.stringify({ message: `file: cannot use ${body}` }),
+        (body: string) => encodeURIComponent(body),
+      ]) {
+        const answer = await release((body) => ({ status, body: echo(body) }));
+        expect(JSON.stringify(answer)).not.toContain('c4nary');
+        await server?.close();
+      }
+    }
+  });
+
+  it('refuses to send the key in the clear', () => {
+    expect(() => createStreampixelReleases('http://api.streampixel.io', clock)).toThrow(/must be https/);
+    expect(() => createStreampixelProjectFiles('http://api.streampixel.io', clock)).toThrow(/must be https/);
+  });
+});
+
+describe('the builds of a project', () => {
+  const KEY = new Secret('c4nary/api+key');
+
+  async function files(reply: Reply, projectId = 'p1'): Promise<ProjectFilesRead> {
+    server = await startScriptedServer(reply);
+    const projectFiles = createStreampixelProjectFiles(`${server.url}/pixelStripeApi`, clock);
+    return projectFiles.read('user', projectId, KEY, Date.now() + 300);
+  }
+  const project = (list: unknown, status = 200): Reply => ({
+    status,
+    body: JSON.stringify({ _id: 'p1', webhookUrl: 'https://x.example/p1/token', files: list }),
+  });
+
+  it('are read as older pages document them', async () => {
+    const read = await files(
+      project([
+        {
+          _id: 'u1',
+          url: `https://h/a.zip?X-Amz-Signature=${SIGNATURE}`,
+          status: 'Approved',
+          date: '2026-04-21T11:30:00Z',
+        },
+        { _id: 'u2', url: null, status: 'Reject', date: '2026-04-21', objection: 'No executable.' },
+        { _id: 'u3', status: 'pending', date: 'yesterday', objection: '' },
+      ]),
+    );
+    expect(read).toEqual({
+      kind: 'read',
+      files: [
+        { uploadId: 'u1', status: 'Approved', at: Date.parse('2026-04-21T11:30:00Z') },
+        { uploadId: 'u2', status: 'Reject', at: Date.parse('2026-04-21'), objection: 'No executable.' },
+        { uploadId: 'u3', status: 'pending' },
+      ],
+    });
+    expect(server?.requests[0]).toMatchObject({
+      method: 'GET',
+      url: '/pixelStripeApi/projects/p1?userId=user&apikey=c4nary%2Fapi%2Bkey',
+      body: '',
+    });
+  });
+
+  it('pass over whatever does not look like one', async () => {
+    const list = [null, 7, 'u1', [], {}, { _id: 7, status: 'Approved' }, { _id: 'u', status: null }];
+    expect(await files(project([...list, { _id: 'u1', status: 'Approved', date: 7, objection: {} }]))).toEqual({
+      kind: 'read',
+      files: [{ uploadId: 'u1', status: 'Approved' }],
+    });
+  });
+
+  it('are a list, be it an empty one', async () => {
+    expect(await files(project([]))).toEqual({ kind: 'read', files: [] });
+  });
+
+  it('keep no signature of an objection', async () => {
+    const objection = `403 for https://h/a.zip?X-Amz-Signature=${SIGNATURE}`;
+    const read = await files(project([{ _id: 'u1', status: 'Reject', objection }]));
+    expect(JSON.stringify(read)).not.toContain(SIGNATURE);
+  });
+
+  it('ask for no other path, whatever the project is called', async () => {
+    await files(project([]), '../users?x=');
+    expect(server?.requests[0]?.url).toMatch(/^\/pixelStripeApi\/projects\/\.\.%2Fusers%3Fx%3D\?userId=user&/);
+  });
+
+  it.each<[string, Reply]>([
+    ['a 404, as the endpoint may be gone', { status: 404, body: 'Cannot GET /projects/p1?apikey=c4nary/api+key' }],
+    ['a 401', { status: 401, body: '{"message":"Unauthorized: Invalid API Key"}' }],
+    ['a 403', { status: 403, body: '{"message":"Access denied"}' }],
+    ['a 429', { status: 429 }],
+    ['a 500', { status: 500, body: '?apikey=c4nary%2Fapi%2Bkey' }],
+    ['a redirect', { status: 302, headers: { location: '/login?apikey=c4nary' } }],
+    ['a 204', { status: 204 }],
+    ['HTML', { status: 200, body: '<html>c4nary/api+key</html>' }],
+    ['a list', { status: 200, body: '[]' }],
+    ['no files', { status: 200, body: '{"_id":"p1"}' }],
+    ['files that are no list', project({ 0: { _id: 'u1', status: 'Approved' } })],
+    ['a body that is cut off', { cutOff: '{"files":[{"_id":"u1","status":"Approved"}' }],
+    ['more than a project can have', project([{ _id: 'u1', status: 'Approved', x: 'x'.repeat(1_100_000) }])],
+    ['a reset', 'reset'],
+    ['a server that hangs', 'hang'],
+  ])('are unclear after %s, and no key is shown', async (_, reply) => {
+    const read = await files(reply);
+    expect(read.kind).toBe('unclear');
+    expect(read).toHaveProperty('detail', expect.stringMatching(/./));
+    expect(JSON.stringify(read)).not.toContain('c4nary');
   });
 });

@@ -364,6 +364,20 @@ describe('an approval', () => {
     expect(world.eventNames()).toEqual([]);
   });
 
+  it('gives no order of its own while a person’s is being called out', async () => {
+    await world.given(atVendor('upload-1', aBuild(), ON_APPROVAL));
+    world.answers = [
+      async () => {
+        await world.hear({ stage: 'approved' });
+        return { kind: 'released', status: 200 };
+      },
+    ];
+    await world.release();
+    expect(world.released).toHaveLength(1);
+    expect(world.queued).toEqual([]);
+    expect(world.entry()).toMatchObject({ state: 'released', release: { by: 'person', state: 'released' } });
+  });
+
   it('is not ordered again by a second approval after its order was taken', async () => {
     const entry = atVendor('upload-1', aBuild(), ON_APPROVAL);
     await world.given({ ...entry, releaseOrders: [orderOfApproval('upload-1')] });
