@@ -157,7 +157,7 @@ async function play(scene: Scene) {
       attributes: { ApproximateReceiveCount: '4', SentTimestamp: String(now) },
       messageAttributes: {},
     };
-    const budget = { startedAt: now, deadline: Date.now() + 26_000, goneAt: Date.now() + 60_000 };
+    const budget = { startedAt: now, deadline: Date.now() + 55_000, goneAt: Date.now() + 60_000 };
     const handle = () => handleFollowMessage({ body: record.body, receiveCount: 4, ...budget }, settings, ports);
     answers.push(await handleBatch([record], budget, handle, ports));
     bodies.push(...sent.slice(before).map(({ MessageBody = '' }) => MessageBody));
