@@ -68,7 +68,7 @@ export function estimateCost(
     per1000BuildsItems,
     per1000FollowedItems,
     perIdleMonthItems,
-    metricsPerBusyMonth: rounded(usage.metrics * PRICES.customMetricMonth, 2),
+    metricsPerBusyMonth: rounded((usage.metrics + following.followBuilds.metrics) * PRICES.customMetricMonth, 2),
     downloadPerGB: PRICES.transferOutGb,
   };
 }

@@ -5,6 +5,7 @@ import type { FunctionSpec } from '../local/lambda-process.ts';
 import type { Bench } from './artifacts.ts';
 import { onlyTable, rounded } from './cold-start.ts';
 import { AWS_SERVICES, type Calls, type Endpoints, SECRET, startEndpoints, type TableUnits } from './endpoints.ts';
+import { metricsOf } from './per-build.ts';
 import { type Sandbox, startSandbox } from './runtime-api.ts';
 import { environmentFor, sqsEvent } from './worker-events.ts';
 
@@ -19,6 +20,8 @@ export interface FollowerUsage {
   readonly awsCalls: Calls;
   /** Bytes of log. */
   readonly logBytes: number;
+  /** Distinct metrics (name and dimensions) that the log carried, of all builds together. */
+  readonly metrics: number;
 }
 
 /** Per build, from its submission to the end of the watch over it. */
@@ -125,8 +128,10 @@ async function startFollower(
   const awsCalls = Object.fromEntries(AWS_SERVICES.map((service) => [service, 0])) as Record<keyof Calls, number>;
   const options = { ...bench, memoryMb, timeoutS, endpoint: endpoints.url, environment };
   // What a line takes beside its text, in CloudWatch's reckoning.
+  const metrics = new Set<string>();
   const onLine = (line: string) => {
     logBytes += Buffer.byteLength(line) + 26;
+    for (const metric of metricsOf(line)) metrics.add(metric);
   };
   const sandbox = await startSandbox(spec, { ...options, onLine });
   return {
@@ -149,6 +154,7 @@ async function startFollower(
         cpuMs: per(cpuMs),
         awsCalls: Object.fromEntries(AWS_SERVICES.map((service) => [service, per(awsCalls[service])])) as Calls,
         logBytes: per(logBytes),
+        metrics: metrics.size,
       };
     },
     stop: sandbox.stop,

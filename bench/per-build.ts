@@ -211,7 +211,7 @@ async function drive(sandbox: Sandbox, endpoints: Endpoints, length: number, obj
 }
 
 /** The metrics in a line of CloudWatch's embedded metric format. */
-function metricsOf(line: string): string[] {
+export function metricsOf(line: string): string[] {
   if (!line.includes('"_aws"')) return [];
   const record = JSON.parse(line);
   return record._aws.CloudWatchMetrics.flatMap(

@@ -87,13 +87,14 @@ describe('the cost', () => {
     webhooks: 6,
     messages: 8,
     tableUnits: { read: 10, write: 30 },
-    receiveWebhook: { memoryMb: 1_024, invocations: 6, cpuMs: 6, awsCalls: calls, logBytes: 0 },
+    receiveWebhook: { memoryMb: 1_024, invocations: 6, cpuMs: 6, awsCalls: calls, logBytes: 0, metrics: 0 },
     followBuilds: {
       memoryMb: 512,
       invocations: 9,
       cpuMs: 20,
       awsCalls: { ...calls, sqs: 3, eventbridge: 2 },
       logBytes: 5_000,
+      metrics: 3,
     },
   };
   const dollarsOf = (items: readonly { item: string; dollars: number }[], name: string) =>
