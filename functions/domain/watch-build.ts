@@ -11,7 +11,7 @@ import {
 } from './followed-build.ts';
 import type { Disposition } from './handle-message.ts';
 import { applied, found } from './hear-notice.ts';
-import { changed, type LedgerEntry } from './ledger.ts';
+import { changed, type LedgerEntry, type WebhookRecord } from './ledger.ts';
 import { unreachable } from './outcome.ts';
 import { redact } from './redaction.ts';
 import { tellAgain, tellableFrom, tellOfEnd } from './tell-of-end.ts';
@@ -83,22 +83,21 @@ async function tellStuck(entry: LedgerEntry, ports: FollowPorts): Promise<boolea
   const { clock, ledger, log, metrics } = ports;
   const at = clock.now();
   const { lastNewsAt, submittedAt = entry.updatedAt } = entry;
-  const place = placeOf(entry);
-  const { heardAt, silenceToldAt, testedAt } = await ledger.webhookOf(place.projectId);
-  // A webhook that never spoke says nothing of the build: it may be live for all we know. One cause is one alert.
-  if (heardAt === undefined && testedAt === undefined) {
-    const isTold = silenceToldAt !== undefined || (await alert(ports, { kind: 'webhook-silent', ...place, at }));
-    if (isTold && silenceToldAt === undefined) await ledger.noteWebhook(place.projectId, 'silenceToldAt', at);
-    log.warn('webhook-silent', { ...fieldsOf(entry), projectId: place.projectId });
-    return isTold;
-  }
   const stage = furthestStage(entry);
+  const place = placeOf(entry);
+  const record = await ledger.webhookOf(place.projectId);
+  // A webhook that never spoke says nothing of the build: it may be live for all we know.
+  const isSilent = record.heardAt === undefined && record.testedAt === undefined;
   const news = {
     ...(stage === undefined ? {} : { stage }),
     ...(lastNewsAt === undefined ? {} : { lastNewsAt }),
   };
-  if (!(await alert(ports, { kind: 'stuck', ...place, at, submittedAt, ...news }))) return false;
+  const isTold = isSilent
+    ? await tellSilence(place, at, record, ports)
+    : await alert(ports, { kind: 'stuck', ...place, at, submittedAt, ...news });
+  if (!isTold) return false;
   metrics.put('BuildsFollowed', 1, { Outcome: 'stuck' });
+  // To a pipeline that waits for the build's end it is all one.
   await emit(ports, {
     name: 'Build Stuck',
     at,
@@ -107,7 +106,20 @@ async function tellStuck(entry: LedgerEntry, ports: FollowPorts): Promise<boolea
     stage: stage ?? null,
     lastNewsAt: new Date(lastNewsAt ?? submittedAt).toISOString(),
   });
-  log.warn('build-stuck', { ...fieldsOf(entry), stage });
+  log.warn(isSilent ? 'webhook-silent' : 'build-stuck', { ...fieldsOf(entry), stage, projectId: place.projectId });
+  return true;
+}
+
+/** One cause is one alert: once for each project. */
+async function tellSilence(
+  place: ReturnType<typeof placeOf>,
+  at: number,
+  { silenceToldAt }: WebhookRecord,
+  ports: FollowPorts,
+): Promise<boolean> {
+  if (silenceToldAt !== undefined) return true;
+  if (!(await alert(ports, { kind: 'webhook-silent', ...place, at }))) return false;
+  await ports.ledger.noteWebhook(place.projectId, 'silenceToldAt', at);
   return true;
 }
 

@@ -208,7 +208,11 @@ describe('a webhook that never spoke', () => {
       { kind: 'webhook-silent', projectId, uploadId: 'upload-1' },
       { kind: 'webhook-silent', projectId: 'ffffffffffffffffffffffff', uploadId: 'upload-3' },
     ]);
-    expect([world.events, world.outcomes()]).toEqual([[], []]);
+    // A pipeline that waits for the end of each is told of each.
+    expect(world.events.map((event) => [event.name, 'uploadId' in event && event.uploadId])).toEqual(
+      ['upload-1', 'upload-2', 'upload-3'].map((uploadId) => ['Build Stuck', uploadId]),
+    );
+    expect(world.outcomes()).toEqual(['stuck', 'stuck', 'stuck']);
     expect(world.loggedEvents()).toEqual(['webhook-silent', 'webhook-silent', 'webhook-silent']);
     for (const { build } of [second, third]) expect(world.entry(build)).toHaveProperty('stuckAt');
   });
