@@ -56,7 +56,7 @@ const CHECKS: Readonly<Record<string, { readonly run: Check; readonly onAwsOnly?
   Bucket: { run: checkBucket, onAwsOnly: true },
   Queues: { run: checkQueues },
   'Follow queue': { run: checkFollowQueue },
-  Function: { run: checkFunction, onAwsOnly: true },
+  Functions: { run: checkFunctions, onAwsOnly: true },
   Alerts: { run: checkAlerts, onAwsOnly: true },
 };
 
@@ -280,27 +280,42 @@ async function checkFollowQueue({ clients, followQueueUrl }: Stack): Promise<rea
   ];
 }
 
-async function checkFunction({ buildsQueueUrl, clients, submitBuildFunction }: Stack): Promise<readonly Finding[]> {
-  const { lambda, sqs } = clients;
-  const queue = await attributesOf(sqs, buildsQueueUrl);
-  const { Timeout = 0 } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: submitBuildFunction }));
-  const mappings = await lambda.send(new ListEventSourceMappingsCommand({ FunctionName: submitBuildFunction }));
-  const mapping = mappings.EventSourceMappings?.find(({ EventSourceArn }) => EventSourceArn === queue.QueueArn);
-  const findings: Finding[] = [];
-  if (mapping === undefined) findings.push(fail('Function', 'nothing takes builds off the queue', `${DEPLOY}.`));
-  else if (mapping.State !== 'Enabled') {
+async function checkFunctions(stack: Stack): Promise<readonly Finding[]> {
+  const { buildsQueueUrl, clients, followQueueUrl, submitBuildFunction } = stack;
+  const [builds, follow] = await Promise.all([
+    attributesOf(clients.sqs, buildsQueueUrl),
+    attributesOf(clients.sqs, followQueueUrl),
+  ]);
+  const { Timeout = 0 } = await clients.lambda.send(
+    new GetFunctionConfigurationCommand({ FunctionName: submitBuildFunction }),
+  );
+  const findings = await Promise.all([
+    checkEventSource(stack, builds.QueueArn, 'builds'),
+    checkEventSource(stack, follow.QueueArn, "Streampixel's words on builds"),
+  ]);
+  if (Number(builds.VisibilityTimeout) >= Timeout) return findings;
+  const text = `messages show themselves again after ${builds.VisibilityTimeout} s, the function takes up to ${Timeout} s`;
+  return [...findings, fail('Functions', text, `${DEPLOY}.`)];
+}
+
+/** @param messages what the queue holds, in words */
+async function checkEventSource(
+  { clients: { lambda } }: Stack,
+  EventSourceArn: string | undefined,
+  messages: string,
+): Promise<Finding> {
+  const { EventSourceMappings } = await lambda.send(new ListEventSourceMappingsCommand({ EventSourceArn }));
+  const mapping = EventSourceMappings?.find((each) => each.EventSourceArn === EventSourceArn);
+  if (mapping === undefined) return fail('Functions', `nothing takes ${messages} off their queue`, `${DEPLOY}.`);
+  if (mapping.State !== 'Enabled') {
     const mend = `aws lambda update-event-source-mapping --enabled --uuid ${mapping.UUID}`;
-    findings.push(fail('Function', `its event source is ${mapping.State}: builds wait`, mend));
-  } else if (!mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures')) {
-    findings.push(
-      fail('Function', 'its event source ignores partial batch responses: builds would be lost', `${DEPLOY}.`),
-    );
-  } else findings.push(ok('Function', `${submitBuildFunction} takes builds off the queue`));
-  if (Number(queue.VisibilityTimeout) < Timeout) {
-    const text = `messages show themselves again after ${queue.VisibilityTimeout} s, the function takes up to ${Timeout} s`;
-    findings.push(fail('Function', text, `${DEPLOY}.`));
+    return fail('Functions', `the event source for ${messages} is ${mapping.State}: they wait`, mend);
   }
-  return findings;
+  if (!mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures')) {
+    const text = `the event source for ${messages} ignores partial batch responses: some would be lost`;
+    return fail('Functions', text, `${DEPLOY}.`);
+  }
+  return ok('Functions', `${mapping.FunctionArn?.split(':').at(-1)} takes ${messages} off their queue`);
 }
 
 async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly Finding[]> {
