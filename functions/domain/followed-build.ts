@@ -23,7 +23,7 @@ export interface FollowSettings {
 }
 
 export interface FollowPorts
-  extends Pick<Ports, 'alerts' | 'apiKeys' | 'clock' | 'events' | 'log' | 'metrics' | 'newId' | 'random'> {
+  extends Pick<Ports, 'alerts' | 'apiKeys' | 'clock' | 'events' | 'log' | 'metrics' | 'random'> {
   readonly ledger: Ledger;
   readonly pacer: Pacer;
   readonly releases: Releases;

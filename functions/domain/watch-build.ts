@@ -72,9 +72,9 @@ export async function watchBuild(
       return unreachable(due);
   }
 
-  /** Not submitted again while this worker looked at it. */
+  /** Neither submitted again nor brought to its end while this worker looked at it. */
   function isWatched(current: LedgerEntry): boolean {
-    return current.uploadId === uploadId;
+    return current.uploadId === uploadId && current.state === 'submitted';
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -45,7 +44,6 @@ const signedCalls = {
 const ports = {
   clock,
   random: Math.random,
-  newId: randomUUID,
   log,
   apiKeys: createSsmApiKeys(createGetParameter(signedCalls), clock, log),
   releases: createStreampixelReleases(environment.streampixelBaseUrl, clock),

@@ -104,7 +104,6 @@ async function play(scene: Scene) {
   const ports = {
     clock,
     random: Math.random,
-    newId: () => 'id',
     log,
     apiKeys: createSsmApiKeys(getParameter, clock, log),
     releases: createStreampixelReleases(streampixel.url, clock),

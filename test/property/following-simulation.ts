@@ -292,7 +292,6 @@ export class FollowSimulation {
     const ports: FollowPorts & { readonly visibility: ReturnType<typeof createSqsMessageVisibility> } = {
       clock,
       random: this.network.random,
-      newId,
       log,
       apiKeys: createSsmApiKeys(getParameter, clock, log),
       releases: this.#releases(sandbox),

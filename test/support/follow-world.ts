@@ -104,7 +104,6 @@ export class FollowWorld {
         },
       },
       random: () => 0,
-      newId: () => 'id',
       log: createJsonLog({ now: () => this.now }, (line) => void this.logged.push(JSON.parse(line))),
       apiKeys: {
         read: async () => {
