@@ -103,7 +103,7 @@ async function run({ flags, say, objectsDirectory, dropFolder }: Run): Promise<n
   }
 
   say();
-  say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, STS)`);
+  say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, API Gateway, STS)`);
   say(`  Streampixel   ${standIn === undefined ? environment.streampixelBaseUrl : `${standIn.baseUrl}  (a stand-in)`}`);
   say(`  Interval      ${environment.intervalMs / 1000} s between two uploads of a user (--interval)`);
   if (!flags.once) say('  Settings      cdk.json; what is saved there is deployed while this runs');

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FollowMessage } from '../../functions/domain/follow-message.ts';
@@ -169,7 +170,6 @@ describe('a submitted build', () => {
   it('carries its end on the object, where the settings want it', async () => {
     const build = await drop('tagged');
     const { uploadId } = await of(build, 'released');
-    const { GetObjectTaggingCommand, S3Client } = await import('@aws-sdk/client-s3');
     const client = new S3Client({
       endpoint: stack.endpoint,
       region: LOCAL_REGION,
@@ -245,7 +245,9 @@ describe('the public address', () => {
     const { origin, pathname } = new URL(addressOf('flood'));
     const before = stack.busEvents.length;
     const statuses = new Map<number, number>();
-    const bodies = Array.from({ length: 10 }, () => JSON.stringify({ event: 'build.rejected', x: randomBytes(200) }));
+    const bodies = Array.from({ length: 10 }, () =>
+      JSON.stringify({ event: 'build.rejected', objection: randomBytes(200).toString('hex') }),
+    );
     async function flood(count: number): Promise<void> {
       for (let n = 0; n < count; n++) {
         const guess = randomBytes(32).toString('base64url');
