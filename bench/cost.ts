@@ -135,6 +135,11 @@ function perThousandFollowed(usage: FollowingUsage): CostItem[] {
       BUILDS * (write * PRICES.dynamoDbWriteUnit + read * PRICES.dynamoDbReadUnit),
     ),
     item(
+      'KMS',
+      `${sum(({ awsCalls }) => awsCalls.ssm).toFixed(1)} reads of token and API key a build`,
+      BUILDS * sum(({ awsCalls }) => awsCalls.ssm) * PRICES.kmsRequest,
+    ),
+    item(
       'EventBridge',
       `${sum(({ awsCalls }) => awsCalls.eventbridge).toFixed(1)} events a build`,
       BUILDS * sum(({ awsCalls }) => awsCalls.eventbridge) * PRICES.eventBridgeEvent,
