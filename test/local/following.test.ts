@@ -91,11 +91,12 @@ describe('a submitted build', () => {
     expect(callsFor('approval', 'upload-file')).toMatchObject([{ autoRelease: false }]);
     const { userId, projectId } = routeOf('approval');
     expect(callsFor('approval', 'distribute-file')).toEqual([{ apiKey: KEY, userId, projectId, uploadId }]);
-    await vi.waitFor(() => expect(emittedFor(build)).toEqual(['Build Submitted', 'Build Approved', 'Build Released']));
-    const stages = stack.events
-      .filter((event) => event.build === build.build && event.event === 'heard')
-      .map(({ stage }) => stage);
-    expect(new Set(stages)).toEqual(new Set(['uploaded', 'downloading', 'extracting', 'saving', 'distributing']));
+    const told = ['Build Submitted', 'Build Approved', 'Build Released'];
+    await vi.waitFor(() => expect(emittedFor(build)).toEqual(told), { timeout: 10_000 });
+    const stages = () =>
+      stack.events.filter((event) => event.build === build.build && event.event === 'heard').map(({ stage }) => stage);
+    const all = new Set(['uploaded', 'downloading', 'extracting', 'saving', 'distributing']);
+    await vi.waitFor(() => expect(new Set(stages())).toEqual(all), { timeout: 10_000 });
     expect(await of(build, 'approved')).toMatchObject({ releaseMode: 'on-approval' });
   });
 
