@@ -237,17 +237,7 @@ export class OurDesign {
       return sandbox.call('sqs', operation, () => this.deadLetters.send(body, Object.fromEntries(asReceived)));
     }
     if (command instanceof ChangeMessageVisibilityBatchCommand) {
-      const { Entries = [] } = command.input;
-      return sandbox.call('sqs', operation, () => ({
-        Failed: Entries.flatMap(({ Id, ReceiptHandle: handle = '', VisibilityTimeout: seconds = 0 }) => {
-          try {
-            this.queue.changeVisibility(handle, seconds);
-            return [];
-          } catch (error) {
-            return [{ Id, Code: String(error) }];
-          }
-        }),
-      }));
+      return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
     }
     return sandbox.call('dynamodb', operation, () => this.#table.execute(command));
   }

@@ -1,3 +1,4 @@
+import type { ChangeMessageVisibilityBatchRequestEntry } from '@aws-sdk/client-sqs';
 import { between, type Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -108,6 +109,20 @@ export class SimulatedQueue {
       throw new Error('InvalidParameterValue: total visibility timeout is beyond 12 hours');
     }
     this.#hideUntil(message, now + seconds * 1000);
+  }
+
+  /** The same for a batch, as `ChangeMessageVisibilityBatch` answers: what is refused is named, and the others are changed. */
+  changeVisibilities(entries: readonly ChangeMessageVisibilityBatchRequestEntry[] = []) {
+    return {
+      Failed: entries.flatMap(({ Id, ReceiptHandle: handle = '', VisibilityTimeout: seconds = 0 }) => {
+        try {
+          this.changeVisibility(handle, seconds);
+          return [];
+        } catch (error) {
+          return [{ Id, Code: String(error) }];
+        }
+      }),
+    };
   }
 
   /** An old receipt handle deletes nothing, and nobody is told. */

@@ -1,18 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TestContext } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
-import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow-message.ts';
 import type { Ledger, LedgerEntry } from '../../functions/domain/ledger.ts';
 import type { Route } from '../../functions/domain/route.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
 import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/gateway.ts';
+import { createLedgerTable } from '../support/ledger-table.ts';
 import { ROUTE } from '../support/world.ts';
 
 export const TOKEN_PARAMETER = '/drop/webhook-token';
@@ -75,7 +75,7 @@ export async function openQuietStack(
     await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
   }
   const TableName = 'ledger';
-  await createTable(dynamoDb, TableName);
+  await createLedgerTable(dynamoDb, TableName);
   const settings: DeployedSettings = {
     routes,
     prefix: '',
@@ -117,37 +117,4 @@ export async function openQuietStack(
       await ssm.send(new PutParameterCommand({ Name: TOKEN_PARAMETER, Value, Type, Overwrite: true }));
     },
   };
-}
-
-async function createTable(dynamoDb: DynamoDBClient, TableName: string): Promise<void> {
-  const { byState, byUploadId, partitionKey } = LEDGER_TABLE;
-  const Projection = { ProjectionType: 'ALL' } as const;
-  await dynamoDb.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [
-        { AttributeName: partitionKey, AttributeType: 'S' },
-        { AttributeName: byState.partitionKey, AttributeType: 'S' },
-        { AttributeName: byState.sortKey, AttributeType: 'N' },
-        { AttributeName: byUploadId.partitionKey, AttributeType: 'S' },
-      ],
-      KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: byState.indexName,
-          KeySchema: [
-            { AttributeName: byState.partitionKey, KeyType: 'HASH' },
-            { AttributeName: byState.sortKey, KeyType: 'RANGE' },
-          ],
-          Projection,
-        },
-        {
-          IndexName: byUploadId.indexName,
-          KeySchema: [{ AttributeName: byUploadId.partitionKey, KeyType: 'HASH' }],
-          Projection,
-        },
-      ],
-    }),
-  );
 }

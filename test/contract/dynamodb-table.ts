@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
-
-const { partitionKey, byState, byUploadId } = LEDGER_TABLE;
+import { createLedgerTable } from '../support/ledger-table.ts';
 
 /** DynamoDB's wire protocol on loopback, and a client for it. */
 export async function startDynamoDb() {
@@ -32,39 +30,7 @@ export async function startDynamoDb() {
     /** Creates an empty table and answers its name. */
     async newTable(): Promise<string> {
       const TableName = `ledger-${randomUUID()}`;
-      await client.send(
-        new CreateTableCommand({
-          TableName,
-          BillingMode: 'PAY_PER_REQUEST',
-          AttributeDefinitions: [
-            { AttributeName: partitionKey, AttributeType: 'S' },
-            { AttributeName: byState.partitionKey, AttributeType: 'S' },
-            { AttributeName: byState.sortKey, AttributeType: 'N' },
-            { AttributeName: byUploadId.partitionKey, AttributeType: 'S' },
-          ],
-          KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
-          GlobalSecondaryIndexes: [
-            {
-              IndexName: byState.indexName,
-              KeySchema: [
-                { AttributeName: byState.partitionKey, KeyType: 'HASH' },
-                { AttributeName: byState.sortKey, KeyType: 'RANGE' },
-              ],
-              Projection: { ProjectionType: 'ALL' },
-            },
-            {
-              IndexName: byUploadId.indexName,
-              KeySchema: [{ AttributeName: byUploadId.partitionKey, KeyType: 'HASH' }],
-              Projection: { ProjectionType: 'ALL' },
-            },
-          ],
-        }),
-      );
-      let status: string | undefined;
-      // Even a table that takes no time to create is only there on a later turn of the event loop.
-      while (status !== 'ACTIVE') {
-        status = (await client.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
-      }
+      await createLedgerTable(client, TableName);
       return TableName;
     },
     async stop(): Promise<void> {

@@ -336,17 +336,7 @@ export class FollowSimulation {
       return sandbox.call('sqs', operation, () => this.queue.send(command.input.MessageBody ?? ''));
     }
     if (command instanceof ChangeMessageVisibilityBatchCommand) {
-      const { Entries = [] } = command.input;
-      return sandbox.call('sqs', operation, () => ({
-        Failed: Entries.flatMap(({ Id, ReceiptHandle: handle = '', VisibilityTimeout: seconds = 0 }) => {
-          try {
-            this.queue.changeVisibility(handle, seconds);
-            return [];
-          } catch (error) {
-            return [{ Id, Code: String(error) }];
-          }
-        }),
-      }));
+      return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
     }
     return sandbox.call('dynamodb', operation, () => this.#table.execute(command));
   }
