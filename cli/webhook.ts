@@ -111,3 +111,12 @@ export function heardText({ heardAt, testedAt }: WebhookRecord, now: number): st
 export function lastSpoke({ heardAt = 0, testedAt = 0 }: WebhookRecord): number {
   return Math.max(heardAt, testedAt);
 }
+
+/**
+ * Whether a project's webhook has spoken at its new address, and not at the former one since.
+ *
+ * @param changedAt when the new address was made, in ms since the epoch
+ */
+export function hasMoved(webhook: WebhookRecord, changedAt: number): boolean {
+  return lastSpoke(webhook) > Math.max(changedAt, webhook.formerAt ?? 0);
+}

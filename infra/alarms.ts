@@ -10,6 +10,7 @@ import type { Settings } from './config.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
 import type { FollowQueue } from './follow-queue.ts';
+import type { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import type { WorkerFunction } from './worker-function.ts';
 import { DEAD_LETTER_RETENTION, MAX_RECEIVE_COUNT, QUEUE_RETENTION } from './worker-queue.ts';
 
@@ -33,7 +34,7 @@ export interface AlarmsProps {
 /** The functions of the stack. */
 export interface StackFunctions {
   readonly submitBuild: WorkerFunction;
-  readonly receiveWebhook: WorkerFunction;
+  readonly receiveWebhook: ReceiveWebhookFunction;
   readonly followBuilds: WorkerFunction;
   readonly redriveBuilds: WorkerFunction;
   readonly reminder: WorkerFunction;
@@ -230,6 +231,16 @@ export class Alarms extends Construct {
       pages: pages(receiveWebhook),
       metric: receiveWebhook.function.metricThrottles(perMinute),
       threshold: 1,
+    });
+    this.add('WebhookFlood', {
+      name: 'Somebody floods the address of the webhooks',
+      severity: 'Medium',
+      says:
+        'The public address has turned away a thousand requests in five minutes. Nobody gets in by it, but above its limit Streampixel is ' +
+        'turned away as well, and does not send again: builds may look stuck. Compare them with the Streampixel dashboard.',
+      pages: pages(receiveWebhook),
+      metric: receiveWebhook.api.metricClientError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      threshold: 1_000,
     });
     this.add('FollowBuildsErrors', {
       name: 'follow-builds fails',

@@ -62,10 +62,14 @@ export class DropStack extends Stack {
     this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
     this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
     this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', topic.topicArn);
-    this.output(OUTPUTS.webhookUrl, 'Where webhooks go, with /<projectId>/<token> behind', receiveWebhook.url);
+    this.output(
+      OUTPUTS.webhookUrl,
+      'Where webhooks go, with /<projectId>/<token> behind',
+      receiveWebhook.api.apiEndpoint,
+    );
     this.output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', followQueue.queue.queueUrl);
     this.outputSettings(settings);
-    this.outputNextSteps(settings, bucket, receiveWebhook.url);
+    this.outputNextSteps(settings, bucket, receiveWebhook.api.apiEndpoint);
     this.warn(settings);
   }
 

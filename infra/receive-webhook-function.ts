@@ -27,8 +27,7 @@ export interface ReceiveWebhookFunctionProps {
  * turns away other methods and paths, and bodies that break off or never end, before the function is started and billed.
  */
 export class ReceiveWebhookFunction extends WorkerFunction {
-  /** What `/<projectId>/<token>` goes behind. */
-  readonly url: string;
+  readonly api: HttpApi;
 
   constructor(scope: Construct, id: string, { settings, followQueue }: ReceiveWebhookFunctionProps) {
     const environment: Record<EnvName, string> = {
@@ -54,13 +53,13 @@ export class ReceiveWebhookFunction extends WorkerFunction {
       ],
     });
 
-    const api = new HttpApi(this, 'Api', {
+    this.api = new HttpApi(this, 'Api', {
       apiName: `${settings.stackName}-webhooks`,
       description: "Streampixel's webhooks: POST /{projectId}/{token}",
       createDefaultStage: false,
     });
     const stage = new HttpStage(this, 'Stage', {
-      httpApi: api,
+      httpApi: this.api,
       autoDeploy: true,
       throttle: { rateLimit: RATE_PER_S, burstLimit: BURST },
     });
@@ -68,7 +67,7 @@ export class ReceiveWebhookFunction extends WorkerFunction {
       id: 'AwsSolutions::AwsSolutions-APIG1',
       reason: 'The path of each request holds the token: an access log would be a store of credentials.',
     });
-    const [route] = api.addRoutes({
+    const [route] = this.api.addRoutes({
       path: '/{projectId}/{token}',
       methods: [HttpMethod.POST],
       integration: new HttpLambdaIntegration('ReceiveWebhook', this.function),
@@ -78,6 +77,5 @@ export class ReceiveWebhookFunction extends WorkerFunction {
       id: 'AwsSolutions::AwsSolutions-APIG4',
       reason: 'Streampixel signs nothing and sends no header of ours: the token in the path is the authorization.',
     });
-    this.url = api.apiEndpoint;
   }
 }

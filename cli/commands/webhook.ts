@@ -13,6 +13,7 @@ import {
   DASHBOARD_STEPS,
   dashboardOf,
   ensureTokens,
+  hasMoved,
   heardText,
   lastSpoke,
   newToken,
@@ -102,14 +103,15 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
   }
   const now = Date.now();
   const webhooks = await projectWebhooks(stack);
-  const silent = webhooks.filter((webhook) => lastSpoke(webhook) <= stored.changedAt);
-  const facts = { changedAt: iso(stored.changedAt), silentSince: silent.map(({ projectId }) => projectId) };
+  const notMoved = webhooks.filter((webhook) => !hasMoved(webhook, stored.changedAt));
+  const facts = { changedAt: iso(stored.changedAt), notMoved: notMoved.map(({ projectId }) => projectId) };
   const rows = webhooks.map((webhook) => [webhook.projectId, spokeSince(console, webhook, stored.changedAt, now)]);
   const since = `The new addresses are ${span(now - stored.changedAt)} old.`;
   if (yes !== true) {
     const lines = ['Would end the rotation: the former addresses are no good then.', since, ...aligned(rows, 2)];
     console.data({ dryRun: true, ...facts }, lines);
-    if (silent.length > 0) console.say('Press Test Webhook on the dashboard of those that have said nothing.');
+    if (notMoved.length > 0)
+      console.say('Put the new address into the dashboard of those that are not green, and press Test Webhook there.');
     console.say('Nothing was changed. Add --yes to do it.');
     return EXIT.done;
   }
@@ -123,10 +125,10 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
 }
 
 function spokeSince(console: Console, webhook: ProjectWebhook, changedAt: number, now: number): string {
-  const last = lastSpoke(webhook);
-  return last > changedAt
-    ? console.paint('green', `spoke ${span(now - last)} ago`)
-    : console.paint('yellow', 'has said nothing since: it may still have the former address');
+  const ago = `spoke ${span(now - lastSpoke(webhook))} ago`;
+  if (hasMoved(webhook, changedAt)) return console.paint('green', `${ago}, at the new address`);
+  if (lastSpoke(webhook) > changedAt) return console.paint('red', `${ago}, at the former address`);
+  return console.paint('yellow', 'has said nothing since: it may still have the former address');
 }
 
 /** The addresses by the current token, and what is known of each. */

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Log, WebhookTokens } from '../domain/ports.ts';
 import { describeError } from '../domain/redaction.ts';
 import { tokensIn } from '../domain/webhook-tokens.ts';
@@ -9,6 +10,13 @@ const TTL_MS = 60_000;
 
 /** A token that is not known may be a new one; however many come, SSM is asked this often at most, in ms. */
 const ASK_AGAIN_AFTER_MS = 10_000;
+
+/** While none was ever read: at most once a second, however many webhooks come. In ms. */
+const FIRST_AGAIN_AFTER_MS = 1_000;
+
+/** Longest wait for SSM, in ms: the vendor waits for 10 s in all. Where tokens are known already, they serve for a while longer. */
+const PATIENCE_MS = 6_000;
+const PATIENCE_WHILE_KNOWN_MS = 2_000;
 
 /** Stands in for a token that is not there, so that every check compares as many. */
 const NO_TOKEN = digest('');
@@ -47,17 +55,18 @@ export function createSsmWebhookTokens(
   async function refresh(olderThanMs: number): Promise<void> {
     if (clock.now() - readAt < olderThanMs) return;
     reading ??= read();
-    await reading;
+    const patience = known === undefined ? PATIENCE_MS : PATIENCE_WHILE_KNOWN_MS;
+    await Promise.race([reading, sleep(patience, undefined, { ref: false })]);
   }
 
   return {
     async check(token) {
       const asked = digest(token);
-      await refresh(known === undefined ? 0 : TTL_MS);
-      if (isAmong(asked, known ?? [])) return 'known';
-      await refresh(ASK_AGAIN_AFTER_MS);
-      if (known === undefined) return 'unavailable';
-      return isAmong(asked, known) ? 'known' : 'unknown';
+      await refresh(known === undefined ? FIRST_AGAIN_AFTER_MS : TTL_MS);
+      const verdict = verdictOn(asked, known);
+      if (verdict === 'current' || verdict === 'former') return verdict;
+      await refresh(known === undefined ? FIRST_AGAIN_AFTER_MS : ASK_AGAIN_AFTER_MS);
+      return verdictOn(asked, known);
     },
   };
 }
@@ -67,8 +76,11 @@ function digest(token: string): Buffer {
 }
 
 /** Compares with two in any case, and looks at both. */
-function isAmong(asked: Buffer, [first, second]: readonly Buffer[]): boolean {
-  const isFirst = timingSafeEqual(asked, first ?? NO_TOKEN);
-  const isSecond = timingSafeEqual(asked, second ?? NO_TOKEN);
-  return (isFirst && first !== undefined) || (isSecond && second !== undefined);
+function verdictOn(asked: Buffer, known: readonly Buffer[] | undefined): Awaited<ReturnType<WebhookTokens['check']>> {
+  const [current, former] = known ?? [];
+  const isCurrent = timingSafeEqual(asked, current ?? NO_TOKEN);
+  const isFormer = timingSafeEqual(asked, former ?? NO_TOKEN);
+  if (known === undefined) return 'unavailable';
+  if (isCurrent && current !== undefined) return 'current';
+  return isFormer && former !== undefined ? 'former' : 'unknown';
 }

@@ -91,13 +91,18 @@ export function isAnswerLost({ leaseUntil = 0, possiblyDoubled, state, uploadId 
 export function resolved(entry: LedgerEntry, uploadId: string, now: number): LedgerEntry {
   const { ticket, leaseUntil, reason, ...rest } = entry;
   const found = { ...rest, possiblyDoubled: false };
-  const submittedAt = entry.lastFailure?.at ?? now;
+  const submittedAt = calledAt(entry);
   return changed(
     found,
     now,
     { state: 'submitted', uploadId, submittedAt },
     `found at the vendor: upload id ${uploadId}`,
   );
+}
+
+/** When the call went out whose answer was lost, in ms since the epoch: the last failure of one that is being submitted is of a try before. */
+export function calledAt({ lastFailure, state, updatedAt }: LedgerEntry): number {
+  return state === 'submitting' ? updatedAt : (lastFailure?.at ?? updatedAt);
 }
 
 /** Whether the URL of a notice is that of the build: by host and path, as each signing makes another query. */

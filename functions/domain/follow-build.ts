@@ -1,5 +1,5 @@
 import { parseFollowMessage } from './follow-message.ts';
-import type { FollowDelivery, FollowPorts, FollowSettings } from './followed-build.ts';
+import { type FollowDelivery, type FollowPorts, type FollowSettings, noteSpoken } from './followed-build.ts';
 import type { Disposition } from './handle-message.ts';
 import { hearNotice } from './hear-notice.ts';
 import { unreachable } from './outcome.ts';
@@ -23,7 +23,7 @@ export async function handleFollowMessage(
   }
   switch (message.kind) {
     case 'webhook-test':
-      await ports.ledger.noteWebhook(message.projectId, 'testedAt', message.receivedAt);
+      await noteSpoken(message.projectId, 'testedAt', message, ports);
       ports.log.info('webhook-tested', { projectId: message.projectId });
       return { kind: 'done' };
     case 'webhook':

@@ -6,9 +6,9 @@ import type { WebhookNotice } from './webhook.ts';
 /** What lies in the follow queue. Each is handled until it is done with; sleeping is by visibility timeout. */
 export type FollowMessage =
   /** The project's webhook was tried out. */
-  | { readonly kind: 'webhook-test'; readonly projectId: string; readonly receivedAt: number }
+  | ({ readonly kind: 'webhook-test'; readonly projectId: string } & Received)
   /** The vendor's word on a build. */
-  | { readonly kind: 'webhook'; readonly notice: WebhookNotice; readonly receivedAt: number }
+  | ({ readonly kind: 'webhook'; readonly notice: WebhookNotice } & Received)
   /** Order to distribute an upload. */
   | {
       readonly kind: 'release';
@@ -24,6 +24,13 @@ export type FollowMessage =
   /** Keep an eye on a build until its end. */
   | { readonly kind: 'watch'; readonly build: string; readonly uploadId: string };
 
+interface Received {
+  /** ms since the epoch. */
+  readonly receivedAt: number;
+  /** It came to the address before the last change, which is good until somebody ends the change. */
+  readonly isFormer?: true;
+}
+
 const ms = v.pipe(v.number(), v.integer(), v.minValue(0));
 const notice: v.GenericSchema<unknown, WebhookNotice> = v.object({
   projectId: v.string(),
@@ -33,9 +40,10 @@ const notice: v.GenericSchema<unknown, WebhookNotice> = v.object({
   objection: v.exactOptional(v.string()),
   at: ms,
 });
+const received = { receivedAt: ms, isFormer: v.exactOptional(v.literal(true)) };
 const message: v.GenericSchema<unknown, FollowMessage> = v.variant('kind', [
-  v.object({ kind: v.literal('webhook-test'), projectId: v.string(), receivedAt: ms }),
-  v.object({ kind: v.literal('webhook'), notice, receivedAt: ms }),
+  v.object({ kind: v.literal('webhook-test'), projectId: v.string(), ...received }),
+  v.object({ kind: v.literal('webhook'), notice, ...received }),
   v.object({
     kind: v.literal('release'),
     build: v.string(),

@@ -69,6 +69,20 @@ export async function change(
   throw new Error(`The build changed ${MAX_ROUNDS} times while it was to be written.`);
 }
 
+/**
+ * Remembers that a project's webhook has spoken, and whether at the address before the last change: whoever ends that change has
+ * to know.
+ */
+export async function noteSpoken(
+  projectId: string,
+  what: 'heardAt' | 'testedAt',
+  { isFormer, receivedAt }: { readonly isFormer?: true; readonly receivedAt: number },
+  { ledger }: Pick<FollowPorts, 'ledger'>,
+): Promise<void> {
+  if (isFormer === true) await ledger.noteWebhook(projectId, 'formerAt', receivedAt);
+  await ledger.noteWebhook(projectId, what, receivedAt);
+}
+
 /** A label on the object is a courtesy: the ledger is what counts. */
 export async function tagWith(
   { build, uploadId = '' }: LedgerEntry,

@@ -1,6 +1,22 @@
-import { heard, isAnswerLost, isAtVendor, isUrlOf, ordered, orderOfApproval, resolved } from './build-progress.ts';
+import {
+  calledAt,
+  heard,
+  isAnswerLost,
+  isAtVendor,
+  isUrlOf,
+  ordered,
+  orderOfApproval,
+  resolved,
+} from './build-progress.ts';
 import type { FollowMessage } from './follow-message.ts';
-import { change, type FollowDelivery, type FollowPorts, type FollowSettings, fieldsOf } from './followed-build.ts';
+import {
+  change,
+  type FollowDelivery,
+  type FollowPorts,
+  type FollowSettings,
+  fieldsOf,
+  noteSpoken,
+} from './followed-build.ts';
 import type { Disposition } from './handle-message.ts';
 import type { BuildState, Ledger, LedgerEntry } from './ledger.ts';
 import { tellAgain, tellableFrom, tellOfEnd } from './tell-of-end.ts';
@@ -19,7 +35,7 @@ export async function hearNotice(
   settings: FollowSettings,
   ports: FollowPorts,
 ): Promise<Disposition> {
-  const { clock, followQueue, ledger, log } = ports;
+  const { clock, followQueue, log } = ports;
   const { notice, receivedAt } = message;
   const { receiveCount } = delivery;
   const match = await buildOf(message, receiveCount, settings, ports);
@@ -28,7 +44,7 @@ export async function hearNotice(
     if (pause !== undefined) return { kind: 'hidden', until: clock.now() + pause };
     // Of an upload by hand, most likely. It shows all the same that the webhook is set up.
     log.info('webhook-unmatched', { ...notice });
-    await ledger.noteWebhook(notice.projectId, 'heardAt', receivedAt);
+    await noteSpoken(notice.projectId, 'heardAt', message, ports);
     return { kind: 'done' };
   }
   // Its message is in no queue of builds any more, so nobody else sees to it that it is watched. Before it is written down: whoever
@@ -46,7 +62,7 @@ export async function hearNotice(
   if (entry === undefined) return { kind: 'done' };
   if (isNew) log.info('webhook-heard', { ...fieldsOf(entry), stage: notice.stage });
   // A message that comes again may be that of a worker that ended before it had noted or told anything.
-  if (isNew || receiveCount > 1) await ledger.noteWebhook(notice.projectId, 'heardAt', receivedAt);
+  if (isNew || receiveCount > 1) await noteSpoken(notice.projectId, 'heardAt', message, ports);
   if (!isEnd) {
     const from = receiveCount > 1 ? tellableFrom(entry) : undefined;
     if (from === undefined) return { kind: 'done' };
@@ -69,7 +85,7 @@ async function buildOf(
   if (lost === undefined) return undefined;
   // It may be a word on a newer version of the same key, whose upload id the index does not know yet. Not so soon after the call
   // whose answer was lost: for an interval nobody calls for this user.
-  const isOfThatCall = receivedAt - (lost.lastFailure?.at ?? lost.updatedAt) < intervalMs;
+  const isOfThatCall = receivedAt - calledAt(lost) < intervalMs;
   return isOfThatCall || receiveCount > 1 ? lost : undefined;
 }
 

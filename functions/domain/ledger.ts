@@ -97,6 +97,8 @@ export interface WebhookRecord {
   readonly testedAt?: number;
   /** When it last told of a build. */
   readonly heardAt?: number;
+  /** When it last came to the address before the last change. */
+  readonly formerAt?: number;
   /** When somebody was told that it has never spoken. */
   readonly silenceToldAt?: number;
 }

@@ -174,9 +174,9 @@ export interface ProjectFiles {
 export interface WebhookTokens {
   /**
    * Whether a webhook's address carries a token that counts. Never throws.
-   * @returns `unavailable` where SSM has not told which count
+   * @returns `former` for the one before the last change; `unavailable` where SSM has not told which count
    */
-  check(token: string): Promise<'known' | 'unknown' | 'unavailable'>;
+  check(token: string): Promise<'current' | 'former' | 'unknown' | 'unavailable'>;
 }
 
 /** The queue of what is to be done for builds that are at the vendor. */

@@ -30,6 +30,18 @@ const LEAST_TIME_MS = 30_000;
 /** How long an order is tried again, in ms: as long as the vendor may take for a build before it is worth a ticket. */
 export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
 
+/** An order older than this is nobody's wish any more, in ms: its message has lain in a dead-letter queue. */
+const OLDEST_ORDER_MS = 24 * 3_600_000;
+
+/**
+ * Receives after which a message that is only ever told to wait (429) goes on as a new one: waiting must not use up those that SQS
+ * counts.
+ */
+const RECEIVES_OF_A_MESSAGE = 50;
+
+/** Released builds of the last time that are looked at for a newer one of the project. */
+const LATEST_RELEASED = 100;
+
 /** Names the pacer's line of a user: the vendor lists `distribute-file` beside `upload-file`, each with a window of its own. */
 export function releaseLine(userId: string): string {
   return `distribute-file/${userId}`;
@@ -90,7 +102,7 @@ class Releasing {
 
   async run(): Promise<Disposition> {
     const { clock } = this.#ports;
-    const { by, detail = '', leaseUntil = 0, state, untold } = this.#release;
+    const { by, detail = '', leaseUntil = 0, orderedAt, state, untold } = this.#release;
     switch (state) {
       case 'released':
         // Perhaps by a worker that ended before it could tell.
@@ -103,6 +115,8 @@ class Releasing {
         return this.#fail('The worker ended between the call and the record of its answer.', 'unknown');
       case 'ordered':
         if (this.#entry.state === 'rejected' && by === 'approval') return this.#giveUp('Rejected after all.');
+        if (clock.now() - orderedAt > OLDEST_ORDER_MS)
+          return this.#fail('The order is more than a day old.', 'refused');
         return this.#call();
       default:
         return unreachable(state);
@@ -122,6 +136,9 @@ class Releasing {
     if (clock.now() + LEAST_TIME_MS > this.#delivery.deadline) return { kind: 'hidden', until: clock.now() };
     const turn = await this.#takeTurn(userId);
     if (turn.kind !== 'entered') return turn;
+    const newer = this.#release.by === 'approval' ? await this.#newerReleased() : undefined;
+    if (newer !== undefined)
+      return this.#fail(`A newer build of the project has been released: ${newer.id}.`, 'refused');
     const { enteredAt, line, ticket } = turn;
     // Recorded before the call, so that a crash from here on is known to be ambiguous.
     const calling: Release = { ...this.#release, ticket, state: 'calling', leaseUntil: this.#delivery.goneAt };
@@ -138,6 +155,15 @@ class Releasing {
     const disposition = await this.#settle(route, line, ticket, answer);
     await this.#keepShut(line, enteredAt, answer.sentAt);
     return disposition;
+  }
+
+  /** An approval that comes late, or an order that had to be tried again, must not bring back what a newer build has replaced. */
+  async #newerReleased(): Promise<LedgerEntry | undefined> {
+    const { id, projectId, submittedAt = 0 } = this.#entry;
+    const { entries } = await this.#ports.ledger.list('released', { limit: LATEST_RELEASED });
+    return entries.find(
+      (other) => other.id !== id && other.projectId === projectId && (other.submittedAt ?? 0) > submittedAt,
+    );
   }
 
   /** The margin of the interval covers a request that is on its way as long as most; a slower one says so. */
@@ -197,7 +223,7 @@ class Releasing {
         const until = clock.now() + (answer.retryAfterMs ?? this.#settings.intervalMs) + SENDING_ALLOWANCE_MS;
         await this.#record({ state: 'ordered' }, 'RateLimited');
         await pacer.pushBack(line, ticket, until);
-        return { kind: 'hidden', until };
+        return this.#waitOn(until);
       }
       case 'too-early':
       case 'failed':
@@ -214,6 +240,14 @@ class Releasing {
       default:
         return unreachable(answer);
     }
+  }
+
+  async #waitOn(until: number): Promise<Disposition> {
+    if (this.#delivery.receiveCount < RECEIVES_OF_A_MESSAGE) return { kind: 'hidden', until };
+    const { by, order, orderedAt, uploadId } = this.#release;
+    const build = this.#entry.id;
+    await this.#ports.followQueue.send({ kind: 'release', build, uploadId, order, by, orderedAt });
+    return { kind: 'done' };
   }
 
   async #tellReleased(): Promise<void> {

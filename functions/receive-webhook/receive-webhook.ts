@@ -30,8 +30,6 @@ export interface ReceivePorts {
  */
 export const MISS: Answer = answer(404, 'Not Found');
 const RECEIVED: Answer = answer(200, 'Received');
-/** The vendor does not send again; a person who tests sees that it is not the address. */
-const UNAVAILABLE: Answer = answer(503, 'Service Unavailable');
 
 /** Longer than any token. In characters. */
 const LONGEST_TOKEN = 128;
@@ -41,6 +39,7 @@ const LONGEST_TOKEN = 128;
  * waits for 10 s and never sends again.
  *
  * @param projectIds of the routes, in lower case
+ * @throws Error where SSM has not told which tokens count, or the queue does not take it
  */
 export async function receiveWebhook(
   { body, contentType, method, projectId, token }: WebhookRequest,
@@ -49,18 +48,20 @@ export async function receiveWebhook(
 ): Promise<Answer> {
   if (method !== 'POST' || !isJson(contentType) || body === undefined || token.length > LONGEST_TOKEN) return MISS;
   const verdict = await tokens.check(token);
-  if (verdict === 'unavailable') return UNAVAILABLE;
+  // Nobody sends it again, so somebody has to hear of it: the alarm on the function's errors does.
+  if (verdict === 'unavailable') throw new Error('SSM has not told which tokens count.');
   const project = projectId.toLowerCase();
   if (verdict === 'unknown' || !projectIds.has(project)) return MISS;
 
   const receivedAt = clock.now();
+  const received = { receivedAt, ...(verdict === 'former' ? { isFormer: true as const } : {}) };
   const reading = readWebhook(body, project, receivedAt);
   switch (reading.kind) {
     case 'test':
-      await followQueue.send({ kind: 'webhook-test', projectId: project, receivedAt });
+      await followQueue.send({ kind: 'webhook-test', projectId: project, ...received });
       return RECEIVED;
     case 'notice':
-      await followQueue.send({ kind: 'webhook', notice: reading.notice, receivedAt });
+      await followQueue.send({ kind: 'webhook', notice: reading.notice, ...received });
       return RECEIVED;
     case 'unreadable':
       // Answered all the same: a kind of event that is new to us is no reason for the vendor to give the webhook up.

@@ -110,16 +110,26 @@ describe('a webhook at its address', () => {
     expect(queued()).toEqual([{ kind: 'webhook-test', projectId, receivedAt: START }]);
   });
 
+  it('says so where it came to the address before the last change', async () => {
+    ssm = () => ({ Value: `${'n'.repeat(43)}\n${TOKEN}`, Type: 'SecureString' });
+    await post({ body: '{"event":"webhook.test"}' });
+    await post();
+    expect(queued()).toMatchObject([
+      { kind: 'webhook-test', isFormer: true },
+      { kind: 'webhook', isFormer: true },
+    ]);
+  });
+
   it('is not answered as stored where it was not', async () => {
     queueIsDown = true;
     await expect(post()).rejects.toThrow('SQS is down');
   });
 
-  it('is not turned away for good where SSM does not tell the tokens', async () => {
+  it('fails, so that the alarm on errors goes off, where SSM does not tell the tokens', async () => {
     ssm = () => {
       throw new Error('ThrottlingException');
     };
-    expect(await post()).toMatchObject({ statusCode: 503 });
+    await expect(post()).rejects.toThrow('SSM has not told which tokens count.');
     expect(sent).toEqual([]);
     expect(lines.join('')).not.toContain(TOKEN);
   });

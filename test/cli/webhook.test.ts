@@ -88,11 +88,34 @@ describe.concurrent('webhook rotate', () => {
     expect(rotated.stdout + rotated.stderr + shown.stdout).not.toContain(TOKEN);
     expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining('rotate --finish --yes') });
     expect(shown.stderr).toContain('A rotation is under way');
-    expect(dry.data).toMatchObject({ dryRun: true, silentSince: [ROUTE.projectId] });
+    expect(dry.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
     expect(before).toBe(`${current}\n${TOKEN}`);
     expect(done).toMatchObject({ code: 0, data: { dropped: true } });
     expect(after).toBe(current);
     expect(none).toMatchObject({ code: 0, data: { dropped: false } });
+  });
+
+  it('knows a dashboard that still has the former address, although its webhook speaks', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished, ROUTES);
+    await stack.storeToken(TOKEN);
+    await tool(stack.port, ['webhook', 'rotate']);
+    const at = Date.now() + 1_000;
+    for (const { projectId } of ROUTES) await stack.ledger.noteWebhook(projectId, 'heardAt', at);
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'formerAt', at);
+
+    const [text, data] = await Promise.all([
+      tool(stack.port, ['webhook', 'rotate', '--finish']),
+      toolJson(stack.port, ['webhook', 'rotate', '--finish']),
+    ]);
+
+    expect(data.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
+    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  spoke .* ago, at the former address`));
+    expect(text.stdout).toMatch(new RegExp(`${OTHER.projectId}  spoke .* ago, at the new address`));
+    expect(text.stderr).toContain('press Test Webhook');
+
+    // It is put right, and speaks again.
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'testedAt', at + 1);
+    expect((await toolJson(stack.port, ['webhook', 'rotate', '--finish'])).data).toMatchObject({ notMoved: [] });
   });
 
   it('needs one to replace, and --finish something to end', async ({ onTestFinished }) => {

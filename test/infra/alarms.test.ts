@@ -123,6 +123,17 @@ describe('the alarms', () => {
       { ...metric('AWS/Lambda', 'Throttles', 'Sum', 60, ofFunction('ReceiveWebhook')), ...fromTheFirst },
     ],
     [
+      'Somebody floods the address of the webhooks',
+      'Medium',
+      {
+        ...metric('AWS/ApiGateway', '4xx', 'Sum', 300, [
+          { Name: 'ApiId', Value: `<${stack.only('AWS::ApiGatewayV2::Api').id}>` },
+        ]),
+        ...fromTheFirst,
+        Threshold: 1_000,
+      },
+    ],
+    [
       'follow-builds fails',
       'Medium',
       { ...metric('AWS/Lambda', 'Errors', 'Sum', 60, ofFunction('FollowBuilds')), ...fromTheFirst },
@@ -153,8 +164,8 @@ describe('the alarms', () => {
     for (const alarm of Object.values(alarms)) expect(alarm).not.toHaveProperty('Metrics');
   });
 
-  it('are these sixteen', () => {
-    expect(Object.keys(alarms)).toHaveLength(16);
+  it('are these seventeen', () => {
+    expect(Object.keys(alarms)).toHaveLength(17);
   });
 
   it.each(Object.keys(alarms))('"%s" speaks up on the topic, and not for want of data', (name) => {

@@ -45,6 +45,20 @@ function letter(entry: LedgerEntry): LedgerEntry {
 }
 
 describe('the vendor’s word on a build', () => {
+  it('at the former address is remembered as such, a test from the dashboard too', async () => {
+    await world.given(atVendor());
+    const notice = { projectId: ROUTE.projectId, uploadId: 'upload-1', stage: 'saving', at: START } as const;
+    await world.handle({ kind: 'webhook', notice, receivedAt: START, isFormer: true });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: START, formerAt: START });
+    const receivedAt = START + 1;
+    await world.handle({ kind: 'webhook-test', projectId: ROUTE.projectId, receivedAt, isFormer: true });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({
+      heardAt: START,
+      testedAt: receivedAt,
+      formerAt: receivedAt,
+    });
+  });
+
   it('is written down by its upload id, and the webhook was heard', async () => {
     await world.given(atVendor());
     world.now += MINUTE_MS;

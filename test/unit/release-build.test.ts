@@ -70,6 +70,49 @@ describe('an order to release', () => {
     expect(during).toMatchObject({ state: 'calling', leaseUntil: START + 61_000 });
   });
 
+  it('of an approval gives way to a newer build that was released meanwhile, and tells', async () => {
+    const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
+    await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
+    expect(await world.release({ by: 'approval' })).toEqual({ kind: 'done' });
+    expect(world.released).toEqual([]);
+    expect(release()).toMatchObject({ state: 'failed' });
+    expect(world.alerts).toMatchObject([
+      { kind: 'release-failed', detail: 'A newer build of the project has been released: drop/b.zip@v1.' },
+    ]);
+  });
+
+  it.each([
+    ['an older one', { submittedAt: START - 1 }],
+    ['one of another project', { submittedAt: START + 1, projectId: 'f'.repeat(24) }],
+  ])('of an approval does not give way to %s', async (_, other) => {
+    await world.given({ ...atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL), state: 'released', ...other });
+    await world.release({ by: 'approval' });
+    expect(world.released).toHaveLength(1);
+  });
+
+  it('of a person goes out all the same: it is the way back', async () => {
+    const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
+    await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
+    await world.release();
+    expect(world.released).toHaveLength(1);
+  });
+
+  it('is nobody’s wish any more after a day', async () => {
+    world.now = START + 24 * HOUR_MS + 1;
+    expect(await world.release()).toEqual({ kind: 'done' });
+    expect(world.released).toEqual([]);
+    expect(world.alerts).toMatchObject([{ kind: 'release-failed', detail: 'The order is more than a day old.' }]);
+  });
+
+  it('goes on as a new message where the limit has made it wait too often for SQS', async () => {
+    world.answers = [{ kind: 'rate-limited', status: 429, detail: 'Rate limit exceeded.' }];
+    expect(await world.release({}, 49)).toMatchObject({ kind: 'hidden' });
+    world.now += HOUR_MS;
+    expect(await world.release({}, 50)).toEqual({ kind: 'done' });
+    expect(world.queued).toMatchObject([{ kind: 'release', order: 'order-1', uploadId: 'upload-1', by: 'person' }]);
+    expect(release()).toMatchObject({ state: 'ordered' });
+  });
+
   it('never takes longer than its worker has, and is left to the next where that is too little', async () => {
     const message = { kind: 'release', build: 'drop/a.zip@v1', uploadId: 'upload-1', order: 'o' } as const;
     const order = { ...message, by: 'person', orderedAt: START } as const;

@@ -350,13 +350,22 @@ describe('the vendor’s list of builds', () => {
 });
 
 describe('a submission that the ledger does not know of', () => {
+  it('is not called stuck for a failure of long before its call', async () => {
+    const lastFailure = { code: 'VendorError', detail: 'HTTP 500', at: START - 3 * HOUR_MS } as const;
+    await world.given({ ...beingSubmitted(aBuild(), ROUTE, START + MINUTE_MS), lastFailure });
+    world.now = START + MINUTE_MS;
+    expect(await world.watch()).toEqual(asleepUntil(START + LATE_AFTER_MS));
+    expect(world.alerts).toEqual([]);
+  });
+
   it('is written down from the event that told of it', async () => {
     await world.given(beingSubmitted(aBuild(), ROUTE, START + MINUTE_MS));
     expect(await world.watch()).toEqual(asleepUntil(START + MINUTE_MS));
     expect(world.entry().state).toBe('submitting');
 
     world.now = START + MINUTE_MS;
-    expect(await world.watch()).toEqual(asleepUntil(world.now + LATE_AFTER_MS));
+    // From the call, and not from the try before it that failed.
+    expect(await world.watch()).toEqual(asleepUntil(START + LATE_AFTER_MS));
     expect(world.entry()).toMatchObject({ state: 'submitted', uploadId: 'upload-1', possiblyDoubled: false });
   });
 
