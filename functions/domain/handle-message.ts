@@ -88,6 +88,8 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
     }
     switch (outcome.kind) {
       case 'submitted':
+        log.info(kind, { ...fields, ...rest });
+        return outcome.isUntold === true ? { kind: 'hidden', until: clock.now() + TELL_AGAIN_MS } : { kind: 'done' };
       case 'skipped':
         log.info(kind, { ...fields, ...rest });
         return { kind: 'done' };
@@ -105,6 +107,9 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
     }
   }
 }
+
+/** EventBridge did not take the event of a submission: it is asked again after this, in ms. */
+const TELL_AGAIN_MS = 60_000;
 
 /** Another invocation with all its time can take it at once, in ms. */
 const IMMEDIATELY_MS = 1_000;

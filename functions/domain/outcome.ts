@@ -9,6 +9,8 @@ export type Outcome =
       readonly attempt: number;
       /** An earlier submission's answer was lost, so the vendor may hold this build twice. */
       readonly possiblyDoubled: boolean;
+      /** The event that has it watched was not taken: the message comes again for that alone. */
+      readonly isUntold?: true;
     }
   | { readonly kind: 'skipped'; readonly cause: SkipCause; readonly detail?: string }
   | {

@@ -85,6 +85,7 @@ export const RETRY_CAUSES = {
   BuildStoreUnavailable: 'S3 did not answer the check of the object.',
   LedgerUnavailable: 'The ledger table did not answer.',
   DeadLetterQueueUnavailable: 'The dead letter could not be sent; the message stays in the builds queue.',
+  EventsUnavailable: 'It is submitted, and EventBridge did not take the event that has it watched.',
   OutOfTime: 'The function had too little time left to start.',
   Unexpected: 'An error nobody expected; its name and message are in the log.',
 } as const satisfies Record<string, string>;

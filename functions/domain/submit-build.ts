@@ -173,7 +173,9 @@ class Submission {
     switch (entry.state) {
       case 'submitted':
         // A worker that ended between the record and the event has left a build that nobody watches.
-        if (this.#delivery.receiveCount > 1) await this.#tellSubmitted(entry);
+        if (this.#delivery.receiveCount > 1 && !(await this.#tellSubmitted(entry))) {
+          return this.#uncounted('EventsUnavailable', `Accepted, upload id ${entry.uploadId}; nobody watches it yet.`);
+        }
         return this.#skip('Duplicate', `Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
       case 'approved':
       case 'released':
@@ -317,8 +319,9 @@ class Submission {
         const accepted = submitted(this.#entry, clock.now(), uploadId);
         // If even this can't be recorded the build is accepted all the same: the message must go, or it is sent twice.
         await this.#record(accepted);
-        await this.#tellSubmitted(accepted, status);
-        return { kind: 'submitted', uploadId, status, attempt: attempts + 1, possiblyDoubled };
+        const isTold = await this.#tellSubmitted(accepted, status);
+        const facts = { uploadId, status, attempt: attempts + 1, possiblyDoubled };
+        return { kind: 'submitted', ...facts, ...(isTold ? {} : { isUntold: true }) };
       }
       case 'rate-limited': {
         const wait = answer.retryAfterMs ?? this.#settings.intervalMs;
@@ -346,12 +349,12 @@ class Submission {
   }
 
   /** Pipelines hang on it, and so does the watch over the build until its end. */
-  async #tellSubmitted(entry: LedgerEntry, status?: number): Promise<void> {
+  async #tellSubmitted(entry: LedgerEntry, status?: number): Promise<boolean> {
     const { attempts, possiblyDoubled, releaseMode, submittedAt, uploadId = '' } = entry;
     const facts = { uploadId, attempt: attempts + 1, possiblyDoubled, autoRelease: releaseMode === 'automatic' };
     const at = submittedAt ?? this.#ports.clock.now();
     const answered = status === undefined ? {} : { status };
-    await emit(this.#ports, { name: 'Build Submitted', at, subject: this.#subject(), ...facts, ...answered });
+    return emit(this.#ports, { name: 'Build Submitted', at, subject: this.#subject(), ...facts, ...answered });
   }
 
   /** The slot was spent in vain through no fault of the build: it keeps the head of the line, a full interval later at least. */

@@ -3,12 +3,17 @@ import type { BuildEvent } from './build-events.ts';
 import type { Ports } from './ports.ts';
 import { describeError } from './redaction.ts';
 
-/** Tells pipelines. One that can't be told does not stop the build. */
-export async function emit({ events, log }: Pick<Ports, 'events' | 'log'>, event: BuildEvent): Promise<void> {
+/**
+ * Tells pipelines. One that can't be told does not stop the build.
+ * @returns whether it was told
+ */
+export async function emit({ events, log }: Pick<Ports, 'events' | 'log'>, event: BuildEvent): Promise<boolean> {
   try {
     await events.emit(event);
+    return true;
   } catch (error) {
     log.warn('event-not-emitted', { name: event.name, error: describeError(error) });
+    return false;
   }
 }
 

@@ -50,6 +50,35 @@ describe('handling a message', () => {
     expect(world.letters).toEqual([]);
   });
 
+  it('keeps the message of a submitted build until the event that has it watched is out, and submits it once', async () => {
+    let busIsDown = true;
+    const emit = world.ports.events.emit;
+    Object.assign(world, {
+      ports: {
+        ...world.ports,
+        events: {
+          emit: async (event: Parameters<typeof emit>[0]) => {
+            if (busIsDown) throw new Error('no bus');
+            await emit(event);
+          },
+        },
+      },
+    });
+    const record = aRecord('m', s3Event({ key: 'a.zip' }));
+    const again = { ...record, attributes: { ...record.attributes, ApproximateReceiveCount: '2' } };
+
+    expect(failedIds(await process(record))).toEqual(['m']);
+    expect(hidden).toEqual([['receipt-m', 60]]);
+    world.now += 60_000;
+    expect(failedIds(await process(again))).toEqual(['m']);
+    busIsDown = false;
+    world.now += INTERVAL_MS;
+    expect(failedIds(await process(again))).toEqual([]);
+
+    expect(world.events).toMatchObject([{ name: 'Build Submitted', uploadId: 'upload-1' }]);
+    expect(world.calls).toHaveLength(1);
+  });
+
   it('dead-letters what it does not recognise with its body untouched', async () => {
     expect(await world.handle('hello  there')).toEqual({ kind: 'done' });
     expect(world.letters).toEqual([expect.objectContaining({ reason: 'UnrecognisedMessage', body: 'hello  there' })]);
