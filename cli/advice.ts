@@ -1,7 +1,7 @@
 import { commandAfter, SUPPORT } from '../functions/domain/alert.ts';
 import type { LedgerEntry } from '../functions/domain/ledger.ts';
+import { releaseCommand, submitAgainCommand, WEBHOOK_COMMAND } from '../functions/domain/operator-commands.ts';
 import { REASONS } from '../functions/domain/reasons.ts';
-import { shellWord } from '../functions/domain/shell-word.ts';
 import type { Standing } from './standing.ts';
 
 /** What a person does about a build, and the command that does it. */
@@ -21,9 +21,6 @@ export function runLabel({ when = 'Then run' }: Advice): string {
 export function adviceText(advice: Advice): string {
   return advice.run === undefined ? advice.act : `${advice.act}\n${runLabel(advice)}: ${advice.run}`;
 }
-
-/** Shows the addresses of the webhooks. */
-export const WEBHOOK_COMMAND = 'npx streampixel-drop webhook';
 
 /** @returns `undefined` where there is nothing to do */
 export function adviceOn(entry: LedgerEntry, standing: Standing): Advice | undefined {
@@ -50,27 +47,19 @@ export function adviceOn(entry: LedgerEntry, standing: Standing): Advice | undef
           `${SUPPORT} with the project id, the upload id and the build's name.`,
       };
     case 'waits-for-person':
-      return { act: 'Release it when viewers are to get it.', run: releaseCommand(entry) };
+      return { act: 'Release it when viewers are to get it.', run: releaseCommand(entry.id) };
     case 'release-failed':
       return {
         act: 'Look at the dashboard which build is live; mend what they name, then order it again.',
-        run: releaseCommand(entry),
+        run: releaseCommand(entry.id),
       };
     case 'rejected':
       return {
         act: 'Package the build again without what they object to, and drop it.',
         when: 'If they err',
-        run: `npx streampixel-drop submit --again ${shellWord(`s3://${build.bucket}/${build.key}`)}`,
+        run: submitAgainCommand(build),
       };
     case 'dead-lettered':
       return reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason) };
   }
-}
-
-export function releaseCommand({ id }: Pick<LedgerEntry, 'id'>): string {
-  return `npx streampixel-drop release ${shellWord(id)} --yes`;
-}
-
-export function statusCommand({ id }: Pick<LedgerEntry, 'id'>): string {
-  return `npx streampixel-drop status ${shellWord(id)}`;
 }

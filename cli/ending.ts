@@ -1,8 +1,9 @@
 import { furthestStage } from '../functions/domain/build-progress.ts';
 import type { LedgerEntry } from '../functions/domain/ledger.ts';
+import { statusCommand } from '../functions/domain/operator-commands.ts';
 import { unreachable } from '../functions/domain/outcome.ts';
 import { REASONS } from '../functions/domain/reasons.ts';
-import { adviceOn, adviceText, statusCommand } from './advice.ts';
+import { adviceOn, adviceText } from './advice.ts';
 import { type Console, printable } from './console.ts';
 import type { Followed } from './follow.ts';
 import { OperatorError } from './operator-error.ts';
@@ -54,7 +55,7 @@ export function endLine(console: Console, name: string, { entry, standing }: Fol
   }
 
   function failure(code: string, message: string): OperatorError {
-    const advice = adviceOn(entry, standing) ?? { act: 'Look closer.', run: statusCommand(entry) };
+    const advice = adviceOn(entry, standing) ?? { act: 'Look closer.', run: statusCommand(entry.id) };
     return new OperatorError(code, message.split('\n').map(printable).join('\n'), adviceText(advice));
   }
 }

@@ -1,5 +1,5 @@
 import type { Ledger, LedgerEntry } from '../functions/domain/ledger.ts';
-import { statusCommand } from './advice.ts';
+import { statusCommand } from '../functions/domain/operator-commands.ts';
 import { createBuildNews } from './build-news.ts';
 import type { Console } from './console.ts';
 import { pause } from './interruption.ts';
@@ -57,7 +57,7 @@ export async function followBuild(
 }
 
 function stoppedLooking(entry: LedgerEntry | undefined): OperatorError {
-  const command = entry === undefined ? 'npx streampixel-drop status' : statusCommand(entry);
+  const command = entry === undefined ? 'npx streampixel-drop status' : statusCommand(entry.id);
   return new OperatorError(
     'Interrupted',
     'Stopped looking; the build goes on.',

@@ -1,4 +1,10 @@
-import type { Ledger, LedgerEntry, Release, WebhookRecord } from '../functions/domain/ledger.ts';
+import {
+  hasSpoken,
+  type Ledger,
+  type LedgerEntry,
+  type Release,
+  type WebhookRecord,
+} from '../functions/domain/ledger.ts';
 import { unreachable } from '../functions/domain/outcome.ts';
 import type { ReleaseMode } from '../functions/domain/route.ts';
 
@@ -103,11 +109,6 @@ export function isOver(standing: Standing): boolean {
     case 'dead-lettered':
       return true;
   }
-}
-
-/** Whether the project's webhook has ever spoken: a test from the dashboard counts as much as a word on a build. */
-export function hasSpoken({ heardAt, testedAt }: WebhookRecord): boolean {
-  return heardAt !== undefined || testedAt !== undefined;
 }
 
 /** Whether anybody hears, or has heard, what becomes of a submitted build. */

@@ -1,5 +1,5 @@
 import type { BuildState } from '../functions/domain/ledger.ts';
-import { releaseCommand, statusCommand, WEBHOOK_COMMAND } from './advice.ts';
+import { releaseCommand, statusCommand, WEBHOOK_COMMAND } from '../functions/domain/operator-commands.ts';
 import { type BuildFacts, shortId } from './builds.ts';
 import { aligned, type Console, printable } from './console.ts';
 import { bytes, clockTime, plural, span } from './units.ts';
@@ -129,17 +129,17 @@ function vendorWords(facts: BuildFacts, now: number): VendorWords {
   switch (standing) {
     case 'stuck': {
       const since = `no word for ${ago(lastNewsAt ?? submitted)}, submitted ${ago(submitted)} ago`;
-      return { what: `stuck: ${stage}`, colour: 'red', since, run: statusCommand({ id: build }) };
+      return { what: `stuck: ${stage}`, colour: 'red', since, run: statusCommand(build) };
     }
     case 'waits-for-person': {
       const since = `waits for a person to release it, for ${ago(stageSince ?? changedAt)}`;
-      return { what: 'approved', colour: 'green', since, run: releaseCommand({ id: build }) };
+      return { what: 'approved', colour: 'green', since, run: releaseCommand(build) };
     }
     case 'waits-for-release':
       return { what: 'approved', colour: 'cyan', since: releaseWords(release, now) };
     case 'release-failed': {
       const since = `not released: ${printable(release?.detail ?? '')}`;
-      return { what: 'approved', colour: 'red', since, run: releaseCommand({ id: build }) };
+      return { what: 'approved', colour: 'red', since, run: releaseCommand(build) };
     }
     case 'under-way':
     case 'in-line':

@@ -1,5 +1,6 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { WEBHOOK_COMMAND } from '../functions/domain/operator-commands.ts';
 import { Alarms, OBSERVED_SESSION } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';
@@ -93,7 +94,7 @@ export class DropStack extends Stack {
     this.output(
       OUTPUTS.setUpWebhooks,
       'Then: makes the token of the webhooks if there is none, and prints the address of each project',
-      'npx streampixel-drop webhook',
+      WEBHOOK_COMMAND,
     );
     const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
     projectIds.forEach((projectId, index) => {

@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { isAtVendor } from '../../functions/domain/build-progress.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/ledger.ts';
+import { releaseCommand, statusCommand } from '../../functions/domain/operator-commands.ts';
 import { RELEASE_PATIENCE_MS } from '../../functions/domain/release-build.ts';
-import { adviceOn, adviceText, releaseCommand, statusCommand } from '../advice.ts';
+import { routeTo } from '../../functions/domain/route.ts';
+import { adviceOn, adviceText } from '../advice.ts';
 import { createBuildNews } from '../build-news.ts';
 import { shortId } from '../builds.ts';
 import { type Console, printable } from '../console.ts';
@@ -48,7 +50,7 @@ async function release(
   const entry = await findBuild(stack.ledger, wanted);
   const uploadId = releasableUpload(entry, wantedUpload);
   const { id: build, projectId, releaseMode, state, userId } = entry;
-  if (!stack.settings.routes.some((route) => route.projectId === projectId && route.userId === userId)) {
+  if (routeTo(stack.settings.routes, entry) === undefined) {
     const remedy = 'Add the route to cdk.json and deploy, or release it on the dashboard.';
     throw new OperatorError('NoRoute', `No route leads to project ${projectId} of user ${userId} any more.`, remedy);
   }
@@ -72,7 +74,7 @@ async function release(
   const order = await giveOrder(console, stack, entry, uploadId);
   if (!wait) {
     console.data({ ...facts, order, release: 'ordered' }, [`Ordered: ${build}, upload id ${uploadId}.`]);
-    console.say(`See what becomes of it: ${statusCommand(entry)}`);
+    console.say(`See what becomes of it: ${statusCommand(entry.id)}`);
     return EXIT.done;
   }
   console.say('Waiting for Streampixel to take it; Ctrl-C stops looking, not the order.');
@@ -86,7 +88,7 @@ async function release(
 async function whichBuild({ ledger }: Stack): Promise<OperatorError> {
   const approved = await entriesOf(ledger, ['approved']);
   const waiting = approved.filter((entry) => standingOf(entry, true) === 'waits-for-person');
-  const commands = waiting.map((entry) => `\n  ${releaseCommand(entry)}`);
+  const commands = waiting.map((entry) => `\n  ${releaseCommand(entry.id)}`);
   const remedy =
     waiting.length === 0
       ? 'None waits for it; one that was live before is named by its id, its s3:// address or a part of it.'
@@ -110,7 +112,7 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
   }
   const advice = adviceOn(entry, standingOf(entry, true)) ?? {
     act: 'See what becomes of it.',
-    run: statusCommand(entry),
+    run: statusCommand(entry.id),
   };
   const former = formerUploadIds.at(-1);
   const wayBack = former === undefined ? '' : `\nIts submission before: --upload-id ${former}`;
@@ -181,20 +183,21 @@ async function endOfOrder(
           break;
       }
     } else if (releaseOrders.includes(order)) {
-      throw new OperatorError('Replaced', 'A later order has taken the place of this one.', statusCommand(entry));
+      throw new OperatorError('Replaced', 'A later order has taken the place of this one.', statusCommand(entry.id));
     } else if (!warned && Date.now() - begun > UNTAKEN_FOR_MS) {
       warned = true;
       console.say('Nobody has taken the order yet. `streampixel-drop doctor` looks for the cause.');
     }
     if (!(await pause(POLL_MS, signal))) {
-      const remedy = `See what becomes of it: ${statusCommand(entry)}`;
+      const remedy = `See what becomes of it: ${statusCommand(entry.id)}`;
       throw new OperatorError('Interrupted', 'Stopped looking; the order stands.', remedy, EXIT.interrupted);
     }
   }
 }
 
 function failedOrder(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
-  const own = uploadId === entry.uploadId ? releaseCommand(entry) : `${releaseCommand(entry)} --upload-id ${uploadId}`;
+  const own =
+    uploadId === entry.uploadId ? releaseCommand(entry.id) : `${releaseCommand(entry.id)} --upload-id ${uploadId}`;
   return new OperatorError(
     'ReleaseFailed',
     `${entry.id} was not released.\nThey said: ${printable(detail)}`,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, ListMessageMoveTasksCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
-import type { LedgerEntry, WebhookRecord } from '../../functions/domain/ledger.ts';
+import { hasSpoken, type LedgerEntry, type WebhookRecord } from '../../functions/domain/ledger.ts';
 import { isListedAtVendor, isOvertaken } from '../at-vendor.ts';
 import { buildPage, stepFacts } from '../build-page.ts';
 import { buildFacts, type Lines, readLines, turnsOf } from '../builds.ts';
@@ -11,7 +11,7 @@ import { queueNumbers } from '../letters.ts';
 import { EXIT } from '../operator-error.ts';
 import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
-import { hasSpoken, isHeard, isHeardBy, standingOf } from '../standing.ts';
+import { isHeard, isHeardBy, standingOf } from '../standing.ts';
 import { type EndedState, SHOWN_ENDED, type Status, statusPage } from '../status-page.ts';
 import { iso, parseSpan } from '../units.ts';
 

@@ -1,12 +1,12 @@
 import { Argument, type Command } from 'commander';
+import { hasSpoken } from '../../functions/domain/ledger.ts';
+import { WEBHOOK_COMMAND } from '../../functions/domain/operator-commands.ts';
 import type { Secret } from '../../functions/domain/secret.ts';
 import { MOST_TOKENS } from '../../functions/domain/webhook-tokens.ts';
-import { WEBHOOK_COMMAND } from '../advice.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
-import { hasSpoken } from '../standing.ts';
 import { iso, span } from '../units.ts';
 import {
   addressOf,

@@ -1,8 +1,8 @@
 import { type Build, buildId } from './build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from './dead-letter-attributes.ts';
 import type { Stage } from './ledger.ts';
+import { releaseCommand, statusCommand, submitAgainCommand, TOOL, WEBHOOK_COMMAND } from './operator-commands.ts';
 import { REASONS, type Reason } from './reasons.ts';
-import { shellWord } from './shell-word.ts';
 
 /** What one alert tells a person. All texts are redacted before they come here. */
 export type Alert =
@@ -127,9 +127,6 @@ export interface AlertText {
   readonly body: string;
 }
 
-/** How the operator's tool is called from the clone. */
-const TOOL = 'npx streampixel-drop';
-
 /** Writes the alert as a person should read it: what, why, and the one command that mends it. */
 export function alertText(alert: Alert): AlertText {
   switch (alert.kind) {
@@ -238,7 +235,7 @@ function rejectedText(alert: RejectedAlert): AlertText {
     body: page(`Streampixel has rejected ${name}. What is live stays live.`, [
       ['They said', alert.objection === '' ? 'nothing; see the remarks on the dashboard' : alert.objection],
       ['Do', 'Package the build again without what they object to, and drop it.'],
-      ['If they err', `${TOOL} submit --again ${shellWord(`s3://${alert.build.bucket}/${alert.build.key}`)}`],
+      ['If they err', submitAgainCommand(alert.build)],
       ...atVendor(alert),
     ]),
   };
@@ -253,7 +250,7 @@ function stuckText(alert: StuckAlert): AlertText {
       ['Submitted', utc(submittedAt)],
       ['Last news', lastNewsAt === undefined ? 'none of this build' : `${stage ?? 'something'}, ${utc(lastNewsAt)}`],
       ['Do', `Look at the project's dashboard; else write to ${SUPPORT} with the two ids below and the build's name.`],
-      ['Look', `${TOOL} status ${shellWord(buildId(alert.build))}`],
+      ['Look', statusCommand(buildId(alert.build))],
       ...atVendor(alert),
     ]),
   };
@@ -268,7 +265,7 @@ function silentWebhookText(alert: SilentWebhookAlert): AlertText {
       [
         ['Why', 'The address is not on the dashboard of the project, or it is a wrong one.'],
         ['Do', "Put it into the project's settings on the dashboard, tick every event, save, and press Test Webhook."],
-        ['Get it by', `${TOOL} webhook`],
+        ['Get it by', WEBHOOK_COMMAND],
         ['Found by', describeBuild(alert.build)],
         ['Upload id', alert.uploadId],
       ],
@@ -287,7 +284,7 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
       [
         ['They said', alert.detail],
         ['Do', alert.isUnknown ? 'Look at the dashboard which build is live.' : 'Mend what they name.'],
-        ['Then run', `${TOOL} release ${shellWord(buildId(alert.build))} --yes`],
+        ['Then run', releaseCommand(buildId(alert.build))],
         ...atVendor(alert),
       ],
     ),

@@ -103,6 +103,11 @@ export interface WebhookRecord {
   readonly silenceToldAt?: number;
 }
 
+/** Whether the project's webhook has ever spoken: a test from the dashboard counts as much as a word on a build. */
+export function hasSpoken({ heardAt, testedAt }: WebhookRecord): boolean {
+  return heardAt !== undefined || testedAt !== undefined;
+}
+
 /** One line of a build's history, for people. */
 export interface HistoryLine {
   /** ms since the epoch. */

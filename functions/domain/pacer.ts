@@ -1,3 +1,6 @@
+import type { Log } from './ports.ts';
+import { describeError } from './redaction.ts';
+
 /**
  * Paces calls to an API that takes one request per interval and user: virtual scheduling (GCRA) with remembered slots, and
  * a gate at the moment of the call.
@@ -60,6 +63,40 @@ export const MARGIN_MS = 1_000;
 
 /** Part of the margin that a request may take from the gate to the wire before the gate must be kept shut for longer, in ms. */
 export const SENDING_ALLOWANCE_MS = MARGIN_MS / 2;
+
+/**
+ * Until when the gate must stay shut for a request that went onto the wire later than the margin allows, in ms since the epoch;
+ * `undefined` where the interval itself is enough.
+ */
+export function shutUntil(
+  enteredAt: number,
+  sentAt: number | undefined,
+  { intervalMs }: PacerSettings,
+): number | undefined {
+  if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return undefined;
+  return sentAt + intervalMs - SENDING_ALLOWANCE_MS;
+}
+
+/**
+ * Keeps the gate shut for longer where a request was slower to get onto the wire than the margin of the interval covers. Never
+ * throws.
+ */
+export async function keepShutAfter(
+  line: string,
+  enteredAt: number,
+  sentAt: number | undefined,
+  settings: PacerSettings,
+  { log, pacer }: { readonly log: Log; readonly pacer: Pacer },
+): Promise<void> {
+  const until = shutUntil(enteredAt, sentAt, settings);
+  if (until === undefined) return;
+  try {
+    await pacer.keepShut(line, until);
+  } catch (error) {
+    // The worst that comes of it is a 429, which costs nobody anything.
+    log.warn('gate-not-kept-shut', { line, error: describeError(error) });
+  }
+}
 
 /** Lines are born open. */
 export const NEW_LINE: Line = { nextSlot: 0, pushed: 0, opensAt: 0 };

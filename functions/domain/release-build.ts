@@ -13,11 +13,11 @@ import {
 import type { Disposition } from './handle-message.ts';
 import type { LedgerEntry, Release, ReleaseFailure } from './ledger.ts';
 import { unreachable } from './outcome.ts';
-import { inProcessWait, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
+import { inProcessWait, keepShutAfter, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
 import type { ApiKey, ReleaseAnswer } from './ports.ts';
-import { describeError, redact } from './redaction.ts';
+import { redact } from './redaction.ts';
 import { retryDelay } from './retry-delay.ts';
-import type { Route } from './route.ts';
+import { type Route, routeTo } from './route.ts';
 import { tellAgain } from './tell-of-end.ts';
 import { alert, emit } from './telling.ts';
 
@@ -126,7 +126,7 @@ class Releasing {
   async #call(): Promise<Disposition> {
     const { apiKeys, clock, log, releases } = this.#ports;
     const { projectId = '', userId = '' } = this.#entry;
-    const route = this.#settings.routes.find((each) => each.projectId === projectId && each.userId === userId);
+    const route = routeTo(this.#settings.routes, this.#entry);
     if (route === undefined) return this.#fail(`No route leads to project ${projectId} any more.`, 'refused');
     const read = await apiKeys.read(route.apiKeyParameter);
     if (read.kind === 'missing') return this.#fail(read.detail, 'refused');
@@ -146,14 +146,14 @@ class Releasing {
     if (!(await this.#claim(calling))) return { kind: 'hidden', until: clock.now() + this.#settings.intervalMs };
 
     // Where the table took its time, those behind count from now, even if this worker dies in the call.
-    await this.#keepShut(line, enteredAt, clock.now());
+    await keepShutAfter(line, enteredAt, clock.now(), this.#settings, this.#ports);
 
     const { by, uploadId } = calling;
     log.info('releasing', { ...fieldsOf(this.#entry), uploadId, by, apiKeyVersion: read.key.version });
     const deadline = Math.min(clock.now() + CALL_TIMEOUT_MS, this.#delivery.deadline);
     const answer = await releases.distributeFile({ userId, projectId, uploadId, apiKey: read.key.secret }, deadline);
     const disposition = await this.#settle(route, line, ticket, answer);
-    await this.#keepShut(line, enteredAt, answer.sentAt);
+    await keepShutAfter(line, enteredAt, answer.sentAt, this.#settings, this.#ports);
     return disposition;
   }
 
@@ -164,17 +164,6 @@ class Releasing {
     return entries.find(
       (other) => other.id !== id && other.projectId === projectId && (other.submittedAt ?? 0) > submittedAt,
     );
-  }
-
-  /** The margin of the interval covers a request that is on its way as long as most; a slower one says so. */
-  async #keepShut(line: string, enteredAt: number, sentAt: number | undefined): Promise<void> {
-    if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return;
-    try {
-      await this.#ports.pacer.keepShut(line, sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS);
-    } catch (error) {
-      // The worst that comes of it is a 429, which costs the order nothing.
-      this.#ports.log.warn('gate-not-kept-shut', { line, error: describeError(error) });
-    }
   }
 
   /** On top of whatever is written meanwhile: whoever told of the approval that gave the order writes that down, too. */

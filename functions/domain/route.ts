@@ -27,6 +27,14 @@ export function findRoute(routes: readonly Route[], key: string): Route | undefi
   return best;
 }
 
+/** The route to a build's project with its user's key, or `undefined` where none leads there any more. */
+export function routeTo(
+  routes: readonly Route[],
+  { projectId, userId }: { readonly projectId?: string; readonly userId?: string },
+): Route | undefined {
+  return routes.find((route) => route.projectId === projectId && route.userId === userId);
+}
+
 /** Names the route in the ledger: two routes may share a project, and one project may be fed from two prefixes. */
 export function routeId(route: Route): string {
   return `${route.userId}/${route.projectId}/${route.prefix}`;

@@ -19,7 +19,7 @@ import {
   waiting,
 } from './ledger.ts';
 import { type Failure, type Outcome, unreachable } from './outcome.ts';
-import { inProcessWait, SENDING_ALLOWANCE_MS, type Ticket } from './pacer.ts';
+import { inProcessWait, keepShutAfter, SENDING_ALLOWANCE_MS, shutUntil, type Ticket } from './pacer.ts';
 import type { ApiKey, ApiKeyRead, Check, Ports, UploadAnswer } from './ports.ts';
 import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts';
 import { describeError, redact } from './redaction.ts';
@@ -270,11 +270,11 @@ class Submission {
       const gate = await pacer.enter(line, ticket, clock.now());
       if (gate.kind === 'entered') {
         // Where the table took its time, those behind count from now, even if this worker dies in the call.
-        const now = clock.now();
-        if (now - gate.at > SENDING_ALLOWANCE_MS) await pacer.keepShut(line, this.#shutUntil(now));
+        const until = shutUntil(gate.at, clock.now(), this.#settings);
+        if (until !== undefined) await pacer.keepShut(line, until);
         const answer = await this.#call(route, key, fileUrl);
         const outcome = await this.#settle(route, key, { ticket, enteredAt: gate.at }, answer);
-        await this.#keepShut(line, gate.at, answer.sentAt);
+        await keepShutAfter(line, gate.at, answer.sentAt, this.#settings, this.#ports);
         return outcome;
       }
       if (gate.kind === 'missed') ticket = await pacer.reserve(line, clock.now());
@@ -369,21 +369,6 @@ class Submission {
       log.warn('line-not-pushed-back', { build: this.#entry.id, error: describeError(error) });
     }
     return { kind: 'postponed', cause, until, status };
-  }
-
-  /** The margin of the interval covers a request that is on its way as long as most; a slower one says so. */
-  async #keepShut(line: string, enteredAt: number, sentAt: number | undefined): Promise<void> {
-    if (sentAt === undefined || sentAt - enteredAt <= SENDING_ALLOWANCE_MS) return;
-    try {
-      await this.#ports.pacer.keepShut(line, this.#shutUntil(sentAt));
-    } catch (error) {
-      // The worst that comes of it is a 429, which costs the build nothing.
-      this.#ports.log.warn('gate-not-kept-shut', { line, error: describeError(error) });
-    }
-  }
-
-  #shutUntil(sentAt: number): number {
-    return sentAt + this.#settings.intervalMs - SENDING_ALLOWANCE_MS;
   }
 
   /** Back to sleep with its ticket. */

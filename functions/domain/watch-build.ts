@@ -11,9 +11,10 @@ import {
 } from './followed-build.ts';
 import type { Disposition } from './handle-message.ts';
 import { applied, found } from './hear-notice.ts';
-import { changed, type LedgerEntry, type WebhookRecord } from './ledger.ts';
+import { changed, hasSpoken, type LedgerEntry, type WebhookRecord } from './ledger.ts';
 import { unreachable } from './outcome.ts';
 import { redact } from './redaction.ts';
+import { routeTo } from './route.ts';
 import { tellAgain, tellableFrom, tellOfEnd } from './tell-of-end.ts';
 import { alert, emit } from './telling.ts';
 import { stageOfStatus } from './webhook.ts';
@@ -87,7 +88,7 @@ async function tellStuck(entry: LedgerEntry, ports: FollowPorts): Promise<boolea
   const place = placeOf(entry);
   const record = await ledger.webhookOf(place.projectId);
   // A webhook that never spoke says nothing of the build: it may be live for all we know.
-  const isSilent = record.heardAt === undefined && record.testedAt === undefined;
+  const isSilent = !hasSpoken(record);
   const news = {
     ...(stage === undefined ? {} : { stage }),
     ...(lastNewsAt === undefined ? {} : { lastNewsAt }),
@@ -132,7 +133,7 @@ async function reconcile(
 ): Promise<LedgerEntry | undefined> {
   const { apiKeys, clock, log, projectFiles } = ports;
   const { projectId = '', uploadId } = entry;
-  const route = settings.routes.find((each) => each.projectId === projectId && each.userId === entry.userId);
+  const route = routeTo(settings.routes, entry);
   if (route === undefined) return undefined;
   const key = await apiKeys.read(route.apiKeyParameter);
   if (key.kind !== 'found') return undefined;

@@ -6,8 +6,11 @@
 /** Tokens that count at a time. */
 export const MOST_TOKENS = 2;
 
+/** No token is longer, in characters. */
+export const LONGEST_TOKEN = 128;
+
 /** Letters, digits, `-` and `_`, which stand in a URL as they are; 256 random bits are 43 of them. */
-const TOKEN = /^[\w-]{32,128}$/;
+const TOKEN = new RegExp(`^[\\w-]{32,${LONGEST_TOKEN}}$`);
 
 /** The tokens in the parameter's value. Lines that are none do not count: they could be guessed. */
 export function tokensIn(value: string): readonly string[] {

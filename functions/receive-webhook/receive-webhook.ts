@@ -1,5 +1,6 @@
 import type { Clock, FollowQueue, Log, WebhookTokens } from '../domain/ports.ts';
 import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/webhook.ts';
+import { LONGEST_TOKEN } from '../domain/webhook-tokens.ts';
 
 /** A request as it came to the public address. */
 export interface WebhookRequest {
@@ -30,9 +31,6 @@ export interface ReceivePorts {
  */
 export const MISS: Answer = answer(404, 'Not Found');
 const RECEIVED: Answer = answer(200, 'Received');
-
-/** Longer than any token. In characters. */
-const LONGEST_TOKEN = 128;
 
 /**
  * Takes a delivery: checks the address, stores what it says, answers. What it means is found out later, from the queue; the vendor
