@@ -2,10 +2,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { OUTPUTS } from '../infra/outputs.ts';
-import { LOCAL_REGION } from '../local/account.ts';
-import type { FunctionSpec } from '../local/lambda-process.ts';
-import { synthesize } from '../local/synthesize.ts';
-import { type Deployment, readDeployment } from '../local/template.ts';
+import { LOCAL_REGION } from '../local/aws/account.ts';
+import type { FunctionSpec } from '../local/aws/lambda-process.ts';
+import { type Deployment, readDeployment } from '../local/aws/template.ts';
+import { synthesize } from '../local/start/synthesize.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -88,7 +88,7 @@ export async function prepare(directory: string): Promise<Bench> {
     followers: { receiveWebhook, followBuilds },
     deployment,
     template,
-    bootstrap: await script('local/lambda-runtime.ts'),
+    bootstrap: await script('local/aws/lambda-runtime.ts'),
     probe: await script('bench/probe.ts'),
     timeoutS: spec.timeoutS,
     memoryMb: spec.memoryMb,

@@ -1,10 +1,10 @@
-import { VENDOR_WINDOW_MS } from '../functions/domain/pacer.ts';
-import { OurDesign } from './our-design.ts';
-import { PlainDesign } from './plain-design.ts';
-import { seededRandom } from './random.ts';
-import type { Service } from './sandbox.ts';
-import type { SimulatedQueue } from './simulated-queue.ts';
-import type { SimulatedVendor } from './simulated-vendor.ts';
+import { VENDOR_WINDOW_MS } from '../functions/domain/pacing/pacer.ts';
+import { OurDesign } from '../test/simulation/our-design.ts';
+import { PlainDesign } from '../test/simulation/plain-design.ts';
+import { seededRandom } from '../test/simulation/random.ts';
+import type { Service } from '../test/simulation/sandbox.ts';
+import type { SimulatedQueue } from '../test/simulation/simulated-queue.ts';
+import type { SimulatedVendor } from '../test/simulation/simulated-vendor.ts';
 
 export interface Scenario {
   readonly scenario: string;

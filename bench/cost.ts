@@ -1,11 +1,11 @@
+import { LATENCIES } from '../test/simulation/latencies.ts';
+import type { Range } from '../test/simulation/random.ts';
 import type { Template } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
 import { AWS_SERVICES, type Calls } from './endpoints.ts';
 import type { FollowerUsage, FollowingUsage } from './following.ts';
-import { LATENCIES } from './latencies.ts';
 import type { LineUsage } from './per-build.ts';
 import { PRICES } from './prices.ts';
-import type { Range } from './random.ts';
 
 export interface CostItem {
   readonly item: string;

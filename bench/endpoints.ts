@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/account.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { createSparseZip } from './sparse-zip.ts';
 
 export const AWS_SERVICES = ['dynamodb', 's3', 'sqs', 'ssm', 'sns', 'eventbridge'] as const;
@@ -21,7 +21,6 @@ export interface TableUnits {
 /** The part of DynamoDB's inputs that decides what they cost. */
 interface BilledInput {
   readonly Item?: Record<string, unknown>;
-  readonly RequestItems?: Record<string, { readonly Keys: readonly unknown[] }>;
 }
 
 /** Loopback endpoints of everything a worker talks to. They count, and answer at once. */
@@ -148,8 +147,8 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
 
   /** By the rules of on-demand capacity; a condition that does not hold costs the same. */
   function bill(operation: string, input: BilledInput): void {
-    if (operation === 'GetItem' || operation === 'BatchGetItem') {
-      units.read += input.RequestItems === undefined ? 1 : (Object.values(input.RequestItems)[0]?.Keys.length ?? 0);
+    if (operation === 'GetItem') {
+      units.read += 1;
       return;
     }
     if (operation === 'CreateTable') return;

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
 import { ENV as FOLLOW_ENV } from '../functions/follow-builds/environment.ts';
 import { ENV as SUBMIT_ENV } from '../functions/submit-build/environment.ts';
-import type { FunctionSpec } from '../local/lambda-process.ts';
+import type { FunctionSpec } from '../local/aws/lambda-process.ts';
 import type { Bench } from './artifacts.ts';
 import { onlyTable, rounded } from './cold-start.ts';
 import { AWS_SERVICES, type Calls, type Endpoints, SECRET, startEndpoints, type TableUnits } from './endpoints.ts';

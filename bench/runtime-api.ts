@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/account.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import type { Artifact } from './artifacts.ts';
 import type { Reading, Setting } from './probe.ts';
 

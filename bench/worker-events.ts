@@ -1,7 +1,7 @@
 import type { SQSEvent } from 'aws-lambda';
-import type { Route } from '../functions/domain/route.ts';
+import type { Route } from '../functions/domain/model/route.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
-import { LOCAL_REGION } from '../local/account.ts';
+import { LOCAL_REGION } from '../local/aws/account.ts';
 import type { Bench } from './artifacts.ts';
 import { E_TAG, type Endpoints, VERSION_ID } from './endpoints.ts';
 

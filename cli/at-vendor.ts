@@ -1,5 +1,5 @@
-import type { LedgerEntry } from '../functions/domain/ledger.ts';
-import { unreachable } from '../functions/domain/outcome.ts';
+import type { LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import { unreachable } from '../functions/domain/model/outcome.ts';
 import type { Standing } from './standing.ts';
 
 /** Whether somebody, or Streampixel, still has to do something about a build that is there. */

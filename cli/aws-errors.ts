@@ -1,4 +1,4 @@
-import { describeError } from '../functions/domain/redaction.ts';
+import { describeError } from '../functions/domain/model/redaction.ts';
 import { EXIT, OperatorError } from './operator-error.ts';
 
 /** An error of AWS, of the network or of nobody knows what, as a sentence and what to do about it. */

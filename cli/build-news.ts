@@ -1,4 +1,4 @@
-import type { HistoryLine, LedgerEntry } from '../functions/domain/ledger.ts';
+import type { HistoryLine, LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
 import { type Console, printable } from './console.ts';
 import { clockTime, inLocalTime, span } from './units.ts';
 import { type Step, wayOf } from './way.ts';

@@ -1,6 +1,6 @@
-import type { LedgerEntry } from '../functions/domain/ledger.ts';
-import { REASONS } from '../functions/domain/reasons.ts';
-import type { ReleaseMode } from '../functions/domain/route.ts';
+import type { LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import { REASONS } from '../functions/domain/model/reasons.ts';
+import type { ReleaseMode } from '../functions/domain/model/route.ts';
 import { adviceOn, runLabel } from './advice.ts';
 import { isListedAtVendor } from './at-vendor.ts';
 import type { BuildFacts } from './builds.ts';
@@ -140,7 +140,7 @@ function orderWords(entry: LedgerEntry, release: NonNullable<BuildFacts['release
   const who = release.by === 'person' ? 'a person' : 'its approval';
   const isToldBelow = release.state === 'failed' && whose === '';
   const words = isToldBelow ? 'it failed' : releaseWords(release, now);
-  return `ordered${whose} by ${who} at ${clockTime(Date.parse(release.orderedAt), now)}: ${words}`;
+  return `ordered${whose} by ${who} at ${clockTime(Date.parse(release.requestedAt), now)}: ${words}`;
 }
 
 /** Foreign words on why it is where it is. */

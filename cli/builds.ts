@@ -1,12 +1,18 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { LEDGER_TABLE, lineItemKey } from '../functions/adapters/ledger-table.ts';
-import { furthestStage } from '../functions/domain/build-progress.ts';
-import type { LedgerEntry, Release, Stage } from '../functions/domain/ledger.ts';
-import { type Line, NEW_LINE, slotOf, type Ticket } from '../functions/domain/pacer.ts';
-import { releaseLine } from '../functions/domain/release-build.ts';
-import type { ReleaseMode } from '../functions/domain/route.ts';
-import { uploadLine } from '../functions/domain/submit-build.ts';
+import { LEDGER_TABLE, laneItemKey } from '../functions/adapters/ledger-table.ts';
+import { furthestStage } from '../functions/domain/model/following-transitions.ts';
+import {
+  NEW_LANE,
+  type RateLimitLane,
+  releaseLane,
+  type SlotReservation,
+  uploadLane,
+} from '../functions/domain/model/lane.ts';
+import type { LedgerEntry, Release } from '../functions/domain/model/ledger-entry.ts';
+import type { Stage } from '../functions/domain/model/news.ts';
+import type { ReleaseMode } from '../functions/domain/model/route.ts';
+import { slotOf } from '../functions/domain/pacing/pacer.ts';
 import type { Stack } from './stack.ts';
 import { type Standing, standingOf } from './standing.ts';
 import { iso } from './units.ts';
@@ -45,8 +51,8 @@ export interface BuildFacts {
   readonly release: ReleaseFacts | undefined;
 }
 
-export interface ReleaseFacts extends Pick<Release, 'order' | 'uploadId' | 'by' | 'state' | 'attempts' | 'detail'> {
-  readonly orderedAt: string;
+export interface ReleaseFacts extends Pick<Release, 'requestId' | 'uploadId' | 'by' | 'state' | 'attempts' | 'detail'> {
+  readonly requestedAt: string;
   /** When its turn is. */
   readonly slot: string | undefined;
   readonly endedAt: string | undefined;
@@ -91,15 +97,15 @@ export function buildFacts(entry: LedgerEntry, { isHeard, releaseTurn, turn }: C
 }
 
 function releaseFacts(release: Release, turn: number | undefined): ReleaseFacts {
-  const { attempts, by, detail, endedAt, order, orderedAt, state, uploadId } = release;
+  const { attempts, by, detail, endedAt, requestId, requestedAt, state, uploadId } = release;
   return {
-    order,
+    requestId,
     uploadId,
     by,
     state,
     attempts,
     ...(detail === undefined ? {} : { detail }),
-    orderedAt: iso(orderedAt),
+    requestedAt: iso(requestedAt),
     slot: isoOf(turn),
     endedAt: isoOf(endedAt),
   };
@@ -130,39 +136,44 @@ function isoOf(ms: number | undefined): string | undefined {
 
 /** The lines of one user, as the pacer keeps them. */
 export interface Lines {
-  readonly upload: Line;
-  readonly release: Line;
+  readonly upload: RateLimitLane;
+  readonly release: RateLimitLane;
 }
 
 export async function readLines(stack: Pick<Stack, 'clients' | 'ledgerTable'>, userId: string): Promise<Lines> {
   const [upload, release] = await Promise.all([
-    readLine(stack, uploadLine(userId)),
-    readLine(stack, releaseLine(userId)),
+    readLine(stack, uploadLane(userId)),
+    readLine(stack, releaseLane(userId)),
   ]);
   return { upload, release };
 }
 
-async function readLine({ clients, ledgerTable }: Pick<Stack, 'clients' | 'ledgerTable'>, name: string): Promise<Line> {
-  const Key = { [LEDGER_TABLE.partitionKey]: { S: lineItemKey(name) } };
+async function readLine(
+  { clients, ledgerTable }: Pick<Stack, 'clients' | 'ledgerTable'>,
+  name: string,
+): Promise<RateLimitLane> {
+  const Key = { [LEDGER_TABLE.partitionKey]: { S: laneItemKey(name) } };
   const { Item } = await clients.dynamoDb.send(new GetItemCommand({ TableName: ledgerTable, Key }));
-  return { ...NEW_LINE, ...(Item === undefined ? {} : unmarshall(Item)) };
+  return { ...NEW_LANE, ...(Item === undefined ? {} : unmarshall(Item)) };
 }
 
 /** When its turns are, in ms since the epoch, as far as it has any. */
 export function turnsOf(
-  { release, state, ticket }: LedgerEntry,
+  { release, state, reservation }: LedgerEntry,
   lines: Lines | undefined,
 ): Pick<Circumstances, 'turn' | 'releaseTurn'> {
   const waits = state === 'waiting' || state === 'unknown';
   return {
-    turn: waits ? turnIn(lines?.upload, ticket) : undefined,
-    releaseTurn: release?.state === 'ordered' ? turnIn(lines?.release, release.ticket) : undefined,
+    turn: waits ? turnIn(lines?.upload, reservation) : undefined,
+    releaseTurn: release?.state === 'requested' ? turnIn(lines?.release, release.reservation) : undefined,
   };
 }
 
 /** The slot that was drawn, moved by as much as its line has been pushed back since. */
-function turnIn(line: Line | undefined, ticket: Ticket | undefined): number | undefined {
-  return line === undefined || ticket === undefined ? undefined : Math.max(slotOf(line, ticket), line.opensAt);
+function turnIn(line: RateLimitLane | undefined, reservation: SlotReservation | undefined): number | undefined {
+  return line === undefined || reservation === undefined
+    ? undefined
+    : Math.max(slotOf(line, reservation), line.blockedUntil);
 }
 
 /** A build's id without the bucket, which is the same for all. Commands take it so, as they take any part of an id. */

@@ -1,4 +1,4 @@
-import type { Build } from '../functions/domain/build.ts';
+import type { Build } from '../functions/domain/model/build.ts';
 
 /** The notification that S3 would send of a build, as far as the pipeline reads it. */
 export function createdNotification({

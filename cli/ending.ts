@@ -1,8 +1,8 @@
-import { furthestStage } from '../functions/domain/build-progress.ts';
-import type { LedgerEntry } from '../functions/domain/ledger.ts';
-import { statusCommand } from '../functions/domain/operator-commands.ts';
-import { unreachable } from '../functions/domain/outcome.ts';
-import { REASONS } from '../functions/domain/reasons.ts';
+import { furthestStage } from '../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import { unreachable } from '../functions/domain/model/outcome.ts';
+import { REASONS } from '../functions/domain/model/reasons.ts';
+import { statusCommand } from '../functions/domain/notify/operator-commands.ts';
 import { adviceOn, adviceText } from './advice.ts';
 import { type Console, printable } from './console.ts';
 import type { Followed } from './follow.ts';

@@ -1,5 +1,6 @@
-import type { Ledger, LedgerEntry } from '../functions/domain/ledger.ts';
-import { statusCommand } from '../functions/domain/operator-commands.ts';
+import type { LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import { statusCommand } from '../functions/domain/notify/operator-commands.ts';
+import type { Ledger } from '../functions/domain/ports.ts';
 import { createBuildNews } from './build-news.ts';
 import type { Console } from './console.ts';
 import { pause } from './interruption.ts';

@@ -1,5 +1,6 @@
-import { type Build, buildId } from '../functions/domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry } from '../functions/domain/ledger.ts';
+import { type Build, buildId } from '../functions/domain/model/build.ts';
+import type { BuildState, LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import type { Ledger } from '../functions/domain/ports.ts';
 import { OperatorError } from './operator-error.ts';
 
 /** Builds that Streampixel does not have yet, as far as is known. */

@@ -2,17 +2,17 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { createSqsBuildsQueue } from '../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../functions/adapters/sqs-dead-letter-store.ts';
-import { buildId } from '../functions/domain/build.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
-import type { Reason } from '../functions/domain/reasons.ts';
+import { buildId } from '../functions/domain/model/build.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/model/message-attributes.ts';
+import type { Reason } from '../functions/domain/model/reasons.ts';
 import {
   type BuildsQueue,
   type DeadLetterStore,
   deadLetteredAt,
   reasonOf,
   type StoredLetter,
-} from '../functions/domain/redrive.ts';
-import { parseNotification } from '../functions/domain/s3-notification.ts';
+} from '../functions/domain/redrive/redrive.ts';
+import { parseNotification } from '../functions/domain/submit/s3-notification.ts';
 
 /** What a letter is filed under that SQS moved by itself: no worker came to the point of giving a reason. */
 export const NO_REASON = 'none';

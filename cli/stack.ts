@@ -6,9 +6,9 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
-import type { Ledger } from '../functions/domain/ledger.ts';
+import type { Ledger } from '../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/account.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { OperatorError } from './operator-error.ts';
 import { projectContext } from './project-context.ts';
 

@@ -1,12 +1,8 @@
-import {
-  hasSpoken,
-  type Ledger,
-  type LedgerEntry,
-  type Release,
-  type WebhookRecord,
-} from '../functions/domain/ledger.ts';
-import { unreachable } from '../functions/domain/outcome.ts';
-import type { ReleaseMode } from '../functions/domain/route.ts';
+import type { LedgerEntry, Release } from '../functions/domain/model/ledger-entry.ts';
+import { unreachable } from '../functions/domain/model/outcome.ts';
+import type { ReleaseMode } from '../functions/domain/model/route.ts';
+import { hasSentWebhook, type WebhookRecord } from '../functions/domain/model/webhook-record.ts';
+import type { Ledger } from '../functions/domain/ports.ts';
 
 /**
  * Where a build stands, for people: its state in the ledger, seen with how its route goes live, what became of the order to
@@ -56,7 +52,7 @@ export function standingOf(entry: LedgerEntry, heard: boolean): Standing {
 function standingOfApproved(entry: LedgerEntry): Standing {
   const orderState = ownRelease(entry)?.state;
   switch (orderState) {
-    case 'ordered':
+    case 'requested':
     case 'calling':
       return 'waits-for-release';
     case 'failed':
@@ -115,8 +111,8 @@ export function isOver(standing: Standing): boolean {
 export function isHeardBy(record: WebhookRecord, { lastNewsAt, submittedAt = 0 }: LedgerEntry): boolean {
   if (lastNewsAt !== undefined) return true;
   // Somebody was told of the silence, and whatever has broken it since comes too late for builds of that time.
-  const { silenceToldAt = Number.NEGATIVE_INFINITY } = record;
-  return hasSpoken(record) && submittedAt > silenceToldAt;
+  const { silenceNotifiedAt = Number.NEGATIVE_INFINITY } = record;
+  return hasSentWebhook(record) && submittedAt > silenceNotifiedAt;
 }
 
 /** The same, where the record of the webhook has to be asked for. Asks where it matters only. */

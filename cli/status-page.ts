@@ -1,5 +1,5 @@
-import type { BuildState } from '../functions/domain/ledger.ts';
-import { releaseCommand, statusCommand, WEBHOOK_COMMAND } from '../functions/domain/operator-commands.ts';
+import type { BuildState } from '../functions/domain/model/ledger-entry.ts';
+import { releaseCommand, statusCommand, WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { type BuildFacts, shortId } from './builds.ts';
 import { aligned, type Console, printable } from './console.ts';
 import { bytes, clockTime, plural, span } from './units.ts';
@@ -164,7 +164,7 @@ export function releaseWords(release: BuildFacts['release'], now: number): strin
       return 'its release is about to be ordered';
     case 'calling':
       return 'its release is being ordered just now';
-    case 'ordered': {
+    case 'requested': {
       const tries = release.attempts === 0 ? '' : `, after ${plural(release.attempts, 'try', 'tries')} that failed`;
       const when = release.slot === undefined ? 'waits for its next try' : `goes ${turnWords(release.slot, now)}`;
       return `its release ${when}${tries}`;

@@ -1,8 +1,8 @@
 import { exchange } from '../functions/adapters/http-exchange.ts';
 import { createStreampixelKeyChecks } from '../functions/adapters/streampixel-api.ts';
+import type { Route } from '../functions/domain/model/route.ts';
+import type { Secret } from '../functions/domain/model/secret.ts';
 import type { KeyVerdict } from '../functions/domain/ports.ts';
-import type { Route } from '../functions/domain/route.ts';
-import type { Secret } from '../functions/domain/secret.ts';
 import { usageError } from './operator-error.ts';
 import type { Stack } from './stack.ts';
 

@@ -1,6 +1,7 @@
-import { isAtVendor } from '../functions/domain/build-progress.ts';
-import type { BuildState, HistoryLine, LedgerEntry, Stage } from '../functions/domain/ledger.ts';
-import { unreachable } from '../functions/domain/outcome.ts';
+import { isAtVendor } from '../functions/domain/model/following-transitions.ts';
+import type { BuildState, HistoryLine, LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
+import type { Stage } from '../functions/domain/model/news.ts';
+import { unreachable } from '../functions/domain/model/outcome.ts';
 import { OPEN_STATES } from './ledger-search.ts';
 import { ownRelease } from './standing.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
-import type { WebhookRecord } from '../functions/domain/ledger.ts';
-import { Secret } from '../functions/domain/secret.ts';
-import { tokensIn, webhookAddress } from '../functions/domain/webhook-tokens.ts';
+import { tokensIn, webhookAddress } from '../functions/domain/follow/webhook-tokens.ts';
+import { Secret } from '../functions/domain/model/secret.ts';
+import type { WebhookRecord } from '../functions/domain/model/webhook-record.ts';
 import { OperatorError } from './operator-error.ts';
 import type { Stack } from './stack.ts';
 import { span } from './units.ts';
@@ -102,14 +102,14 @@ export const DASHBOARD_STEPS =
   'Project Settings > Webhook URL: paste the address, tick every event, save, then press Test Webhook';
 
 /** Whether a project's webhook was ever heard, in words. */
-export function heardText({ heardAt, testedAt }: WebhookRecord, now: number): string {
-  if (heardAt !== undefined) return `last heard of a build ${span(now - heardAt)} ago`;
+export function heardText({ lastWebhookAt, testedAt }: WebhookRecord, now: number): string {
+  if (lastWebhookAt !== undefined) return `last heard of a build ${span(now - lastWebhookAt)} ago`;
   return testedAt === undefined ? 'never heard' : `tested ${span(now - testedAt)} ago, and not heard of a build yet`;
 }
 
 /** When a project's webhook spoke last, in ms since the epoch. */
-export function lastSpoke({ heardAt = 0, testedAt = 0 }: WebhookRecord): number {
-  return Math.max(heardAt, testedAt);
+export function lastSpoke({ lastWebhookAt = 0, testedAt = 0 }: WebhookRecord): number {
+  return Math.max(lastWebhookAt, testedAt);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { openPromise } from 'yauzl';
-import { whyNotABuild } from '../functions/domain/build.ts';
+import { whyNotABuild } from '../functions/domain/model/build.ts';
 import { OperatorError, usageError } from './operator-error.ts';
 import { bytes } from './units.ts';
 

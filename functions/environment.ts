@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Route } from './domain/route.ts';
+import type { Route } from './domain/model/route.ts';
 
 const wholeNumber = v.pipe(
   v.string(),

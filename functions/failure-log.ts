@@ -1,6 +1,6 @@
 import type middy from '@middy/core';
+import { describeError } from './domain/model/redaction.ts';
 import type { Log } from './domain/ports.ts';
-import { describeError } from './domain/redaction.ts';
 
 /**
  * Middleware that logs why an invocation failed, and fails it in words of ours: the runtime prints an error whole, with whatever a

@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import type { Disposition } from './domain/handle-message.ts';
+import type { Disposition } from './domain/model/outcome.ts';
+import { describeError } from './domain/model/redaction.ts';
 import type { Ports } from './domain/ports.ts';
-import { describeError } from './domain/redaction.ts';
 
 /** Hides received messages for longer or shorter than the queue would. */
 export interface MessageVisibility {
@@ -15,10 +15,10 @@ export interface VisibilityChange {
 }
 
 /** How long this invocation may take. All in ms since the epoch. */
-export interface Budget {
+export interface InvocationDeadline {
   readonly startedAt: number;
   readonly deadline: number;
-  readonly goneAt: number;
+  readonly leaseUntil: number;
 }
 
 /** Kept back from the function's remaining time to write down what happened, in ms. */
@@ -30,9 +30,9 @@ const LEASE_MARGIN_MS = 1_000;
  * @param startedAt when the invocation began, in ms since the epoch
  * @param remainingMs what Lambda says is left of the function's time
  */
-export function budgetOf(startedAt: number, remainingMs: number): Budget {
+export function invocationDeadline(startedAt: number, remainingMs: number): InvocationDeadline {
   const end = startedAt + remainingMs;
-  return { startedAt, deadline: end - RECORDING_RESERVE_MS, goneAt: end + LEASE_MARGIN_MS };
+  return { startedAt, deadline: end - RECORDING_RESERVE_MS, leaseUntil: end + LEASE_MARGIN_MS };
 }
 
 /** What SQS reads of a record: the rest of `SQSRecord` is not used. */
@@ -57,7 +57,7 @@ export type BatchPorts = Pick<Ports, 'clock' | 'log'> & { readonly visibility: M
  */
 export async function handleBatch(
   records: readonly QueueRecord[],
-  budget: Budget,
+  invocation: InvocationDeadline,
   handle: (record: QueueRecord) => Promise<Disposition>,
   ports: BatchPorts,
 ): Promise<SQSBatchResponse> {
@@ -75,7 +75,7 @@ export async function handleBatch(
     }),
   );
   // Together and last: one call for a batch in which everybody waits. None is late for it, as the queue still hides them all.
-  if (hidden.length > 0) await hide(hidden, budget, ports);
+  if (hidden.length > 0) await hide(hidden, invocation, ports);
   return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
@@ -86,7 +86,11 @@ interface Hidden {
   readonly until: number;
 }
 
-async function hide(hidden: readonly Hidden[], { startedAt }: Budget, { clock, log, visibility }: BatchPorts) {
+async function hide(
+  hidden: readonly Hidden[],
+  { startedAt }: InvocationDeadline,
+  { clock, log, visibility }: BatchPorts,
+) {
   try {
     const now = clock.now();
     const longest = LONGEST_VISIBILITY_S - Math.ceil((now - startedAt) / 1000);

@@ -3,8 +3,8 @@ import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/dead-letter-attributes.ts';
-import { retryDelay } from '../functions/domain/retry-delay.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/model/message-attributes.ts';
+import { retryDelay } from '../functions/domain/pacing/retry-delay.ts';
 import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
@@ -256,7 +256,7 @@ export class Alarms extends Construct {
       name: 'Messages about submitted builds are dead-lettered',
       severity: 'Medium',
       says:
-        `A message of the follow queue came up ${MAX_RECEIVE_COUNT} times and could not be dealt with. A rejection may be untold or a ` +
+        `A message of the follow queue came up ${MAX_RECEIVE_COUNT} times and could not be dealt with. A rejection may be pendingNotification or a ` +
         'release not ordered. Mend what "message-failed" in the log names; then redrive the queue in the console.',
       pages: {
         'Dead-letter queue': queueLink(this.#props.followQueue.deadLetterQueue),

@@ -1,8 +1,8 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as v from 'valibot';
 import { isSafeForSecrets } from '../functions/adapters/http-exchange.ts';
-import { MARGIN_MS, VENDOR_WINDOW_MS } from '../functions/domain/pacer.ts';
-import type { Route } from '../functions/domain/route.ts';
+import type { Route } from '../functions/domain/model/route.ts';
+import { MARGIN_MS, VENDOR_WINDOW_MS } from '../functions/domain/pacing/pacer.ts';
 import { DEFAULT_STACK_NAME } from './outputs.ts';
 import { ENVIRONMENT_LIMIT_BYTES, environmentBytes } from './submit-build-environment.ts';
 import { MAX_RECEIVE_COUNT, QUEUE_RETENTION } from './worker-queue.ts';

@@ -12,7 +12,7 @@ import {
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { slotSpacing } from '../functions/domain/pacer.ts';
+import { slotSpacing } from '../functions/domain/pacing/pacer.ts';
 import { type Alarms, DEAD_LETTER_AGE_ALARM, OBSERVED_SESSION, type StackFunctions } from './alarms.ts';
 import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './config.ts';

@@ -1,6 +1,6 @@
 import type { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { type Dimension, METRIC_NAMESPACE, type MetricName } from '../functions/domain/telemetry.ts';
+import { type Dimension, METRIC_NAMESPACE, type MetricName } from '../functions/domain/model/telemetry.ts';
 
 export interface DropMetricOptions {
   readonly statistic: string;

@@ -1,6 +1,6 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { WEBHOOK_COMMAND } from '../functions/domain/operator-commands.ts';
+import { WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { Alarms, OBSERVED_SESSION } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';

@@ -2,7 +2,7 @@ import type { Duration } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
-import { EVENT_SOURCE, type EventName } from '../functions/domain/telemetry.ts';
+import { EVENT_SOURCE, type EventName } from '../functions/domain/model/telemetry.ts';
 import { WorkerQueue } from './worker-queue.ts';
 
 export interface FollowQueueProps {

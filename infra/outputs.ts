@@ -1,4 +1,4 @@
-import type { Route } from '../functions/domain/route.ts';
+import type { Route } from '../functions/domain/model/route.ts';
 
 /**
  * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only together

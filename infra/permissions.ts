@@ -1,6 +1,6 @@
 import { Arn, ArnFormat, Aws, type Stack } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { EVENT_SOURCE } from '../functions/domain/telemetry.ts';
+import { EVENT_SOURCE } from '../functions/domain/model/telemetry.ts';
 import type { Settings } from './config.ts';
 import { apiKeyParameters } from './key-changes.ts';
 

@@ -70,7 +70,7 @@ function permissions(
     },
     {
       sid: 'KeepLedger',
-      actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [ledger.table.tableArn],
     },
     {

@@ -1,7 +1,7 @@
 import { Arn, Duration, Stack } from 'aws-cdk-lib';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/dead-letter-attributes.ts';
+import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 
 /**
  * Receives after which SQS itself moves a message to the dead-letter queue. High on purpose: sleeping until a slot or a deadline

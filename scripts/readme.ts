@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { REASONS } from '../functions/domain/reasons.ts';
+import { REASONS } from '../functions/domain/model/reasons.ts';
 
 const README = new URL('../README.md', import.meta.url);
 

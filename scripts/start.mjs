@@ -1,3 +1,3 @@
 import { run } from './node-24.mjs';
 
-run('local/start.ts');
+run('local/start/start.ts');

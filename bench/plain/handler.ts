@@ -11,7 +11,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import middy from '@middy/core';
 import type { S3Event, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { Route } from '../../functions/domain/route.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
 import { ENV } from '../../functions/submit-build/environment.ts';
 
 const logger = new Logger({ serviceName: 'submit-build' });

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { commandAfter } from '../../functions/domain/alert.ts';
-import { REASONS, type Reason } from '../../functions/domain/reasons.ts';
-import { collectLetters, reasonOf, redriveLetters, type StoredLetter } from '../../functions/domain/redrive.ts';
+import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
+import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { collectLetters, reasonOf, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds.ts';
 import { aligned, type Console } from '../console.ts';
 import { interruptible } from '../interruption.ts';

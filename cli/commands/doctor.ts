@@ -3,9 +3,9 @@ import { GetBucketNotificationConfigurationCommand, GetBucketVersioningCommand }
 import { paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
-import { hasSpoken } from '../../functions/domain/ledger.ts';
-import { WEBHOOK_COMMAND } from '../../functions/domain/operator-commands.ts';
-import { REASONS } from '../../functions/domain/reasons.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
+import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
 import { explained } from '../aws-errors.ts';
 import { aligned, type Console } from '../console.ts';
@@ -178,7 +178,7 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   const findings = (await projectWebhooks(stack)).map((webhook) => {
     const { projectId } = webhook;
     const text = `project ${projectId}: ${heardText(webhook, now)}`;
-    if (hasSpoken(webhook)) return ok('Webhook', text);
+    if (hasSentWebhook(webhook)) return ok('Webhook', text);
     const mend = `${dashboardOf(projectId)} > ${DASHBOARD_STEPS}:\n${addressOf(stack, projectId, token)}`;
     return warn('Webhook', text, mend);
   });

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { buildId, whyNotABuild } from '../../functions/domain/build.ts';
-import { findRoute } from '../../functions/domain/route.ts';
+import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
+import { findRoute } from '../../functions/domain/model/route.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
 import { adviceOn, adviceText } from '../advice.ts';
 import { buildFacts } from '../builds.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
-import { isAtVendor } from '../../functions/domain/build-progress.ts';
-import type { LedgerEntry, Release } from '../../functions/domain/ledger.ts';
-import { releaseCommand, statusCommand } from '../../functions/domain/operator-commands.ts';
-import { RELEASE_PATIENCE_MS } from '../../functions/domain/release-build.ts';
-import { routeTo } from '../../functions/domain/route.ts';
+import { RELEASE_PATIENCE_MS } from '../../functions/domain/follow/release-build.ts';
+import { isAtVendor } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { routeTo } from '../../functions/domain/model/route.ts';
+import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
 import { adviceOn, adviceText } from '../advice.ts';
 import { createBuildNews } from '../build-news.ts';
 import { shortId } from '../builds.ts';
@@ -71,15 +71,15 @@ async function release(
 
   // From before the order on: Ctrl-C is not to end the command where nobody can say whether it was given.
   const signal = interruptible(() => console.say('\nStopping.'));
-  const order = await giveOrder(console, stack, entry, uploadId);
+  const requestId = await giveOrder(console, stack, entry, uploadId);
   if (!wait) {
-    console.data({ ...facts, order, release: 'ordered' }, [`Ordered: ${build}, upload id ${uploadId}.`]);
+    console.data({ ...facts, requestId, release: 'requested' }, [`Ordered: ${build}, upload id ${uploadId}.`]);
     console.say(`See what becomes of it: ${statusCommand(entry.id)}`);
     return EXIT.done;
   }
-  console.say('Waiting for Streampixel to take it; Ctrl-C stops looking, not the order.');
-  const { attempts, endedAt } = await endOfOrder(console, stack, entry, order, signal);
-  console.data({ ...facts, order, release: 'released', attempts, endedAt: iso(endedAt ?? Date.now()) }, [
+  console.say('Waiting for Streampixel to take it; Ctrl-C stops looking, not the requestId.');
+  const { attempts, endedAt } = await endOfOrder(console, stack, entry, requestId, signal);
+  console.data({ ...facts, requestId, release: 'released', attempts, endedAt: iso(endedAt ?? Date.now()) }, [
     console.paint('green', `${shortId(build)} is released: live within minutes. Upload id ${uploadId}.`),
   ]);
   return EXIT.done;
@@ -135,22 +135,22 @@ async function giveOrder(
   uploadId: string,
 ): Promise<string> {
   const { id: build, release: last } = entry;
-  const orderedAt = Date.now();
-  if (last !== undefined && last.uploadId === uploadId && isUnderWay(last, orderedAt)) {
+  const requestedAt = Date.now();
+  if (last !== undefined && last.uploadId === uploadId && isUnderWay(last, requestedAt)) {
     const who = last.by === 'person' ? 'a person' : 'its approval';
-    console.say(`It was ordered ${span(orderedAt - last.orderedAt)} ago by ${who}: no second order is given.`);
-    return last.order;
+    console.say(`It was ordered ${span(requestedAt - last.requestedAt)} ago by ${who}: no second order is given.`);
+    return last.requestId;
   }
-  const order = `person/${randomUUID()}`;
+  const requestId = `person/${randomUUID()}`;
   const queue = createSqsFollowQueue(clients.sqs, followQueueUrl);
-  await queue.send({ kind: 'release', build, uploadId, order, by: 'person', orderedAt });
+  await queue.send({ kind: 'release', build, uploadId, requestId, by: 'person', requestedAt });
   console.say('Ordered.');
-  return order;
+  return requestId;
 }
 
 /** An order is tried for some time and then fails; one that is older and has no end has lost its message. */
-function isUnderWay({ orderedAt, state }: Release, now: number): boolean {
-  return (state === 'ordered' || state === 'calling') && now - orderedAt < 2 * RELEASE_PATIENCE_MS;
+function isUnderWay({ requestedAt, state }: Release, now: number): boolean {
+  return (state === 'requested' || state === 'calling') && now - requestedAt < 2 * RELEASE_PATIENCE_MS;
 }
 
 /**
@@ -162,7 +162,7 @@ async function endOfOrder(
   console: Console,
   { ledger }: Pick<Stack, 'ledger'>,
   entry: LedgerEntry,
-  order: string,
+  requestId: string,
   signal: AbortSignal,
 ): Promise<Release> {
   const begun = Date.now();
@@ -171,18 +171,18 @@ async function endOfOrder(
   for (;;) {
     const current = (await ledger.find(entry.id)) ?? entry;
     tell(current);
-    const { release: last, releaseOrders = [] } = current;
-    if (last?.order === order) {
+    const { release: last, releaseRequests = [] } = current;
+    if (last?.requestId === requestId) {
       switch (last.state) {
         case 'released':
           return last;
         case 'failed':
           throw failedOrder(current, last);
-        case 'ordered':
+        case 'requested':
         case 'calling':
           break;
       }
-    } else if (releaseOrders.includes(order)) {
+    } else if (releaseRequests.includes(requestId)) {
       throw new OperatorError('Replaced', 'A later order has taken the place of this one.', statusCommand(entry.id));
     } else if (!warned && Date.now() - begun > UNTAKEN_FOR_MS) {
       warned = true;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, ListMessageMoveTasksCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
-import { hasSpoken, type LedgerEntry, type WebhookRecord } from '../../functions/domain/ledger.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import { isListedAtVendor, isOvertaken } from '../at-vendor.ts';
 import { buildPage, stepFacts } from '../build-page.ts';
 import { buildFacts, type Lines, readLines, turnsOf } from '../builds.ts';
@@ -74,7 +75,7 @@ async function readStatus(stack: Stack, now: number, since: number): Promise<Sta
   const listed = submitted.filter((entry) => isListedAtVendor(standing(entry)));
   const atVendor = listed.filter((entry) => !isOvertaken(entry, standing(entry), submitted));
   const unheard = Map.groupBy(
-    vendor.filter((entry) => standing(entry) === 'unheard' && !hasSpoken(recordOf(entry))),
+    vendor.filter((entry) => standing(entry) === 'unheard' && !hasSentWebhook(recordOf(entry))),
     ({ projectId = '' }) => projectId,
   );
 

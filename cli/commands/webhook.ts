@@ -1,8 +1,8 @@
 import { Argument, type Command } from 'commander';
-import { hasSpoken } from '../../functions/domain/ledger.ts';
-import { WEBHOOK_COMMAND } from '../../functions/domain/operator-commands.ts';
-import type { Secret } from '../../functions/domain/secret.ts';
-import { MOST_TOKENS } from '../../functions/domain/webhook-tokens.ts';
+import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
+import type { Secret } from '../../functions/domain/model/secret.ts';
+import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
+import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import type { Act } from '../program.ts';
@@ -142,7 +142,7 @@ async function print(
   const webhooks = await projectWebhooks(stack);
   const projects = webhooks.map((webhook) => projectFacts(stack, webhook, tokens[0]));
   const parts = webhooks.map((webhook, index) => {
-    const state = console.paint(hasSpoken(webhook) ? 'green' : 'yellow', heardText(webhook, now));
+    const state = console.paint(hasSentWebhook(webhook) ? 'green' : 'yellow', heardText(webhook, now));
     return [
       `${console.paint('bold', `Project ${webhook.projectId}`)}  ${state}`,
       ...aligned(
@@ -164,12 +164,12 @@ async function print(
   ]);
 }
 
-function projectFacts(stack: Stack, { heardAt, projectId, testedAt }: ProjectWebhook, token: Secret | undefined) {
+function projectFacts(stack: Stack, { lastWebhookAt, projectId, testedAt }: ProjectWebhook, token: Secret | undefined) {
   return {
     projectId,
     address: token === undefined ? undefined : addressOf(stack, projectId, token),
     dashboard: dashboardOf(projectId),
     testedAt: testedAt === undefined ? undefined : iso(testedAt),
-    heardAt: heardAt === undefined ? undefined : iso(heardAt),
+    lastWebhookAt: lastWebhookAt === undefined ? undefined : iso(lastWebhookAt),
   };
 }

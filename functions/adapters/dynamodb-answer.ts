@@ -1,5 +1,5 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { LedgerUnavailable } from '../domain/ledger.ts';
+import { LedgerUnavailable } from '../domain/ports.ts';
 
 /**
  * The table's answer to a command, or `undefined` where the command's condition did not hold.
@@ -7,7 +7,10 @@ import { LedgerUnavailable } from '../domain/ledger.ts';
  * @throws LedgerUnavailable for every other error, after the client's own retries. It names operation and error only: the
  * SDK's messages may quote items, and its error objects hold the request.
  */
-export async function answerTo<Answer>(operation: string, sent: Promise<Answer>): Promise<Answer | undefined> {
+export async function undefinedIfConditionFailed<Answer>(
+  operation: string,
+  sent: Promise<Answer>,
+): Promise<Answer | undefined> {
   try {
     return await sent;
   } catch (error) {

@@ -9,10 +9,11 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import { buildId } from '../domain/build.ts';
-import type { BuildState, Ledger, LedgerEntry, NewestBuild, WebhookRecord } from '../domain/ledger.ts';
-import { createBatchedReads } from './batched-reads.ts';
-import { answerTo } from './dynamodb-answer.ts';
+import { buildId } from '../domain/model/build.ts';
+import type { BuildState, LedgerEntry } from '../domain/model/ledger-entry.ts';
+import type { WebhookRecord } from '../domain/model/webhook-record.ts';
+import type { Ledger, NewestBuild, RefusedKey } from '../domain/ports.ts';
+import { undefinedIfConditionFailed } from './dynamodb-answer.ts';
 import {
   apiKeyItemKey,
   buildExpiry,
@@ -28,7 +29,7 @@ const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 type Item = Record<string, AttributeValue>;
 
 /**
- * The ledger on DynamoDB. Calls of the table: `findWithKey` 1 for all who ask at the same moment; `save` 1, and 2 on a conflict;
+ * The ledger on DynamoDB. Calls of the table: `save` 1, and 2 on a conflict;
  * `announce` 1, and 2 where a newer build is known; the others 1.
  */
 export function createDynamoDbLedger(
@@ -36,11 +37,9 @@ export function createDynamoDbLedger(
   tableName: string,
   newId: () => string = randomUUID,
 ): Ledger {
-  const readItem = createBatchedReads(client, tableName);
-
   async function get(key: string): Promise<Item | undefined> {
     const command = new GetItemCommand({ TableName: tableName, Key: { [PK]: { S: key } }, ConsistentRead: true });
-    return (await answerTo('GetItem', client.send(command)))?.Item;
+    return (await undefinedIfConditionFailed('GetItem', client.send(command)))?.Item;
   }
 
   async function newestOf(route: string): Promise<NewestBuild | undefined> {
@@ -73,22 +72,19 @@ export function createDynamoDbLedger(
               ExpressionAttributeValues: marshall({ ':revision': entry.revision }),
             }),
       });
-      if ((await answerTo('PutItem', client.send(command))) !== undefined) return { kind: 'saved', entry: saved };
+      if ((await undefinedIfConditionFailed('PutItem', client.send(command))) !== undefined)
+        return { kind: 'saved', entry: saved };
       // The client sends again when an answer is lost, and then finds its own first write in the way. Taken for another
       // worker's, it would look like a call to the vendor that nobody knows the end of.
       const stored = await get(key);
       return stored?.savedBy?.S === savedBy ? { kind: 'saved', entry: saved } : { kind: 'conflict' };
     },
 
-    async findWithKey(id, apiKeyParameter) {
-      const [entry, refused] = await Promise.all([
-        readItem(buildItemKey(id)),
-        readItem(apiKeyItemKey(apiKeyParameter)),
-      ]);
-      return {
-        entry: entry && toEntry(entry),
-        refusedKey: refused && { version: Number(refused.version?.N), at: Number(refused.at?.N) },
-      };
+    async refusedKeyOf(apiKeyParameter) {
+      const item = await get(apiKeyItemKey(apiKeyParameter));
+      if (item === undefined) return undefined;
+      const { version, at } = unmarshall(item) as RefusedKey;
+      return { version, at };
     },
 
     async refuseKey(apiKeyParameter, key) {
@@ -99,7 +95,7 @@ export function createDynamoDbLedger(
         ConditionExpression: `attribute_not_exists(${PK}) OR version <> :version`,
         ExpressionAttributeValues: marshall({ ':version': key.version }),
       });
-      return (await answerTo('PutItem', client.send(command))) === undefined ? 'known' : 'first';
+      return (await undefinedIfConditionFailed('PutItem', client.send(command))) === undefined ? 'known' : 'first';
     },
 
     async forgetRefusedKey(apiKeyParameter, version) {
@@ -109,7 +105,7 @@ export function createDynamoDbLedger(
         ConditionExpression: 'version = :version',
         ExpressionAttributeValues: marshall({ ':version': version }),
       });
-      await answerTo('DeleteItem', client.send(command));
+      await undefinedIfConditionFailed('DeleteItem', client.send(command));
     },
 
     async webhookOf(projectId) {
@@ -127,7 +123,7 @@ export function createDynamoDbLedger(
         ExpressionAttributeNames: { '#what': what },
         ExpressionAttributeValues: marshall({ ':at': at }),
       });
-      await answerTo('UpdateItem', client.send(command));
+      await undefinedIfConditionFailed('UpdateItem', client.send(command));
     },
 
     // The queries read indexes: what was saved in the last second or so may be missing.
@@ -139,7 +135,7 @@ export function createDynamoDbLedger(
         ExpressionAttributeValues: marshall({ ':uploadId': uploadId }),
         Limit: 1,
       });
-      const item = (await answerTo('Query', client.send(command)))?.Items?.[0];
+      const item = (await undefinedIfConditionFailed('Query', client.send(command)))?.Items?.[0];
       return item === undefined ? undefined : toEntry(item);
     },
 
@@ -157,7 +153,7 @@ export function createDynamoDbLedger(
           Select: 'COUNT',
           ...(from === undefined ? {} : { ExclusiveStartKey: from }),
         });
-        const answer = await answerTo('Query', client.send(command));
+        const answer = await undefinedIfConditionFailed('Query', client.send(command));
         count += answer?.Count ?? 0;
         from = answer?.LastEvaluatedKey;
       } while (from !== undefined);
@@ -177,7 +173,7 @@ export function createDynamoDbLedger(
         Limit: limit + 1,
         ...(from === undefined ? {} : { ExclusiveStartKey: startKey(state, positionOf(from)) }),
       });
-      const answer = await answerTo('Query', client.send(command));
+      const answer = await undefinedIfConditionFailed('Query', client.send(command));
       const items = answer?.Items ?? [];
       const entries = items.slice(0, limit).map(toEntry);
       const last = entries.at(-1);
@@ -195,7 +191,7 @@ export function createDynamoDbLedger(
         ConditionExpression: `attribute_not_exists(${PK}) OR droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)`,
         ExpressionAttributeValues: marshall({ ':droppedAt': newest.droppedAt, ':id': newest.id }),
       });
-      if ((await answerTo('PutItem', client.send(command))) !== undefined) return newest;
+      if ((await undefinedIfConditionFailed('PutItem', client.send(command))) !== undefined) return newest;
       // Gone between the two calls only if somebody deletes items by hand.
       return (await newestOf(route)) ?? newest;
     },

@@ -1,5 +1,5 @@
+import { METRIC_NAMESPACE, METRICS } from '../domain/model/telemetry.ts';
 import type { Clock, Metrics } from '../domain/ports.ts';
-import { METRIC_NAMESPACE, METRICS } from '../domain/telemetry.ts';
 
 /**
  * Metrics in CloudWatch's embedded metric format: a line of the log is a data point, so a metric costs no call and can't fail.

@@ -1,6 +1,6 @@
-import { eventDetail } from '../domain/build-events.ts';
+import { EVENT_SOURCE } from '../domain/model/telemetry.ts';
+import { eventDetail } from '../domain/notify/build-events.ts';
 import type { Events } from '../domain/ports.ts';
-import { EVENT_SOURCE } from '../domain/telemetry.ts';
 import { createSignedCall, type SignedCallOptions } from './signed-call.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LedgerEntry } from '../domain/ledger.ts';
+import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 
 /**
  * The shape of the one table behind ledger and pacer: infra creates it, the adapters read and write it. Only builds have
@@ -34,7 +34,7 @@ export function buildItemKey(id: string): string {
 }
 
 /** The pacer's line: the vendor's endpoint and `userId`. */
-export function lineItemKey(line: string): string {
+export function laneItemKey(line: string): string {
   return `line#${line}`;
 }
 
@@ -63,7 +63,7 @@ const BUILD_LIFETIME_DAYS = 90;
  * When DynamoDB may delete a build, in s since the epoch. Only housekeeping: it deletes late.
  *
  * Lines and routes never expire. There is one small item for each that the settings name, and a line that is lost takes
- * with it a gate that is shut and the count that its tickets are reckoned from.
+ * with it a gate that is shut and the count that its reservations are reckoned from.
  *
  * @param updatedAt ms since the epoch
  */

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../domain/ledger.ts';
+import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 
 /** Where a page of builds ended. */
 export type PagePosition = Pick<LedgerEntry, 'id' | 'updatedAt'>;

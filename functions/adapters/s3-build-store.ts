@@ -2,10 +2,10 @@ import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import { partition } from '@aws-sdk/util-endpoints';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
-import type { Build } from '../domain/build.ts';
+import type { Build } from '../domain/model/build.ts';
+import { redact } from '../domain/model/redaction.ts';
+import { PresignedUrl } from '../domain/model/secret.ts';
 import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
-import { redact } from '../domain/redaction.ts';
-import { PresignedUrl } from '../domain/secret.ts';
 import { exchange, type HttpExchange } from './http-exchange.ts';
 
 export interface S3BuildStoreOptions {

@@ -1,5 +1,5 @@
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { BuildsQueue } from '../domain/redrive.ts';
+import type { BuildsQueue } from '../domain/redrive/redrive.ts';
 import { picked } from './sqs-dead-letter-store.ts';
 
 /** Sends letters back to the builds queue. Bodies are S3 notifications, at most 64 KB, so ten always fit in one call. */

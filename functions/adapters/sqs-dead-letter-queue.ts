@@ -1,6 +1,6 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { buildId } from '../domain/build.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../domain/dead-letter-attributes.ts';
+import { buildId } from '../domain/model/build.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
 import type { DeadLetter, DeadLetterQueue } from '../domain/ports.ts';
 
 /**

@@ -4,7 +4,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { DeadLetterStore, StoredLetter } from '../domain/redrive.ts';
+import type { DeadLetterStore, StoredLetter } from '../domain/redrive/redrive.ts';
 
 /** A short poll asks a few of SQS's servers and may miss what is there; a long one asks all. In s. */
 const LONG_POLL_S = 3;

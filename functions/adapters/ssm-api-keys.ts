@@ -1,6 +1,6 @@
+import { describeError } from '../domain/model/redaction.ts';
+import { Secret } from '../domain/model/secret.ts';
 import type { ApiKey, ApiKeyRead, ApiKeys, Clock, Log } from '../domain/ports.ts';
-import { describeError } from '../domain/redaction.ts';
-import { Secret } from '../domain/secret.ts';
 import type { GetParameter } from './ssm-parameters.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tokensIn } from '../domain/follow/webhook-tokens.ts';
+import { describeError } from '../domain/model/redaction.ts';
 import type { Clock, Log, WebhookTokens } from '../domain/ports.ts';
-import { describeError } from '../domain/redaction.ts';
-import { tokensIn } from '../domain/webhook-tokens.ts';
 import type { GetParameter } from './ssm-parameters.ts';
 
 /** How long tokens are used without asking again, in ms: a token that was taken back lives on for that long. */

@@ -1,18 +1,17 @@
+import type { Reason } from '../domain/model/reasons.ts';
+import { redact } from '../domain/model/redaction.ts';
+import { Secret } from '../domain/model/secret.ts';
+import type { ReleaseAnswer, UploadAnswer } from '../domain/model/streampixel-answers.ts';
 import type {
   Clock,
   KeyChecks,
   KeyVerdict,
   ProjectFile,
   ProjectFiles,
-  ReleaseAnswer,
   Releases,
   StreampixelApi,
-  UploadAnswer,
   UploadRequest,
 } from '../domain/ports.ts';
-import type { Reason } from '../domain/reasons.ts';
-import { redact } from '../domain/redaction.ts';
-import { Secret } from '../domain/secret.ts';
 import { exchange, type HttpExchange, isSafeForSecrets } from './http-exchange.ts';
 
 /** The vendor's answers are a line of JSON; more than this is a proxy's page, of which the first lines say enough. In bytes. */

@@ -1,13 +1,15 @@
-import type { Alert } from './alert.ts';
-import type { Build } from './build.ts';
-import type { BuildEvent } from './build-events.ts';
-import type { FollowMessage } from './follow-message.ts';
-import type { Ledger } from './ledger.ts';
-import type { Pacer } from './pacer.ts';
-import type { Reason, RetryCause } from './reasons.ts';
-import type { Route } from './route.ts';
-import type { PresignedUrl, Secret } from './secret.ts';
-import type { Dimension, MetricName } from './telemetry.ts';
+import type { FollowMessage } from './follow/follow-message.ts';
+import type { Build } from './model/build.ts';
+import type { Admission, SlotReservation } from './model/lane.ts';
+import type { BuildState, LedgerEntry } from './model/ledger-entry.ts';
+import type { Reason } from './model/reasons.ts';
+import type { Route } from './model/route.ts';
+import type { PresignedUrl, Secret } from './model/secret.ts';
+import type { ReleaseAnswer, UploadAnswer } from './model/streampixel-answers.ts';
+import type { Dimension, MetricName } from './model/telemetry.ts';
+import type { WebhookRecord } from './model/webhook-record.ts';
+import type { Alert } from './notify/alert.ts';
+import type { BuildEvent } from './notify/build-events.ts';
 
 /** What the path of a build needs of the world. Each port has a second implementation for tests and virtual time. */
 export interface Ports {
@@ -86,19 +88,6 @@ export interface UploadRequest {
   readonly apiKey: Secret;
   readonly fileUrl: PresignedUrl;
 }
-/** Every answer and non-answer of `upload-file`. Messages are the vendor's words, redacted and trimmed. */
-export type UploadAnswer = {
-  /** When the request went onto the wire, in ms since the epoch; absent if it never did. */
-  readonly sentAt?: number;
-} & (
-  | { readonly kind: 'accepted'; readonly uploadId: string; readonly status: number }
-  | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
-  | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
-  /** Certainly not accepted; may succeed later. */
-  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
-  /** May have been accepted: the answer never came, or can't be read. */
-  | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
-);
 export interface StreampixelApi {
   /**
    * Calls `POST {base}/projects/upload-file` once. Never throws.
@@ -125,19 +114,6 @@ export interface KeyChecks {
   check(userId: string, apiKey: Secret, deadline: number): Promise<KeyVerdict>;
 }
 
-/** Every answer and non-answer of `distribute-file`. Messages are the vendor's words, redacted and trimmed. */
-export type ReleaseAnswer = {
-  /** When the request went onto the wire, in ms since the epoch; absent if it never did. */
-  readonly sentAt?: number;
-} & (
-  | { readonly kind: 'released'; readonly status: number }
-  /** 400 (no URL yet) and 404 `File not found in project`: the vendor is not done with the upload. */
-  | { readonly kind: 'too-early'; readonly status: number; readonly detail: string }
-  | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
-  | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
-  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
-  | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
-);
 export interface ReleaseRequest {
   readonly userId: string;
   readonly projectId: string;
@@ -230,4 +206,88 @@ export interface Metrics {
     value: number,
     dimensions?: Readonly<Partial<Record<Exclude<Dimension, 'Stack'>, string>>>,
   ): void;
+}
+
+export interface Pacer {
+  /** Draws the next free slot of the lane, never before `now`. First come first served. */
+  reserve(lane: string, now: number): Promise<SlotReservation>;
+  /** Passes the gate, or says when to come again. Entering spends the slot. */
+  acquire(lane: string, reservation: SlotReservation, now: number): Promise<Admission>;
+  /**
+   * The holder of `reservation` can't be served before `until` (a 429, a key replaced underway): everybody behind moves back by
+   * as much, so that the order holds and no two wake for one slot.
+   */
+  pushBack(lane: string, reservation: SlotReservation, until: number): Promise<void>;
+  /** Keeps the gate shut until then at least: the last call went out later than it entered. */
+  blockUntil(lane: string, until: number): Promise<void>;
+}
+
+export type Saved = { readonly kind: 'saved'; readonly entry: LedgerEntry } | { readonly kind: 'conflict' };
+
+export interface Page {
+  readonly entries: readonly LedgerEntry[];
+  /** Pass it back to get the next page; absent on the last. */
+  readonly next?: string;
+}
+
+/** The ledger's builds. Every method of the ledger throws `LedgerUnavailable` where the table does not answer. */
+export interface BuildLedger {
+  find(id: string): Promise<LedgerEntry | undefined>;
+  /** Stores the entry if no other worker has since it was read (`entry.revision`); the saved entry carries the new revision. */
+  save(entry: LedgerEntry): Promise<Saved>;
+  /** Reads an index: what was saved in the last second or so may be missing. So do `list` and `countWaiting`. */
+  findByUploadId(uploadId: string): Promise<LedgerEntry | undefined>;
+  /** Builds in a state, newest change first. */
+  list(state: BuildState, options?: { readonly limit?: number; readonly from?: string }): Promise<Page>;
+  /** How many builds of a user wait for their slot. */
+  countWaiting(userId: string): Promise<number>;
+}
+
+/** What the ledger knows of a route as a whole: its newest build. */
+export interface NewestBuilds {
+  /** Remembers the build as its route's newest, unless a newer one is known; returns the newest. */
+  announce(route: string, build: Build): Promise<NewestBuild>;
+  newestOf(route: string): Promise<NewestBuild | undefined>;
+}
+
+/** Versions of API key parameters that Streampixel refused. */
+export interface RefusedKeys {
+  refusedKeyOf(apiKeyParameter: string): Promise<RefusedKey | undefined>;
+  /**
+   * Remembers that Streampixel refused this version of the parameter.
+   * @returns whether it was not known before: one cause is one alert
+   */
+  refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'>;
+  /**
+   * Streampixel takes this version after all: it is a new value of a parameter that was deleted and made again, and started
+   * over at version 1. A refusal of another version stays, for the workers that still have that one cached.
+   */
+  forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void>;
+}
+
+/** What the ledger knows of the projects' webhooks. */
+export interface WebhookRecords {
+  /** Empty where the project's webhook has never sent anything. */
+  webhookOf(projectId: string): Promise<WebhookRecord>;
+  /** Remembers one moment of a project's webhook; the others stay. Later writes win. */
+  noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
+}
+
+export interface Ledger extends BuildLedger, NewestBuilds, RefusedKeys, WebhookRecords {}
+
+/** A version of an API key parameter that the vendor refused. */
+export interface RefusedKey {
+  readonly version: number;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+export interface NewestBuild {
+  readonly id: string;
+  readonly droppedAt: number;
+}
+
+/** The table (ledger or pacer) did not answer, after the client's own retries. */
+export class LedgerUnavailable extends Error {
+  override name = 'LedgerUnavailable';
 }

@@ -16,9 +16,9 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { handleFollowMessage } from '../domain/follow-build.ts';
+import { handleFollowMessage } from '../domain/follow/follow-build.ts';
 import { failureLog } from '../failure-log.ts';
-import { budgetOf, handleBatch, receiveCountOf } from '../message-batch.ts';
+import { handleBatch, invocationDeadline, receiveCountOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';
 
 const environment = readEnvironment(process.env);
@@ -68,13 +68,13 @@ export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis:
     ),
   )
   .handler(async ({ Records }: SQSEvent, context: Context) => {
-    const budget = budgetOf(clock.now(), context.getRemainingTimeInMillis());
-    const { deadline, goneAt } = budget;
+    const invocation = invocationDeadline(clock.now(), context.getRemainingTimeInMillis());
+    const { deadline, leaseUntil } = invocation;
     return handleBatch(
       Records,
-      budget,
+      invocation,
       (record) => {
-        const delivery = { body: record.body, receiveCount: receiveCountOf(record), deadline, goneAt };
+        const delivery = { body: record.body, receiveCount: receiveCountOf(record), deadline, leaseUntil };
         return handleFollowMessage(delivery, environment, ports);
       },
       ports,

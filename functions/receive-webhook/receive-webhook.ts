@@ -1,6 +1,6 @@
+import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/webhook.ts';
+import { LONGEST_TOKEN } from '../domain/follow/webhook-tokens.ts';
 import type { Clock, FollowQueue, Log, WebhookTokens } from '../domain/ports.ts';
-import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/webhook.ts';
-import { LONGEST_TOKEN } from '../domain/webhook-tokens.ts';
 
 /** A request as it came to the public address. */
 export interface WebhookRequest {

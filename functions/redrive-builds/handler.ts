@@ -12,7 +12,7 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelKeyChecks } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive-for-key.ts';
+import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive/redrive-for-key.ts';
 import { failureLog } from '../failure-log.ts';
 import { readEnvironment } from './environment.ts';
 

@@ -18,7 +18,7 @@ import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import { failureLog } from '../failure-log.ts';
-import { budgetOf } from '../message-batch.ts';
+import { invocationDeadline } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';
 import { processBatch } from './process-batch.ts';
 
@@ -78,7 +78,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis:
   .handler(async (event: SQSEvent, context: Context) => {
     const startedAt = clock.now();
     metrics.put('SessionAge', process.uptime());
-    const budget = budgetOf(startedAt, context.getRemainingTimeInMillis());
+    const invocation = invocationDeadline(startedAt, context.getRemainingTimeInMillis());
     const logPointer = `${context.logGroupName} ${context.logStreamName} ${context.awsRequestId}`;
-    return processBatch(event.Records, budget, logPointer, environment, ports);
+    return processBatch(event.Records, invocation, logPointer, environment, ports);
   });

@@ -1,12 +1,12 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import { DEAD_LETTER_ATTRIBUTES } from '../domain/dead-letter-attributes.ts';
-import { handleMessage } from '../domain/handle-message.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
+import { SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/submit-again.ts';
 import type { Ports } from '../domain/ports.ts';
-import { SUBMIT_AGAIN_ATTRIBUTE } from '../domain/submit-again.ts';
-import type { Delivery, SubmitSettings } from '../domain/submit-build.ts';
+import { handleMessage } from '../domain/submit/handle-message.ts';
+import type { Delivery, SubmitSettings } from '../domain/submit/submit-build.ts';
 import {
-  type Budget,
   handleBatch,
+  type InvocationDeadline,
   type MessageVisibility,
   type QueueRecord,
   receiveCountOf,
@@ -20,19 +20,19 @@ export interface BatchSettings extends SubmitSettings {
 /** Handles a batch of the builds queue. */
 export async function processBatch(
   records: readonly QueueRecord[],
-  budget: Budget,
+  invocation: InvocationDeadline,
   logPointer: string,
   settings: BatchSettings,
   ports: Ports & { readonly visibility: MessageVisibility },
 ): Promise<SQSBatchResponse> {
   const handle = (record: QueueRecord) =>
-    handleMessage(deliveryOf(record, budget, logPointer, settings), settings, ports);
-  return handleBatch(records, budget, handle, ports);
+    handleMessage(deliveryOf(record, invocation, logPointer, settings), settings, ports);
+  return handleBatch(records, invocation, handle, ports);
 }
 
 function deliveryOf(
   record: QueueRecord,
-  { deadline, goneAt }: Budget,
+  { deadline, leaseUntil }: InvocationDeadline,
   logPointer: string,
   { messageRetentionS }: BatchSettings,
 ): Delivery {
@@ -42,7 +42,7 @@ function deliveryOf(
     body: record.body,
     receiveCount: receiveCountOf(record),
     deadline,
-    goneAt,
+    leaseUntil,
     expiresAt: Number(record.attributes.SentTimestamp) + messageRetentionS * 1000,
     logPointer,
     ...(redriveOf === undefined ? {} : { redriveOf }),

@@ -5,26 +5,26 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
 import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
 import { createS3ObjectTags } from '../../functions/adapters/s3-object-tags.ts';
 import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
-import { handleFollowMessage } from '../../functions/domain/follow-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   answerLost,
-  type LedgerEntry,
-  LedgerUnavailable,
   opened,
   routed,
   submitted,
   submitting,
-} from '../../functions/domain/ledger.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { handleBatch } from '../../functions/message-batch.ts';
 import { receiveWebhook } from '../../functions/receive-webhook/receive-webhook.ts';
+import { MemoryLedger } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 
@@ -156,9 +156,9 @@ async function play(scene: Scene) {
       attributes: { ApproximateReceiveCount: '4', SentTimestamp: String(now) },
       messageAttributes: {},
     };
-    const budget = { startedAt: now, deadline: Date.now() + 55_000, goneAt: Date.now() + 60_000 };
-    const handle = () => handleFollowMessage({ body: record.body, receiveCount: 4, ...budget }, settings, ports);
-    answers.push(await handleBatch([record], budget, handle, ports));
+    const invocation = { startedAt: now, deadline: Date.now() + 55_000, leaseUntil: Date.now() + 60_000 };
+    const handle = () => handleFollowMessage({ body: record.body, receiveCount: 4, ...invocation }, settings, ports);
+    answers.push(await handleBatch([record], invocation, handle, ports));
     bodies.push(...sent.slice(before).map(({ MessageBody = '' }) => MessageBody));
   }
   const told = world.requests.map(({ body }) =>
@@ -184,9 +184,9 @@ const release = JSON.stringify({
   kind: 'release',
   build: BUILD,
   uploadId: 'upload-1',
-  order: 'order-1',
+  requestId: 'order-1',
   by: 'person',
-  orderedAt: Date.now() - 3 * HOUR_MS,
+  requestedAt: Date.now() - 3 * HOUR_MS,
 });
 const watch = JSON.stringify({ kind: 'watch', build: BUILD, uploadId: 'upload-1' });
 const echo = (status: number) => (body: string) => ({ status, body });

@@ -4,16 +4,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
 import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
-import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { processBatch } from '../../functions/submit-build/process-batch.ts';
+import { MemoryLedger } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { ROUTE } from '../support/world.ts';
@@ -105,8 +105,8 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     onLostAnswer: 'dead-letter' as const,
   };
   const now = Date.now();
-  const budget = { startedAt: now, deadline: now + 26_000, goneAt: now + 60_000 };
-  const response = await processBatch([record], budget, 'group stream id', settings, ports);
+  const invocation = { startedAt: now, deadline: now + 26_000, leaseUntil: now + 60_000 };
+  const response = await processBatch([record], invocation, 'group stream id', settings, ports);
   const out = [lines.join(''), sent, response, ledger.entries()].map((part) => inspect(part, { depth: 20 })).join('\n');
   const told = world.requests.map(({ body }) =>
     body.startsWith('Action=') ? [...new URLSearchParams(body)].map((pair) => pair.join('=')).join('\n') : body,

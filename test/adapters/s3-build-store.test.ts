@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
-import type { Build } from '../../functions/domain/build.ts';
+import type { Build } from '../../functions/domain/model/build.ts';
 import type { Check } from '../../functions/domain/ports.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 

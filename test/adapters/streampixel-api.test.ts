@@ -5,8 +5,9 @@ import {
   createStreampixelProjectFiles,
   createStreampixelReleases,
 } from '../../functions/adapters/streampixel-api.ts';
-import type { ProjectFilesRead, ReleaseAnswer, UploadAnswer } from '../../functions/domain/ports.ts';
-import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
+import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
+import type { ReleaseAnswer, UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import type { ProjectFilesRead } from '../../functions/domain/ports.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
 const SIGNATURE = '0123456789abcdef'.repeat(4);

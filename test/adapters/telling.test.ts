@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
 import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
-import type { Alert } from '../../functions/domain/alert.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { aBuild, START } from '../support/world.ts';
 

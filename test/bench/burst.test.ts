@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type BurstRow, SCENARIOS } from '../../bench/burst.ts';
-import { DEPLOYED } from '../../bench/our-design.ts';
+import { DEPLOYED } from '../simulation/our-design.ts';
 
 const RESULT_KEYS = ['accepted', 'awsCallsPerBuild', 'deadLettered', 'http429', 'makespanSeconds', 'receivesPerBuild'];
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { DEPLOYED } from '../../bench/our-design.ts';
 import { ENV } from '../../functions/submit-build/environment.ts';
 import { synthesized } from '../infra/synthesized.ts';
+import { DEPLOYED } from '../simulation/our-design.ts';
 
 it('simulates the numbers that the stack deploys', () => {
   const { only, ofType } = synthesized();

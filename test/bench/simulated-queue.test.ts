@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../bench/random.ts';
-import { SimulatedQueue } from '../../bench/simulated-queue.ts';
-import { VirtualTime } from '../../bench/virtual-time.ts';
+import { seededRandom } from '../simulation/random.ts';
+import { SimulatedQueue } from '../simulation/simulated-queue.ts';
+import { VirtualTime } from '../simulation/virtual-time.ts';
 
 const HOUR_MS = 3_600_000;
 const OPTIONS = { visibilityTimeoutMs: 30_000, retentionMs: 96 * HOUR_MS };

@@ -9,11 +9,11 @@ import {
 } from '@aws-sdk/client-sqs';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import type { DeadLetter } from '../../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/gateway.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { startTool, tool, toolJson } from './tool.ts';

@@ -1,6 +1,8 @@
-import { heard, ordered, releaseChanged } from '../../functions/domain/build-progress.ts';
-import { type LedgerEntry, opened, routed, type Stage, submitted, submitting } from '../../functions/domain/ledger.ts';
-import type { Route } from '../../functions/domain/route.ts';
+import { releaseChanged, requestRelease, withNews } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Stage } from '../../functions/domain/model/news.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { opened, routed, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 
 export const MINUTE = 60_000;
@@ -34,7 +36,7 @@ export function anEntry({ droppedAt, key = 'game.zip', news = [], objection, rou
       at,
       ...(objection === undefined ? {} : { objection }),
     };
-    entry = heard(entry, notice, at, at) ?? entry;
+    entry = withNews(entry, notice, at, at) ?? entry;
   }
   return entry;
 }
@@ -46,9 +48,9 @@ export function approvedAt(at: number, course: Partial<Course> = {}): LedgerEntr
 }
 
 /** The entry once its own upload is ordered to be released. */
-export function orderedAt(entry: LedgerEntry, at: number, order = 'person/one'): LedgerEntry {
+export function requestedAt(entry: LedgerEntry, at: number, requestId = 'person/one'): LedgerEntry {
   const { uploadId = '' } = entry;
-  return ordered(entry, { by: 'person', order, orderedAt: at, uploadId }, at)?.entry ?? entry;
+  return requestRelease(entry, { by: 'person', requestId, requestedAt: at, uploadId }, at)?.entry ?? entry;
 }
 
 /** The entry once its order has come to an end. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeSampleBuild } from '../../local/sample-build.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { routesFor, useOperatedStack } from './operated-stack.ts';
 import { printed, startTool, toolJson } from './tool.ts';
 

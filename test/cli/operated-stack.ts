@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import type { Route } from '../../functions/domain/route.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
-import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
-import type { LocalEvent } from '../../local/events.ts';
-import type { StandIn } from '../../local/streampixel-stand-in.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import type { StandIn } from '../../local/streampixel/streampixel-stand-in.ts';
 
 export const KEY = 'c4nary-right-key';
 export const WRONG_KEY = 'c4nary-wrong-key';

@@ -6,9 +6,9 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload.ts';
-import { commandAfter } from '../../functions/domain/alert.ts';
-import { REASONS } from '../../functions/domain/reasons.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { KEY, routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
 import { printed, tool, toolJson } from './tool.ts';
 

@@ -6,12 +6,13 @@ import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TestContext } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
-import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow-message.ts';
-import type { Ledger, LedgerEntry } from '../../functions/domain/ledger.ts';
-import type { Route } from '../../functions/domain/route.ts';
+import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/gateway.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
 import { createLedgerTable } from '../support/ledger-table.ts';
 import { ROUTE } from '../support/world.ts';
 

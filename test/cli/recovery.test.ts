@@ -1,9 +1,9 @@
 import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it, vi } from 'vitest';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
-import type { DroppedBuild } from '../../local/embedded-stack.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
-import type { Behaviour } from '../../local/streampixel-stand-in.ts';
+import type { DroppedBuild } from '../../local/start/embedded-stack.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import type { Behaviour } from '../../local/streampixel/streampixel-stand-in.ts';
 import { routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
 import { startTool, tool, toolJson } from './tool.ts';
 

@@ -1,8 +1,9 @@
 import { describe, expect, it, type TestContext, vi } from 'vitest';
-import { ordered, releaseChanged } from '../../functions/domain/build-progress.ts';
-import type { FollowMessage } from '../../functions/domain/follow-message.ts';
-import { deadLettered, type LedgerEntry, type Release, submittedAgain } from '../../functions/domain/ledger.ts';
-import { AUTOMATIC, anEntry, approvedAt, MINUTE, orderEnded, orderedAt } from './entries.ts';
+import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import { releaseChanged, requestRelease } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { deadLettered, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
+import { AUTOMATIC, anEntry, approvedAt, MINUTE, orderEnded, requestedAt } from './entries.ts';
 import { openQuietStack, type QuietStack } from './quiet-stack.ts';
 import { startTool, tool, toolJson } from './tool.ts';
 
@@ -35,12 +36,12 @@ async function orderOf(stack: QuietStack): Promise<Extract<FollowMessage, { kind
 /** Plays follow-builds: takes the order, then brings it to each of these states. */
 async function play(
   stack: QuietStack,
-  order: Extract<FollowMessage, { kind: 'release' }>,
+  requestId: Extract<FollowMessage, { kind: 'release' }>,
   ...steps: readonly (readonly [Partial<Release> & Pick<Release, 'state'>, string])[]
 ): Promise<void> {
-  await stack.change(order.build, (entry) => ordered(entry, order, Date.now())?.entry ?? entry);
+  await stack.change(requestId.build, (entry) => requestRelease(entry, requestId, Date.now())?.entry ?? entry);
   for (const [patch, note] of steps) {
-    await stack.change(order.build, (entry) => {
+    await stack.change(requestId.build, (entry) => {
       if (entry.release === undefined) throw new Error('there is no order');
       return releaseChanged(entry, { ...entry.release, ...patch }, Date.now(), note);
     });
@@ -68,28 +69,36 @@ describe.concurrent('release', () => {
 
     // Act
     const running = startTool(stack.port, ['release', 's3://drop/game.zip', '--yes', '--json']);
-    const order = await orderOf(stack);
+    const requestId = await orderOf(stack);
     const slot = Date.now() + 2 * MINUTE;
     await play(
       stack,
-      order,
-      [{ state: 'ordered', ticket: { slot, pushed: 0 } }, `slot for its release at ${new Date(slot).toISOString()}`],
-      [{ state: 'ordered', attempts: 1 }, 'File has no URL yet'],
+      requestId,
+      [
+        { state: 'requested', reservation: { slot, pushed: 0 } },
+        `slot for its release at ${new Date(slot).toISOString()}`,
+      ],
+      [{ state: 'requested', attempts: 1 }, 'File has no URL yet'],
       [{ state: 'released', attempts: 2 }, 'released'],
     );
     const { code, stderr, stdout } = await running.ended;
 
     // Assess
-    expect(order).toEqual({
+    expect(requestId).toEqual({
       kind: 'release',
       build: entry.id,
       uploadId: entry.uploadId,
       by: 'person',
-      order: expect.stringMatching(/^person\/[\da-f-]{36}$/),
-      orderedAt: expect.any(Number),
+      requestId: expect.stringMatching(/^person\/[\da-f-]{36}$/),
+      requestedAt: expect.any(Number),
     });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ build: entry.id, release: 'released', order: order.order, attempts: 2 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      build: entry.id,
+      release: 'released',
+      requestId: requestId.requestId,
+      attempts: 2,
+    });
     expect(stderr).toMatch(/slot for its release at \d\d:\d\d:\d\d\n.*File has no URL yet\n.*released/);
     // What was before the order is no news.
     expect(stderr).not.toContain('submitting');
@@ -117,12 +126,12 @@ describe.concurrent('release', () => {
 
     // Assess
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('--upload-id second') });
-    expect({ code, data }).toMatchObject({ code: 0, data: { uploadId: 'first', release: 'ordered' } });
-    expect(stack.orders()).toMatchObject([{ uploadId: 'first', order: data.order }]);
+    expect({ code, data }).toMatchObject({ code: 0, data: { uploadId: 'first', release: 'requested' } });
+    expect(stack.orders()).toMatchObject([{ uploadId: 'first', requestId: data.requestId }]);
   });
 
   it('puts a build live again that a newer one has replaced', async ({ onTestFinished }) => {
-    const released = orderEnded(orderedAt(approvedAt(ago(500)), ago(490)), ago(480), 'released');
+    const released = orderEnded(requestedAt(approvedAt(ago(500)), ago(490)), ago(480), 'released');
     const stack = await stackWith(onTestFinished, released, approvedAt(ago(5), { key: 'newer.zip' }));
     await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
     expect(stack.orders()).toMatchObject([{ build: released.id, uploadId: released.uploadId }]);
@@ -137,12 +146,12 @@ describe.concurrent('release', () => {
   });
 
   it('gives no second order while one is under way, and another where that is long ago', async ({ onTestFinished }) => {
-    const lost = orderedAt(approvedAt(ago(900), { key: 'lost.zip' }), ago(899));
-    const stack = await stackWith(onTestFinished, orderedAt(approvedAt(ago(5)), ago(4), 'person/first'), lost);
+    const lost = requestedAt(approvedAt(ago(900), { key: 'lost.zip' }), ago(899));
+    const stack = await stackWith(onTestFinished, requestedAt(approvedAt(ago(5)), ago(4), 'person/first'), lost);
     const { data, stderr } = await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
     const before = stack.orders();
     await toolJson(stack.port, ['release', 'lost.zip', '--yes', '--no-wait']);
-    expect(data.order).toBe('person/first');
+    expect(data.requestId).toBe('person/first');
     expect(stderr).toMatch(/ordered 4 m.* ago by a person/);
     expect(before).toEqual([]);
     expect(stack.orders()).toMatchObject([{ build: lost.id }]);

@@ -7,17 +7,17 @@ import { ALL_STATES, findBuild } from '../../cli/ledger-search.ts';
 import { OperatorError } from '../../cli/operator-error.ts';
 import { isHeardBy, isOver, type Standing, standingOf } from '../../cli/standing.ts';
 import { wayOf } from '../../cli/way.ts';
-import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   deadLettered,
-  type LedgerEntry,
   skipped,
   submitted,
   submittedAgain,
   submitting,
-} from '../../functions/domain/ledger.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
+import { MemoryLedger } from '../simulation/memory-ledger.ts';
 import { START } from '../support/world.ts';
-import { AUTOMATIC, anEntry, approvedAt, MINUTE, ON_APPROVAL, orderEnded, orderedAt } from './entries.ts';
+import { AUTOMATIC, anEntry, approvedAt, MINUTE, ON_APPROVAL, orderEnded, requestedAt } from './entries.ts';
 
 const at = (minutes: number) => START + minutes * MINUTE;
 const inLine = anEntry({ droppedAt: START });
@@ -25,7 +25,7 @@ const atVendor = anEntry({ droppedAt: START, submittedAt: at(2), news: [['downlo
 const manual = approvedAt(at(20));
 const automatic = approvedAt(at(20), { route: AUTOMATIC });
 const onApproval = approvedAt(at(20), { route: ON_APPROVAL });
-const ordered = orderedAt(onApproval, at(21));
+const ordered = requestedAt(onApproval, at(21));
 const released = orderEnded(ordered, at(22), 'released');
 const failed = orderEnded(ordered, at(22), 'failed', 'Access denied');
 const rejected = anEntry({
@@ -43,7 +43,7 @@ const EXAMPLES: Readonly<Record<Standing, readonly LedgerEntry[]>> = {
   unheard: [],
   live: [automatic],
   'waits-for-person': [manual],
-  'waits-for-release': [onApproval, ordered, orderedAt(manual, at(30)), orderedAt(released, at(30), 'person/two')],
+  'waits-for-release': [onApproval, ordered, requestedAt(manual, at(30)), requestedAt(released, at(30), 'person/two')],
   'release-failed': [failed],
   released: [released],
   rejected: [rejected],
@@ -63,18 +63,18 @@ describe('where a build stands', () => {
     const silent = anEntry({ droppedAt: START, submittedAt: at(2) });
     expect(standingOf({ ...silent, stuckAt: at(130) }, isHeardBy({}, silent))).toBe('unheard');
     expect(standingOf(silent, isHeardBy({ testedAt: at(-9) }, silent))).toBe('under-way');
-    expect(standingOf(silent, isHeardBy({ heardAt: at(-9) }, silent))).toBe('under-way');
+    expect(standingOf(silent, isHeardBy({ lastWebhookAt: at(-9) }, silent))).toBe('under-way');
     expect(isHeardBy({}, atVendor)).toBe(true);
   });
 
   it('stays unheard for builds of the time of silence when the webhook speaks at last', () => {
-    const record = { silenceToldAt: at(122), heardAt: at(500) };
+    const record = { silenceNotifiedAt: at(122), lastWebhookAt: at(500) };
     expect(isHeardBy(record, anEntry({ droppedAt: START, submittedAt: at(2) }))).toBe(false);
     expect(isHeardBy(record, anEntry({ droppedAt: START, submittedAt: at(400) }))).toBe(true);
   });
 
   it('goes by the order for this very upload only', () => {
-    const release = { ...orderedAt(manual, at(30)).release, uploadId: 'former' };
+    const release = { ...requestedAt(manual, at(30)).release, uploadId: 'former' };
     expect(standingOf({ ...manual, release } as LedgerEntry, true)).toBe('waits-for-person');
   });
 });
@@ -144,7 +144,7 @@ describe('the way of a build', () => {
         ['approved', at(13)],
       ],
     });
-    expect(told(orderEnded(orderedAt(entry, at(13)), at(15), 'released'))).toEqual([
+    expect(told(orderEnded(requestedAt(entry, at(13)), at(15), 'released'))).toEqual([
       ['dropped', 0],
       ['in line', 2],
       ['submitted', 1],
@@ -166,7 +166,7 @@ describe('the way of a build', () => {
         ['distributing', at(15) - 20],
       ],
     });
-    const end = told(orderEnded(orderedAt(entry, at(13)), at(15), 'released'));
+    const end = told(orderEnded(requestedAt(entry, at(13)), at(15), 'released'));
     expect(end.slice(-3)).toEqual([
       ['approved', 2],
       ['released', undefined],

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { ordered } from '../../functions/domain/build-progress.ts';
-import type { LedgerEntry } from '../../functions/domain/ledger.ts';
-import { AUTOMATIC, anEntry, approvedAt, MINUTE, ON_APPROVAL, orderEnded, orderedAt } from './entries.ts';
+import { requestRelease } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { AUTOMATIC, anEntry, approvedAt, MINUTE, ON_APPROVAL, orderEnded, requestedAt } from './entries.ts';
 import { openQuietStack } from './quiet-stack.ts';
 import { printed, tool, toolJson } from './tool.ts';
 
@@ -51,14 +51,14 @@ describe.concurrent('status', () => {
     const stack = await openQuietStack(onTestFinished);
     const onApproval = (key: string) => approvedAt(ago(9), { key, route: ON_APPROVAL });
     const slot = Date.now() + 10 * MINUTE;
-    const waiting = orderedAt(onApproval('in-line.zip'), ago(8));
+    const waiting = requestedAt(onApproval('in-line.zip'), ago(8));
     await stack.put(
       approvedAt(ago(30), { key: 'older.zip' }),
       approvedAt(ago(3), { key: 'manual.zip' }),
-      { ...waiting, release: { ...ordersOf(waiting), ticket: { slot, pushed: 0 } } },
-      orderEnded(orderedAt(approvedAt(ago(2), { key: 'failed.zip' }), ago(2)), ago(1), 'failed', 'Access denied'),
+      { ...waiting, release: { ...ordersOf(waiting), reservation: { slot, pushed: 0 } } },
+      orderEnded(requestedAt(approvedAt(ago(2), { key: 'failed.zip' }), ago(2)), ago(1), 'failed', 'Access denied'),
       approvedAt(ago(40), { key: 'automatic.zip', route: AUTOMATIC }),
-      orderEnded(orderedAt(onApproval('released.zip'), ago(8)), ago(6), 'released'),
+      orderEnded(requestedAt(onApproval('released.zip'), ago(8)), ago(6), 'released'),
     );
 
     // Act
@@ -72,7 +72,7 @@ describe.concurrent('status', () => {
     ]);
     // The newest that was approved is the one that failed to be released.
     expect(data.overtaken).toBe(2);
-    expect(data.atStreampixel[0].release).toMatchObject({ state: 'ordered', slot: new Date(slot).toISOString() });
+    expect(data.atStreampixel[0].release).toMatchObject({ state: 'requested', slot: new Date(slot).toISOString() });
     expect(stdout).toMatch(/approved +in-line\.zip@v1 +its release goes at \d\d:\d\d:\d\d \(in (9 m 5\d s|10 m)\)/);
     expect(stdout).toMatch(
       /failed\.zip@v1 +not released: Access denied\n +-> npx streampixel-drop release drop\/failed/,
@@ -125,7 +125,7 @@ describe.concurrent('status', () => {
 });
 
 describe.concurrent('status of a build', () => {
-  it('shows its whole way with the time at each station, its order, and what to do', async ({ onTestFinished }) => {
+  it('shows its whole way with the time at each station, its requestId, and what to do', async ({ onTestFinished }) => {
     // Prepare
     const stack = await openQuietStack(onTestFinished);
     const entry = anEntry({
@@ -137,7 +137,7 @@ describe.concurrent('status of a build', () => {
         ['approved', ago(30)],
       ],
     });
-    await stack.put(orderEnded(orderedAt(entry, ago(30)), ago(20), 'failed', 'Access denied'));
+    await stack.put(orderEnded(requestedAt(entry, ago(30)), ago(20), 'failed', 'Access denied'));
 
     // Act
     const { data } = await toolJson(stack.port, ['status', 'game.zip']);
@@ -174,8 +174,8 @@ describe.concurrent('status of a build', () => {
   it('tells an order for an upload before it from one of its own', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const entry = { ...approvedAt(ago(5)), formerUploadIds: ['former'] };
-    const back = { by: 'person', order: 'person/back', orderedAt: ago(1), uploadId: 'former' } as const;
-    await stack.put(ordered(entry, back, ago(1))?.entry ?? entry);
+    const back = { by: 'person', requestId: 'person/back', requestedAt: ago(1), uploadId: 'former' } as const;
+    await stack.put(requestRelease(entry, back, ago(1))?.entry ?? entry);
     const { stdout } = await tool(stack.port, ['status', entry.id]);
     expect(stdout).toMatch(/^State +approved: good, and waits/m);
     expect(stdout).toMatch(/^Release +ordered of upload id former by a person at /m);

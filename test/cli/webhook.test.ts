@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { tokensIn } from '../../functions/domain/webhook-tokens.ts';
+import { tokensIn } from '../../functions/domain/follow/webhook-tokens.ts';
 import { ROUTE } from '../support/world.ts';
 import { MINUTE } from './entries.ts';
 import { openQuietStack, TOKEN_PARAMETER, WEBHOOK_URL } from './quiet-stack.ts';
@@ -18,8 +18,8 @@ describe.concurrent('webhook', () => {
   }) => {
     // Prepare
     const stack = await openQuietStack(onTestFinished, ROUTES);
-    const heardAt = ago(3);
-    await stack.ledger.noteWebhook(OTHER.projectId, 'heardAt', heardAt);
+    const lastWebhookAt = ago(3);
+    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', lastWebhookAt);
 
     // Act
     const first = await toolJson(stack.port, ['webhook']);
@@ -36,7 +36,11 @@ describe.concurrent('webhook', () => {
       parameter: TOKEN_PARAMETER,
       projects: [
         { projectId: ROUTE.projectId, address: address(ROUTE.projectId) },
-        { projectId: OTHER.projectId, address: address(OTHER.projectId), heardAt: new Date(heardAt).toISOString() },
+        {
+          projectId: OTHER.projectId,
+          address: address(OTHER.projectId),
+          lastWebhookAt: new Date(lastWebhookAt).toISOString(),
+        },
       ],
     });
     expect(again.data).toEqual({ ...first.data, isNew: false });
@@ -100,7 +104,7 @@ describe.concurrent('webhook rotate', () => {
     await stack.storeToken(TOKEN);
     await tool(stack.port, ['webhook', 'rotate']);
     const at = Date.now() + 1_000;
-    for (const { projectId } of ROUTES) await stack.ledger.noteWebhook(projectId, 'heardAt', at);
+    for (const { projectId } of ROUTES) await stack.ledger.noteWebhook(projectId, 'lastWebhookAt', at);
     await stack.ledger.noteWebhook(ROUTE.projectId, 'formerAt', at);
 
     const [text, data] = await Promise.all([
@@ -156,7 +160,7 @@ describe.concurrent('doctor', () => {
     const tested = { ...ROUTE, prefix: 'tested/', projectId: 'cccccccccccccccccccccccc' };
     const stack = await openQuietStack(onTestFinished, [...ROUTES, tested]);
     await stack.storeToken(TOKEN);
-    await stack.ledger.noteWebhook(OTHER.projectId, 'heardAt', ago(7));
+    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', ago(7));
     await stack.ledger.noteWebhook(tested.projectId, 'testedAt', ago(8));
 
     // Act
@@ -179,7 +183,7 @@ describe.concurrent('doctor', () => {
   it('reminds of a rotation that is not finished', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     await stack.storeToken(`${TOKEN}\n${TOKEN}-former`);
-    await stack.ledger.noteWebhook(ROUTE.projectId, 'heardAt', ago(7));
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', ago(7));
     const { data, stdout } = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(data, 'Webhook')).toMatchObject([
       { status: 'ok' },

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
-import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
-import { type Ledger, LedgerUnavailable, opened, submitted, submitting } from '../../functions/domain/ledger.ts';
-import { IN_PROCESS_WAIT_MS, type Pacer, slotSpacing } from '../../functions/domain/pacer.ts';
+import { opened, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
+import { IN_PROCESS_WAIT_MS, slotSpacing } from '../../functions/domain/pacing/pacer.ts';
+import { type Ledger, LedgerUnavailable, type Pacer } from '../../functions/domain/ports.ts';
+import { MemoryLedger } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { startDynamoDb } from './dynamodb-table.ts';
 import { defineLedgerContract } from './ledger-contract.ts';
 import { definePacerContract } from './pacer-contract.ts';
@@ -41,8 +42,8 @@ describe('the table', () => {
     // Act
     await ledger.save(submitted(opened(build, NOW), NOW + 500, 'upload-1'));
     await ledger.announce('user/project/', build);
-    await ledger.noteWebhook('project', 'heardAt', NOW);
-    await pacer.enter('upload-file/user', await pacer.reserve('upload-file/user', NOW), NOW);
+    await ledger.noteWebhook('project', 'lastWebhookAt', NOW);
+    await pacer.acquire('upload-file/user', await pacer.reserve('upload-file/user', NOW), NOW);
 
     // Assess
     const { Items = [] } = await dynamoDb.client.send(new ScanCommand({ TableName: table }));
@@ -84,28 +85,31 @@ describe('a lost answer', () => {
     ['late', IN_PROCESS_WAIT_MS + 1],
   ])('of an entry %s that went through does not cost the build its turn', async (_, late) => {
     const table = await dynamoDb.newTable();
-    const ticket = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
+    const reservation = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
     const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
 
-    const entry = await pacer.enter('line', ticket, NOW + late);
+    const entry = await pacer.acquire('line', reservation, NOW + late);
 
-    expect(entry).toEqual({ kind: 'entered', at: NOW + late });
-    expect(await pacer.enter('line', ticket, NOW + late)).toEqual({ kind: 'early', until: NOW + late + INTERVAL });
+    expect(entry).toEqual({ kind: 'acquired', at: NOW + late });
+    expect(await pacer.acquire('line', reservation, NOW + late)).toEqual({
+      kind: 'blocked',
+      until: NOW + late + INTERVAL,
+    });
   });
 
   it('of a push back does not push twice', async () => {
     const table = await dynamoDb.newTable();
-    const ticket = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
+    const reservation = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
     const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
 
-    await pacer.pushBack('line', ticket, NOW + 9_000);
+    await pacer.pushBack('line', reservation, NOW + 9_000);
 
     expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 9_000 + slotSpacing(SETTINGS), pushed: 9_000 });
   });
 });
 
 describe('a table that does not answer', () => {
-  const ticket = { slot: NOW, pushed: 0 };
+  const reservation = { slot: NOW, pushed: 0 };
   const calls: [string, (ledger: Ledger, pacer: Pacer) => Promise<unknown>][] = [
     ['GetItem', (ledger) => ledger.find('secret-id')],
     ['PutItem', (ledger) => ledger.save(opened({ ...build, key: 'secret-id.zip' }, NOW))],
@@ -114,12 +118,12 @@ describe('a table that does not answer', () => {
     ['PutItem', (ledger) => ledger.announce('secret-id', build)],
     ['GetItem', (ledger) => ledger.newestOf('secret-id')],
     ['GetItem', (ledger) => ledger.webhookOf('secret-id')],
-    ['UpdateItem', (ledger) => ledger.noteWebhook('secret-id', 'heardAt', NOW)],
+    ['UpdateItem', (ledger) => ledger.noteWebhook('secret-id', 'lastWebhookAt', NOW)],
     ['UpdateItem', (_, pacer) => pacer.reserve('secret-id', NOW)],
-    ['UpdateItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW)],
-    ['GetItem', (_, pacer) => pacer.enter('secret-id', ticket, NOW - 1)],
-    ['GetItem', (_, pacer) => pacer.pushBack('secret-id', ticket, NOW)],
-    ['UpdateItem', (_, pacer) => pacer.keepShut('secret-id', NOW)],
+    ['UpdateItem', (_, pacer) => pacer.acquire('secret-id', reservation, NOW)],
+    ['GetItem', (_, pacer) => pacer.acquire('secret-id', reservation, NOW - 1)],
+    ['GetItem', (_, pacer) => pacer.pushBack('secret-id', reservation, NOW)],
+    ['UpdateItem', (_, pacer) => pacer.blockUntil('secret-id', NOW)],
   ];
 
   it.each(calls)('is said to be unavailable, with %s and the error’s name only', async (operation, call) => {
@@ -166,7 +170,7 @@ describe('a table that does not answer', () => {
     const table = await dynamoDb.newTable();
     const client = dynamoDb.newClient();
     const rival = createDynamoDbPacer(dynamoDb.client, table, SETTINGS);
-    const ticket = await rival.reserve('line', NOW);
+    const reservation = await rival.reserve('line', NOW);
     client.middlewareStack.add(
       (next, context) => async (args) => {
         if (context.commandName === 'UpdateItemCommand') await rival.reserve('line', NOW);
@@ -175,10 +179,10 @@ describe('a table that does not answer', () => {
       { step: 'initialize' },
     );
 
-    const error = await failureOf(createDynamoDbPacer(client, table, SETTINGS).pushBack('line', ticket, NOW + 1));
+    const error = await failureOf(createDynamoDbPacer(client, table, SETTINGS).pushBack('line', reservation, NOW + 1));
 
     expect(error).toBeInstanceOf(LedgerUnavailable);
-    expect(error.message).toMatch(/The line changed \d+ times while pushBack tried to write it\./);
+    expect(error.message).toMatch(/The lane changed \d+ times while pushBack tried to write it\./);
   });
 });
 
@@ -194,24 +198,24 @@ describe('calls of the table', () => {
     ['announce again', ['PutItem', 'GetItem'], (ledger) => ledger.announce('r', build)],
     ['ask for the newest', ['GetItem'], (ledger) => ledger.newestOf('r')],
     ['ask for an unknown webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
-    ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'heardAt', NOW)],
+    ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'lastWebhookAt', NOW)],
     ['note it again', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'testedAt', NOW + 1)],
     ['ask for a webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
     ['reserve on a new line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
     ['reserve on a busy line', ['UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
-    ['enter early', ['GetItem'], (_, pacer) => pacer.enter('line', slot(0), NOW - 1)],
-    ['enter in turn', ['UpdateItem'], (_, pacer) => pacer.enter('line', slot(0), NOW + 2_000)],
-    ['find the gate shut', ['UpdateItem', 'GetItem'], (_, pacer) => pacer.enter('line', slot(1), NOW + INTERVAL)],
-    ['miss a turn', ['GetItem'], (_, pacer) => pacer.enter('line', slot(0), NOW + 2 * INTERVAL)],
-    ['enter late', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.enter('line', slot(1), NOW + INTERVAL + 60_000)],
+    ['enter early', ['GetItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW - 1)],
+    ['enter in turn', ['UpdateItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW + 2_000)],
+    ['find the gate shut', ['UpdateItem', 'GetItem'], (_, pacer) => pacer.acquire('line', slot(1), NOW + INTERVAL)],
+    ['miss a turn', ['GetItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW + 2 * INTERVAL)],
+    ['enter late', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.acquire('line', slot(1), NOW + INTERVAL + 60_000)],
     ['push back', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('line', slot(1), NOW + 3 * INTERVAL)],
-    ['keep shut', ['UpdateItem'], (_, pacer) => pacer.keepShut('line', NOW + 4 * INTERVAL)],
-    ['keep shut for less', ['UpdateItem'], (_, pacer) => pacer.keepShut('line', NOW)],
+    ['keep shut', ['UpdateItem'], (_, pacer) => pacer.blockUntil('line', NOW + 4 * INTERVAL)],
+    ['keep shut for less', ['UpdateItem'], (_, pacer) => pacer.blockUntil('line', NOW)],
     ['push back a new line', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('pushed', slot(0), NOW + 4_000)],
     [
       'enter in a turn that was pushed back',
       ['UpdateItem', 'GetItem', 'UpdateItem'],
-      (_, pacer) => pacer.enter('pushed', slot(0), NOW + 4_000),
+      (_, pacer) => pacer.acquire('pushed', slot(0), NOW + 4_000),
     ],
     ['reserve on another line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW)],
     ['reserve as it runs dry', ['UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW + INTERVAL)],

@@ -1,17 +1,16 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Build, buildId } from '../../functions/domain/build.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { STAGES } from '../../functions/domain/model/news.ts';
 import {
-  type BuildState,
-  type Ledger,
-  type LedgerEntry,
   opened,
-  STAGES,
   skipped,
   submitted,
   submittedAgain,
   waiting,
-} from '../../functions/domain/ledger.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 
@@ -40,19 +39,11 @@ export function defineLedgerContract(
       expect(await ledger.newestOf('r')).toBeUndefined();
     });
 
-    it('finds a build and what is known of its key together', async () => {
-      const saved = await save(opened(aBuild({ key: 'builds/a.zip' }), NOW));
-      expect(await ledger.findWithKey(saved.id, '/key')).toStrictEqual({ entry: saved, refusedKey: undefined });
-      expect(await ledger.findWithKey('drop/none.zip@1', '/key')).toStrictEqual({
-        entry: undefined,
-        refusedKey: undefined,
-      });
-
+    it('knows which version of a key was refused, and when', async () => {
+      expect(await ledger.refusedKeyOf('/key')).toBeUndefined();
       await ledger.refuseKey('/key', { version: 3, at: NOW });
-
-      const refusedKey = { version: 3, at: NOW };
-      expect(await ledger.findWithKey(saved.id, '/key')).toStrictEqual({ entry: saved, refusedKey });
-      expect((await ledger.findWithKey(saved.id, '/other')).refusedKey).toBeUndefined();
+      expect(await ledger.refusedKeyOf('/key')).toStrictEqual({ version: 3, at: NOW });
+      expect(await ledger.refusedKeyOf('/other')).toBeUndefined();
     });
 
     it('tells the first who says that a version of a key is refused from all others', async () => {
@@ -66,10 +57,10 @@ export function defineLedgerContract(
     it('forgets a refused version, but no other, and minds none it never knew', async () => {
       await ledger.refuseKey('/key', { version: 3, at: NOW });
       await ledger.forgetRefusedKey('/key', 4);
-      expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey?.version).toBe(3);
+      expect((await ledger.refusedKeyOf('/key'))?.version).toBe(3);
       await ledger.forgetRefusedKey('/key', 3);
       await ledger.forgetRefusedKey('/unknown', 1);
-      expect((await ledger.findWithKey('drop/a.zip@1', '/key')).refusedKey).toBeUndefined();
+      expect(await ledger.refusedKeyOf('/key')).toBeUndefined();
       expect(await ledger.refuseKey('/key', { version: 3, at: NOW })).toBe('first');
     });
 
@@ -78,19 +69,21 @@ export function defineLedgerContract(
 
       await ledger.noteWebhook('p1', 'testedAt', NOW);
       expect(await ledger.webhookOf('p1')).toStrictEqual({ testedAt: NOW });
-      await ledger.noteWebhook('p1', 'heardAt', NOW + 1);
-      await ledger.noteWebhook('p1', 'silenceToldAt', NOW + 2);
-      await ledger.noteWebhook('p1', 'heardAt', NOW + 3);
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 1);
+      await ledger.noteWebhook('p1', 'silenceNotifiedAt', NOW + 2);
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 3);
 
-      const known = { testedAt: NOW, heardAt: NOW + 3, silenceToldAt: NOW + 2 };
+      const known = { testedAt: NOW, lastWebhookAt: NOW + 3, silenceNotifiedAt: NOW + 2 };
       expect(await ledger.webhookOf('p1')).toStrictEqual(known);
       expect(await ledger.webhookOf('p2')).toStrictEqual({});
       expect(await ledger.webhookOf('p')).toStrictEqual({});
     });
 
     it('loses no moment of a webhook that many note at once', async () => {
-      const moments = ['testedAt', 'heardAt', 'silenceToldAt'] as const;
-      await Promise.all(Array.from({ length: 30 }, (_, n) => ledger.noteWebhook('p1', moments[n % 3] ?? 'heardAt', n)));
+      const moments = ['testedAt', 'lastWebhookAt', 'silenceNotifiedAt'] as const;
+      await Promise.all(
+        Array.from({ length: 30 }, (_, n) => ledger.noteWebhook('p1', moments[n % 3] ?? 'lastWebhookAt', n)),
+      );
 
       const record = await ledger.webhookOf('p1');
       expect(Object.keys(record).sort()).toEqual([...moments].sort());
@@ -101,13 +94,11 @@ export function defineLedgerContract(
       const saved = await save(opened(aBuild(), NOW));
       await ledger.refuseKey('p1', { version: 3, at: NOW });
       await ledger.announce('p1', aBuild());
-      await ledger.noteWebhook('p1', 'heardAt', NOW);
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW);
 
-      expect(await ledger.webhookOf('p1')).toStrictEqual({ heardAt: NOW });
-      expect(await ledger.findWithKey(saved.id, 'p1')).toStrictEqual({
-        entry: saved,
-        refusedKey: { version: 3, at: NOW },
-      });
+      expect(await ledger.webhookOf('p1')).toStrictEqual({ lastWebhookAt: NOW });
+      expect(await ledger.find(saved.id)).toStrictEqual(saved);
+      expect(await ledger.refusedKeyOf('p1')).toStrictEqual({ version: 3, at: NOW });
       expect(await ledger.newestOf('p1')).toStrictEqual(named(aBuild()));
       expect(await ledger.find('p1')).toBeUndefined();
     });
@@ -220,8 +211,8 @@ export function defineLedgerContract(
 
     it('lists the builds of one state, newest change first, page by page', async () => {
       // Prepare
-      const order = [3, 0, 5, 1, 4, 2];
-      for (const n of order) await save(opened(aBuild({ key: `${n}.zip` }), NOW + n));
+      const requestId = [3, 0, 5, 1, 4, 2];
+      for (const n of requestId) await save(opened(aBuild({ key: `${n}.zip` }), NOW + n));
       const other = await save(opened(aBuild({ key: 'other.zip' }), NOW));
       await save(skipped(other, NOW + 9, 'Superseded'));
 
@@ -338,26 +329,26 @@ const state = fc.constantFrom<BuildState>(
   'dead-lettered',
 );
 const stage = fc.constantFrom(...STAGES);
-const ticket = fc.record({ slot: instant, pushed: instant }, { noNullPrototype: true });
+const reservation = fc.record({ slot: instant, pushed: instant }, { noNullPrototype: true });
 const news = fc.record(
   { stage, at: instant, lastAt: instant },
   { requiredKeys: ['stage', 'at'], noNullPrototype: true },
 );
 const release = fc.record(
   {
-    order: name,
+    requestId: name,
     uploadId: name,
     by: fc.constantFrom('approval', 'person'),
-    state: fc.constantFrom('ordered', 'calling', 'released', 'failed'),
-    orderedAt: instant,
+    state: fc.constantFrom('requested', 'calling', 'released', 'failed'),
+    requestedAt: instant,
     attempts: fc.nat(50),
-    ticket,
+    reservation,
     leaseUntil: instant,
     endedAt: instant,
     detail: text,
-    untold: fc.constantFrom('refused', 'unknown'),
+    pendingNotification: fc.constantFrom('refused', 'unknown'),
   },
-  { requiredKeys: ['order', 'uploadId', 'by', 'state', 'orderedAt', 'attempts'], noNullPrototype: true },
+  { requiredKeys: ['requestId', 'uploadId', 'by', 'state', 'requestedAt', 'attempts'], noNullPrototype: true },
 );
 const failure = fc.record(
   {
@@ -392,7 +383,7 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       userId: name,
       projectId: name,
       route: name,
-      ticket,
+      reservation,
       attempts: fc.nat(50),
       leaseUntil: instant,
       uploadId: name,
@@ -409,9 +400,9 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       objection: text,
       lateAt: instant,
       stuckAt: instant,
-      untold: fc.constantFrom('approved', 'rejected'),
+      pendingNotification: fc.constantFrom('approved', 'rejected'),
       release,
-      releaseOrders: fc.array(name, { maxLength: 3 }),
+      releaseRequests: fc.array(name, { maxLength: 3 }),
       formerUploadIds: fc.array(name, { maxLength: 3 }),
       createdAt: instant,
       updatedAt: instant,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryLedger } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
-import { LedgerUnavailable, opened } from '../../functions/domain/ledger.ts';
+import { opened } from '../../functions/domain/model/submission-transitions.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
+import { MemoryLedger } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { defineLedgerContract } from './ledger-contract.ts';
 import { definePacerContract } from './pacer-contract.ts';
 
@@ -14,24 +15,24 @@ describe('the memory implementations', () => {
   it('change nothing where the table call fails', async () => {
     const ledger = new MemoryLedger(unavailable);
     const pacer = new MemoryPacer({ intervalMs: 121_000 }, unavailable);
-    const before = pacer.line('line');
+    const before = pacer.lane('line');
 
     await expect(ledger.save(opened(build, 1))).rejects.toThrow(LedgerUnavailable);
     await expect(ledger.announce('r', build)).rejects.toThrow(LedgerUnavailable);
-    await expect(ledger.noteWebhook('p', 'heardAt', 1)).rejects.toThrow(LedgerUnavailable);
+    await expect(ledger.noteWebhook('p', 'lastWebhookAt', 1)).rejects.toThrow(LedgerUnavailable);
     await expect(pacer.reserve('line', 1)).rejects.toThrow(LedgerUnavailable);
-    await expect(pacer.keepShut('line', 1)).rejects.toThrow(LedgerUnavailable);
+    await expect(pacer.blockUntil('line', 1)).rejects.toThrow(LedgerUnavailable);
 
     expect(ledger.entries()).toEqual([]);
-    expect(pacer.line('line')).toEqual(before);
+    expect(pacer.lane('line')).toEqual(before);
   });
 
   it('stay atomic while table calls take time', async () => {
     const pacer = new MemoryPacer({ intervalMs: 10 }, () => Promise.resolve());
 
-    const tickets = await Promise.all(Array.from({ length: 20 }, () => pacer.reserve('line', 1)));
+    const reservations = await Promise.all(Array.from({ length: 20 }, () => pacer.reserve('line', 1)));
 
-    expect(new Set(tickets.map(({ slot }) => slot)).size).toBe(20);
+    expect(new Set(reservations.map(({ slot }) => slot)).size).toBe(20);
   });
 });
 

@@ -1,25 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
   drawTicket,
   IN_PROCESS_WAIT_MS,
-  type Line,
-  NEW_LINE,
-  type Pacer,
   type PacerSettings,
-  passGate,
-  pushLineBack,
+  pushLaneBack,
   slotSpacing,
-  type Ticket,
-} from '../../functions/domain/pacer.ts';
+  tryAcquire,
+} from '../../functions/domain/pacing/pacer.ts';
+import type { Pacer } from '../../functions/domain/ports.ts';
 
 const INTERVAL = 121_000;
 /** From slot to slot. */
 const SPACING = slotSpacing({ intervalMs: INTERVAL });
 const NOW = Date.UTC(2026, 10, 23, 12);
 
-/** What every pacer must do. `makePacer` answers one whose lines are all new. */
+/** What every pacer must do. `makePacer` answers one whose lanes are all new. */
 export function definePacerContract(
   name: string,
   makePacer: (settings: PacerSettings) => Pacer | Promise<Pacer>,
@@ -31,10 +29,10 @@ export function definePacerContract(
       pacer = await makePacer({ intervalMs: INTERVAL });
     });
 
-    async function draw(count: number, now = NOW): Promise<Ticket[]> {
-      const tickets = [];
-      for (let n = 0; n < count; n++) tickets.push(await pacer.reserve('line', now));
-      return tickets;
+    async function draw(count: number, now = NOW): Promise<SlotReservation[]> {
+      const reservations = [];
+      for (let n = 0; n < count; n++) reservations.push(await pacer.reserve('lane', now));
+      return reservations;
     }
 
     it('gives the first slot at once and each next one an interval later', async () => {
@@ -43,43 +41,43 @@ export function definePacerContract(
       expect(slots).toEqual([0, 1, 2, 3].map((n) => NOW + n * SPACING));
     });
 
-    it('gives the slot of now where the line has been idle', async () => {
+    it('gives the slot of now where the lane has been idle', async () => {
       await draw(2);
 
       const after = [NOW + 2 * SPACING, NOW + 10 * SPACING];
-      for (const now of after) expect(await pacer.reserve('line', now)).toEqual({ slot: now, pushed: 0 });
+      for (const now of after) expect(await pacer.reserve('lane', now)).toEqual({ slot: now, pushed: 0 });
     });
 
-    it('keeps the lines of two users apart', async () => {
+    it('keeps the lanes of two users apart', async () => {
       const [mine] = await draw(3);
       if (mine === undefined) throw new Error('unreachable');
       const theirs = await pacer.reserve('another', NOW);
-      await pacer.enter('line', mine, NOW);
-      await pacer.pushBack('line', mine, NOW + 9 * INTERVAL);
+      await pacer.acquire('lane', mine, NOW);
+      await pacer.pushBack('lane', mine, NOW + 9 * INTERVAL);
 
       expect(theirs).toEqual({ slot: NOW, pushed: 0 });
-      expect(await pacer.enter('another', theirs, NOW)).toEqual({ kind: 'entered', at: NOW });
+      expect(await pacer.acquire('another', theirs, NOW)).toEqual({ kind: 'acquired', at: NOW });
       expect(await pacer.reserve('another', NOW)).toEqual({ slot: NOW + SPACING, pushed: 0 });
     });
 
     it('gives 100 who ask at once 100 slots, an interval apart and without a hole', async () => {
-      const tickets = await Promise.all(Array.from({ length: 100 }, () => pacer.reserve('line', NOW)));
+      const reservations = await Promise.all(Array.from({ length: 100 }, () => pacer.reserve('lane', NOW)));
 
-      const slots = tickets.map(({ slot }) => slot).sort((a, b) => a - b);
+      const slots = reservations.map(({ slot }) => slot).sort((a, b) => a - b);
       expect(slots).toEqual(Array.from({ length: 100 }, (_, n) => NOW + n * SPACING));
     });
 
     it('lets one of 50 pass who come at once, and tells the others when to come again', async () => {
-      const ticket = await pacer.reserve('line', NOW);
+      const reservation = await pacer.reserve('lane', NOW);
 
       const entries = await Promise.all(
-        Array.from({ length: 50 }, (_, n) => pacer.enter('line', ticket, NOW + (n % 5))),
+        Array.from({ length: 50 }, (_, n) => pacer.acquire('lane', reservation, NOW + (n % 5))),
       );
 
-      const passed = entries.filter((entry) => entry.kind === 'entered');
+      const passed = entries.filter((entry) => entry.kind === 'acquired');
       expect(passed).toHaveLength(1);
       const until = (passed[0]?.at ?? 0) + INTERVAL;
-      expect(entries.filter((entry) => entry.kind === 'early' && entry.until === until)).toHaveLength(49);
+      expect(entries.filter((entry) => entry.kind === 'blocked' && entry.until === until)).toHaveLength(49);
     });
 
     it('never lets two pass closer than the interval, whoever comes when', async () => {
@@ -88,8 +86,8 @@ export function definePacerContract(
           fc.array(
             fc.record({
               after: fc.constantFrom(0, 1, 1_000, INTERVAL / 2, INTERVAL - 1, INTERVAL, 3 * INTERVAL),
-              // Which ticket each of those comes with that come together, and how far its clock is off.
-              callers: fc.array(fc.record({ ticket: fc.nat(), skew: fc.integer({ min: -600, max: 600 }) }), {
+              // Which reservation each of those comes with that come together, and how far its clock is off.
+              callers: fc.array(fc.record({ reservation: fc.nat(), skew: fc.integer({ min: -600, max: 600 }) }), {
                 minLength: 1,
                 maxLength: 6,
               }),
@@ -98,15 +96,17 @@ export function definePacerContract(
           ),
           async (rounds) => {
             pacer = await makePacer({ intervalMs: INTERVAL });
-            const tickets = await draw(6);
+            const reservations = await draw(6);
             const passed: number[] = [];
             let now = NOW;
             for (const { after, callers } of rounds) {
               now += after;
               const entries = await Promise.all(
-                callers.map(({ ticket, skew }) => pacer.enter('line', pick(tickets, ticket), now + skew)),
+                callers.map(({ reservation, skew }) =>
+                  pacer.acquire('lane', pick(reservations, reservation), now + skew),
+                ),
               );
-              for (const entry of entries) if (entry.kind === 'entered') passed.push(entry.at);
+              for (const entry of entries) if (entry.kind === 'acquired') passed.push(entry.at);
             }
             passed.sort((a, b) => a - b);
             const gaps = passed.slice(1).map((at, n) => at - (passed[n] ?? Number.NaN));
@@ -117,93 +117,96 @@ export function definePacerContract(
       );
     });
 
-    it('sends away who comes before his slot, and takes the same ticket then', async () => {
+    it('sends away who comes before his slot, and takes the same reservation then', async () => {
       const [first, second] = await pair();
-      await pacer.enter('line', first, NOW);
+      await pacer.acquire('lane', first, NOW);
 
-      expect(await pacer.enter('line', second, NOW + 1)).toEqual({ kind: 'early', until: NOW + SPACING });
-      expect(await pacer.enter('line', second, NOW + SPACING)).toEqual({ kind: 'entered', at: NOW + SPACING });
+      expect(await pacer.acquire('lane', second, NOW + 1)).toEqual({ kind: 'blocked', until: NOW + SPACING });
+      expect(await pacer.acquire('lane', second, NOW + SPACING)).toEqual({ kind: 'acquired', at: NOW + SPACING });
     });
 
     it('has the next one wait at the gate where one came a little late, and moves no slot', async () => {
       const [first, second] = await pair();
-      await pacer.enter('line', first, NOW + IN_PROCESS_WAIT_MS);
+      await pacer.acquire('lane', first, NOW + IN_PROCESS_WAIT_MS);
 
-      const entry = await pacer.enter('line', second, second.slot);
+      const entry = await pacer.acquire('lane', second, second.slot);
 
-      expect(entry).toEqual({ kind: 'early', until: NOW + IN_PROCESS_WAIT_MS + INTERVAL });
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING);
+      expect(entry).toEqual({ kind: 'blocked', until: NOW + IN_PROCESS_WAIT_MS + INTERVAL });
+      expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
     it('moves everyone behind where one came late', async () => {
       const [first, second] = await pair();
       const late = 60_000;
-      await pacer.enter('line', first, NOW + late);
+      await pacer.acquire('lane', first, NOW + late);
 
-      expect(await pacer.enter('line', second, second.slot)).toEqual({ kind: 'early', until: second.slot + late });
-      expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 2 * SPACING + late, pushed: late });
+      expect(await pacer.acquire('lane', second, second.slot)).toEqual({ kind: 'blocked', until: second.slot + late });
+      expect(await pacer.reserve('lane', NOW)).toEqual({ slot: NOW + 2 * SPACING + late, pushed: late });
     });
 
-    it('calls a turn missed once an interval has gone by, and a new ticket goes behind the others', async () => {
+    it('calls a turn missed once an interval has gone by, and a new reservation goes behind the others', async () => {
       const [first, second] = await pair();
 
-      expect(await pacer.enter('line', first, NOW + INTERVAL)).toEqual({ kind: 'missed' });
-      expect((await pacer.reserve('line', NOW + INTERVAL)).slot).toBe(NOW + 2 * SPACING);
-      expect((await pacer.enter('line', second, second.slot)).kind).toBe('entered');
+      expect(await pacer.acquire('lane', first, NOW + INTERVAL)).toEqual({ kind: 'missed' });
+      expect((await pacer.reserve('lane', NOW + INTERVAL)).slot).toBe(NOW + 2 * SPACING);
+      expect((await pacer.acquire('lane', second, second.slot)).kind).toBe('acquired');
     });
 
-    it('lets who missed his turn go at once with a new ticket where nobody waits', async () => {
+    it('lets who missed his turn go at once with a new reservation where nobody waits', async () => {
       const [, last] = await pair();
       const now = last.slot + 10 * INTERVAL;
 
-      expect(await pacer.enter('line', last, now)).toEqual({ kind: 'missed' });
-      const ticket = await pacer.reserve('line', now);
-      expect(ticket.slot).toBe(now);
-      expect(await pacer.enter('line', ticket, now)).toEqual({ kind: 'entered', at: now });
+      expect(await pacer.acquire('lane', last, now)).toEqual({ kind: 'missed' });
+      const reservation = await pacer.reserve('lane', now);
+      expect(reservation.slot).toBe(now);
+      expect(await pacer.acquire('lane', reservation, now)).toEqual({ kind: 'acquired', at: now });
     });
 
-    it('pushes everyone behind back by as much as the holder, who keeps his ticket', async () => {
+    it('pushes everyone behind back by as much as the holder, who keeps his reservation', async () => {
       const [first, second] = await pair();
-      await pacer.enter('line', first, NOW);
+      await pacer.acquire('lane', first, NOW);
       const until = NOW + 300_000;
 
-      await pacer.pushBack('line', first, until);
+      await pacer.pushBack('lane', first, until);
 
-      expect(await pacer.enter('line', first, until - 1)).toEqual({ kind: 'early', until });
-      expect(await pacer.enter('line', first, until)).toEqual({ kind: 'entered', at: until });
-      expect(await pacer.enter('line', second, until)).toEqual({ kind: 'early', until: until + SPACING });
-      expect(await pacer.reserve('line', NOW)).toEqual({ slot: until + 2 * SPACING, pushed: 300_000 });
-      expect((await pacer.enter('line', second, until + SPACING)).kind).toBe('entered');
+      expect(await pacer.acquire('lane', first, until - 1)).toEqual({ kind: 'blocked', until });
+      expect(await pacer.acquire('lane', first, until)).toEqual({ kind: 'acquired', at: until });
+      expect(await pacer.acquire('lane', second, until)).toEqual({ kind: 'blocked', until: until + SPACING });
+      expect(await pacer.reserve('lane', NOW)).toEqual({ slot: until + 2 * SPACING, pushed: 300_000 });
+      expect((await pacer.acquire('lane', second, until + SPACING)).kind).toBe('acquired');
     });
 
     it('pushes nobody back twice for one cause, nor forward', async () => {
       const [first] = await pair();
-      await pacer.enter('line', first, NOW);
+      await pacer.acquire('lane', first, NOW);
 
-      for (const until of [NOW + 300_000, NOW + 300_000, NOW + 1]) await pacer.pushBack('line', first, until);
+      for (const until of [NOW + 300_000, NOW + 300_000, NOW + 1]) await pacer.pushBack('lane', first, until);
 
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING + 300_000);
+      expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING + 300_000);
     });
 
     it('keeps the gate shut for as long as the longest wish, and moves no slot', async () => {
       const [first, second] = await pair();
-      await pacer.enter('line', first, NOW);
+      await pacer.acquire('lane', first, NOW);
 
-      for (const delay of [4_000, 2_000]) await pacer.keepShut('line', second.slot + delay);
+      for (const delay of [4_000, 2_000]) await pacer.blockUntil('lane', second.slot + delay);
 
-      const entry = await pacer.enter('line', second, second.slot);
-      expect(entry).toEqual({ kind: 'early', until: second.slot + 4_000 });
-      expect((await pacer.enter('line', second, second.slot + 4_000)).kind).toBe('entered');
-      expect((await pacer.reserve('line', NOW)).slot).toBe(NOW + 2 * SPACING);
+      const entry = await pacer.acquire('lane', second, second.slot);
+      expect(entry).toEqual({ kind: 'blocked', until: second.slot + 4_000 });
+      expect((await pacer.acquire('lane', second, second.slot + 4_000)).kind).toBe('acquired');
+      expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
-    it('shuts and pushes back lines that nobody has drawn from', async () => {
-      await pacer.keepShut('shut', NOW + 9_000);
+    it('shuts and pushes back lanes that nobody has drawn from', async () => {
+      await pacer.blockUntil('shut', NOW + 9_000);
       await pacer.pushBack('pushed', { slot: NOW, pushed: 0 }, NOW + 9_000);
-      const ticket = await pacer.reserve('shut', NOW);
+      const reservation = await pacer.reserve('shut', NOW);
 
-      expect(await pacer.enter('shut', ticket, NOW)).toEqual({ kind: 'early', until: NOW + 9_000 });
-      expect(await pacer.enter('pushed', { slot: NOW, pushed: 0 }, NOW)).toEqual({ kind: 'early', until: NOW + 9_000 });
+      expect(await pacer.acquire('shut', reservation, NOW)).toEqual({ kind: 'blocked', until: NOW + 9_000 });
+      expect(await pacer.acquire('pushed', { slot: NOW, pushed: 0 }, NOW)).toEqual({
+        kind: 'blocked',
+        until: NOW + 9_000,
+      });
     });
 
     it('comes to what the pure functions come to, in some order of the calls that run at once', async () => {
@@ -214,14 +217,14 @@ export function definePacerContract(
           async (intervalMs, batches) => {
             const settings = { intervalMs };
             pacer = await makePacer(settings);
-            const tickets: Ticket[] = [await pacer.reserve('line', NOW)];
+            const reservations: SlotReservation[] = [await pacer.reserve('lane', NOW)];
             // Calls without an answer leave open what came first, so there may be several states that explain everything.
-            let possible: Line[] = [drawTicket(NEW_LINE, NOW, settings).line];
+            let possible: RateLimitLane[] = [drawTicket(NEW_LANE, NOW, settings).lane];
             let now = NOW;
             for (const batch of batches) {
               const calls = batch.map((call) => ({
                 ...call,
-                ticket: pick(tickets, call.ticket),
+                reservation: pick(reservations, call.reservation),
                 now: now + Math.round(call.after * intervalMs),
               }));
               now = Math.max(...calls.map((call) => call.now));
@@ -230,7 +233,7 @@ export function definePacerContract(
 
               possible = statesAfter(possible, calls, answers, settings);
               expect(possible, 'no order of the calls explains their answers').not.toEqual([]);
-              for (const answer of answers) if (answer !== undefined && 'slot' in answer) tickets.push(answer);
+              for (const answer of answers) if (answer !== undefined && 'slot' in answer) reservations.push(answer);
             }
           },
         ),
@@ -238,70 +241,79 @@ export function definePacerContract(
       );
     });
 
-    async function pair(): Promise<[Ticket, Ticket]> {
-      return [await pacer.reserve('line', NOW), await pacer.reserve('line', NOW)];
+    async function pair(): Promise<[SlotReservation, SlotReservation]> {
+      return [await pacer.reserve('lane', NOW), await pacer.reserve('lane', NOW)];
     }
   });
 }
 
 interface Call {
-  readonly kind: 'reserve' | 'enter' | 'pushBack' | 'keepShut';
-  readonly ticket: Ticket;
+  readonly kind: 'reserve' | 'acquire' | 'pushBack' | 'blockUntil';
+  readonly reservation: SlotReservation;
   readonly now: number;
 }
 type Answer = Awaited<ReturnType<typeof callPacer>>;
 
 /** `after` in intervals since the last call: before it (a clock that is behind), with it, about an interval later, far later. */
 const anyCall = fc.record({
-  kind: fc.constantFrom<Call['kind']>('reserve', 'reserve', 'enter', 'enter', 'enter', 'pushBack', 'keepShut'),
-  ticket: fc.nat(),
+  kind: fc.constantFrom<Call['kind']>('reserve', 'reserve', 'acquire', 'acquire', 'acquire', 'pushBack', 'blockUntil'),
+  reservation: fc.nat(),
   after: fc.constantFrom(-0.004, 0, 0, 0.01, 0.04, 0.05, 0.5, 0.999, 1, 1, 1.02, 1.6, 7),
 });
 
 /** How long a push or a keeping shut is wanted for, in ms. */
 const HOLD_MS = 7_000;
 
-async function callPacer(pacer: Pacer, { kind, ticket, now }: Call) {
+async function callPacer(pacer: Pacer, { kind, reservation, now }: Call) {
   switch (kind) {
     case 'reserve':
-      return pacer.reserve('line', now);
-    case 'enter':
-      return pacer.enter('line', ticket, now);
+      return pacer.reserve('lane', now);
+    case 'acquire':
+      return pacer.acquire('lane', reservation, now);
     case 'pushBack':
-      return pacer.pushBack('line', ticket, now + HOLD_MS);
-    case 'keepShut':
-      return pacer.keepShut('line', now + HOLD_MS);
+      return pacer.pushBack('lane', reservation, now + HOLD_MS);
+    case 'blockUntil':
+      return pacer.blockUntil('lane', now + HOLD_MS);
   }
 }
 
-function callPure(line: Line, { kind, ticket, now }: Call, settings: PacerSettings): { line: Line; answer: Answer } {
+function callPure(
+  lane: RateLimitLane,
+  { kind, reservation, now }: Call,
+  settings: PacerSettings,
+): { lane: RateLimitLane; answer: Answer } {
   switch (kind) {
     case 'reserve': {
-      const drawn = drawTicket(line, now, settings);
-      return { line: drawn.line, answer: drawn.ticket };
+      const drawn = drawTicket(lane, now, settings);
+      return { lane: drawn.lane, answer: drawn.reservation };
     }
-    case 'enter': {
-      const passed = passGate(line, ticket, now, settings);
-      return { line: passed.line, answer: passed.entry };
+    case 'acquire': {
+      const passed = tryAcquire(lane, reservation, now, settings);
+      return { lane: passed.lane, answer: passed.entry };
     }
     case 'pushBack':
-      return { line: pushLineBack(line, ticket, now + HOLD_MS), answer: undefined };
-    case 'keepShut':
-      return { line: { ...line, opensAt: Math.max(line.opensAt, now + HOLD_MS) }, answer: undefined };
+      return { lane: pushLaneBack(lane, reservation, now + HOLD_MS), answer: undefined };
+    case 'blockUntil':
+      return { lane: { ...lane, blockedUntil: Math.max(lane.blockedUntil, now + HOLD_MS) }, answer: undefined };
   }
 }
 
-/** The states that a line can be in after the calls, in any order that gives these answers. */
-function statesAfter(before: readonly Line[], calls: Call[], answers: Answer[], settings: PacerSettings): Line[] {
+/** The states that a lane can be in after the calls, in any order that gives these answers. */
+function statesAfter(
+  before: readonly RateLimitLane[],
+  calls: Call[],
+  answers: Answer[],
+  settings: PacerSettings,
+): RateLimitLane[] {
   if (calls.length === 0) return [...before];
   const after = calls.flatMap((call, n) => {
-    const lines = before
-      .map((line) => callPure(line, call, settings))
+    const lanes = before
+      .map((lane) => callPure(lane, call, settings))
       .filter(({ answer }) => isDeepStrictEqual(answer, answers[n]))
-      .map(({ line }) => line);
-    return lines.length === 0 ? [] : statesAfter(lines, calls.toSpliced(n, 1), answers.toSpliced(n, 1), settings);
+      .map(({ lane }) => lane);
+    return lanes.length === 0 ? [] : statesAfter(lanes, calls.toSpliced(n, 1), answers.toSpliced(n, 1), settings);
   });
-  return [...new Map(after.map((line) => [JSON.stringify(line), line])).values()];
+  return [...new Map(after.map((lane) => [JSON.stringify(lane), lane])).values()];
 }
 
 function pick<T>(from: readonly T[], index: number): T {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { type BuildEvent, eventDetail } from '../../functions/domain/build-events.ts';
-import { REASONS, type Reason, SKIP_CAUSES, type SkipCause } from '../../functions/domain/reasons.ts';
-import { EVENT_SOURCE, EVENTS, type EventName } from '../../functions/domain/telemetry.ts';
+import { REASONS, type Reason, SKIP_CAUSES, type SkipCause } from '../../functions/domain/model/reasons.ts';
+import { EVENT_SOURCE, EVENTS, type EventName } from '../../functions/domain/model/telemetry.ts';
+import { type BuildEvent, eventDetail } from '../../functions/domain/notify/build-events.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const folder = new URL('../../docs/events/', import.meta.url);

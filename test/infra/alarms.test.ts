@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { METRIC_NAMESPACE, METRICS } from '../../functions/domain/telemetry.ts';
+import { METRIC_NAMESPACE, METRICS } from '../../functions/domain/model/telemetry.ts';
 import { anchorOf } from '../../infra/alarms.ts';
 import { type Resource, ROUTE, STUDIO, synthesized } from './synthesized.ts';
 

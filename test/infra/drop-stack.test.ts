@@ -400,11 +400,7 @@ describe('submit-build', () => {
         `<${builds.id}.Arn>`,
       ),
       ...named('SendDeadLetters', 'sqs:SendMessage', `<${deadLetters.id}.Arn>`),
-      ...named(
-        'KeepLedger',
-        ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-        `<${table.id}.Arn>`,
-      ),
+      ...named('KeepLedger', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], `<${table.id}.Arn>`),
       ...named('CountWaitingBuilds', 'dynamodb:Query', `<${table.id}.Arn>/index/by-state`),
       ...named('SendAlerts', 'sns:Publish', `<${topic.id}>`),
       ...named(

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { startAsyncInvocations } from '../../local/async-invocations.ts';
-import type { InvocationResult } from '../../local/lambda-process.ts';
+import { startAsyncInvocations } from '../../local/aws/async-invocations.ts';
+import type { InvocationResult } from '../../local/aws/lambda-process.ts';
 
 const DONE: InvocationResult = { kind: 'answered', payload: null };
 const FAILED: InvocationResult = { kind: 'failed', errorType: 'Error', errorMessage: 'SQS is down.' };

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type DeployedFunctions, startFunctions } from '../../local/deployed-functions.ts';
-import type { BusEvent } from '../../local/event-bus.ts';
-import { readEventPattern } from '../../local/event-rules.ts';
-import { type Gateway, startGateway } from '../../local/gateway.ts';
-import { httpApiPath } from '../../local/http-api.ts';
-import { readRouteKey } from '../../local/http-api-routes.ts';
-import type { FunctionSpec } from '../../local/lambda-process.ts';
-import type { Deployment, EventRule } from '../../local/template.ts';
+import { type DeployedFunctions, startFunctions } from '../../local/aws/deployed-functions.ts';
+import type { BusEvent } from '../../local/aws/event-bus.ts';
+import { readEventPattern } from '../../local/aws/event-rules.ts';
+import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
+import { httpApiPath } from '../../local/aws/http-api.ts';
+import { readRouteKey } from '../../local/aws/http-api-routes.ts';
+import type { FunctionSpec } from '../../local/aws/lambda-process.ts';
+import type { Deployment, EventRule } from '../../local/aws/template.ts';
 
 const REGION = 'us-east-1';
 const EVENT: BusEvent = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { watchDropFolder } from '../../local/drop-folder.ts';
+import { watchDropFolder } from '../../local/start/drop-folder.ts';
 
 let directory: string;
 let stop: () => void;

@@ -4,12 +4,12 @@ import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-s
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
-import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
-import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
-import type { LocalEvent } from '../../local/events.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
-import type { StandIn } from '../../local/streampixel-stand-in.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import type { StandIn } from '../../local/streampixel/streampixel-stand-in.ts';
 import { s3Event } from '../support/s3-event.ts';
 
 /** One stack for all: its function's bundle is the one that deploys, and each test has a route, and so a line, of its own. */

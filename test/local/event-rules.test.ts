@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matches, readEventPattern } from '../../local/event-rules.ts';
+import { matches, readEventPattern } from '../../local/aws/event-rules.ts';
 
 const EVENT = {
   source: 'aws.ssm',

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type EventSource, provenDone, startEventSource } from '../../local/event-source.ts';
-import { type Gateway, startGateway } from '../../local/gateway.ts';
-import type { InvocationResult } from '../../local/lambda-process.ts';
+import { type EventSource, provenDone, startEventSource } from '../../local/aws/event-source.ts';
+import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
+import type { InvocationResult } from '../../local/aws/lambda-process.ts';
 
 const IDS = ['a', 'b', 'c'];
 const answered = (payload: unknown): InvocationResult => ({ kind: 'answered', payload });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { eventOfLogLine, type LocalEvent } from '../../local/events.ts';
-import { lineOf, troubleOf } from '../../local/screen.ts';
+import { eventOfLogLine, type LocalEvent } from '../../local/start/events.ts';
+import { lineOf, troubleOf } from '../../local/start/screen.ts';
 
 const TIME = '2026-04-21T11:30:00.000Z';
 const BUILD = { bucket: 'drop', key: 'a b.zip', build: 'drop/a b.zip@v1' };

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { FollowMessage } from '../../functions/domain/follow-message.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/account.ts';
-import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
-import type { LocalEvent } from '../../local/events.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
-import type { StandIn } from '../../local/streampixel-stand-in.ts';
+import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import type { StandIn } from '../../local/streampixel/streampixel-stand-in.ts';
 
 /** A route, and so a user with lines of its own, for each test. */
 const MODES = {
@@ -107,21 +107,24 @@ describe('a submitted build', () => {
     expect(callsFor('automatic', 'distribute-file')).toEqual([]);
   });
 
-  it('waits for a person where one is to release it, and goes live by their order, given twice', async () => {
+  it('waits for a person where one is to release it, and goes live by their requestId, given twice', async () => {
     const build = await drop('manual');
     const { uploadId = '' } = await of(build, 'approved');
     await standIn.settled();
     expect(callsFor('manual', 'distribute-file')).toEqual([]);
 
-    const order: FollowMessage = {
+    const requestId: FollowMessage = {
       kind: 'release',
       build: build.build,
       uploadId,
-      order: 'person/1',
+      requestId: 'person/1',
       by: 'person',
-      orderedAt: Date.now(),
+      requestedAt: Date.now(),
     };
-    const command = new SendMessageCommand({ QueueUrl: stack.queues.followUrl, MessageBody: JSON.stringify(order) });
+    const command = new SendMessageCommand({
+      QueueUrl: stack.queues.followUrl,
+      MessageBody: JSON.stringify(requestId),
+    });
     await sqs.send(command);
     await sqs.send(command);
 

@@ -35,13 +35,13 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseNotification } from '../../functions/domain/s3-notification.ts';
-import type { BusEvent } from '../../local/event-bus.ts';
-import { type Gateway, type Published, startGateway } from '../../local/gateway.ts';
-import { type HttpApiSpec, httpApiPath } from '../../local/http-api.ts';
-import { readRouteKey } from '../../local/http-api-routes.ts';
-import type { FunctionSpec } from '../../local/lambda-process.ts';
-import type { CreatedObject } from '../../local/s3-objects.ts';
+import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import type { BusEvent } from '../../local/aws/event-bus.ts';
+import { type Gateway, type Published, startGateway } from '../../local/aws/gateway.ts';
+import { type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';
+import { readRouteKey } from '../../local/aws/http-api-routes.ts';
+import type { FunctionSpec } from '../../local/aws/lambda-process.ts';
+import type { CreatedObject } from '../../local/aws/s3-objects.ts';
 
 const REGION = 'us-east-1';
 const KNOWN = { accessKeyId: 'ASIAKNOWN', secretAccessKey: 'secret', sessionToken: 'token/with+signs==' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodePath, findRoute, readRouteKey } from '../../local/http-api-routes.ts';
+import { decodePath, findRoute, readRouteKey } from '../../local/aws/http-api-routes.ts';
 
 const routes = (...keys: string[]) => keys.map((text) => ({ key: readRouteKey(text) }));
 

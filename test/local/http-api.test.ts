@@ -4,9 +4,9 @@ import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createHttpApis, type HttpApiSpec, httpApiPath, type InvokeFunction } from '../../local/http-api.ts';
-import { readRouteKey } from '../../local/http-api-routes.ts';
-import type { FunctionSpec, InvocationResult } from '../../local/lambda-process.ts';
+import { createHttpApis, type HttpApiSpec, httpApiPath, type InvokeFunction } from '../../local/aws/http-api.ts';
+import { readRouteKey } from '../../local/aws/http-api-routes.ts';
+import type { FunctionSpec, InvocationResult } from '../../local/aws/lambda-process.ts';
 
 const KEY = 'POST /{projectId}/{token}';
 const MB = 1024 * 1024;

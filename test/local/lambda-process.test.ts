@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type LambdaFunction, type LogLine, startFunction } from '../../local/lambda-process.ts';
+import { type LambdaFunction, type LogLine, startFunction } from '../../local/aws/lambda-process.ts';
 
 const directories: string[] = [];
 const functions: LambdaFunction[] = [];

@@ -9,8 +9,8 @@ import {
   SSMClient,
 } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BusEvent } from '../../local/event-bus.ts';
-import { type Gateway, startGateway } from '../../local/gateway.ts';
+import type { BusEvent } from '../../local/aws/event-bus.ts';
+import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 
 let gateway: Gateway;
 let ssm: SSMClient;

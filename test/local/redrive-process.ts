@@ -7,7 +7,7 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
-import { type BuildsQueue, collectLetters, redriveLetters } from '../../functions/domain/redrive.ts';
+import { type BuildsQueue, collectLetters, redriveLetters } from '../../functions/domain/redrive/redrive.ts';
 
 const [endpoint = '', deadLettersUrl = '', buildsUrl = '', dieIn] = process.argv.slice(2);
 

@@ -4,11 +4,11 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
-import type { Route } from '../../functions/domain/route.ts';
-import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
-import type { LocalEvent } from '../../local/events.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
 
 /** Ten users, so that thirty builds have their slots in a few seconds. */
 const LINES = Array.from({ length: 10 }, (_, index) => `line-${index}`);

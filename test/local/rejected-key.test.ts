@@ -1,10 +1,10 @@
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Route } from '../../functions/domain/route.ts';
-import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/embedded-stack.ts';
-import type { LocalEvent } from '../../local/events.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
-import type { StandIn } from '../../local/streampixel-stand-in.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import type { StandIn } from '../../local/streampixel/streampixel-stand-in.ts';
 
 const ROUTES: readonly Route[] = ['replaced', 'mistyped'].map((name, index) => ({
   prefix: `${name}/`,

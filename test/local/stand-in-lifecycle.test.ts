@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OpenStage } from '../../local/streampixel-stand-in.ts';
+import type { OpenStage } from '../../local/streampixel/streampixel-stand-in.ts';
 import { ONE, OTHER, type StandInWorld, startStandInWorld } from './stand-in-world.ts';
 
 let world: StandInWorld;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fixedRandom } from '../../local/stand-in-webhooks.ts';
-import type { Course, Deliveries } from '../../local/streampixel-stand-in.ts';
+import { fixedRandom } from '../../local/streampixel/stand-in-webhooks.ts';
+import type { Course, Deliveries } from '../../local/streampixel/streampixel-stand-in.ts';
 import { ONE, OTHER, type StandInWorld, startStandInWorld } from './stand-in-world.ts';
 
 let world: StandInWorld;

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import http, { type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { makeSampleBuild } from '../../local/sample-build.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import {
   type StandIn,
   type StandInEvent,
   type StandInOptions,
   startStandIn,
   type WebhookPayload,
-} from '../../local/streampixel-stand-in.ts';
+} from '../../local/streampixel/streampixel-stand-in.ts';
 
 export const KEY = 'the-valid-key';
 export const ONE = { userId: '6650a1b2c3d4e5f60718293a', projectId: '664f0e1d2c3b4a5968778695' };

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { LocalEvent } from '../../local/events.ts';
-import { makeSampleBuild } from '../../local/sample-build.ts';
+import type { LocalEvent } from '../../local/start/events.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

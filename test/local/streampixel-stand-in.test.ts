@@ -2,8 +2,13 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeSampleBuild } from '../../local/sample-build.ts';
-import { type Behaviour, type StandIn, type StandInEvent, startStandIn } from '../../local/streampixel-stand-in.ts';
+import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import {
+  type Behaviour,
+  type StandIn,
+  type StandInEvent,
+  startStandIn,
+} from '../../local/streampixel/streampixel-stand-in.ts';
 import { type StandInWorld, startStandInWorld } from './stand-in-world.ts';
 
 const KEY = 'the-valid-key';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deploymentOf } from '../../local/template.ts';
+import { deploymentOf } from '../../local/aws/template.ts';
 
 const PLACE = { region: 'eu-west-3', endpoint: 'http://127.0.0.1:4566' };
 const CODE = new Map([['abc.zip', '/assets/abc']]);

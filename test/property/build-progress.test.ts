@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { heard, ordered, orderOfApproval, releaseChanged } from '../../functions/domain/build-progress.ts';
-import { applied } from '../../functions/domain/hear-notice.ts';
-import { type LedgerEntry, type News, STAGES, type Stage } from '../../functions/domain/ledger.ts';
+import { applyNotice } from '../../functions/domain/follow/apply-webhook.ts';
+import {
+  releaseChanged,
+  requestOfApproval,
+  requestRelease,
+  withNews,
+} from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type News, STAGES, type Stage } from '../../functions/domain/model/news.ts';
 import { aNotice, atVendor, ON_APPROVAL } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 
@@ -44,7 +50,7 @@ function noticeOf({ stage, at: time }: Delivery) {
 }
 
 function hear(entry: LedgerEntry, each: Delivery): LedgerEntry {
-  return applied(entry, noticeOf(each), each.receivedAt, each.receivedAt) ?? entry;
+  return applyNotice(entry, noticeOf(each), each.receivedAt, each.receivedAt) ?? entry;
 }
 
 const FRESH = atVendor('upload-1', aBuild(), ON_APPROVAL);
@@ -90,7 +96,7 @@ describe('what the vendor says of a build', () => {
         expect(seen(one ?? FRESH)).toStrictEqual(model(some));
         expect(seen(other ?? FRESH)).toStrictEqual(model(some));
         // What is yet to be told is the same as well.
-        expect(other?.untold).toBe(one?.untold);
+        expect(other?.pendingNotification).toBe(one?.pendingNotification);
       }),
       { numRuns: 2_000 },
     );
@@ -113,7 +119,7 @@ describe('what the vendor says of a build', () => {
         const entry = some.reduce(hear, FRESH);
         for (const each of some) {
           // Any of them may come again, later.
-          const again = heard(entry, noticeOf(each), START, START);
+          const again = withNews(entry, noticeOf(each), START, START);
           expect(again).toBeUndefined();
         }
       }),
@@ -123,8 +129,8 @@ describe('what the vendor says of a build', () => {
   it('never lowers a build’s rank, and nothing comes after a rejection', () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: delivery },
-      { weight: 1, arbitrary: fc.constantFrom('released', 'failed', 'ordered', 'calling') },
-      { weight: 1, arbitrary: fc.constant('order') },
+      { weight: 1, arbitrary: fc.constantFrom('released', 'failed', 'requested', 'calling') },
+      { weight: 1, arbitrary: fc.constant('requestId') },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
@@ -132,13 +138,13 @@ describe('what the vendor says of a build', () => {
         for (const each of steps) {
           const before = entry;
           if (typeof each === 'object') entry = hear(entry, each);
-          else if (each === 'order') {
-            const order = { by: 'person', order: 'order-1', orderedAt: START, uploadId: 'upload-1' } as const;
-            entry = ordered(entry, order, START)?.entry ?? entry;
+          else if (each === 'requestId') {
+            const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
+            entry = requestRelease(entry, requestId, START)?.entry ?? entry;
           } else if (entry.release !== undefined) {
             entry = releaseChanged(
               entry,
-              { ...entry.release, state: each as 'released' | 'failed' | 'ordered' | 'calling' },
+              { ...entry.release, state: each as 'released' | 'failed' | 'requested' | 'calling' },
               START,
               'note',
             );
@@ -162,12 +168,12 @@ describe('what the vendor says of a build', () => {
           if (isNew) {
             expect(entry.release).toBeUndefined();
             expect(next.state).toBe('approved');
-            orders.add(next.release?.order ?? '');
+            orders.add(next.release?.requestId ?? '');
           }
           return next;
         }, FRESH);
         const [firstEnd] = some.filter(({ stage }) => stage === 'approved' || stage === 'rejected');
-        expect([...orders]).toEqual(firstEnd?.stage === 'approved' ? [orderOfApproval('upload-1')] : []);
+        expect([...orders]).toEqual(firstEnd?.stage === 'approved' ? [requestOfApproval('upload-1')] : []);
       }),
     );
   });

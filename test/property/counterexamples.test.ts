@@ -20,7 +20,7 @@ const COUNTEREXAMPLES: readonly { readonly rule: string; readonly shows: string;
     plan: {
       drops: [{ key: 'plain/a.zip', isZip: true, at: 0, told: [0, 0] }],
       fates: ['accepted-lost'],
-      faults: [{ call: 3, fault: { kind: 'unavailable', when: 'before', ms: 589 } }],
+      faults: [{ call: 5, fault: { kind: 'unavailable', when: 'before', ms: 589 } }],
     },
   },
   {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../../bench/sandbox.ts';
+import type { Fault } from '../simulation/sandbox.ts';
 import { expectAllRulesKept } from './invariants.ts';
 import { ONE_BUILD, type Plan } from './plan.ts';
 import { simulate } from './simulation.ts';

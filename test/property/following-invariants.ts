@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import type { LedgerEntry, Stage } from '../../functions/domain/ledger.ts';
-import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacer.ts';
-import { releaseLine } from '../../functions/domain/release-build.ts';
+import { releaseLane } from '../../functions/domain/model/lane.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Stage } from '../../functions/domain/model/news.ts';
+import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import type { Followed, FollowSimulation, ReleaseCall } from './following-simulation.ts';
 
 export async function expectAllFollowed(simulation: FollowSimulation): Promise<void> {
@@ -72,7 +73,7 @@ function expectCalledOutOnce({ orders, planned, uploadId, ...rest }: Followed, {
 /** Whoever has to know of an end has been told at least once. */
 function expectEndTold(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
   const { uploadId } = followed;
-  expect(entry.untold, `left untold of ${uploadId}`).toBeUndefined();
+  expect(entry.pendingNotification, `left pendingNotification of ${uploadId}`).toBeUndefined();
   if (entry.state === 'rejected') {
     expect(alertsOf(simulation, 'rejected', uploadId).length, `alerts of the rejection of ${uploadId}`).toBeGreaterThan(
       0,
@@ -94,7 +95,7 @@ function expectOrdersEnded(followed: Followed, entry: LedgerEntry, simulation: F
   if (isOrdered || orders > 0) expect(release, `the order for ${uploadId}`).toBeDefined();
   if (release === undefined) return;
   expect(['released', 'failed'], `the order for ${uploadId}`).toContain(release.state);
-  expect(release.untold, `left untold of the release of ${uploadId}`).toBeUndefined();
+  expect(release.pendingNotification, `left pendingNotification of the release of ${uploadId}`).toBeUndefined();
   if (release.state === 'released') {
     expect(timesEmitted(simulation, 'Build Released', followed), `events of ${uploadId}`).toBeGreaterThan(0);
   } else if (state !== 'rejected') {
@@ -152,7 +153,7 @@ function expectReleasesApart({ calls, log, plan, settings }: FollowSimulation): 
       const lateMs = previous.sentAt - previous.gateAt;
       const died = previous.sandbox.diedAt !== undefined && previous.sandbox.diedAt < next.gateAt;
       const failed = log.some(
-        ({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === releaseLine(userId),
+        ({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === releaseLane(userId),
       );
       if (lateMs > SENDING_ALLOWANCE_MS && (died || failed)) return;
       const apart = next.arrivedAt - previous.arrivedAt;

@@ -1,41 +1,42 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { mapEventSource } from '../../bench/event-source-mapping.ts';
-import { Fleet } from '../../bench/fleet.ts';
-import { LATENCIES } from '../../bench/latencies.ts';
-import { DEPLOYED, type LogLine } from '../../bench/our-design.ts';
-import { between, seededRandom } from '../../bench/random.ts';
-import { type Call, type Fault, type Network, noCalls, type Sandbox, type Service } from '../../bench/sandbox.ts';
-import { type ReceivedMessage, SimulatedQueue } from '../../bench/simulated-queue.ts';
-import { SimulatedTable, type TableCommand } from '../../bench/simulated-table.ts';
-import { VirtualTime } from '../../bench/virtual-time.ts';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message-visibility.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
-import type { Alert } from '../../functions/domain/alert.ts';
-import { type Build, buildId } from '../../functions/domain/build.ts';
-import type { BuildEvent } from '../../functions/domain/build-events.ts';
-import { handleFollowMessage } from '../../functions/domain/follow-build.ts';
-import type { FollowMessage } from '../../functions/domain/follow-message.ts';
-import type { FollowPorts, FollowSettings } from '../../functions/domain/followed-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
+import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import { releaseLane } from '../../functions/domain/model/lane.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Stage } from '../../functions/domain/model/news.ts';
+import type { ReleaseMode, Route } from '../../functions/domain/model/route.ts';
+import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import {
   answerLost,
   deadLettered,
-  type LedgerEntry,
   opened,
   routed,
-  type Stage,
   submitted,
   submitting,
-} from '../../functions/domain/ledger.ts';
-import { type Pacer, VENDOR_WINDOW_MS } from '../../functions/domain/pacer.ts';
-import type { Log, LogFields, ReleaseAnswer, Releases } from '../../functions/domain/ports.ts';
-import { releaseLine } from '../../functions/domain/release-build.ts';
-import type { ReleaseMode, Route } from '../../functions/domain/route.ts';
-import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
-import { budgetOf, handleBatch, type QueueRecord, receiveCountOf } from '../../functions/message-batch.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
+import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
+import { VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import type { Log, LogFields, Pacer, Releases } from '../../functions/domain/ports.ts';
+import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } from '../../functions/message-batch.ts';
+import { mapEventSource } from '../simulation/event-source-mapping.ts';
+import { Fleet } from '../simulation/fleet.ts';
+import { LATENCIES } from '../simulation/latencies.ts';
+import { DEPLOYED, type LogLine } from '../simulation/our-design.ts';
+import { between, seededRandom } from '../simulation/random.ts';
+import { type Call, type Fault, type Network, noCalls, type Sandbox, type Service } from '../simulation/sandbox.ts';
+import { type ReceivedMessage, SimulatedQueue } from '../simulation/simulated-queue.ts';
+import { SimulatedTable, type TableCommand } from '../simulation/simulated-table.ts';
+import { VirtualTime } from '../simulation/virtual-time.ts';
 
 /** What becomes of a call of `distribute-file` that reaches the vendor outside everybody's window. */
 export type ReleaseFate =
@@ -208,10 +209,10 @@ export class FollowSimulation {
       const target = this.followed[build % this.followed.length];
       if (target === undefined) return;
       const givenAt = target.planned.at + 1 + at;
-      const orderedAt = START + givenAt * 1000;
-      const order = { uploadId: target.uploadId, order: `order-${index}`, by: 'person', orderedAt } as const;
+      const requestedAt = START + givenAt * 1000;
+      const requestId = { uploadId: target.uploadId, requestId: `order-${index}`, by: 'person', requestedAt } as const;
       for (let copy = 0; copy < copies; copy++) {
-        this.#after(givenAt + copy, () => this.#send({ kind: 'release', build: buildId(target.build), ...order }));
+        this.#after(givenAt + copy, () => this.#send({ kind: 'release', build: buildId(target.build), ...requestId }));
       }
     });
     for (const { message, at } of plan.redeliveries)
@@ -276,7 +277,7 @@ export class FollowSimulation {
         );
       }
     }
-    const orders = this.plan.orders.filter((order) => order.build % this.plan.builds.length === index).length;
+    const orders = this.plan.orders.filter((requestId) => requestId.build % this.plan.builds.length === index).length;
     return { planned, build, uploadId, orders, entry: () => this.#ledger.find(buildId(build)) };
   }
 
@@ -309,8 +310,8 @@ export class FollowSimulation {
       metrics: { put: () => {} },
     };
     return (messages: readonly ReceivedMessage[]) => {
-      const budget = budgetOf(clock.now(), DEPLOYED.functionTimeoutMs);
-      const { deadline, goneAt } = budget;
+      const invocation = invocationDeadline(clock.now(), DEPLOYED.functionTimeoutMs);
+      const { deadline, leaseUntil } = invocation;
       const records = messages.map(
         ({ id, receiptHandle, body, attributes, receiveCount, sentAt }): QueueRecord => ({
           messageId: id,
@@ -322,11 +323,11 @@ export class FollowSimulation {
       );
       const handle = (record: QueueRecord) =>
         handleFollowMessage(
-          { body: record.body, receiveCount: receiveCountOf(record), deadline, goneAt },
+          { body: record.body, receiveCount: receiveCountOf(record), deadline, leaseUntil },
           this.settings,
           ports,
         );
-      return handleBatch(records, budget, handle, ports);
+      return handleBatch(records, invocation, handle, ports);
     };
   }
 
@@ -388,13 +389,13 @@ export class FollowSimulation {
   #watched(pacer: Pacer, sandbox: Sandbox): Pacer {
     return {
       reserve: (line, now) => pacer.reserve(line, now),
-      pushBack: (line, ticket, until) => pacer.pushBack(line, ticket, until),
-      keepShut: (line, until) => pacer.keepShut(line, until),
-      enter: async (line, ticket, now) => {
+      pushBack: (line, reservation, until) => pacer.pushBack(line, reservation, until),
+      blockUntil: (line, until) => pacer.blockUntil(line, until),
+      acquire: async (line, reservation, now) => {
         const askedAt = this.time.now();
-        const entry = await pacer.enter(line, ticket, now);
-        const user = USERS.find((each) => releaseLine(each) === line);
-        if (entry.kind === 'entered' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
+        const entry = await pacer.acquire(line, reservation, now);
+        const user = USERS.find((each) => releaseLane(each) === line);
+        if (entry.kind === 'acquired' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
         return entry;
       },
     };

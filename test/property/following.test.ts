@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LATENCIES } from '../../bench/latencies.ts';
-import { type Fault, SERVICES, type Service } from '../../bench/sandbox.ts';
-import { STAGES } from '../../functions/domain/ledger.ts';
-import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacer.ts';
+import { STAGES } from '../../functions/domain/model/news.ts';
+import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
+import { LATENCIES } from '../simulation/latencies.ts';
+import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
 import { alertsOf, expectAllFollowed, hasTold, timesEmitted } from './following-invariants.ts';
 import {
   type Followed,

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import type { Submission } from '../../bench/our-design.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
-import type { LedgerEntry } from '../../functions/domain/ledger.ts';
-import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacer.ts';
-import type { Reason } from '../../functions/domain/reasons.ts';
-import { uploadLine } from '../../functions/domain/submit-build.ts';
+import { uploadLane } from '../../functions/domain/model/lane.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import type { Reason } from '../../functions/domain/model/reasons.ts';
+import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import type { Submission } from '../simulation/our-design.ts';
 import type { Dropped, Simulation } from './simulation.ts';
 
 /** A dead letter as it lies in its queue. */
@@ -101,7 +101,7 @@ export function expectIntervalKept({ design, plan }: Simulation): void {
 
 function couldNotTell({ sandbox, userId }: Submission, next: Submission, { log }: Simulation['design']): boolean {
   const died = sandbox.diedAt !== undefined && sandbox.diedAt < next.gateAt;
-  return died || log.some(({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === uploadLine(userId));
+  return died || log.some(({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === uploadLane(userId));
 }
 
 /** Whatever is in the dead-letter queue has failed, and not by waiting: there is a deed for each reason. */

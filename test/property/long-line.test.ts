@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { OurDesign } from '../../bench/our-design.ts';
-import { seededRandom } from '../../bench/random.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import { OurDesign } from '../simulation/our-design.ts';
+import { seededRandom } from '../simulation/random.ts';
 
 const HOUR_MS = 3_600_000;
 const ROUTE = { prefix: '', userId: 'user', projectId: 'project', autoRelease: false, apiKeyParameter: '/api-key' };

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { LATENCIES } from '../../bench/latencies.ts';
-import { type Fault, SERVICES, type Service } from '../../bench/sandbox.ts';
-import type { Fate } from '../../bench/simulated-vendor.ts';
-import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacer.ts';
-import type { SubmitSettings } from '../../functions/domain/submit-build.ts';
+import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
+import type { SubmitSettings } from '../../functions/domain/submit/submit-build.ts';
+import { LATENCIES } from '../simulation/latencies.ts';
+import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
+import type { Fate } from '../simulation/simulated-vendor.ts';
 
 /** Keys are few, so that builds overwrite each other; the first part of a key says which route it belongs to. */
 const KEYS = ['plain/a.zip', 'plain/b.zip', 'same-user/c.zip', 'other-user/d.zip', 'unrouted/e.zip'] as const;

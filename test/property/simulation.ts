@@ -1,9 +1,9 @@
-import { OurDesign } from '../../bench/our-design.ts';
-import { seededRandom } from '../../bench/random.ts';
-import type { Call, Fault } from '../../bench/sandbox.ts';
-import { type Build, buildId } from '../../functions/domain/build.ts';
-import type { LedgerEntry } from '../../functions/domain/ledger.ts';
-import type { Route } from '../../functions/domain/route.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { OurDesign } from '../simulation/our-design.ts';
+import { seededRandom } from '../simulation/random.ts';
+import type { Call, Fault } from '../simulation/sandbox.ts';
 import type { Key, Plan } from './plan.ts';
 
 /** A build that a plan has dropped, and what became of it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Reason } from '../../functions/domain/reasons.ts';
+import type { Reason } from '../../functions/domain/model/reasons.ts';
 import {
   expectAllRulesKept,
   expectIntervalKept,
@@ -157,8 +157,8 @@ function spacedOut(drops: Plan['drops']): Plan['drops'] {
 function expectOrderOfDrop({ design, dropped }: Simulation): void {
   const accepted = design.vendor.arrivals.filter((arrival) => arrival.accepted).map(({ call }) => call);
   for (const [user, builds] of Map.groupBy(dropped, ({ route }) => route?.userId)) {
-    const order = accepted.filter(({ userId }) => userId === user).map(({ buildId }) => buildId);
-    expect(order).toEqual(builds.map(({ id }) => id));
+    const requestId = accepted.filter(({ userId }) => userId === user).map(({ buildId }) => buildId);
+    expect(requestId).toEqual(builds.map(({ id }) => id));
   }
 }
 

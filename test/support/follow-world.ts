@@ -1,23 +1,19 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { MemoryLedger, type TableCall } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
-import type { Alert } from '../../functions/domain/alert.ts';
-import { type Build, buildId } from '../../functions/domain/build.ts';
-import type { BuildEvent } from '../../functions/domain/build-events.ts';
-import { handleFollowMessage } from '../../functions/domain/follow-build.ts';
-import type { FollowMessage } from '../../functions/domain/follow-message.ts';
-import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/followed-build.ts';
-import type { Disposition } from '../../functions/domain/handle-message.ts';
-import { type LedgerEntry, opened, routed, submitted, submitting } from '../../functions/domain/ledger.ts';
-import type {
-  ApiKeyRead,
-  ProjectFile,
-  ProjectFilesRead,
-  ReleaseAnswer,
-  ReleaseRequest,
-} from '../../functions/domain/ports.ts';
-import type { Route } from '../../functions/domain/route.ts';
-import type { WebhookNotice } from '../../functions/domain/webhook.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
+import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { WebhookNotice } from '../../functions/domain/model/news.ts';
+import type { Disposition } from '../../functions/domain/model/outcome.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import { opened, routed, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
+import type { ApiKeyRead, ProjectFile, ProjectFilesRead, ReleaseRequest } from '../../functions/domain/ports.ts';
+import { MemoryLedger, type TableCall } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { aBuild, found, INTERVAL_MS, ROUTE, START } from './world.ts';
 
 export const MINUTE_MS = 60_000;
@@ -163,7 +159,7 @@ export class FollowWorld {
   handle(message: FollowMessage | string, changes: Partial<FollowDelivery> = {}): Promise<Disposition> {
     const body = typeof message === 'string' ? message : JSON.stringify(message);
     const end = this.now + 60_000;
-    const delivery = { body, receiveCount: 1, deadline: end - 5_000, goneAt: end + 1_000, ...changes };
+    const delivery = { body, receiveCount: 1, deadline: end - 5_000, leaseUntil: end + 1_000, ...changes };
     return handleFollowMessage(delivery, this.settings, this.ports);
   }
 
@@ -179,8 +175,8 @@ export class FollowWorld {
 
   /** An order by a person to release `upload-1`, unless the changes say otherwise. */
   release(changes: Partial<Extract<FollowMessage, { kind: 'release' }>> = {}, receiveCount = 1): Promise<Disposition> {
-    const order = { build: 'drop/a.zip@v1', uploadId: 'upload-1', order: 'order-1', by: 'person' as const };
-    return this.handle({ kind: 'release', ...order, orderedAt: START, ...changes }, { receiveCount });
+    const requestId = { build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'order-1', by: 'person' as const };
+    return this.handle({ kind: 'release', ...requestId, requestedAt: START, ...changes }, { receiveCount });
   }
 
   /** Puts a build into the ledger as it is. */

@@ -1,5 +1,5 @@
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/dead-letter-attributes.ts';
-import type { BuildsQueue, DeadLetterStore, StoredLetter } from '../../functions/domain/redrive.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import type { BuildsQueue, DeadLetterStore, StoredLetter } from '../../functions/domain/redrive/redrive.ts';
 import { ROUTE } from './world.ts';
 
 export function aLetter(

@@ -1,23 +1,17 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { MemoryLedger, type TableCall } from '../../functions/adapters/memory-ledger.ts';
-import { MemoryPacer } from '../../functions/adapters/memory-pacer.ts';
-import type { Alert } from '../../functions/domain/alert.ts';
-import type { Build } from '../../functions/domain/build.ts';
-import type { BuildEvent } from '../../functions/domain/build-events.ts';
-import { type Disposition, handleMessage } from '../../functions/domain/handle-message.ts';
-import { slotSpacing } from '../../functions/domain/pacer.ts';
-import type {
-  ApiKeyRead,
-  Check,
-  DeadLetter,
-  Inspection,
-  Ports,
-  UploadAnswer,
-  UploadRequest,
-} from '../../functions/domain/ports.ts';
-import type { Route } from '../../functions/domain/route.ts';
-import { PresignedUrl, Secret } from '../../functions/domain/secret.ts';
-import { type Delivery, type SubmitSettings, submitBuild } from '../../functions/domain/submit-build.ts';
+import type { Build } from '../../functions/domain/model/build.ts';
+import type { Disposition } from '../../functions/domain/model/outcome.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
+import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
+import { slotSpacing } from '../../functions/domain/pacing/pacer.ts';
+import type { ApiKeyRead, Check, DeadLetter, Inspection, Ports, UploadRequest } from '../../functions/domain/ports.ts';
+import { handleMessage } from '../../functions/domain/submit/handle-message.ts';
+import { type Delivery, type SubmitSettings, submitBuild } from '../../functions/domain/submit/submit-build.ts';
+import { MemoryLedger, type TableCall } from '../simulation/memory-ledger.ts';
+import { MemoryPacer } from '../simulation/memory-pacer.ts';
 
 export const ROUTE: Route = {
   prefix: '',
@@ -114,7 +108,7 @@ export class World {
       body: '{}',
       receiveCount: 1,
       deadline: end - 5_000,
-      goneAt: end + 1_000,
+      leaseUntil: end + 1_000,
       expiresAt: this.now + 7 * 86_400_000,
       logPointer: 'group stream id',
       ...changes,

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { type Alert, alertText, commandAfter } from '../../functions/domain/alert.ts';
-import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/dead-letter-attributes.ts';
-import { REASONS, type Reason } from '../../functions/domain/reasons.ts';
+import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/model/message-attributes.ts';
+import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
+import { type Alert, alertText, commandAfter } from '../../functions/domain/notify/alert.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const { userId, projectId } = ROUTE;

@@ -3,26 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import {
   furthestStage,
-  heard,
   isAnswerLost,
   isUrlOf,
-  ordered,
-  orderOfApproval,
   releaseChanged,
+  requestOfApproval,
+  requestRelease,
   resolved,
   watchOf,
-} from '../../functions/domain/build-progress.ts';
+  withNews,
+} from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { STAGES, type Stage, type WebhookNotice } from '../../functions/domain/model/news.ts';
 import {
   answerLost,
   deadLettered,
-  type LedgerEntry,
-  type Release,
-  STAGES,
-  type Stage,
   submitted,
   submittedAgain,
-} from '../../functions/domain/ledger.ts';
-import type { WebhookNotice } from '../../functions/domain/webhook.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
 import { aNotice, atVendor, beingSubmitted, HOUR_MS, MINUTE_MS } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 
@@ -30,7 +27,7 @@ import { aBuild, START } from '../support/world.ts';
 function told(entry: LedgerEntry, ...notices: Partial<WebhookNotice>[]): LedgerEntry {
   return notices.reduce((current, changes, n) => {
     const at = START + n * 1_000;
-    return heard(current, aNotice({ at, ...changes }), at, at) ?? current;
+    return withNews(current, aNotice({ at, ...changes }), at, at) ?? current;
   }, entry);
 }
 
@@ -50,31 +47,35 @@ describe('what the vendor says of a build', () => {
 
   it('approves it once, notes it for people, and is yet to be told', () => {
     const entry = told(atVendor(), { stage: 'approved' });
-    expect(entry).toMatchObject({ state: 'approved', untold: 'approved', news: [{ stage: 'approved', at: START }] });
+    expect(entry).toMatchObject({
+      state: 'approved',
+      pendingNotification: 'approved',
+      news: [{ stage: 'approved', at: START }],
+    });
     expect(entry.history.at(-1)).toEqual({ at: START, state: 'approved' });
   });
 
   it.each(['submitted', 'approved', 'released'] as const)('rejects it from %s, with the objection', (state) => {
     const entry = told({ ...atVendor(), state }, { stage: 'rejected', objection: 'No executable.' });
-    expect(entry).toMatchObject({ state: 'rejected', untold: 'rejected', objection: 'No executable.' });
+    expect(entry).toMatchObject({ state: 'rejected', pendingNotification: 'rejected', objection: 'No executable.' });
     expect(entry.history.at(-1)).toMatchObject({ state: 'rejected', note: 'No executable.' });
   });
 
   it('never takes a rejection back', () => {
     const entry = told(atVendor(), { stage: 'rejected', objection: 'No.' }, { stage: 'approved' });
-    expect(entry).toMatchObject({ state: 'rejected', untold: 'rejected', objection: 'No.' });
+    expect(entry).toMatchObject({ state: 'rejected', pendingNotification: 'rejected', objection: 'No.' });
     expect(stages(entry)).toEqual(['approved', 'rejected']);
   });
 
   it('does not make a released build a merely approved one', () => {
     const entry = told({ ...atVendor(), state: 'released' }, { stage: 'approved' });
     expect(entry.state).toBe('released');
-    expect(entry).not.toHaveProperty('untold');
+    expect(entry).not.toHaveProperty('pendingNotification');
   });
 
   it('is nothing new when it comes twice, and comes twice when its time differs', () => {
     const once = told(atVendor(), { stage: 'saving', at: START });
-    expect(heard(once, aNotice({ stage: 'saving', at: START }), START + 9_000, START + 9_000)).toBeUndefined();
+    expect(withNews(once, aNotice({ stage: 'saving', at: START }), START + 9_000, START + 9_000)).toBeUndefined();
 
     const twice = told(once, { stage: 'saving', at: START + 5_000 }, { stage: 'saving', at: START + 3_000 });
     expect(twice.news).toEqual([{ stage: 'saving', at: START, lastAt: START + 5_000 }]);
@@ -90,15 +91,17 @@ describe('what the vendor says of a build', () => {
 
   it('is a sign of life where it is not understood, no more', () => {
     const { stage: _, ...unknown } = aNotice();
-    const entry = heard(atVendor(), unknown, START + 7_000, START + 8_000);
+    const entry = withNews(atVendor(), unknown, START + 7_000, START + 8_000);
     expect(entry).toStrictEqual({ ...atVendor(), lastNewsAt: START + 7_000 });
-    expect(heard({ ...atVendor(), lastNewsAt: START + 9_000 }, unknown, START + 7_000, START + 8_000)).toBeUndefined();
+    expect(
+      withNews({ ...atVendor(), lastNewsAt: START + 9_000 }, unknown, START + 7_000, START + 8_000),
+    ).toBeUndefined();
   });
 
   it('counts from when it came by our clock, and never back', () => {
-    const late = heard(atVendor(), aNotice({ at: START - HOUR_MS }), START + 60, START + 100) ?? atVendor();
+    const late = withNews(atVendor(), aNotice({ at: START - HOUR_MS }), START + 60, START + 100) ?? atVendor();
     expect(late.lastNewsAt).toBe(START + 60);
-    expect(heard(late, aNotice({ stage: 'saving' }), START + 10, START + 200)?.lastNewsAt).toBe(START + 60);
+    expect(withNews(late, aNotice({ stage: 'saving' }), START + 10, START + 200)?.lastNewsAt).toBe(START + 60);
   });
 
   it('is never written into the entry at hand', () => {
@@ -146,7 +149,7 @@ describe('a lost answer', () => {
       submittedAt: START + 6,
       updatedAt: START + HOUR_MS,
     });
-    for (const field of ['ticket', 'leaseUntil', 'reason']) expect(entry).not.toHaveProperty(field);
+    for (const field of ['reservation', 'leaseUntil', 'reason']) expect(entry).not.toHaveProperty(field);
     expect(entry.history.at(-1)?.note).toBe('found at the vendor: upload id upload-7');
   });
 });
@@ -221,51 +224,51 @@ describe('the URL of a build', () => {
 });
 
 describe('an order to release', () => {
-  const order: Pick<Release, 'by' | 'order' | 'orderedAt' | 'uploadId'> = {
+  const requestId: Pick<Release, 'by' | 'requestId' | 'requestedAt' | 'uploadId'> = {
     by: 'person',
-    order: 'order-1',
-    orderedAt: START,
+    requestId: 'order-1',
+    requestedAt: START,
     uploadId: 'upload-1',
   };
   const entry = { ...atVendor(), state: 'approved' as const };
 
   it('is taken once, however late its duplicate comes', () => {
-    const taken = ordered(entry, order, START);
-    expect(taken?.release).toEqual({ ...order, state: 'ordered', attempts: 0 });
-    expect(taken?.entry).toMatchObject({ state: 'approved', release: taken?.release, releaseOrders: ['order-1'] });
+    const taken = requestRelease(entry, requestId, START);
+    expect(taken?.release).toEqual({ ...requestId, state: 'requested', attempts: 0 });
+    expect(taken?.entry).toMatchObject({ state: 'approved', release: taken?.release, releaseRequests: ['order-1'] });
     expect(taken?.entry.history.at(-1)?.note).toBe('release of upload-1 ordered by person');
 
-    const second = ordered(taken?.entry ?? entry, { ...order, order: 'order-2' }, START + 1);
-    expect(second?.release).toMatchObject({ order: 'order-2', state: 'ordered' });
-    expect(ordered(second?.entry ?? entry, order, START + 2)).toBeUndefined();
+    const second = requestRelease(taken?.entry ?? entry, { ...requestId, requestId: 'order-2' }, START + 1);
+    expect(second?.release).toMatchObject({ requestId: 'order-2', state: 'requested' });
+    expect(requestRelease(second?.entry ?? entry, requestId, START + 2)).toBeUndefined();
   });
 
   it('is remembered for the last twenty', () => {
     let current: LedgerEntry = entry;
     for (let n = 1; n <= 25; n++) {
-      current = ordered(current, { ...order, order: `order-${n}` }, START)?.entry ?? current;
+      current = requestRelease(current, { ...requestId, requestId: `order-${n}` }, START)?.entry ?? current;
     }
-    expect(current.releaseOrders).toHaveLength(20);
-    expect(current.releaseOrders?.at(-1)).toBe('order-25');
+    expect(current.releaseRequests).toHaveLength(20);
+    expect(current.releaseRequests?.at(-1)).toBe('order-25');
   });
 
   it('is one for each upload that is approved', () => {
-    expect(orderOfApproval('upload-1')).toBe(orderOfApproval('upload-1'));
-    expect(orderOfApproval('upload-1')).not.toBe(orderOfApproval('upload-2'));
+    expect(requestOfApproval('upload-1')).toBe(requestOfApproval('upload-1'));
+    expect(requestOfApproval('upload-1')).not.toBe(requestOfApproval('upload-2'));
   });
 
-  const ticket = { slot: START + 1_000, pushed: 0 };
-  const calling: Release = { ...order, state: 'calling', attempts: 0, ticket, leaseUntil: START + MINUTE_MS };
+  const reservation = { slot: START + 1_000, pushed: 0 };
+  const calling: Release = { ...requestId, state: 'calling', attempts: 0, reservation, leaseUntil: START + MINUTE_MS };
 
   it('holds its slot and its lease while it is called out, and only its slot while it waits', () => {
     expect(releaseChanged(entry, calling, START, 'calls').release).toEqual(calling);
-    const waiting = releaseChanged(entry, { ...calling, state: 'ordered' }, START, 'waits').release;
-    expect(waiting).toEqual({ ...order, state: 'ordered', attempts: 0, ticket });
+    const waiting = releaseChanged(entry, { ...calling, state: 'requested' }, START, 'waits').release;
+    expect(waiting).toEqual({ ...requestId, state: 'requested', attempts: 0, reservation });
   });
 
   it.each(['released', 'failed'] as const)('leaves neither behind when it is %s', (state) => {
     const { release } = releaseChanged(entry, { ...calling, state }, START + 5, 'over');
-    expect(release).toEqual({ ...order, state, attempts: 0, endedAt: START + 5 });
+    expect(release).toEqual({ ...requestId, state, attempts: 0, endedAt: START + 5 });
   });
 
   it.each<[string, LedgerEntry, Partial<Release>, LedgerEntry['state']]>([
@@ -289,15 +292,16 @@ describe('an order to release', () => {
 
 describe('a build that is submitted again', () => {
   it('has heard nothing yet, keeps its former ids, and knows the orders it has taken', () => {
-    const order = { by: 'person', order: 'order-1', orderedAt: START, uploadId: 'upload-1' } as const;
+    const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
     const before = {
-      ...(ordered(told(atVendor(), { stage: 'rejected', objection: 'No.' }), order, START)?.entry ?? atVendor()),
+      ...(requestRelease(told(atVendor(), { stage: 'rejected', objection: 'No.' }), requestId, START)?.entry ??
+        atVendor()),
       lateAt: START,
       stuckAt: START,
     };
     const again = submittedAgain(before, START + 9, 'request-1');
 
-    expect(again).toMatchObject({ state: 'waiting', formerUploadIds: ['upload-1'], releaseOrders: ['order-1'] });
+    expect(again).toMatchObject({ state: 'waiting', formerUploadIds: ['upload-1'], releaseRequests: ['order-1'] });
     for (const field of [
       'uploadId',
       'submittedAt',
@@ -306,7 +310,7 @@ describe('a build that is submitted again', () => {
       'objection',
       'lateAt',
       'stuckAt',
-      'untold',
+      'pendingNotification',
       'release',
     ]) {
       expect(again).not.toHaveProperty(field);

@@ -30,10 +30,10 @@ function aRecord(id: string, body: string, messageAttributes: SQSRecord['message
 }
 
 function process(...records: ReturnType<typeof aRecord>[]) {
-  const budget = { startedAt: world.now, deadline: world.now + 55_000, goneAt: world.now + 61_000 };
+  const invocation = { startedAt: world.now, deadline: world.now + 55_000, leaseUntil: world.now + 61_000 };
   return processBatch(
     records,
-    budget,
+    invocation,
     'group stream id',
     { ...world.settings, messageRetentionS: 604_800 },
     { ...world.ports, visibility },

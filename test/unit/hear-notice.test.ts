@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Build, buildId } from '../../functions/domain/build.ts';
-import { orderOfApproval } from '../../functions/domain/build-progress.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import { requestOfApproval } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
 import {
   answerLost,
   deadLettered,
-  type LedgerEntry,
-  LedgerUnavailable,
   opened,
   routed,
   skipped,
   submittedAgain,
   waiting,
-} from '../../functions/domain/ledger.ts';
-import type { Route } from '../../functions/domain/route.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import {
   atVendor,
   beingSubmitted,
@@ -49,11 +49,11 @@ describe('the vendor’s word on a build', () => {
     await world.given(atVendor());
     const notice = { projectId: ROUTE.projectId, uploadId: 'upload-1', stage: 'saving', at: START } as const;
     await world.handle({ kind: 'webhook', notice, receivedAt: START, isFormer: true });
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: START, formerAt: START });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: START, formerAt: START });
     const receivedAt = START + 1;
     await world.handle({ kind: 'webhook-test', projectId: ROUTE.projectId, receivedAt, isFormer: true });
     expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({
-      heardAt: START,
+      lastWebhookAt: START,
       testedAt: receivedAt,
       formerAt: receivedAt,
     });
@@ -69,7 +69,7 @@ describe('the vendor’s word on a build', () => {
       news: [{ stage: 'downloading', at: world.now }],
       lastNewsAt: world.now,
     });
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: world.now });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: world.now });
     expect(world.loggedEvents()).toEqual(['webhook-heard']);
     expect([world.alerts, world.events, world.queued]).toEqual([[], [], []]);
   });
@@ -110,7 +110,7 @@ describe('the vendor’s word on a build', () => {
     const notice = { projectId: ROUTE.projectId, uploadId: 'upload-1', at: receivedAt };
     await world.handle({ kind: 'webhook', notice, receivedAt });
     expect(world.entry().lastNewsAt).toBe(receivedAt);
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: receivedAt });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: receivedAt });
   });
 
   it('leaves the message in the queue where the table does not answer', async () => {
@@ -132,14 +132,14 @@ describe('the vendor’s word on a build', () => {
     expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({});
     world.now += 6 * MINUTE_MS;
     await world.hear({ at: START }, 2);
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toHaveProperty('heardAt');
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toHaveProperty('lastWebhookAt');
   });
 
   it('is noted as heard although the vendor’s list has told of the build before', async () => {
     await world.given({ ...atVendor(), lastNewsAt: START });
     world.now += MINUTE_MS;
     await world.hear({ stage: 'saving' });
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: world.now });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: world.now });
   });
 });
 
@@ -155,7 +155,7 @@ describe('a notice of an unknown upload', () => {
 
     expect(await world.hear({ fileUrl: FILE_URL }, 4)).toEqual(DONE);
     expect(world.logged).toMatchObject([{ event: 'webhook-unmatched', uploadId: 'upload-1', fileUrl: FILE_URL }]);
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ heardAt: START });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: START });
     expect(world.ledger.entries()).toEqual([]);
   });
 
@@ -223,7 +223,7 @@ describe('a notice of a build whose answer was lost', () => {
   it('is an end where it says so, with everything that comes of it', async () => {
     await world.given(lost(aBuild(), ON_APPROVAL));
     await world.hear({ ...notice, stage: 'approved' }, 2);
-    expect(world.entry()).toMatchObject({ state: 'approved', release: { uploadId: 'upload-7', state: 'ordered' } });
+    expect(world.entry()).toMatchObject({ state: 'approved', release: { uploadId: 'upload-7', state: 'requested' } });
     expect(world.eventNames()).toEqual(['Build Approved']);
     expect(world.queued).toMatchObject([{ kind: 'release', uploadId: 'upload-7' }]);
   });
@@ -329,7 +329,7 @@ describe('an approval', () => {
       { name: 'TimeToApproved', value: 754 },
       { name: 'BuildsFollowed', value: 1, Outcome: 'approved' },
     ]);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
     expect(world.queued).toHaveLength(mode === 'on-approval' ? 1 : 0);
   });
 
@@ -361,9 +361,9 @@ describe('an approval', () => {
         kind: 'release',
         build: buildId(aBuild()),
         uploadId: 'upload-1',
-        order: orderOfApproval('upload-1'),
+        requestId: requestOfApproval('upload-1'),
         by: 'approval',
-        orderedAt: START,
+        requestedAt: START,
       },
     ]);
     expect(world.eventNames()).toEqual(['Build Approved']);
@@ -394,7 +394,7 @@ describe('an approval', () => {
 
   it('is not ordered again by a second approval after its order was taken', async () => {
     const entry = atVendor('upload-1', aBuild(), ON_APPROVAL);
-    await world.given({ ...entry, releaseOrders: [orderOfApproval('upload-1')] });
+    await world.given({ ...entry, releaseRequests: [requestOfApproval('upload-1')] });
     await world.hear({ stage: 'approved' });
     expect(world.queued).toEqual([]);
     expect(world.entry()).toMatchObject({ state: 'approved' });
@@ -412,7 +412,7 @@ describe('an approval', () => {
     await world.given(atVendor('upload-2', aBuild({ key: 'b.zip' })));
     expect(await world.hear({ stage: 'approved', uploadId: 'upload-2' })).toEqual(DONE);
     expect(world.loggedEvents()).toContain('object-not-tagged');
-    expect(world.entry(aBuild({ key: 'b.zip' }))).not.toHaveProperty('untold');
+    expect(world.entry(aBuild({ key: 'b.zip' }))).not.toHaveProperty('pendingNotification');
   });
 
   it('waits in the queue where its order can’t be sent, and is told when it can', async () => {
@@ -451,7 +451,7 @@ describe('a rejection', () => {
     ]);
     expect(world.events).toMatchObject([{ name: 'Build Rejected', objection: said.objection, uploadId: 'upload-1' }]);
     expect(world.outcomes()).toEqual(['rejected']);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
   it('is told after an approval, too', async () => {
@@ -473,13 +473,13 @@ describe('a rejection', () => {
       world.now += MINUTE_MS;
     }
     expect(world.eventNames()).toEqual([]);
-    expect(world.entry()).toMatchObject({ state: 'rejected', untold: 'rejected' });
+    expect(world.entry()).toMatchObject({ state: 'rejected', pendingNotification: 'rejected' });
 
     world.topicIsDown = false;
     expect(await world.hear({ stage: 'rejected', at: START }, 4)).toEqual(DONE);
     expect(world.alerts).toHaveLength(1);
     expect(world.eventNames()).toEqual(['Build Rejected']);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 });
 
@@ -489,7 +489,7 @@ describe('a worker that ends between the record of an end and the telling', () =
     // Find, read, write; then the note of the webhook.
     world.crashAtTableCall(4);
     await expect(world.hear({ stage, at: START })).rejects.toThrow(Crash);
-    expect(world.entry()).toMatchObject({ state: stage, untold: stage });
+    expect(world.entry()).toMatchObject({ state: stage, pendingNotification: stage });
     expect([world.alerts, world.events, world.queued]).toEqual([[], [], []]);
 
     world.revive();
@@ -498,7 +498,7 @@ describe('a worker that ends between the record of an end and the telling', () =
     expect(world.eventNames()).toEqual([stage === 'approved' ? 'Build Approved' : 'Build Rejected']);
     expect(world.queued).toHaveLength(stage === 'approved' ? 1 : 0);
     expect(world.alerts).toHaveLength(stage === 'approved' ? 0 : 1);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
   it('leaves it to the next, although the message came up twice while it was about to tell', async () => {
@@ -528,7 +528,7 @@ describe('a worker that ends between the record of an end and the telling', () =
     world.now += 6 * MINUTE_MS;
     await world.hear({ stage: 'rejected', at: START }, 2);
     expect(world.alerts).toHaveLength(2);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 });
 
@@ -547,7 +547,7 @@ describe('other messages', () => {
     '{"kind":"watch","build":7,"uploadId":"u"}',
     '{"kind":"webhook","notice":{"projectId":"p","at":-1},"receivedAt":1}',
     '{"kind":"webhook","notice":{"projectId":"p","at":1,"stage":"constructor"},"receivedAt":1}',
-    '{"kind":"release","build":"b","uploadId":"u","order":"o","by":"nobody","orderedAt":1}',
+    '{"kind":"release","build":"b","uploadId":"u","order":"o","by":"nobody","requestedAt":1}',
     '{"source":"streampixel-drop","detail-type":"Build Skipped","detail":{"uploadId":"u","build":{"id":"b"}}}',
     '{"source":"somebody","detail-type":"Build Submitted","detail":{"uploadId":"u","build":{"id":"b"}}}',
   ])('that are none of the queue stay for the dead-letter queue, and none of their words is told: %s', async (body) => {

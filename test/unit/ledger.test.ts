@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { buildId } from '../../functions/domain/build.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { Failure } from '../../functions/domain/model/outcome.ts';
 import {
   answerLost,
   deadLettered,
   failed,
-  type LedgerEntry,
   opened,
   reopened,
   routed,
@@ -12,8 +13,7 @@ import {
   submitted,
   submitting,
   waiting,
-} from '../../functions/domain/ledger.ts';
-import type { Failure } from '../../functions/domain/outcome.ts';
+} from '../../functions/domain/model/submission-transitions.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 const LATER = NOW + 60_000;
@@ -24,7 +24,7 @@ const vendorError: Failure = { code: 'VendorError', detail: 'Bad Gateway', statu
 const lost: Failure = { code: 'AnswerLost', detail: 'socket hang up', at: LATER };
 const wrongKey = { code: 'InvalidApiKey', detail: 'Invalid API Key', status: 401, at: LATER } as const;
 
-/** A build in the vendor's hands: with a ticket, a lease and a route, saved twice. */
+/** A build in the vendor's hands: with a reservation, a lease and a route, saved twice. */
 function inHand(change: Partial<LedgerEntry> = {}): LedgerEntry {
   const entry = submitting(waiting(routed(opened(build, NOW), route), NOW, 'slot', TICKET), NOW + 1_000, NOW + 31_000);
   return { ...entry, revision: 2, ...change };
@@ -53,15 +53,21 @@ describe('a build’s entry in the ledger', () => {
     });
   });
 
-  it('sleeps with its ticket and without costing a try', () => {
+  it('sleeps with its reservation and without costing a try', () => {
     const entry = waiting(opened(build, NOW), LATER, 'slot at 12:02', TICKET);
 
-    expect(entry).toMatchObject({ state: 'waiting', ticket: TICKET, attempts: 0, updatedAt: LATER, createdAt: NOW });
+    expect(entry).toMatchObject({
+      state: 'waiting',
+      reservation: TICKET,
+      attempts: 0,
+      updatedAt: LATER,
+      createdAt: NOW,
+    });
     expect(entry.history).toEqual([{ at: LATER, state: 'waiting', note: 'slot at 12:02' }]);
   });
 
-  it('is held under a lease while it is being submitted, and keeps its ticket', () => {
-    expect(inHand()).toMatchObject({ state: 'submitting', leaseUntil: NOW + 31_000, ticket: TICKET });
+  it('is held under a lease while it is being submitted, and keeps its reservation', () => {
+    expect(inHand()).toMatchObject({ state: 'submitting', leaseUntil: NOW + 31_000, reservation: TICKET });
     expect(inHand().history.at(-1)).toEqual({ at: NOW + 1_000, state: 'submitting' });
   });
 
@@ -72,11 +78,11 @@ describe('a build’s entry in the ledger', () => {
     ['skipped', skipped(inHand(), LATER, 'Superseded'), 'skipped'],
     ['dead-lettered', deadLettered(inHand(), LATER, wrongKey, 'letter-1'), 'dead-lettered'],
     ['sent back to sleep without a slot', waiting(inHand(), LATER, 'KeyChanged'), 'waiting'],
-  ])('gives up lease and ticket when it is %s', (_, entry, state) => {
+  ])('gives up lease and reservation when it is %s', (_, entry, state) => {
     expect(entry.state).toBe(state);
     expect(entry.updatedAt).toBe(LATER);
     expect(entry).not.toHaveProperty('leaseUntil');
-    expect(entry).not.toHaveProperty('ticket');
+    expect(entry).not.toHaveProperty('reservation');
     expect(entry.history.at(-1)).toMatchObject({ at: LATER, state });
     // Both belong to whoever saves: a transition that raised the revision would get past another worker's change.
     expect(entry).toMatchObject({ id: buildId(build), createdAt: NOW, revision: 2 });

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Disposition } from '../../functions/domain/handle-message.ts';
+import type { Disposition } from '../../functions/domain/model/outcome.ts';
 import type { Log } from '../../functions/domain/ports.ts';
-import { type Budget, handleBatch, type QueueRecord, type VisibilityChange } from '../../functions/message-batch.ts';
+import {
+  handleBatch,
+  type InvocationDeadline,
+  type QueueRecord,
+  type VisibilityChange,
+} from '../../functions/message-batch.ts';
 
 const NOW = Date.UTC(2026, 10, 24);
-const budget: Budget = { startedAt: NOW, deadline: NOW + 55_000, goneAt: NOW + 61_000 };
+const invocation: InvocationDeadline = { startedAt: NOW, deadline: NOW + 55_000, leaseUntil: NOW + 61_000 };
 const record = (messageId: string): QueueRecord => ({
   messageId,
   receiptHandle: `receipt-${messageId}`,
@@ -20,7 +25,7 @@ async function handled(dispositions: Readonly<Record<string, Disposition | Error
   const log: Log = { info: write, warn: write, error: write };
   const response = await handleBatch(
     Object.keys(dispositions).map(record),
-    budget,
+    invocation,
     async ({ messageId }) => {
       const disposition = dispositions[messageId];
       if (disposition instanceof Error || disposition === undefined) throw disposition;

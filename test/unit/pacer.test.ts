@@ -1,127 +1,126 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
   drawTicket,
   IN_PROCESS_WAIT_MS,
-  type Line,
-  NEW_LINE,
-  passGate,
-  pushLineBack,
+  pushLaneBack,
   slotOf,
   slotSpacing,
-  type Ticket,
-} from '../../functions/domain/pacer.ts';
+  tryAcquire,
+} from '../../functions/domain/pacing/pacer.ts';
 
 const INTERVAL = 121_000;
 /** From slot to slot. */
 const SPACING = slotSpacing({ intervalMs: INTERVAL });
 const SETTINGS = { intervalMs: INTERVAL };
 const NOW = 1_000_000_000;
-const TICKET: Ticket = { slot: NOW, pushed: 0 };
+const TICKET: SlotReservation = { slot: NOW, pushed: 0 };
 /** Two have drawn, nobody has entered. */
-const BUSY: Line = { nextSlot: NOW + 2 * SPACING, pushed: 0, opensAt: 0 };
+const BUSY: RateLimitLane = { nextSlot: NOW + 2 * SPACING, pushed: 0, blockedUntil: 0 };
 
 describe('drawTicket', () => {
-  it('gives a new or idle line’s slot at once', () => {
-    expect(drawTicket(NEW_LINE, NOW, SETTINGS)).toEqual({
-      line: { nextSlot: NOW + SPACING, pushed: 0, opensAt: 0 },
-      ticket: { slot: NOW, pushed: 0 },
+  it('gives a new or idle lane’s slot at once', () => {
+    expect(drawTicket(NEW_LANE, NOW, SETTINGS)).toEqual({
+      lane: { nextSlot: NOW + SPACING, pushed: 0, blockedUntil: 0 },
+      reservation: { slot: NOW, pushed: 0 },
     });
-    expect(drawTicket({ ...BUSY, nextSlot: NOW }, NOW, SETTINGS).ticket.slot).toBe(NOW);
+    expect(drawTicket({ ...BUSY, nextSlot: NOW }, NOW, SETTINGS).reservation.slot).toBe(NOW);
   });
 
-  it('gives a busy line’s next free slot, and remembers how far the line had been pushed', () => {
-    const { line, ticket } = drawTicket({ ...BUSY, pushed: 7 }, NOW, SETTINGS);
+  it('gives a busy lane’s next free slot, and remembers how far the lane had been pushed', () => {
+    const { lane, reservation } = drawTicket({ ...BUSY, pushed: 7 }, NOW, SETTINGS);
 
-    expect(ticket).toEqual({ slot: NOW + 2 * SPACING, pushed: 7 });
-    expect(line).toEqual({ nextSlot: NOW + 3 * SPACING, pushed: 7, opensAt: 0 });
+    expect(reservation).toEqual({ slot: NOW + 2 * SPACING, pushed: 7 });
+    expect(lane).toEqual({ nextSlot: NOW + 3 * SPACING, pushed: 7, blockedUntil: 0 });
   });
 });
 
-describe('passGate', () => {
-  const enter = (line: Line, now: number, ticket = TICKET) => passGate(line, ticket, now, SETTINGS);
+describe('tryAcquire', () => {
+  const acquire = (lane: RateLimitLane, now: number, reservation = TICKET) =>
+    tryAcquire(lane, reservation, now, SETTINGS);
 
   it.each([
     ['before the slot', BUSY, NOW - 1, NOW],
-    ['before the slot, with the gate shut for longer', { ...BUSY, opensAt: NOW + 9 }, NOW - 1, NOW + 9],
-    ['in the slot, with the gate shut', { ...BUSY, opensAt: NOW + 9 }, NOW + 8, NOW + 9],
-    ['in the slot it was drawn for, with the line pushed back since', { ...BUSY, pushed: 60 }, NOW + 59, NOW + 60],
-  ])('says when to come again %s, and changes nothing', (_, line, now, until) => {
-    expect(enter(line, now)).toEqual({ line, entry: { kind: 'early', until } });
+    ['before the slot, with the gate shut for longer', { ...BUSY, blockedUntil: NOW + 9 }, NOW - 1, NOW + 9],
+    ['in the slot, with the gate shut', { ...BUSY, blockedUntil: NOW + 9 }, NOW + 8, NOW + 9],
+    ['in the slot it was drawn for, with the lane pushed back since', { ...BUSY, pushed: 60 }, NOW + 59, NOW + 60],
+  ])('says when to come again %s, and changes nothing', (_, lane, now, until) => {
+    expect(acquire(lane, now)).toEqual({ lane, entry: { kind: 'blocked', until } });
   });
 
   it.each([0, 1, IN_PROCESS_WAIT_MS])(
     'shuts the gate for an interval and moves no slot %i ms after the slot',
     (late) => {
-      expect(enter(BUSY, NOW + late)).toEqual({
-        line: { ...BUSY, opensAt: NOW + late + INTERVAL },
-        entry: { kind: 'entered', at: NOW + late },
+      expect(acquire(BUSY, NOW + late)).toEqual({
+        lane: { ...BUSY, blockedUntil: NOW + late + INTERVAL },
+        entry: { kind: 'acquired', at: NOW + late },
       });
     },
   );
 
-  it.each([IN_PROCESS_WAIT_MS + 1, INTERVAL - 1])('moves the whole line %i ms after the slot', (late) => {
-    const { line, entry } = enter(BUSY, NOW + late);
+  it.each([IN_PROCESS_WAIT_MS + 1, INTERVAL - 1])('moves the whole lane %i ms after the slot', (late) => {
+    const { lane, entry } = acquire(BUSY, NOW + late);
 
-    expect(entry).toEqual({ kind: 'entered', at: NOW + late });
-    expect(line).toEqual({ nextSlot: BUSY.nextSlot + late, pushed: late, opensAt: NOW + late + INTERVAL });
+    expect(entry).toEqual({ kind: 'acquired', at: NOW + late });
+    expect(lane).toEqual({ nextSlot: BUSY.nextSlot + late, pushed: late, blockedUntil: NOW + late + INTERVAL });
     // Those behind find the gate open when their slot comes.
-    expect(slotOf(line, { slot: NOW + SPACING, pushed: 0 })).toBeGreaterThanOrEqual(line.opensAt);
+    expect(slotOf(lane, { slot: NOW + SPACING, pushed: 0 })).toBeGreaterThanOrEqual(lane.blockedUntil);
   });
 
   it.each([
     ['with others behind', BUSY],
-    ['on an idle line', { ...BUSY, nextSlot: NOW + SPACING }],
-    ['with the gate shut', { ...BUSY, opensAt: NOW + 2 * INTERVAL }],
-  ])('calls a turn missed an interval after the slot %s, and changes nothing', (_, line) => {
-    expect(enter(line, NOW + INTERVAL)).toEqual({ line, entry: { kind: 'missed' } });
-    expect(enter(line, NOW + 99 * INTERVAL)).toEqual({ line, entry: { kind: 'missed' } });
+    ['on an idle lane', { ...BUSY, nextSlot: NOW + SPACING }],
+    ['with the gate shut', { ...BUSY, blockedUntil: NOW + 2 * INTERVAL }],
+  ])('calls a turn missed an interval after the slot %s, and changes nothing', (_, lane) => {
+    expect(acquire(lane, NOW + INTERVAL)).toEqual({ lane, entry: { kind: 'missed' } });
+    expect(acquire(lane, NOW + 99 * INTERVAL)).toEqual({ lane, entry: { kind: 'missed' } });
   });
 
   it('reckons lateness from where the slot lies now', () => {
     const pushed = { ...BUSY, pushed: 600_000 };
 
-    expect(enter(pushed, NOW + 600_000).entry).toEqual({ kind: 'entered', at: NOW + 600_000 });
-    expect(enter(pushed, NOW + 600_000 + INTERVAL).entry).toEqual({ kind: 'missed' });
+    expect(acquire(pushed, NOW + 600_000).entry).toEqual({ kind: 'acquired', at: NOW + 600_000 });
+    expect(acquire(pushed, NOW + 600_000 + INTERVAL).entry).toEqual({ kind: 'missed' });
   });
 });
 
-describe('pushLineBack', () => {
+describe('pushLaneBack', () => {
   it('moves every slot by as much as the holder’s, and shuts the gate', () => {
-    const line = pushLineBack(BUSY, TICKET, NOW + 300_000);
+    const lane = pushLaneBack(BUSY, TICKET, NOW + 300_000);
 
-    expect(line).toEqual({ nextSlot: BUSY.nextSlot + 300_000, pushed: 300_000, opensAt: NOW + 300_000 });
-    expect(slotOf(line, TICKET)).toBe(NOW + 300_000);
+    expect(lane).toEqual({ nextSlot: BUSY.nextSlot + 300_000, pushed: 300_000, blockedUntil: NOW + 300_000 });
+    expect(slotOf(lane, TICKET)).toBe(NOW + 300_000);
   });
 
   it('comes to the same when it is done twice', () => {
-    const once = pushLineBack(BUSY, TICKET, NOW + 300_000);
+    const once = pushLaneBack(BUSY, TICKET, NOW + 300_000);
 
-    expect(pushLineBack(once, TICKET, NOW + 300_000)).toEqual(once);
+    expect(pushLaneBack(once, TICKET, NOW + 300_000)).toEqual(once);
   });
 
   it('moves nothing forward and opens no gate sooner', () => {
-    const line = { ...BUSY, opensAt: NOW + INTERVAL };
+    const lane = { ...BUSY, blockedUntil: NOW + INTERVAL };
 
-    expect(pushLineBack(line, TICKET, NOW - 1)).toEqual(line);
+    expect(pushLaneBack(lane, TICKET, NOW - 1)).toEqual(lane);
   });
 
-  it('costs the line what the vendor asked for and not the outage before', () => {
-    // Prepare: drawn for NOW, back an hour later, on a line that has run dry.
+  it('costs the lane what the vendor asked for and not the outage before', () => {
+    // Prepare: drawn for NOW, back an hour later, on a lane that has run dry.
     const later = NOW + 3_600_000;
-    expect(passGate(BUSY, TICKET, later, SETTINGS).entry).toEqual({ kind: 'missed' });
+    expect(tryAcquire(BUSY, TICKET, later, SETTINGS).entry).toEqual({ kind: 'missed' });
     const drawn = drawTicket(BUSY, later, SETTINGS);
-    const entered = passGate(drawn.line, drawn.ticket, later, SETTINGS);
+    const entered = tryAcquire(drawn.lane, drawn.reservation, later, SETTINGS);
 
     // Act
-    const line = pushLineBack(entered.line, drawn.ticket, later + 130_000);
+    const lane = pushLaneBack(entered.lane, drawn.reservation, later + 130_000);
 
     // Assess
-    expect(drawTicket(line, later, SETTINGS).ticket.slot).toBe(later + 130_000 + SPACING);
+    expect(drawTicket(lane, later, SETTINGS).reservation.slot).toBe(later + 130_000 + SPACING);
   });
 });
 
-describe('a line of builds in virtual time', () => {
+describe('a lane of builds in virtual time', () => {
   it('serves builds that wake a little late in order, with two receives each and hardly later than it must', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 60 }), fc.infiniteStream(fc.nat(2_000)), (count, lateness) => {
@@ -135,7 +134,7 @@ describe('a line of builds in virtual time', () => {
     );
   });
 
-  it('keeps the interval, serves everyone, and lets nobody jump the line, whatever happens', () => {
+  it('keeps the interval, serves everyone, and lets nobody jump the lane, whatever happens', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 25 }), fc.infiniteStream(anyVisit), (count, visits) => {
         const builds = serve(count, () => next(visits));
@@ -143,7 +142,7 @@ describe('a line of builds in virtual time', () => {
         const calls = builds.flatMap((build) => build.calls).sort((a, b) => a - b);
         const gaps = calls.slice(1).map((at, n) => at - (calls[n] ?? Number.NaN));
         for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(INTERVAL);
-        // They drew their tickets in the order they are in. Whoever missed a turn has gone behind.
+        // They drew their reservations in the order they are in. Whoever missed a turn has gone behind.
         const inTurn = builds.filter(({ missed }) => missed === 0).map((build) => build.calls.at(-1) ?? Number.NaN);
         expect(inTurn).toEqual(inTurn.toSorted((a, b) => a - b));
       }),
@@ -167,7 +166,7 @@ const anyVisit: fc.Arbitrary<Visit> = fc.record({
 });
 
 interface DroppedBuild {
-  ticket?: Ticket;
+  reservation?: SlotReservation;
   visit: Visit;
   wakesAt: number;
   receives: number;
@@ -179,9 +178,9 @@ interface DroppedBuild {
 /** Visibility timeout after a crash, in ms: longer than an interval. */
 const CRASH_TIMEOUT_MS = 360_000;
 
-/** Drops builds at once and takes each as far as the line lets it, the way a worker does, until all are accepted. */
+/** Drops builds at once and takes each as far as the lane lets it, the way a worker does, until all are accepted. */
 function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
-  let line = NEW_LINE;
+  let lane = NEW_LANE;
   const builds = Array.from(
     { length: count },
     (): DroppedBuild => ({
@@ -197,8 +196,8 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
     if (turns > 1_000 * count) throw new Error('somebody waits for ever');
     const build = [...open].reduce((first, other) => (other.wakesAt < first.wakesAt ? other : first));
     const now = build.wakesAt;
-    build.ticket ??= draw(now);
-    const until = goesAgainAt(build, build.ticket, now);
+    build.reservation ??= draw(now);
+    const until = goesAgainAt(build, build.reservation, now);
     if (until === undefined) {
       open.delete(build);
     } else if (until - now <= IN_PROCESS_WAIT_MS) {
@@ -211,28 +210,28 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
   }
   return builds;
 
-  function draw(now: number): Ticket {
-    const drawn = drawTicket(line, now, SETTINGS);
-    line = drawn.line;
-    return drawn.ticket;
+  function draw(now: number): SlotReservation {
+    const drawn = drawTicket(lane, now, SETTINGS);
+    lane = drawn.lane;
+    return drawn.reservation;
   }
 
-  function goesAgainAt(build: DroppedBuild, ticket: Ticket, now: number): number | undefined {
+  function goesAgainAt(build: DroppedBuild, reservation: SlotReservation, now: number): number | undefined {
     const { fate } = build.visit;
     if (fate === 'crash-before-gate') return now + CRASH_TIMEOUT_MS;
-    if (ticket.slot - now > IN_PROCESS_WAIT_MS) return ticket.slot;
-    const { line: changed, entry } = passGate(line, ticket, now, SETTINGS);
-    line = changed;
-    if (entry.kind === 'early') return entry.until;
+    if (reservation.slot - now > IN_PROCESS_WAIT_MS) return reservation.slot;
+    const { lane: changed, entry } = tryAcquire(lane, reservation, now, SETTINGS);
+    lane = changed;
+    if (entry.kind === 'blocked') return entry.until;
     if (entry.kind === 'missed') {
       build.missed++;
-      build.ticket = draw(now);
-      return build.ticket.slot;
+      build.reservation = draw(now);
+      return build.reservation.slot;
     }
     build.calls.push(now);
     if (fate === 'accepted') return undefined;
     if (fate === 'crash-behind-gate') return now + CRASH_TIMEOUT_MS;
-    line = pushLineBack(line, ticket, now + INTERVAL);
+    lane = pushLaneBack(lane, reservation, now + INTERVAL);
     return now + INTERVAL;
   }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
-import { redriveForKey } from '../../functions/domain/redrive-for-key.ts';
+import { redriveForKey } from '../../functions/domain/redrive/redrive-for-key.ts';
 import { aLetter, TwoQueues } from '../support/letters.ts';
 import { found, ROUTE, START, World } from '../support/world.ts';
 
@@ -54,7 +54,7 @@ describe('a new key in its parameter', () => {
     expect(sent()).toEqual(['no-key', 'mine', 'of-other']);
     expect(queues.visible.map(({ messageId }) => messageId)).toEqual(['another-parameter', 'another-reason']);
     // For the workers that still have the old one cached.
-    expect((await world.ledger.findWithKey('x', PARAMETER)).refusedKey?.version).toBe(1);
+    expect((await world.ledger.refusedKeyOf(PARAMETER))?.version).toBe(1);
     expect(world.alerts).toMatchObject([{ kind: 'redrive-finished', moved: 3, left: 0 }]);
     expect(world.events).toMatchObject([{ name: 'Redrive Finished', moved: 3 }]);
   });
@@ -68,13 +68,13 @@ describe('a new key in its parameter', () => {
     expect(sent()).toEqual([]);
     expect(queues.visible).toHaveLength(5);
     expect(world.alerts).toMatchObject([{ kind: 'new-key-rejected', version: 2 }, { kind: 'new-key-rejected' }]);
-    expect((await world.ledger.findWithKey('x', PARAMETER)).refusedKey?.version).toBe(2);
+    expect((await world.ledger.refusedKeyOf(PARAMETER))?.version).toBe(2);
   });
 
   it('is not held to be the one that was refused under the same number, before the parameter was made again', async () => {
     await world.ledger.refuseKey(PARAMETER, { version: 2, at: START });
     await redrive();
-    expect((await world.ledger.findWithKey('x', PARAMETER)).refusedKey).toBeUndefined();
+    expect(await world.ledger.refusedKeyOf(PARAMETER)).toBeUndefined();
   });
 
   it('moves the builds of the users it works for', async () => {

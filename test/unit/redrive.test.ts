@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { collectLetters, redriveLetters } from '../../functions/domain/redrive.ts';
+import { collectLetters, redriveLetters } from '../../functions/domain/redrive/redrive.ts';
 import { aLetter, TwoQueues } from '../support/letters.ts';
 
 const ids = (letters: readonly { readonly messageId: string }[]) => letters.map(({ messageId }) => messageId);
@@ -10,10 +10,10 @@ describe('collecting letters', () => {
     const queues = new TwoQueues(
       aLetter('late', { at: '2026-04-21T12:00:00Z' }),
       aLetter('other', { reason: 'NotAZip' }),
-      aLetter('early', { at: '2026-04-21T11:00:00Z' }),
+      aLetter('blocked', { at: '2026-04-21T11:00:00Z' }),
     );
     const letters = await collectLetters(queues, ({ attributes }) => attributes.Reason === 'InvalidApiKey');
-    expect(ids(letters)).toEqual(['early', 'late']);
+    expect(ids(letters)).toEqual(['blocked', 'late']);
     expect(ids(queues.visible)).toEqual(['other']);
   });
 

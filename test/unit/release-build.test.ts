@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ordered, orderOfApproval } from '../../functions/domain/build-progress.ts';
-import { type LedgerEntry, LedgerUnavailable } from '../../functions/domain/ledger.ts';
-import type { ReleaseAnswer } from '../../functions/domain/ports.ts';
-import { releaseLine } from '../../functions/domain/release-build.ts';
+import { requestOfApproval, requestRelease } from '../../functions/domain/model/following-transitions.ts';
+import { releaseLane } from '../../functions/domain/model/lane.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { atVendor, Crash, FollowWorld, HOUR_MS, MINUTE_MS, ON_APPROVAL } from '../support/follow-world.ts';
 import { aBuild, found, INTERVAL_MS, ROUTE, SPACING_MS, START } from '../support/world.ts';
 
@@ -13,7 +14,7 @@ beforeEach(async () => {
 });
 
 const DONE = { kind: 'done' };
-const LINE = releaseLine(ROUTE.userId);
+const LINE = releaseLane(ROUTE.userId);
 const releasedAnswer: ReleaseAnswer = { kind: 'released', status: 200 };
 const tooEarly: ReleaseAnswer = { kind: 'too-early', status: 404, detail: 'File not found in project' };
 const serverError: ReleaseAnswer = { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal' };
@@ -48,7 +49,7 @@ describe('an order to release', () => {
     expect(call?.deadline).toBe(START + 20_000);
     expect(world.entry()).toMatchObject({
       state: 'released',
-      release: { order: 'order-1', state: 'released', attempts: 1, endedAt: START },
+      release: { requestId: 'order-1', state: 'released', attempts: 1, endedAt: START },
     });
     expect(world.events).toMatchObject([
       { name: 'Build Released', uploadId: 'upload-1', by: 'person', subject: { build: aBuild() } },
@@ -109,25 +110,25 @@ describe('an order to release', () => {
     expect(await world.release({}, 49)).toMatchObject({ kind: 'hidden' });
     world.now += HOUR_MS;
     expect(await world.release({}, 50)).toEqual({ kind: 'done' });
-    expect(world.queued).toMatchObject([{ kind: 'release', order: 'order-1', uploadId: 'upload-1', by: 'person' }]);
-    expect(release()).toMatchObject({ state: 'ordered' });
+    expect(world.queued).toMatchObject([{ kind: 'release', requestId: 'order-1', uploadId: 'upload-1', by: 'person' }]);
+    expect(release()).toMatchObject({ state: 'requested' });
   });
 
   it('never takes longer than its worker has, and is left to the next where that is too little', async () => {
-    const message = { kind: 'release', build: 'drop/a.zip@v1', uploadId: 'upload-1', order: 'o' } as const;
-    const order = { ...message, by: 'person', orderedAt: START } as const;
-    expect(await world.handle(order, { deadline: START + 29_999 })).toEqual({ kind: 'hidden', until: START });
+    const message = { kind: 'release', build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'o' } as const;
+    const requestId = { ...message, by: 'person', requestedAt: START } as const;
+    expect(await world.handle(requestId, { deadline: START + 29_999 })).toEqual({ kind: 'hidden', until: START });
     expect(world.released).toEqual([]);
     // The table takes its time over the claim.
     world.onTableCall = (operation) => {
-      if (operation === 'PutItem' && world.entry().release?.state === 'ordered') world.now += 15_000;
+      if (operation === 'PutItem' && world.entry().release?.state === 'requested') world.now += 15_000;
     };
-    await world.handle(order, { deadline: START + 30_000 });
+    await world.handle(requestId, { deadline: START + 30_000 });
     expect(world.released[0]?.deadline).toBe(START + 30_000);
   });
 
   it('waits for its slot, which the uploads of the user do not take', async () => {
-    await world.pacer.enter(
+    await world.pacer.acquire(
       `upload-file/${ROUTE.userId}`,
       await world.pacer.reserve(`upload-file/${ROUTE.userId}`, START),
       START,
@@ -135,11 +136,11 @@ describe('an order to release', () => {
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
     expect(await world.release()).toEqual(DONE);
 
-    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' };
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' };
     expect(await world.release(second)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
     expect(world.entry(aBuild({ key: 'b.zip' })).release).toMatchObject({
-      state: 'ordered',
-      ticket: { slot: START + SPACING_MS },
+      state: 'requested',
+      reservation: { slot: START + SPACING_MS },
     });
     world.now = START + 30_000;
     expect(await world.release(second, 2)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
@@ -153,7 +154,7 @@ describe('an order to release', () => {
   it('draws a new slot where it slept through its own', async () => {
     await world.release();
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
-    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' };
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' };
     await world.release(second);
     world.now = START + HOUR_MS;
     expect(await world.release(second, 2)).toEqual(DONE);
@@ -163,23 +164,23 @@ describe('an order to release', () => {
   it('keeps the gate shut for longer when its request went out late', async () => {
     world.answers = [{ ...releasedAnswer, sentAt: START + 3_000 }];
     await world.release();
-    expect(world.pacer.line(LINE).opensAt).toBe(START + 3_000 + INTERVAL_MS - 500);
+    expect(world.pacer.lane(LINE).blockedUntil).toBe(START + 3_000 + INTERVAL_MS - 500);
   });
 
   it('keeps the gate shut before the call where the table took its time behind the gate', async () => {
-    let opensAt = 0;
+    let blockedUntil = 0;
     world.onTableCall = () => {
       world.now += 400;
     };
     world.answers = [
       () => {
-        opensAt = world.pacer.line(LINE).opensAt;
+        blockedUntil = world.pacer.lane(LINE).blockedUntil;
         return releasedAnswer;
       },
     ];
     await world.release();
     // Even if the worker ends in the call, nobody calls sooner than an interval after it, less what a request may take.
-    expect(opensAt).toBeGreaterThanOrEqual((world.released[0]?.at ?? 0) + INTERVAL_MS - 500 - 400);
+    expect(blockedUntil).toBeGreaterThanOrEqual((world.released[0]?.at ?? 0) + INTERVAL_MS - 500 - 400);
   });
 
   it('is not called out twice where it comes up twice, one after the other or at once', async () => {
@@ -194,8 +195,8 @@ describe('an order to release', () => {
 
   it('is not called out twice even where the line is so fast that a copy waits for its slot in the function', async () => {
     world = new FollowWorld(400);
-    const order = { by: 'person', order: 'order-1', orderedAt: START, uploadId: 'upload-1' } as const;
-    await world.given(ordered(approved(), order, START)?.entry ?? approved());
+    const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
+    await world.given(requestRelease(approved(), requestId, START)?.entry ?? approved());
     world.onTableCall = () => Promise.resolve();
     await Promise.all([world.release(), world.release()]);
     expect(world.slept).toEqual([900]);
@@ -224,16 +225,22 @@ describe('an order to release', () => {
   it('is a second one only by another name', async () => {
     await world.release();
     world.now += SPACING_MS;
-    await world.release({ order: 'order-2' });
-    await world.release({ order: 'order-1' }, 2);
-    await world.release({ order: 'order-2' }, 1);
+    await world.release({ requestId: 'order-2' });
+    await world.release({ requestId: 'order-1' }, 2);
+    await world.release({ requestId: 'order-2' }, 1);
     expect(world.released).toHaveLength(2);
-    expect(release()).toMatchObject({ order: 'order-2', state: 'released' });
+    expect(release()).toMatchObject({ requestId: 'order-2', state: 'released' });
   });
 
   it('waits while another is being called out', async () => {
     const leaseUntil = START + MINUTE_MS;
-    const calling = { order: 'order-0', uploadId: 'upload-1', by: 'approval', orderedAt: START, attempts: 0 } as const;
+    const calling = {
+      requestId: 'order-0',
+      uploadId: 'upload-1',
+      by: 'approval',
+      requestedAt: START,
+      attempts: 0,
+    } as const;
     const { revision } = world.entry();
     await world.given({ ...approved(), revision, release: { ...calling, state: 'calling', leaseUntil } });
     expect(await world.release()).toEqual({ kind: 'hidden', until: leaseUntil });
@@ -243,16 +250,16 @@ describe('an order to release', () => {
   });
 
   it('takes the place of one that is still waiting', async () => {
-    await world.release({ order: orderOfApproval('upload-1'), by: 'approval' });
+    await world.release({ requestId: requestOfApproval('upload-1'), by: 'approval' });
     await world.given({ ...approved('upload-2', aBuild({ key: 'b.zip' })) });
     const waiting = {
       build: 'drop/b.zip@v1',
       uploadId: 'upload-2',
       by: 'approval',
-      order: 'approval/upload-2',
+      requestId: 'approval/upload-2',
     } as const;
     await world.release(waiting);
-    const byHand = { build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-1' };
+    const byHand = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-1' };
     const disposition = await world.release(byHand);
     world.now = disposition.kind === 'hidden' ? disposition.until : 0;
     expect(await world.release(byHand, 2)).toEqual(DONE);
@@ -300,11 +307,11 @@ describe('an order to release', () => {
 });
 
 describe('a rejection', () => {
-  const order = { order: orderOfApproval('upload-1'), by: 'approval' } as const;
+  const requestId = { requestId: requestOfApproval('upload-1'), by: 'approval' } as const;
 
   it('takes back the order that the approval gave, without an alert of its own', async () => {
     await world.given({ ...world.entry(), state: 'rejected' });
-    expect(await world.release(order)).toEqual(DONE);
+    expect(await world.release(requestId)).toEqual(DONE);
     expect(world.released).toEqual([]);
     expect(world.alerts).toEqual([]);
     expect(release()).toMatchObject({ state: 'failed', detail: 'Rejected after all.' });
@@ -318,9 +325,9 @@ describe('a rejection', () => {
       world.revive();
       await world.given({ ...world.entry(), state: 'rejected' });
     };
-    expect((await world.release(order)).kind).toBe('hidden');
+    expect((await world.release(requestId)).kind).toBe('hidden');
     world.now += INTERVAL_MS;
-    expect(await world.release(order, 2)).toEqual(DONE);
+    expect(await world.release(requestId, 2)).toEqual(DONE);
     expect(world.released).toEqual([]);
   });
 
@@ -338,7 +345,7 @@ describe('a rejection', () => {
         return releasedAnswer;
       },
     ];
-    await world.release(order);
+    await world.release(requestId);
     expect(world.entry()).toMatchObject({ state: 'rejected', objection: 'No.', release: { state: 'released' } });
   });
 });
@@ -365,8 +372,8 @@ describe('a vendor that says no', () => {
     world.answers = [answer, releasedAnswer];
     const disposition = await world.release();
     expect(disposition).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
-    expect(release()).toMatchObject({ state: 'ordered', attempts: 1 });
-    expect(release()).not.toHaveProperty('ticket');
+    expect(release()).toMatchObject({ state: 'requested', attempts: 1 });
+    expect(release()).not.toHaveProperty('reservation');
 
     world.now = START + SPACING_MS;
     expect(await world.release({}, 2)).toEqual(DONE);
@@ -378,11 +385,11 @@ describe('a vendor that says no', () => {
     const limited: ReleaseAnswer = { kind: 'rate-limited', status: 429, retryAfterMs: 300_000, detail: 'Rate limit' };
     world.answers = [limited, limited, releasedAnswer];
     const until = START + 300_500;
-    expect(await world.release({ orderedAt: START - 3 * HOUR_MS })).toEqual({ kind: 'hidden', until });
-    expect(release()).toMatchObject({ state: 'ordered', attempts: 0 });
+    expect(await world.release({ requestedAt: START - 3 * HOUR_MS })).toEqual({ kind: 'hidden', until });
+    expect(release()).toMatchObject({ state: 'requested', attempts: 0 });
 
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
-    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', order: 'order-2' });
+    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' });
     expect(behind).toEqual({ kind: 'hidden', until: until + SPACING_MS });
 
     world.now = until;
@@ -481,7 +488,7 @@ describe('an order whose answer is lost', () => {
 
   it('may be given anew by a person', async () => {
     world.answers = [lost, releasedAnswer];
-    await world.release({ order: orderOfApproval('upload-1'), by: 'approval' });
+    await world.release({ requestId: requestOfApproval('upload-1'), by: 'approval' });
     world.now += SPACING_MS;
     await world.release();
     expect(world.released).toHaveLength(2);
@@ -500,13 +507,13 @@ describe('an order that can’t even be called out', () => {
     expect(world.alerts).toMatchObject([
       { kind: 'release-failed', isUnknown: false, detail: expect.stringContaining(words) },
     ]);
-    expect(world.pacer.line(LINE).nextSlot).toBe(0);
+    expect(world.pacer.lane(LINE).nextSlot).toBe(0);
   });
 
   it('because SSM is down waits', async () => {
     world.key = { kind: 'unavailable', detail: 'ThrottlingException' };
     expect(await world.release()).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
-    expect(world.pacer.line(LINE).nextSlot).toBe(0);
+    expect(world.pacer.lane(LINE).nextSlot).toBe(0);
     world.key = found('key-one', 1);
     world.now += INTERVAL_MS;
     expect(await world.release({}, 2)).toEqual(DONE);
@@ -536,7 +543,7 @@ describe('a failed order that people can’t be told of', () => {
     expect(world.outcomes()).toEqual(['release-failed']);
     expect(world.released).toHaveLength(1);
     expect(release()).toMatchObject({ state: 'failed', attempts: 1 });
-    expect(release()).not.toHaveProperty('untold');
+    expect(release()).not.toHaveProperty('pendingNotification');
   });
 });
 

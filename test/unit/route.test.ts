@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findRoute, type Route, releaseMode } from '../../functions/domain/route.ts';
+import { findRoute, type Route, releaseMode } from '../../functions/domain/model/route.ts';
 
 const route = (prefix: string): Route => ({
   prefix,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { resolved } from '../../functions/domain/build-progress.ts';
-import { LedgerUnavailable } from '../../functions/domain/ledger.ts';
-import type { UploadAnswer } from '../../functions/domain/ports.ts';
+import { resolved } from '../../functions/domain/model/following-transitions.ts';
+import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { aBuild, accepted, found, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
@@ -57,7 +57,7 @@ describe('a build whose turn it is', () => {
   it('keeps the gate shut for longer when its request went out late', async () => {
     world.answers = [{ ...accepted('upload-1'), sentAt: START + 3_000 }];
     await world.submit();
-    expect(world.pacer.line(`upload-file/${ROUTE.userId}`).opensAt).toBe(START + 3_000 + INTERVAL_MS - 500);
+    expect(world.pacer.lane(`upload-file/${ROUTE.userId}`).blockedUntil).toBe(START + 3_000 + INTERVAL_MS - 500);
   });
 
   it('stays accepted when the ledger is away for its record, and when it never comes back', async () => {
@@ -165,7 +165,7 @@ describe('a build that can’t go through', () => {
     Object.assign(world, changes);
     expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason, attempt: 0 });
     expect(world.calls).toEqual([]);
-    expect(world.pacer.line(`upload-file/${ROUTE.userId}`).nextSlot).toBe(0);
+    expect(world.pacer.lane(`upload-file/${ROUTE.userId}`).nextSlot).toBe(0);
     expect(await world.entry()).toMatchObject({ state: 'dead-lettered', reason, deadLetterId: 'id-1' });
   });
 
@@ -441,10 +441,10 @@ describe('a key that was refused', () => {
   });
 
   it('is not sent again: the builds behind it are dead-lettered without a call or a slot', async () => {
-    const { nextSlot } = world.pacer.line(`upload-file/${ROUTE.userId}`);
+    const { nextSlot } = world.pacer.lane(`upload-file/${ROUTE.userId}`);
     expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'InvalidApiKey' });
     expect(world.calls).toHaveLength(1);
-    expect(world.pacer.line(`upload-file/${ROUTE.userId}`).nextSlot).toBe(nextSlot);
+    expect(world.pacer.lane(`upload-file/${ROUTE.userId}`).nextSlot).toBe(nextSlot);
   });
 
   it('is told once per version, to people and to pipelines', async () => {

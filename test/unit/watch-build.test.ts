@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { buildId } from '../../functions/domain/build.ts';
-import { answerLost, LedgerUnavailable, opened, submittedAgain } from '../../functions/domain/ledger.ts';
-import { EVENT_SOURCE } from '../../functions/domain/telemetry.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
+import { answerLost, opened, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
+import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
+import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import {
   atVendor,
   beingSubmitted,
@@ -42,7 +43,7 @@ async function watchToItsEnd(): Promise<number[]> {
 describe('the watch over a build', () => {
   beforeEach(async () => {
     await world.given(atVendor());
-    await world.ledger.noteWebhook(projectId, 'heardAt', START - HOUR_MS);
+    await world.ledger.noteWebhook(projectId, 'lastWebhookAt', START - HOUR_MS);
   });
 
   it('is awake three times, calls the build late once and stuck once, and ends', async () => {
@@ -85,15 +86,15 @@ describe('the watch over a build', () => {
   it('waits again for as long after each word of the vendor, and tells the last one', async () => {
     world.now = STUCK_FROM - MINUTE_MS;
     await world.hear({ stage: 'extracting' });
-    const heardAt = world.now;
+    const lastWebhookAt = world.now;
     world.now = STUCK_FROM;
-    expect(await world.watch()).toEqual(asleepUntil(heardAt + STUCK_AFTER_MS));
+    expect(await world.watch()).toEqual(asleepUntil(lastWebhookAt + STUCK_AFTER_MS));
     expect(world.alerts).toEqual([]);
 
-    world.now = heardAt + STUCK_AFTER_MS;
+    world.now = lastWebhookAt + STUCK_AFTER_MS;
     expect(await world.watch()).toEqual(DONE);
-    expect(world.alerts).toMatchObject([{ kind: 'stuck', stage: 'extracting', lastNewsAt: heardAt }]);
-    expect(world.events).toMatchObject([{ stage: 'extracting', lastNewsAt: new Date(heardAt).toISOString() }]);
+    expect(world.alerts).toMatchObject([{ kind: 'stuck', stage: 'extracting', lastNewsAt: lastWebhookAt }]);
+    expect(world.events).toMatchObject([{ stage: 'extracting', lastNewsAt: new Date(lastWebhookAt).toISOString() }]);
   });
 
   it('takes a word that is not understood for news', async () => {
@@ -174,7 +175,7 @@ describe('the watch over a build', () => {
     expect(world.now - endedAt).toBeLessThanOrEqual(MINUTE_MS);
     expect(await world.watch()).toEqual(DONE);
     expect(world.alerts).toMatchObject([{ kind: 'rejected' }]);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
   it('gives up where the build is not known', async () => {
@@ -255,7 +256,7 @@ describe('a webhook that never spoke', () => {
 describe('the vendor’s list of builds', () => {
   beforeEach(async () => {
     await world.given(atVendor());
-    await world.ledger.noteWebhook(projectId, 'heardAt', START - HOUR_MS);
+    await world.ledger.noteWebhook(projectId, 'lastWebhookAt', START - HOUR_MS);
     world.settings = { ...world.settings, reconcile: true };
     world.now = LATE_FROM;
   });
@@ -313,7 +314,7 @@ describe('the vendor’s list of builds', () => {
       world.now = disposition.until;
     }
     expect(world.alerts).toMatchObject([{ kind: 'rejected' }]);
-    expect(world.entry()).not.toHaveProperty('untold');
+    expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
   it('postpones what is late or stuck by a stage that is news, and by none that is known', async () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUrlOf } from '../../functions/domain/build-progress.ts';
-import { parseFollowMessage } from '../../functions/domain/follow-message.ts';
-import { STAGES } from '../../functions/domain/ledger.ts';
-import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT, type WebhookNotice } from '../../functions/domain/webhook.ts';
-import { tokensIn, webhookAddress } from '../../functions/domain/webhook-tokens.ts';
+import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/webhook.ts';
+import { tokensIn, webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
+import { isUrlOf } from '../../functions/domain/model/following-transitions.ts';
+import { STAGES, type WebhookNotice } from '../../functions/domain/model/news.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const { projectId } = ROUTE;

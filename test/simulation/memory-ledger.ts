@@ -1,0 +1,121 @@
+import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from '../../functions/adapters/page-token.ts';
+import type { Build } from '../../functions/domain/model/build.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
+import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
+import type { Ledger, NewestBuild, Page, RefusedKey, Saved } from '../../functions/domain/ports.ts';
+
+/**
+ * Called, and awaited, before each call that the DynamoDB adapter would make of the table: to count them, to take (virtual)
+ * time, or to fail by throwing. What the method does comes after it and in one step.
+ */
+export type TableCall = (
+  operation: 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query',
+) => void | Promise<void>;
+
+/** The ledger in memory, for tests, virtual time and benchmarks. */
+export class MemoryLedger implements Ledger {
+  readonly #onCall: TableCall;
+  readonly #entries = new Map<string, LedgerEntry>();
+  readonly #newest = new Map<string, NewestBuild>();
+  readonly #refused = new Map<string, RefusedKey>();
+  readonly #webhooks = new Map<string, WebhookRecord>();
+
+  /** @param onCall see {@link TableCall} */
+  constructor(onCall: TableCall = () => undefined) {
+    this.#onCall = onCall;
+  }
+
+  async find(id: string): Promise<LedgerEntry | undefined> {
+    await this.#onCall('GetItem');
+    return this.#entries.get(id);
+  }
+
+  async refusedKeyOf(apiKeyParameter: string): Promise<RefusedKey | undefined> {
+    await this.#onCall('GetItem');
+    return this.#refused.get(apiKeyParameter);
+  }
+
+  async save(entry: LedgerEntry): Promise<Saved> {
+    await this.#onCall('PutItem');
+    if ((this.#entries.get(entry.id)?.revision ?? 0) !== entry.revision) {
+      await this.#onCall('GetItem');
+      return { kind: 'conflict' };
+    }
+    const saved = { ...entry, revision: entry.revision + 1 };
+    this.#entries.set(entry.id, saved);
+    return { kind: 'saved', entry: saved };
+  }
+
+  async findByUploadId(uploadId: string): Promise<LedgerEntry | undefined> {
+    await this.#onCall('Query');
+    return this.entries().find((entry) => entry.uploadId === uploadId);
+  }
+
+  async list(state: BuildState, options: { readonly limit?: number; readonly from?: string } = {}): Promise<Page> {
+    const limit = options.limit ?? DEFAULT_PAGE_SIZE;
+    const from = options.from === undefined ? undefined : positionOf(options.from);
+    await this.#onCall('Query');
+    const rest = this.entries()
+      .filter((entry) => entry.state === state)
+      .sort(newestFirst)
+      .filter((entry) => from === undefined || newestFirst(from, entry) < 0);
+    const entries = rest.slice(0, limit);
+    const last = entries.at(-1);
+    return last !== undefined && rest.length > limit ? { entries, next: pageToken(last) } : { entries };
+  }
+
+  async announce(route: string, build: Build): Promise<NewestBuild> {
+    await this.#onCall('PutItem');
+    const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
+    const known = this.#newest.get(route);
+    if (known !== undefined && !isNewer(newest, known)) return (await this.newestOf(route)) ?? newest;
+    this.#newest.set(route, newest);
+    return newest;
+  }
+
+  async newestOf(route: string): Promise<NewestBuild | undefined> {
+    await this.#onCall('GetItem');
+    return this.#newest.get(route);
+  }
+
+  async refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'> {
+    await this.#onCall('PutItem');
+    if (this.#refused.get(apiKeyParameter)?.version === key.version) return 'known';
+    this.#refused.set(apiKeyParameter, key);
+    return 'first';
+  }
+
+  async forgetRefusedKey(apiKeyParameter: string, version: number): Promise<void> {
+    await this.#onCall('DeleteItem');
+    if (this.#refused.get(apiKeyParameter)?.version === version) this.#refused.delete(apiKeyParameter);
+  }
+
+  async webhookOf(projectId: string): Promise<WebhookRecord> {
+    await this.#onCall('GetItem');
+    return this.#webhooks.get(projectId) ?? {};
+  }
+
+  async noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void> {
+    await this.#onCall('UpdateItem');
+    this.#webhooks.set(projectId, { ...this.#webhooks.get(projectId), [what]: at });
+  }
+
+  async countWaiting(userId: string): Promise<number> {
+    await this.#onCall('Query');
+    return this.entries().filter((entry) => entry.state === 'waiting' && entry.userId === userId).length;
+  }
+
+  /** Every build. */
+  entries(): LedgerEntry[] {
+    return [...this.#entries.values()];
+  }
+}
+
+function newestFirst(a: PagePosition, b: PagePosition): number {
+  return b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+}
+
+function isNewer(a: NewestBuild, b: NewestBuild): boolean {
+  return a.droppedAt > b.droppedAt || (a.droppedAt === b.droppedAt && a.id > b.id);
+}
