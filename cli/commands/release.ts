@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
-import { RELEASE_PATIENCE_MS } from '../../functions/domain/follow/release-build.ts';
-import { isAtVendor } from '../../functions/domain/model/following-transitions.ts';
+import { isAtVendor, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { routeTo } from '../../functions/domain/model/route.ts';
 import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';

@@ -143,8 +143,8 @@ export function createDynamoDbPacer(
       const entered: Admission = { kind: 'acquired', at: now };
       if (await acquiresInTurn(lane, reservation, now, callId)) return entered;
       return updateWithRetry('acquire', lane, callId, entered, (current) => {
-        const { lane: next, entry } = tryAcquire(current, reservation, now, settings);
-        return { next, result: entry };
+        const { lane: next, admission } = tryAcquire(current, reservation, now, settings);
+        return { next, result: admission };
       });
     },
 

@@ -3,7 +3,7 @@ import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
 import { SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/submit-again.ts';
 import type { Ports } from '../domain/ports.ts';
 import { handleMessage } from '../domain/submit/handle-message.ts';
-import type { Delivery, SubmitSettings } from '../domain/submit/submit-build.ts';
+import type { Delivery, SubmitSettings } from '../domain/submit/visit.ts';
 import {
   handleBatch,
   type InvocationDeadline,

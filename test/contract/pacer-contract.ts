@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
-  drawTicket,
   IN_PROCESS_WAIT_MS,
   type PacerSettings,
   pushLaneBack,
+  reserveSlot,
   slotSpacing,
   tryAcquire,
 } from '../../functions/domain/pacing/pacer.ts';
@@ -74,10 +74,10 @@ export function definePacerContract(
         Array.from({ length: 50 }, (_, n) => pacer.acquire('lane', reservation, NOW + (n % 5))),
       );
 
-      const passed = entries.filter((entry) => entry.kind === 'acquired');
+      const passed = entries.filter((admission) => admission.kind === 'acquired');
       expect(passed).toHaveLength(1);
       const until = (passed[0]?.at ?? 0) + INTERVAL;
-      expect(entries.filter((entry) => entry.kind === 'blocked' && entry.until === until)).toHaveLength(49);
+      expect(entries.filter((admission) => admission.kind === 'blocked' && admission.until === until)).toHaveLength(49);
     });
 
     it('never lets two pass closer than the interval, whoever comes when', async () => {
@@ -106,7 +106,7 @@ export function definePacerContract(
                   pacer.acquire('lane', pick(reservations, reservation), now + skew),
                 ),
               );
-              for (const entry of entries) if (entry.kind === 'acquired') passed.push(entry.at);
+              for (const admission of entries) if (admission.kind === 'acquired') passed.push(admission.at);
             }
             passed.sort((a, b) => a - b);
             const gaps = passed.slice(1).map((at, n) => at - (passed[n] ?? Number.NaN));
@@ -129,9 +129,9 @@ export function definePacerContract(
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW + IN_PROCESS_WAIT_MS);
 
-      const entry = await pacer.acquire('lane', second, second.slot);
+      const admission = await pacer.acquire('lane', second, second.slot);
 
-      expect(entry).toEqual({ kind: 'blocked', until: NOW + IN_PROCESS_WAIT_MS + INTERVAL });
+      expect(admission).toEqual({ kind: 'blocked', until: NOW + IN_PROCESS_WAIT_MS + INTERVAL });
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
@@ -191,8 +191,8 @@ export function definePacerContract(
 
       for (const delay of [4_000, 2_000]) await pacer.blockUntil('lane', second.slot + delay);
 
-      const entry = await pacer.acquire('lane', second, second.slot);
-      expect(entry).toEqual({ kind: 'blocked', until: second.slot + 4_000 });
+      const admission = await pacer.acquire('lane', second, second.slot);
+      expect(admission).toEqual({ kind: 'blocked', until: second.slot + 4_000 });
       expect((await pacer.acquire('lane', second, second.slot + 4_000)).kind).toBe('acquired');
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
@@ -219,7 +219,7 @@ export function definePacerContract(
             pacer = await makePacer(settings);
             const reservations: SlotReservation[] = [await pacer.reserve('lane', NOW)];
             // Calls without an answer leave open what came first, so there may be several states that explain everything.
-            let possible: RateLimitLane[] = [drawTicket(NEW_LANE, NOW, settings).lane];
+            let possible: RateLimitLane[] = [reserveSlot(NEW_LANE, NOW, settings).lane];
             let now = NOW;
             for (const batch of batches) {
               const calls = batch.map((call) => ({
@@ -284,12 +284,12 @@ function callPure(
 ): { lane: RateLimitLane; answer: Answer } {
   switch (kind) {
     case 'reserve': {
-      const drawn = drawTicket(lane, now, settings);
+      const drawn = reserveSlot(lane, now, settings);
       return { lane: drawn.lane, answer: drawn.reservation };
     }
     case 'acquire': {
       const passed = tryAcquire(lane, reservation, now, settings);
-      return { lane: passed.lane, answer: passed.entry };
+      return { lane: passed.lane, answer: passed.admission };
     }
     case 'pushBack':
       return { lane: pushLaneBack(lane, reservation, now + HOLD_MS), answer: undefined };

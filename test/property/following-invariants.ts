@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
-import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import type { Followed, FollowSimulation, ReleaseCall } from './following-simulation.ts';
+import { expectIntervalKept } from './paced-calls.ts';
 
 export async function expectAllFollowed(simulation: FollowSimulation): Promise<void> {
   expectNothingLeft(simulation);
@@ -139,25 +139,10 @@ export function timesEmitted(
   return emitted + log.filter(({ event, fields }) => event === 'event-not-emitted' && fields.name === name).length;
 }
 
-/**
- * Gates are an interval apart, less what two clocks may differ. Calls reach the vendor a window apart, with one exception: a call
- * was later on the wire than its allowance, and its worker could not say so any more. What it costs is a 429.
- */
+/** See {@link expectIntervalKept}. */
 function expectReleasesApart({ calls, log, plan, settings }: FollowSimulation): void {
-  const skew = Math.max(...plan.skews) - Math.min(...plan.skews);
+  const skewMs = Math.max(...plan.skews) - Math.min(...plan.skews);
   for (const [userId, ofUser] of Map.groupBy(calls, (call) => call.userId)) {
-    ofUser.forEach((next, index) => {
-      const previous = ofUser[index - 1];
-      if (previous === undefined) return;
-      expect(next.gateAt - previous.gateAt, 'ms between two gates').toBeGreaterThanOrEqual(settings.intervalMs - skew);
-      const lateMs = previous.sentAt - previous.gateAt;
-      const died = previous.sandbox.diedAt !== undefined && previous.sandbox.diedAt < next.gateAt;
-      const failed = log.some(
-        ({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === releaseLane(userId),
-      );
-      if (lateMs > SENDING_ALLOWANCE_MS && (died || failed)) return;
-      const apart = next.arrivedAt - previous.arrivedAt;
-      expect(apart, `ms between arrivals, the first late by ${lateMs}`).toBeGreaterThanOrEqual(VENDOR_WINDOW_MS);
-    });
+    expectIntervalKept(releaseLane(userId), ofUser, { intervalMs: settings.intervalMs, skewMs, log });
   }
 }

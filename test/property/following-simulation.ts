@@ -32,6 +32,7 @@ import { mapEventSource } from '../simulation/event-source-mapping.ts';
 import { Fleet } from '../simulation/fleet.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
 import { DEPLOYED, type LogLine } from '../simulation/our-design.ts';
+import type { PacedCall } from '../simulation/paced-call.ts';
 import { between, seededRandom } from '../simulation/random.ts';
 import { type Call, type Fault, type Network, noCalls, type Sandbox, type Service } from '../simulation/sandbox.ts';
 import { type ReceivedMessage, SimulatedQueue } from '../simulation/simulated-queue.ts';
@@ -102,14 +103,10 @@ export const NO_TROUBLE: FollowPlan = {
   outages: [],
 };
 
-/** A call of the vendor, seen from outside. Times in ms since the epoch by the true clock. */
-export interface ReleaseCall {
+/** One call of distribute-file. */
+export interface ReleaseCall extends PacedCall {
   readonly userId: string;
   readonly uploadId: string;
-  readonly gateAt: number;
-  readonly sentAt: number;
-  readonly arrivedAt: number;
-  readonly sandbox: Sandbox;
   readonly reply: ReleaseFate | 'rate-limited';
 }
 
@@ -348,6 +345,7 @@ export class FollowSimulation {
       distributeFile: async ({ userId, uploadId }, deadline) => {
         const fault = await sandbox.begin('vendor', 'distribute-file');
         const gateAt = this.#gates.get(gateOf(userId, sandbox)) ?? Number.NaN;
+        const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const answer = await new Promise<ReleaseAnswer>((resolve) => {
           let sentAt: number | undefined;
@@ -365,7 +363,16 @@ export class FollowSimulation {
             const leftAt = time.now();
             time.after(between(LATENCIES.vendorTransit, random), () => {
               const reply = this.#reply(userId);
-              this.calls.push({ userId, uploadId, gateAt, sentAt: leftAt, arrivedAt: time.now(), sandbox, reply });
+              this.calls.push({
+                userId,
+                uploadId,
+                gateAt,
+                calledAt,
+                sentAt: leftAt,
+                arrivedAt: time.now(),
+                sandbox,
+                reply,
+              });
               if (reply === 'released-lost' || fault?.kind === 'unavailable') return;
               const back = between(LATENCIES.vendorWork, random) + between(LATENCIES.vendorTransit, random);
               time.after(back, () => end(ANSWERS[reply]));

@@ -3,8 +3,7 @@ import { uploadLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
-import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
-import type { Submission } from '../simulation/our-design.ts';
+import { expectIntervalKept } from './paced-calls.ts';
 import type { Dropped, Simulation } from './simulation.ts';
 
 /** A dead letter as it lies in its queue. */
@@ -26,7 +25,7 @@ export async function expectAllRulesKept(simulation: Simulation): Promise<void> 
   expectNothingLost(simulation);
   await expectEveryBuildEnded(simulation);
   await expectNoUnmarkedDouble(simulation);
-  expectIntervalKept(simulation);
+  expectIntervalKeptByAll(simulation);
   await expectDeadLettersDeserved(simulation);
   await expectMarksDeserved(simulation);
 }
@@ -78,30 +77,13 @@ export async function expectNoUnmarkedDouble(simulation: Simulation): Promise<vo
   }
 }
 
-/**
- * Gates are an interval apart, less what two clocks may differ. Calls reach the vendor a window apart, with one exception: a
- * call was later on the wire than its allowance, and its worker could not say so any more (it died, or the table did not
- * answer). The next call may then come too early by as much as that one was late; what it costs is a 429.
- */
-export function expectIntervalKept({ design, plan }: Simulation): void {
-  const skew = Math.max(...plan.skews) - Math.min(...plan.skews);
+/** See {@link expectIntervalKept}. */
+export function expectIntervalKeptByAll({ design, plan }: Simulation): void {
+  const skewMs = Math.max(...plan.skews) - Math.min(...plan.skews);
   const { intervalMs } = design.settings;
-  for (const submissions of Map.groupBy(design.submissions, ({ userId }) => userId).values()) {
-    submissions.forEach((next, index) => {
-      const previous = submissions[index - 1];
-      if (previous === undefined) return;
-      expect(next.gateAt - previous.gateAt, 'ms between two gates').toBeGreaterThanOrEqual(intervalMs - skew);
-      const lateMs = previous.sentAt - previous.gateAt;
-      if (lateMs > SENDING_ALLOWANCE_MS && !previous.keptShut && couldNotTell(previous, next, design)) return;
-      const apart = next.arrivedAt - previous.arrivedAt;
-      expect(apart, `ms between arrivals, the first late by ${lateMs}`).toBeGreaterThanOrEqual(VENDOR_WINDOW_MS);
-    });
+  for (const [userId, calls] of Map.groupBy(design.submissions, (submission) => submission.userId)) {
+    expectIntervalKept(uploadLane(userId), calls, { intervalMs, skewMs, log: design.log });
   }
-}
-
-function couldNotTell({ sandbox, userId }: Submission, next: Submission, { log }: Simulation['design']): boolean {
-  const died = sandbox.diedAt !== undefined && sandbox.diedAt < next.gateAt;
-  return died || log.some(({ event, fields }) => event === 'gate-not-kept-shut' && fields.line === uploadLane(userId));
 }
 
 /** Whatever is in the dead-letter queue has failed, and not by waiting: there is a deed for each reason. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
-import type { SubmitSettings } from '../../functions/domain/submit/submit-build.ts';
+import type { SubmitSettings } from '../../functions/domain/submit/visit.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
 import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
 import type { Fate } from '../simulation/simulated-vendor.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
 import {
   expectAllRulesKept,
-  expectIntervalKept,
+  expectIntervalKeptByAll,
   expectNothingLost,
   expectNoUnmarkedDouble,
   lettersOf,
@@ -47,7 +47,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
       await redrive(simulation);
 
       expectNothingLost(simulation);
-      expectIntervalKept(simulation);
+      expectIntervalKeptByAll(simulation);
       await expectNoUnmarkedDouble(simulation);
       const after = await statesOf(simulation);
       const sentAgain = simulation.design.vendor.arrivals.slice(arrivalsBefore).map(({ call }) => call.buildId);

@@ -5,10 +5,10 @@ import {
   type SlotReservation,
 } from '../../functions/domain/model/lane.ts';
 import {
-  drawTicket,
   inProcessWait,
   type PacerSettings,
   pushLaneBack,
+  reserveSlot,
   tryAcquire,
 } from '../../functions/domain/pacing/pacer.ts';
 import type { Pacer } from '../../functions/domain/ports.ts';
@@ -30,7 +30,7 @@ export class MemoryPacer implements Pacer {
     await this.#onCall('UpdateItem');
     const known = this.#lanes.get(name);
     if (known === undefined || known.nextSlot < now) await this.#onCall('UpdateItem');
-    const { lane, reservation } = drawTicket(this.lane(name), now, this.#settings);
+    const { lane, reservation } = reserveSlot(this.lane(name), now, this.#settings);
     this.#lanes.set(name, lane);
     return reservation;
   }
@@ -42,11 +42,11 @@ export class MemoryPacer implements Pacer {
     const known = this.#lanes.get(name);
     const inTurn = tried && known !== undefined && known.pushed === reservation.pushed && known.blockedUntil <= now;
     if (!inTurn) await this.#onCall('GetItem');
-    if (!inTurn && tryAcquire(this.lane(name), reservation, now, this.#settings).entry.kind === 'acquired')
+    if (!inTurn && tryAcquire(this.lane(name), reservation, now, this.#settings).admission.kind === 'acquired')
       await this.#onCall('UpdateItem');
-    const { lane, entry } = tryAcquire(this.lane(name), reservation, now, this.#settings);
+    const { lane, admission } = tryAcquire(this.lane(name), reservation, now, this.#settings);
     this.#lanes.set(name, lane);
-    return entry;
+    return admission;
   }
 
   async pushBack(name: string, reservation: SlotReservation, until: number): Promise<void> {

@@ -23,7 +23,7 @@ import {
   type Pacer,
   type StreampixelApi,
 } from '../../functions/domain/ports.ts';
-import type { SubmitSettings } from '../../functions/domain/submit/submit-build.ts';
+import type { SubmitSettings } from '../../functions/domain/submit/visit.ts';
 import { invocationDeadline } from '../../functions/message-batch.ts';
 import { type BatchSettings, processBatch } from '../../functions/submit-build/process-batch.ts';
 import { mapEventSource } from './event-source-mapping.ts';
@@ -31,6 +31,7 @@ import { Fleet } from './fleet.ts';
 import { LATENCIES, type Latencies } from './latencies.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 import { MemoryPacer } from './memory-pacer.ts';
+import type { PacedCall } from './paced-call.ts';
 import { between, type Random } from './random.ts';
 import { type Call, type Fault, type Network, noCalls, type Sandbox } from './sandbox.ts';
 import { notificationOf, SimulatedBucket } from './simulated-bucket.ts';
@@ -81,19 +82,10 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 
-/** One call of the vendor, seen from outside. All times in ms since the epoch by the true clock. */
-export interface Submission {
+/** One call of upload-file. */
+export interface Submission extends PacedCall {
   readonly userId: string;
   readonly buildId: string;
-  /** When the worker asked the gate that let it pass. */
-  readonly gateAt: number;
-  /** When the request went onto the wire. */
-  readonly sentAt: number;
-  readonly arrivedAt: number;
-  /** The worker that made it. */
-  readonly sandbox: Sandbox;
-  /** The gate was kept shut for longer, because this call went out late. */
-  keptShut: boolean;
 }
 
 /**
@@ -280,6 +272,7 @@ export class OurDesign {
       uploadFile: async ({ route, apiKey, fileUrl }, deadline) => {
         const fault = await sandbox.begin('vendor', 'upload-file');
         const gateAt = this.#gates.get(uploadLane(route.userId)) ?? Number.NaN;
+        const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const call = {
           userId: route.userId,
@@ -307,10 +300,10 @@ export class OurDesign {
                 userId,
                 buildId,
                 gateAt,
+                calledAt,
                 sentAt: leftAt,
                 arrivedAt: time.now(),
                 sandbox,
-                keptShut: false,
               });
               const reply = this.vendor.receive(call);
               if (reply.status === 'none' || fault?.kind === 'unavailable') return;
@@ -336,11 +329,7 @@ export class OurDesign {
         if (entry.kind === 'acquired') this.#gates.set(lane, askedAt);
         return entry;
       },
-      blockUntil: async (lane, until) => {
-        const submission = this.submissions.findLast(({ userId }) => uploadLane(userId) === lane);
-        await pacer.blockUntil(lane, until);
-        if (submission !== undefined) submission.keptShut = true;
-      },
+      blockUntil: (lane, until) => pacer.blockUntil(lane, until),
     };
   }
 

@@ -9,7 +9,8 @@ import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
 import { slotSpacing } from '../../functions/domain/pacing/pacer.ts';
 import type { ApiKeyRead, Check, DeadLetter, Inspection, Ports, UploadRequest } from '../../functions/domain/ports.ts';
 import { handleMessage } from '../../functions/domain/submit/handle-message.ts';
-import { type Delivery, type SubmitSettings, submitBuild } from '../../functions/domain/submit/submit-build.ts';
+import { submitBuild } from '../../functions/domain/submit/submit-build.ts';
+import type { Delivery, SubmitSettings } from '../../functions/domain/submit/visit.ts';
 import { MemoryLedger, type TableCall } from '../simulation/memory-ledger.ts';
 import { MemoryPacer } from '../simulation/memory-pacer.ts';
 

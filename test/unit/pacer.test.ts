@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
-  drawTicket,
   IN_PROCESS_WAIT_MS,
   pushLaneBack,
+  reserveSlot,
   slotOf,
   slotSpacing,
   tryAcquire,
@@ -19,17 +19,17 @@ const TICKET: SlotReservation = { slot: NOW, pushed: 0 };
 /** Two have drawn, nobody has entered. */
 const BUSY: RateLimitLane = { nextSlot: NOW + 2 * SPACING, pushed: 0, blockedUntil: 0 };
 
-describe('drawTicket', () => {
+describe('reserveSlot', () => {
   it('gives a new or idle lane’s slot at once', () => {
-    expect(drawTicket(NEW_LANE, NOW, SETTINGS)).toEqual({
+    expect(reserveSlot(NEW_LANE, NOW, SETTINGS)).toEqual({
       lane: { nextSlot: NOW + SPACING, pushed: 0, blockedUntil: 0 },
       reservation: { slot: NOW, pushed: 0 },
     });
-    expect(drawTicket({ ...BUSY, nextSlot: NOW }, NOW, SETTINGS).reservation.slot).toBe(NOW);
+    expect(reserveSlot({ ...BUSY, nextSlot: NOW }, NOW, SETTINGS).reservation.slot).toBe(NOW);
   });
 
   it('gives a busy lane’s next free slot, and remembers how far the lane had been pushed', () => {
-    const { lane, reservation } = drawTicket({ ...BUSY, pushed: 7 }, NOW, SETTINGS);
+    const { lane, reservation } = reserveSlot({ ...BUSY, pushed: 7 }, NOW, SETTINGS);
 
     expect(reservation).toEqual({ slot: NOW + 2 * SPACING, pushed: 7 });
     expect(lane).toEqual({ nextSlot: NOW + 3 * SPACING, pushed: 7, blockedUntil: 0 });
@@ -46,7 +46,7 @@ describe('tryAcquire', () => {
     ['in the slot, with the gate shut', { ...BUSY, blockedUntil: NOW + 9 }, NOW + 8, NOW + 9],
     ['in the slot it was drawn for, with the lane pushed back since', { ...BUSY, pushed: 60 }, NOW + 59, NOW + 60],
   ])('says when to come again %s, and changes nothing', (_, lane, now, until) => {
-    expect(acquire(lane, now)).toEqual({ lane, entry: { kind: 'blocked', until } });
+    expect(acquire(lane, now)).toEqual({ lane, admission: { kind: 'blocked', until } });
   });
 
   it.each([0, 1, IN_PROCESS_WAIT_MS])(
@@ -54,15 +54,15 @@ describe('tryAcquire', () => {
     (late) => {
       expect(acquire(BUSY, NOW + late)).toEqual({
         lane: { ...BUSY, blockedUntil: NOW + late + INTERVAL },
-        entry: { kind: 'acquired', at: NOW + late },
+        admission: { kind: 'acquired', at: NOW + late },
       });
     },
   );
 
   it.each([IN_PROCESS_WAIT_MS + 1, INTERVAL - 1])('moves the whole lane %i ms after the slot', (late) => {
-    const { lane, entry } = acquire(BUSY, NOW + late);
+    const { lane, admission } = acquire(BUSY, NOW + late);
 
-    expect(entry).toEqual({ kind: 'acquired', at: NOW + late });
+    expect(admission).toEqual({ kind: 'acquired', at: NOW + late });
     expect(lane).toEqual({ nextSlot: BUSY.nextSlot + late, pushed: late, blockedUntil: NOW + late + INTERVAL });
     // Those behind find the gate open when their slot comes.
     expect(slotOf(lane, { slot: NOW + SPACING, pushed: 0 })).toBeGreaterThanOrEqual(lane.blockedUntil);
@@ -73,15 +73,15 @@ describe('tryAcquire', () => {
     ['on an idle lane', { ...BUSY, nextSlot: NOW + SPACING }],
     ['with the gate shut', { ...BUSY, blockedUntil: NOW + 2 * INTERVAL }],
   ])('calls a turn missed an interval after the slot %s, and changes nothing', (_, lane) => {
-    expect(acquire(lane, NOW + INTERVAL)).toEqual({ lane, entry: { kind: 'missed' } });
-    expect(acquire(lane, NOW + 99 * INTERVAL)).toEqual({ lane, entry: { kind: 'missed' } });
+    expect(acquire(lane, NOW + INTERVAL)).toEqual({ lane, admission: { kind: 'missed' } });
+    expect(acquire(lane, NOW + 99 * INTERVAL)).toEqual({ lane, admission: { kind: 'missed' } });
   });
 
   it('reckons lateness from where the slot lies now', () => {
     const pushed = { ...BUSY, pushed: 600_000 };
 
-    expect(acquire(pushed, NOW + 600_000).entry).toEqual({ kind: 'acquired', at: NOW + 600_000 });
-    expect(acquire(pushed, NOW + 600_000 + INTERVAL).entry).toEqual({ kind: 'missed' });
+    expect(acquire(pushed, NOW + 600_000).admission).toEqual({ kind: 'acquired', at: NOW + 600_000 });
+    expect(acquire(pushed, NOW + 600_000 + INTERVAL).admission).toEqual({ kind: 'missed' });
   });
 });
 
@@ -108,15 +108,15 @@ describe('pushLaneBack', () => {
   it('costs the lane what the vendor asked for and not the outage before', () => {
     // Prepare: drawn for NOW, back an hour later, on a lane that has run dry.
     const later = NOW + 3_600_000;
-    expect(tryAcquire(BUSY, TICKET, later, SETTINGS).entry).toEqual({ kind: 'missed' });
-    const drawn = drawTicket(BUSY, later, SETTINGS);
+    expect(tryAcquire(BUSY, TICKET, later, SETTINGS).admission).toEqual({ kind: 'missed' });
+    const drawn = reserveSlot(BUSY, later, SETTINGS);
     const entered = tryAcquire(drawn.lane, drawn.reservation, later, SETTINGS);
 
     // Act
     const lane = pushLaneBack(entered.lane, drawn.reservation, later + 130_000);
 
     // Assess
-    expect(drawTicket(lane, later, SETTINGS).reservation.slot).toBe(later + 130_000 + SPACING);
+    expect(reserveSlot(lane, later, SETTINGS).reservation.slot).toBe(later + 130_000 + SPACING);
   });
 });
 
@@ -211,7 +211,7 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
   return builds;
 
   function draw(now: number): SlotReservation {
-    const drawn = drawTicket(lane, now, SETTINGS);
+    const drawn = reserveSlot(lane, now, SETTINGS);
     lane = drawn.lane;
     return drawn.reservation;
   }
@@ -220,10 +220,10 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
     const { fate } = build.visit;
     if (fate === 'crash-before-gate') return now + CRASH_TIMEOUT_MS;
     if (reservation.slot - now > IN_PROCESS_WAIT_MS) return reservation.slot;
-    const { lane: changed, entry } = tryAcquire(lane, reservation, now, SETTINGS);
+    const { lane: changed, admission } = tryAcquire(lane, reservation, now, SETTINGS);
     lane = changed;
-    if (entry.kind === 'blocked') return entry.until;
-    if (entry.kind === 'missed') {
+    if (admission.kind === 'blocked') return admission.until;
+    if (admission.kind === 'missed') {
       build.missed++;
       build.reservation = draw(now);
       return build.reservation.slot;

@@ -102,7 +102,7 @@ describe('an order to release', () => {
     world.now = START + 24 * HOUR_MS + 1;
     expect(await world.release()).toEqual({ kind: 'done' });
     expect(world.released).toEqual([]);
-    expect(world.alerts).toMatchObject([{ kind: 'release-failed', detail: 'The order is more than a day old.' }]);
+    expect(world.alerts).toMatchObject([{ kind: 'release-failed', detail: 'The request is more than a day old.' }]);
   });
 
   it('goes on as a new message where the limit has made it wait too often for SQS', async () => {

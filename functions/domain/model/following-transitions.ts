@@ -143,6 +143,9 @@ export function watchOf(entry: LedgerEntry, now: number, { lateAfterMs, stuckAft
   return { kind: 'asleep', until: Math.min(lateFrom, stuckFrom) };
 }
 
+/** How long a request to release is tried again, in ms: after that a person should ask Streampixel's support. */
+export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
+
 /** Takes an order to release an upload, once: `undefined` where this one was taken before. */
 export function requestRelease(
   entry: LedgerEntry,

@@ -5,7 +5,8 @@ import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
 import type { LogFields, Ports } from '../ports.ts';
 import { parseNotification } from './s3-notification.ts';
-import { type Delivery, type SubmitSettings, submitBuild } from './submit-build.ts';
+import { submitBuild } from './submit-build.ts';
+import type { Delivery, SubmitSettings } from './visit.ts';
 
 /** Less than this left and nothing new is started: a visit of the vendor with everything around it needs it, in ms. */
 const LEAST_TIME_MS = 25_000;

@@ -1,0 +1,78 @@
+import type { LedgerEntry } from '../model/ledger-entry.ts';
+import { present } from '../model/optional-fields.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { Reason } from '../model/reasons.ts';
+import { describeError } from '../model/redaction.ts';
+import { deadLettered, waiting } from '../model/submission-transitions.ts';
+import type { Subject } from '../notify/build-events.ts';
+import { emitEvent, sendAlert } from '../notify/notify.ts';
+import { recordEntry } from './record-entry.ts';
+import { failureOf, retriedUncounted, type Visit } from './visit.ts';
+
+/** Why a build is dead-lettered. `detail` is redacted here. */
+export interface DeadLetterCause {
+  readonly reason: Reason;
+  readonly detail: string;
+  /** HTTP status, where there was an answer. */
+  readonly status?: number | undefined;
+  /** An alert has been sent for this cause already: one cause is one alert. */
+  readonly isAlertSent?: boolean;
+}
+
+/**
+ * Sends the build to the dead-letter queue and notifies people and pipelines.
+ *
+ * The message is sent first and recorded then: a crash between the two sends a second one, which its redrive drops as a duplicate.
+ * The other order would lose the build.
+ */
+export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, visit: Visit): Promise<Outcome> {
+  const { delivery, key, ports } = visit;
+  const { isAlertSent = false, reason, status } = cause;
+  const { attempts, build, possiblyDoubled, projectId, userId } = entry;
+  const { logPointer } = delivery;
+  const failure = { ...failureOf(visit, reason, cause.detail, status), code: reason };
+  const { at, detail } = failure;
+  const id = ports.newId();
+  try {
+    const about = present({ status, userId, projectId, keyVersion: key?.version });
+    await ports.deadLetters.send({
+      id,
+      body: delivery.body,
+      reason,
+      detail,
+      attempts,
+      build,
+      at,
+      logPointer,
+      ...about,
+    });
+  } catch (error) {
+    ports.log.error('dead-letter-not-sent', { build: entry.id, reason, error: describeError(error) });
+    await freeClaim(entry, visit);
+    return retriedUncounted(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
+  }
+  if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, id), visit)) === undefined) {
+    // The redrive of a dead letter that the ledger does not know would pass for a duplicate. The next visit sends another one.
+    return retriedUncounted(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
+  }
+  const subject = subjectOf(entry);
+  const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };
+  await emitEvent(ports, { name: 'Build Dead-Lettered', at, subject, deadLetterId: id, ...facts });
+  if (!isAlertSent) await sendAlert(ports, { kind: 'dead-lettered', at, ...subject, ...facts, logPointer });
+  return { kind: 'dead-lettered', reason, detail, attempt: attempts, ...present({ status }) };
+}
+
+/**
+ * The call did not lead to a dead letter, so the claim ends here, or the next worker takes it for a lost answer. A claim whose
+ * answer is lost indeed stays: without it the build would be submitted again, whatever the settings say.
+ */
+async function freeClaim(entry: LedgerEntry, visit: Visit): Promise<void> {
+  const freed =
+    entry.state === 'submitting' ? waiting(entry, visit.ports.clock.now(), 'DeadLetterQueueUnavailable') : entry;
+  if (freed.state === 'waiting') await recordEntry(freed, visit);
+}
+
+/** What the build's events are about. */
+export function subjectOf({ build, projectId, userId }: LedgerEntry): Subject {
+  return { build, ...present({ userId, projectId }) };
+}

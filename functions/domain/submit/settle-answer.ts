@@ -1,0 +1,119 @@
+import type { LedgerEntry } from '../model/ledger-entry.ts';
+import { present } from '../model/optional-fields.ts';
+import { type Outcome, unreachable } from '../model/outcome.ts';
+import type { PostponeCause } from '../model/reasons.ts';
+import { describeError } from '../model/redaction.ts';
+import type { Route } from '../model/route.ts';
+import type { UploadAnswer } from '../model/streampixel-answers.ts';
+import { submitted, waiting } from '../model/submission-transitions.ts';
+import { emitEvent, sendAlert } from '../notify/notify.ts';
+import { SENDING_ALLOWANCE_MS } from '../pacing/pacer.ts';
+import { type AcquiredSlot, keepFirstInLane } from '../pacing/take-turn.ts';
+import type { ApiKey } from '../ports.ts';
+import { deadLetter, subjectOf } from './dead-letter.ts';
+import { recordEntry } from './record-entry.ts';
+import { retry, retryLostAnswer } from './retry.ts';
+import type { Visit } from './visit.ts';
+
+/** Records what came of a call of `upload-file`. `entry` is the claimed one. */
+export async function settleAnswer(
+  entry: LedgerEntry,
+  answer: UploadAnswer,
+  slot: AcquiredSlot,
+  route: Route,
+  visit: Visit & { readonly key: ApiKey },
+): Promise<Outcome> {
+  const { key, ports, settings } = visit;
+  const { clock } = ports;
+  switch (answer.kind) {
+    case 'accepted': {
+      const { status, uploadId } = answer;
+      const accepted = submitted(entry, clock.now(), uploadId);
+      // Where even this can't be recorded the build is accepted all the same: if its message stayed, it would be sent twice.
+      await recordEntry(accepted, visit);
+      const isNotified = await notifySubmitted(accepted, visit, status);
+      const facts = { uploadId, status, attempt: entry.attempts + 1, possiblyDoubled: entry.possiblyDoubled };
+      return { kind: 'submitted', ...facts, ...(isNotified ? {} : { isNotificationPending: true }) };
+    }
+    case 'rate-limited': {
+      const notBefore = clock.now() + (answer.retryAfterMs ?? settings.intervalMs) + SENDING_ALLOWANCE_MS;
+      return goAgain(entry, slot, notBefore, 'RateLimited', answer.status, visit);
+    }
+    case 'refused': {
+      if (answer.reason !== 'InvalidApiKey') return deadLetter(entry, answer, visit);
+      const again = await ports.apiKeys.readAgain(route.apiKeyParameter);
+      if (again.kind === 'found' && again.key.version !== key.version) {
+        // Streampixel does not say whether a refused call uses up the slot, so it waits for another one.
+        return goAgain(entry, slot, clock.now(), 'KeyChanged', answer.status, visit);
+      }
+      const isAlertSent = await rememberRefusedKey(entry, route, answer.detail, visit);
+      return deadLetter(entry, { ...answer, isAlertSent }, visit);
+    }
+    case 'failed':
+      return retry(entry, answer.cause, answer.detail, visit, answer.status);
+    case 'lost':
+      return retryLostAnswer(entry, answer.detail, visit, answer.status);
+    default:
+      return unreachable(answer);
+  }
+}
+
+/** The slot was used up through no fault of the build: it costs no attempt. */
+async function goAgain(
+  entry: LedgerEntry,
+  slot: AcquiredSlot,
+  notBefore: number,
+  cause: PostponeCause,
+  status: number,
+  visit: Visit,
+): Promise<Outcome> {
+  const { ports, settings } = visit;
+  await recordEntry(waiting(entry, ports.clock.now(), cause, slot.reservation), visit);
+  const until = await keepFirstInLane(slot, notBefore, settings, ports);
+  return { kind: 'postponed', cause, until, status };
+}
+
+/**
+ * Pipelines listen to this event, and it starts the watch over the build.
+ * @returns whether EventBridge took it
+ */
+export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, status?: number): Promise<boolean> {
+  const { attempts, possiblyDoubled, releaseMode, submittedAt, uploadId = '' } = entry;
+  return emitEvent(ports, {
+    name: 'Build Submitted',
+    at: submittedAt ?? ports.clock.now(),
+    subject: subjectOf(entry),
+    uploadId,
+    attempt: attempts + 1,
+    possiblyDoubled,
+    autoRelease: releaseMode === 'automatic',
+    ...present({ status }),
+  });
+}
+
+/**
+ * Remembers a refused key, so that the builds behind it are not sent with it, and notifies people once per version.
+ * @returns whether an alert has been sent for this cause
+ */
+async function rememberRefusedKey(
+  entry: LedgerEntry,
+  { apiKeyParameter: parameter, userId }: Route,
+  detail: string,
+  { delivery, key, ports }: Visit & { readonly key: ApiKey },
+): Promise<boolean> {
+  const { ledger, log, metrics } = ports;
+  const { version } = key;
+  const at = ports.clock.now();
+  try {
+    if ((await ledger.refuseKey(parameter, { version, at })) === 'known') return true;
+    metrics.put('ApiKeysRejected', 1);
+    const facts = { parameter, version, userId, waiting: await ledger.countWaiting(userId) };
+    await emitEvent(ports, { name: 'Api Key Rejected', at, ...facts });
+    const { logPointer } = delivery;
+    return await sendAlert(ports, { kind: 'key-rejected', ...facts, detail, build: entry.build, at, logPointer });
+  } catch (error) {
+    // Then each build finds out by itself, and sends its own alert.
+    log.warn('refused-key-not-remembered', { parameter, version, error: describeError(error) });
+    return false;
+  }
+}
