@@ -1,7 +1,12 @@
 import type { LedgerEntry } from '../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../functions/domain/model/reasons.ts';
-import { commandAfter, SUPPORT } from '../functions/domain/notify/alert.ts';
-import { releaseCommand, submitAgainCommand, WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
+import {
+  commandAfter,
+  releaseCommand,
+  SUPPORT,
+  submitAgainCommand,
+  WEBHOOK_COMMAND,
+} from '../functions/domain/notify/operator-commands.ts';
 import type { Standing } from './standing.ts';
 
 /** What a person does about a build, and the command that does it. */

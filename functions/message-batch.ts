@@ -3,9 +3,9 @@ import type { Disposition } from './domain/model/outcome.ts';
 import { describeError } from './domain/model/redaction.ts';
 import type { Ports } from './domain/ports.ts';
 
-/** Hides received messages for longer or shorter than the queue would. */
+/** Hides received messages for longer or shorter than the queue does. */
 export interface MessageVisibility {
-  /** @throws Error where one of the changes, or all, were not made */
+  /** @throws Error where a change was not made */
   change(changes: readonly VisibilityChange[]): Promise<void>;
 }
 export interface VisibilityChange {
@@ -23,7 +23,7 @@ export interface InvocationDeadline {
 
 /** Kept back from the function's remaining time to write down what happened, in ms. */
 const RECORDING_RESERVE_MS = 5_000;
-/** What a worker's clock may differ from that of the next, in ms: its lease ends that much later. */
+/** What the clocks of two workers may differ, in ms: a lease ends that much later. */
 const LEASE_MARGIN_MS = 1_000;
 
 /**
@@ -35,25 +35,25 @@ export function invocationDeadline(startedAt: number, remainingMs: number): Invo
   return { startedAt, deadline: end - RECORDING_RESERVE_MS, leaseUntil: end + LEASE_MARGIN_MS };
 }
 
-/** What SQS reads of a record: the rest of `SQSRecord` is not used. */
+/** What is read of a record of SQS. */
 export type QueueRecord = Pick<SQSRecord, 'messageId' | 'receiptHandle' | 'body'> & {
   readonly attributes: Pick<SQSRecord['attributes'], 'ApproximateReceiveCount' | 'SentTimestamp'>;
   readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined }>>;
 };
 
-/** How often SQS has handed the message out. */
+/** How often SQS has delivered the message. */
 export function receiveCountOf({ attributes }: QueueRecord): number {
   return Number.parseInt(attributes.ApproximateReceiveCount, 10) || 1;
 }
 
-/** SQS counts a message's visibility from its receive and allows 12 h in all; a minute is left for the time gone since. */
+/** SQS counts a message's visibility from its receive and allows 12 h in all; a minute is left for the time that has passed since. */
 const LONGEST_VISIBILITY_S = 12 * 3600 - 60;
 
 export type BatchPorts = Pick<Ports, 'clock' | 'log'> & { readonly visibility: MessageVisibility };
 
 /**
- * Handles a batch side by side. The failure list starts with every message and loses what is proven done: an error nobody
- * expected means another receive, never a deleted message.
+ * Handles the messages of a batch at the same time. The failure list starts with every message and loses those that are finished:
+ * an unexpected error means another receive, never a deleted message.
  */
 export async function handleBatch(
   records: readonly QueueRecord[],
@@ -74,12 +74,12 @@ export async function handleBatch(
       }
     }),
   );
-  // Together and last: one call for a batch in which everybody waits. None is late for it, as the queue still hides them all.
+  // Last, in one call for the whole batch: none is late for it, because the queue still hides them all.
   if (hidden.length > 0) await hide(hidden, invocation, ports);
   return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-/** A message that is to come back. */
+/** A message that must come back. */
 interface Hidden {
   readonly record: QueueRecord;
   /** ms since the epoch. */
@@ -100,15 +100,15 @@ async function hide(
     }));
     await visibility.change(changes);
   } catch (error) {
-    // They come back after the queue's own visibility timeout then: at another time, but they come back.
+    // They come back after the queue's own visibility timeout then, which is later or sooner than wanted.
     const messageIds = hidden.map(({ record }) => record.messageId);
     log.warn('visibility-not-changed', { messageIds, error: describeError(error) });
   }
 }
 
 /**
- * Rounded down: the rest of the second is slept in the function, and a slot is met to the millisecond. But never to nothing: a
- * message that is a moment early would come up again and again, and use up its receives within that moment.
+ * Rounded down: the function sleeps the rest of the second, so that a slot is met to the millisecond. But never to 0: a message
+ * that is a moment early would be received again and again, and use up its receives within that moment.
  */
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.floor(ms / 1000));

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
-import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { collectLetters, reasonOf, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds.ts';
 import { aligned, type Console } from '../console.ts';

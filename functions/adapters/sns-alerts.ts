@@ -1,4 +1,4 @@
-import { type AlertText, alertText } from '../domain/notify/alert.ts';
+import { type AlertText, alertText } from '../domain/notify/alert-text.ts';
 import type { Alerts } from '../domain/ports.ts';
 import { createSignedCall, type SignedCallOptions } from './signed-call.ts';
 

@@ -47,7 +47,7 @@ describe('alerts by SNS', () => {
     const message = JSON.parse(new URLSearchParams(server.requests[0]?.body).get('Message') ?? '');
     expect(message).toMatchObject({ version: '1.0', source: 'custom', content: { textType: 'client-markdown' } });
     expect(message.content.title).toContain('NotAZip');
-    expect(message.content.description).toContain('Do ');
+    expect(message.content.description).toContain('What to do ');
   });
 
   it.each<[string, Reply[]]>([

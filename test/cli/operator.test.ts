@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { KEY, routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
 import { printed, tool, toolJson } from './tool.ts';

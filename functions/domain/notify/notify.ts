@@ -4,8 +4,8 @@ import type { Alert } from './alert.ts';
 import type { BuildEvent } from './build-events.ts';
 
 /**
- * Tells pipelines. One that can't be told does not stop the build.
- * @returns whether it was told
+ * Sends an event to pipelines. A failure does not stop the build.
+ * @returns whether it was sent
  */
 export async function emitEvent({ events, log }: Pick<Ports, 'events' | 'log'>, event: BuildEvent): Promise<boolean> {
   try {
@@ -18,8 +18,8 @@ export async function emitEvent({ events, log }: Pick<Ports, 'events' | 'log'>, 
 }
 
 /**
- * Tells a person. One that can't be told does not stop the build.
- * @returns whether it was told; where it was not, the alarm on the dead-letter queue's depth is the net
+ * Sends an alert to people. A failure does not stop the build.
+ * @returns whether it was sent; where it was not, the alarm on the dead-letter queue is the safety net
  */
 export async function sendAlert({ alerts, log }: Pick<Ports, 'alerts' | 'log'>, what: Alert): Promise<boolean> {
   try {

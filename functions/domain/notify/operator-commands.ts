@@ -1,7 +1,7 @@
 import type { Build } from '../model/build.ts';
-import { shellWord } from './shell-word.ts';
+import type { Reason } from '../model/reasons.ts';
 
-/** Commands of the operator's tool that people are told to run: one wording for alerts and for the tool itself. */
+/** Commands of the operator's tool that people are asked to run: one wording for alerts and for the tool itself. */
 
 /** How the operator's tool is called from the clone. */
 export const TOOL = 'npx streampixel-drop';
@@ -21,4 +21,36 @@ export function statusCommand(id: string): string {
 
 export function submitAgainCommand({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
   return `${TOOL} submit --again ${shellWord(`s3://${bucket}/${key}`)}`;
+}
+
+/** What queues the build again once its cause is fixed. */
+export function commandAfter(reason: Reason): string {
+  switch (reason) {
+    case 'InvalidApiKey':
+    case 'ApiKeyMissing':
+      return `${TOOL} key set`;
+    case 'BuildMissing':
+    case 'NotAZip':
+    case 'UnrecognisedMessage':
+      return `${TOOL} dlq discard --reason ${reason} --yes`;
+    case 'InvalidUser':
+    case 'Unauthorised':
+    case 'ProjectForbidden':
+    case 'ProjectNotFound':
+    case 'RequestRejected':
+    case 'BuildUnreadable':
+    case 'NoRoute':
+    case 'SubmissionUnknown':
+    case 'WaitTooLong':
+    case 'RetriesExhausted':
+      return `${TOOL} dlq redrive --reason ${reason} --yes`;
+  }
+}
+
+/** Streampixel's address for builds that take more than two hours. Source: the builds page of docs.streampixel.io. */
+export const SUPPORT = 'support@streampixel.io';
+
+/** One word for a shell. The person who drops a build chooses its key, and a command with that key must run nothing else. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
