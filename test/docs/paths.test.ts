@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { anchorsOf, DOCUMENTS, ROOT, read } from './markdown.ts';
 
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-/** What stands in backticks is a path from the root if it begins like one. */
-const PATH = /^(?:bench|cli|docs|functions|infra|local|scripts|test|\.ci|\.github)\/|^[\w.-]+\.(?:json|md|ts)$/;
+/** What stands in backticks is a path, from the root or from the document, if it begins like one. */
+const PATH =
+  /^(?:bench|cli|docs|functions|infra|local|scripts|test|\.ci|\.github)\/|^(?:cdk|package|biome|stryker\.config)\.json$|^[A-Z]+\.md$/;
 
 function exists(path: URL): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -27,7 +28,8 @@ describe.each(DOCUMENTS)('%s', (document) => {
 
   it('names only paths that exist', () => {
     const named = [...prose.matchAll(/`([^`\s]+)`/g)].map(([, name = '']) => name).filter((name) => PATH.test(name));
-    expect(named.filter((path) => !exists(new URL(path, ROOT)))).toEqual([]);
+    const places = [ROOT, new URL(document, ROOT)];
+    expect(named.filter((path) => !places.some((place) => exists(new URL(path, place))))).toEqual([]);
   });
 
   it('names only npm scripts that exist', () => {
