@@ -34,7 +34,6 @@ const alarms = synthesized()
     const link = /^Runbook: (\S+)#(\S+)$/m.exec(description);
     return {
       name: String(Properties.AlarmName).replace(/^StreampixelDrop \w+: /, ''),
-      description,
       severity: /^Severity: (\w+)$/m.exec(description)?.[1],
       address: link?.[1],
       anchor: link?.[2],
