@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { withSection } from '../scripts/readme.ts';
+import { withSection } from '../scripts/marked-section.ts';
 import { burstSection } from './burst-section.ts';
 import { performanceSections } from './performance-sections.ts';
 import type { Measured, Section } from './section.ts';

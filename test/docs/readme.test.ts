@@ -1,18 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Route } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
 import { readSettings } from '../../infra/config.ts';
 import { projectContext } from '../../infra/synthesize.ts';
-import { reasonsTable, withSection } from '../../scripts/readme.ts';
+import { read } from './markdown.ts';
 
-const root = new URL('../../', import.meta.url);
-const readme = readFileSync(new URL('README.md', root), 'utf8');
-const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
-  scripts: Record<string, string>;
-};
+const readme = read('README.md');
 
-/** The cells of the table that follows a heading. */
+/** The cells of the table that follows a heading of the README. */
 function tableUnder(heading: string): string[][] {
   const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
@@ -20,8 +16,8 @@ function tableUnder(heading: string): string[][] {
 }
 
 describe('the README', () => {
-  it('explains every reason as the code does (npm run docs writes the table)', () => {
-    expect(readme).toBe(withSection(readme, 'reasons', reasonsTable()));
+  it('can be read in one sitting', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(260);
   });
 
   it('lists every setting there is, with its default', () => {
@@ -50,23 +46,50 @@ describe('the README', () => {
       'stuckAfterMinutes',
       'reconcile',
       'tagObjects',
+      'alertFormat',
     ] as const) {
       expect([name, documented[name]]).toEqual([name, `\`${settings[name]}\``]);
     }
   });
 
-  it('tells the interval and the retry delays that the code has', () => {
-    expect((VENDOR_WINDOW_MS + MARGIN_MS) / 1000).toBe(121);
-    const minutes = [1, 2, 3, 4, 5].map((n) => Math.round(retryDelay(n, 121_000, () => 0) / 60_000));
-    expect(readme).toContain(`It comes back after ${minutes.slice(0, -1).join(', ')} and ${minutes.at(-1)} minutes`);
+  it('lists every field of a route', () => {
+    // The type has a key for each: one forgotten doesn't compile.
+    const fields: Record<keyof Route, true> = {
+      prefix: true,
+      userId: true,
+      projectId: true,
+      apiKeyParameter: true,
+      autoRelease: true,
+      release: true,
+      onlyLatest: true,
+      everyVersion: true,
+    };
+    const documented = tableUnder('Routes').flatMap(([, names = '']) => [...names.matchAll(/`(\w+)`/g)]);
+    expect(documented.map(([, name]) => name).sort()).toEqual(Object.keys(fields).sort());
   });
 
-  it('names only npm scripts, files and folders that exist', () => {
-    const named = [...readme.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name ?? '');
-    expect(named.filter((name) => !(name in scripts))).toEqual([]);
-    const linked = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, path]) => path ?? '');
-    expect(linked.length).toBeGreaterThan(2);
-    const folders = tableUnder('How it is built').map(([, folder = '']) => folder.replaceAll('`', ''));
-    for (const path of [...linked, ...folders]) expect([path, existsSync(new URL(path, root))]).toEqual([path, true]);
+  it('has an example of settings that can be deployed', () => {
+    const example = JSON.parse(`{${/```json\n(.+?)```/s.exec(readme)?.[1] ?? ''}}`);
+    const [route] = example.routes;
+    const ids = { userId: '0'.repeat(24), projectId: '1'.repeat(24) };
+    expect(() => readSettings({ ...example, routes: [{ ...route, ...ids }] })).not.toThrow();
+  });
+
+  it('has the cost that the benchmark found', () => {
+    const dollars = (item: string) =>
+      Number(new RegExp(`^\\| ${item}.*\\| *\\**([\\d.]+)\\** \\|$`, 'm').exec(read('docs/performance.md'))?.[1]);
+    const builds = dollars('\\*\\*1,000 builds\\*\\*') + dollars('\\*\\*1,000 builds, followed');
+    expect(readme).toContain(`About ${Math.round(dollars('\\*\\*A month without builds'))} dollars a month`);
+    expect(readme).toContain(`about ${builds.toFixed(2)} dollars for 1,000 builds`);
+    expect(readme).toContain(`adds ${dollars("Streampixel's download")} dollars per\nGB`);
+  });
+});
+
+describe('the interval and the retry delays', () => {
+  it('are those of the code', () => {
+    expect((VENDOR_WINDOW_MS + MARGIN_MS) / 1000).toBe(121);
+    const minutes = [1, 2, 3, 4, 5].map((n) => Math.round(retryDelay(n, 121_000, () => 0) / 60_000));
+    const delays = `${minutes.slice(0, -1).join(', ')} and ${minutes.at(-1)} minutes`;
+    expect(read('docs/operations.md')).toContain(`It comes back after ${delays}`);
   });
 });

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
+import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { readFlags } from '../../local/start/flags.ts';
+import { synthesized } from '../infra/synthesized.ts';
+import { DOCUMENTS, read } from './markdown.ts';
+
+const TOOL = /npx streampixel-drop ([^`\n#]+)/g;
+const commandsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, line = '']) => line.trim());
+
+const documents = DOCUMENTS.map(read).join('\n');
+const inDocuments = commandsIn(documents, TOOL);
+const inAlerts = Object.keys(REASONS).flatMap((reason) => commandsIn(commandAfter(reason as Reason), TOOL));
+const inAlarms = synthesized()
+  .ofType('AWS::CloudWatch::Alarm')
+  .flatMap(({ Properties }) => commandsIn(String(Properties.AlarmDescription), TOOL));
+
+describe('a command that people are told to run', () => {
+  it.each([...new Set([...inDocuments, ...inAlerts, ...inAlarms])])('is one that the tool takes: %s', (line) => {
+    const words = line.split(/\s+/);
+    let command = createProgram(() => {});
+    for (let inner: Command | undefined = command; inner !== undefined; ) {
+      command = inner;
+      inner = command.commands.find((candidate) => candidate.name() === words[0]);
+      if (inner !== undefined) words.shift();
+    }
+
+    // Throws where a value is missing, or not one of those that there are.
+    const { operands, unknown } = command.parseOptions(words);
+
+    expect(unknown.filter((word) => word !== '--local')).toEqual([]);
+    const { registeredArguments } = command;
+    expect(operands.length).toBeLessThanOrEqual(registeredArguments.length);
+    expect(operands.length).toBeGreaterThanOrEqual(registeredArguments.filter(({ required }) => required).length);
+    // A group of commands does nothing by itself.
+    expect(command.commands).toEqual([]);
+  });
+
+  // What needs a file of the reader's, or ends with the help, is not tried.
+  const starts = commandsIn(documents, /npm start -- ([^`\n#]+)/g).filter((line) => !/\.zip|--help/.test(line));
+  it.each([...new Set(starts)])('is one that npm start takes: %s', (line) => {
+    expect(() => readFlags(line.split(/\s+/))).not.toThrow();
+  });
+
+  it('are many', () => {
+    expect(inDocuments.length).toBeGreaterThan(50);
+    expect(inAlarms.length).toBeGreaterThan(5);
+    expect(starts.length).toBeGreaterThan(2);
+  });
+});
