@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
-import { commandAfter } from '../../functions/domain/notify/alert.ts';
+import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { readFlags } from '../../local/start/flags.ts';
 import { synthesized } from '../infra/synthesized.ts';
 import { DOCUMENTS, read } from './markdown.ts';
