@@ -40,19 +40,19 @@ type Key = keyof typeof VARIABLES;
 /** What some of the variables say, typed. */
 type Values<K extends Key> = { readonly [Each in K]: v.InferOutput<(typeof VARIABLES)[Each]['holds']> };
 
-/** Names of a function's variables: the stack sets exactly these, the handler reads exactly these. */
-export function namesOf<K extends Key>(keys: readonly K[]) {
-  return Object.fromEntries(keys.map((key) => [key, VARIABLES[key].name])) as {
-    readonly [Each in K]: (typeof VARIABLES)[Each]['name'];
+/** The environment of a function that has these variables: the stack sets exactly these, the handler reads exactly these. */
+export function environmentOf<K extends Key>(keys: readonly K[]) {
+  const names = Object.fromEntries(keys.map((key) => [key, VARIABLES[key].name]));
+  return {
+    /** The variables' names. */
+    ENV: names as { readonly [Each in K]: (typeof VARIABLES)[Each]['name'] },
+    /** @throws Error that names every variable at fault, without its value */
+    readEnvironment: (env: Readonly<Record<string, string | undefined>>) => readVariables(keys, env),
   };
 }
 
-/**
- * Reads variables; the stack has validated the settings behind them, so a problem here means a hand-edited function.
- *
- * @throws Error that names every variable at fault, without its value
- */
-export function readVariables<K extends Key>(
+/** The stack has validated the settings behind the variables, so a problem here means a hand-edited function. */
+function readVariables<K extends Key>(
   keys: readonly K[],
   env: Readonly<Record<string, string | undefined>>,
 ): Values<K> {

@@ -18,7 +18,11 @@ interface Cached {
  * Reads API keys from SSM SecureStrings. One read is under way per parameter at most, and whoever asks meanwhile shares it;
  * a refresh that fails leaves the key that is there in use.
  */
-export function createSsmApiKeys(getParameter: GetParameter, clock: Pick<Clock, 'now'>, log: Log): ApiKeys {
+export function createSsmApiKeys(
+  getParameter: GetParameter,
+  clock: Pick<Clock, 'now'>,
+  log: Pick<Log, 'warn'>,
+): ApiKeys {
   const cache = new Map<string, Cached>();
   const underWay = new Map<string, Promise<ApiKeyRead>>();
 

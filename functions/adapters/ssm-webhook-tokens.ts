@@ -29,7 +29,7 @@ export function createSsmWebhookTokens(
   getParameter: GetParameter,
   parameter: string,
   clock: Pick<Clock, 'now'>,
-  log: Log,
+  log: Pick<Log, 'warn'>,
 ): WebhookTokens {
   let known: readonly Buffer[] | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
