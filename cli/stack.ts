@@ -6,6 +6,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
+import { openTable } from '../functions/adapters/dynamodb-table.ts';
 import type { Ledger } from '../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
@@ -105,7 +106,7 @@ export async function findStack(options: StackOptions): Promise<Stack> {
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
-    ledger: createDynamoDbLedger(clients.dynamoDb, ledgerTable),
+    ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,
   };
 }

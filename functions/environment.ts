@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Route } from './domain/model/route.ts';
+import { routeSchema } from './domain/model/route.ts';
 
 const wholeNumber = v.pipe(
   v.string(),
@@ -11,20 +11,10 @@ const trueOrFalse = v.pipe(
   v.picklist(['true', 'false']),
   v.transform((value) => value === 'true'),
 );
-const route: v.GenericSchema<unknown, Route> = v.object({
-  prefix: v.string(),
-  userId: text,
-  projectId: text,
-  autoRelease: v.boolean(),
-  apiKeyParameter: text,
-  release: v.exactOptional(v.picklist(['manual', 'on-approval'])),
-  onlyLatest: v.exactOptional(v.boolean()),
-  everyVersion: v.exactOptional(v.boolean()),
-});
 
 /** Every environment variable of every function: its name, and what it holds. Durations carry their unit in the name. */
 const VARIABLES = {
-  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(route)) },
+  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(routeSchema)) },
   streampixelBaseUrl: { name: 'STREAMPIXEL_BASE_URL', holds: v.pipe(v.string(), v.url()) },
   intervalMs: { name: 'SUBMISSION_INTERVAL_MS', holds: wholeNumber },
   fileUrlLifetimeS: { name: 'FILE_URL_LIFETIME_S', holds: wholeNumber },
@@ -50,19 +40,19 @@ type Key = keyof typeof VARIABLES;
 /** What some of the variables say, typed. */
 type Values<K extends Key> = { readonly [Each in K]: v.InferOutput<(typeof VARIABLES)[Each]['holds']> };
 
-/** Names of a function's variables: the stack sets exactly these, the handler reads exactly these. */
-export function namesOf<K extends Key>(keys: readonly K[]) {
-  return Object.fromEntries(keys.map((key) => [key, VARIABLES[key].name])) as {
-    readonly [Each in K]: (typeof VARIABLES)[Each]['name'];
+/** The environment of a function that has these variables: the stack sets exactly these, the handler reads exactly these. */
+export function environmentOf<K extends Key>(keys: readonly K[]) {
+  const names = Object.fromEntries(keys.map((key) => [key, VARIABLES[key].name]));
+  return {
+    /** The variables' names. */
+    ENV: names as { readonly [Each in K]: (typeof VARIABLES)[Each]['name'] },
+    /** @throws Error that names every variable at fault, without its value */
+    readEnvironment: (env: Readonly<Record<string, string | undefined>>) => readVariables(keys, env),
   };
 }
 
-/**
- * Reads variables; the stack has validated the settings behind them, so a problem here means a hand-edited function.
- *
- * @throws Error that names every variable at fault, without its value
- */
-export function readVariables<K extends Key>(
+/** The stack has validated the settings behind the variables, so a problem here means a hand-edited function. */
+function readVariables<K extends Key>(
   keys: readonly K[],
   env: Readonly<Record<string, string | undefined>>,
 ): Values<K> {
@@ -70,7 +60,7 @@ export function readVariables<K extends Key>(
   const values = keys.map((key) => {
     const { name, holds } = VARIABLES[key];
     const parsed = v.safeParse(holds as v.GenericSchema, env[name]);
-    // Without "but received ...": nothing is gained by printing values.
+    // Without "but received ...": a value is never printed.
     if (!parsed.success) problems.push(`${name}: ${parsed.issues[0].message.replace(/ but received .*$/s, '')}`);
     return [key, parsed.output];
   });

@@ -66,7 +66,7 @@ export async function handleBatch(
   await Promise.all(
     records.map(async (record) => {
       try {
-        const disposition = await handle(record);
+        const disposition = await ports.log.within({ messageId: record.messageId }, () => handle(record));
         if (disposition.kind === 'done') failed.delete(record.messageId);
         else hidden.push({ record, until: disposition.until });
       } catch (error) {

@@ -12,14 +12,11 @@ export const BUNDLING = {
   target: 'node24',
   // The SDK that was tested, rather than the runtime's, which is larger and changes by itself.
   bundleAwsSDK: true,
-  // The packages' CommonJS builds can't be shaken: they would nearly double the bundle.
+  // esbuild can't leave out unused parts of the packages' CommonJS builds: they would nearly double the bundle.
   mainFields: ['module', 'main'],
   // Without source maps: they would be larger than the code, and every cold start would load them.
   minify: true,
   esbuildArgs: {
-    '--alias': [
-      `@aws-sdk/credential-provider-node=${join(ADAPTERS, 'lambda-credentials.ts')}`,
-      `@smithy/core/event-streams=${join(ADAPTERS, 'no-event-streams.ts')}`,
-    ],
+    '--alias': `@aws-sdk/credential-provider-node=${join(ADAPTERS, 'lambda-credentials.ts')}`,
   },
 } satisfies BundlingOptions;

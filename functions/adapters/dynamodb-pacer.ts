@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type AttributeValue, type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { type Admission, NEW_LANE, type RateLimitLane, type SlotReservation } from '../domain/model/lane.ts';
 import { inProcessWait, type PacerSettings, pushLaneBack, slotSpacing, tryAcquire } from '../domain/pacing/pacer.ts';
 import { LedgerUnavailable, type Pacer } from '../domain/ports.ts';
-import { undefinedIfConditionFailed } from './dynamodb-answer.ts';
+import type { Item, Table } from './dynamodb-table.ts';
 import { LEDGER_TABLE, laneItemKey } from './ledger-table.ts';
 
 const { partitionKey: PK } = LEDGER_TABLE;
@@ -12,52 +10,28 @@ const { partitionKey: PK } = LEDGER_TABLE;
 /** A lost round is one that another worker won, and few share a lane at a time: more than these mean trouble. */
 const MAX_ROUNDS = 25;
 
-type Item = Record<string, AttributeValue>;
-
 /**
- * The pacer on DynamoDB: the functions of `domain/pacer.ts`, applied atomically.
+ * The pacer on DynamoDB: the functions of `domain/pacing/pacer.ts`, applied atomically.
  *
- * Calls of the table: `reserve` 1, and 2 on an idle lane; `enter` 1 in its turn, 2 where the gate is shut, 3 where the lane
+ * Calls of the table: `reserve` 1, and 2 on an idle lane; `acquire` 1 in its slot, 2 where the gate is shut, 3 where the lane
  * has been pushed back or has to be; `pushBack` 2; `blockUntil` 1.
  */
-export function createDynamoDbPacer(
-  client: DynamoDBClient,
-  tableName: string,
-  settings: PacerSettings,
-  newId: () => string = randomUUID,
-): Pacer {
+export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId: () => string = randomUUID): Pacer {
   const { intervalMs } = settings;
   const spacing = slotSpacing(settings);
 
-  async function read(lane: string): Promise<Item | undefined> {
-    const command = new GetItemCommand({
-      TableName: tableName,
-      Key: { [PK]: { S: laneItemKey(lane) } },
-      ConsistentRead: true,
-    });
-    return (await undefinedIfConditionFailed('GetItem', client.send(command)))?.Item;
-  }
-
   /** The item after the update, or `undefined` where the condition did not hold. */
-  async function update(
+  function update(
     lane: string,
-    UpdateExpression: string,
+    change: string,
     ConditionExpression: string,
-    values: Readonly<Record<string, number | string>>,
+    ExpressionAttributeValues: Record<string, number | string>,
   ): Promise<Item | undefined> {
-    const command = new UpdateItemCommand({
-      TableName: tableName,
-      Key: { [PK]: { S: laneItemKey(lane) } },
-      UpdateExpression,
-      ConditionExpression,
-      ExpressionAttributeValues: marshall(values),
-      ReturnValues: 'ALL_NEW',
-    });
-    return (await undefinedIfConditionFailed('UpdateItem', client.send(command)))?.Attributes;
+    return table.update(laneItemKey(lane), change, { ConditionExpression, ExpressionAttributeValues });
   }
 
-  /** A turn taken on time changes nothing but when the gate opens next, so one write both asks and answers. */
-  async function acquiresInTurn(
+  /** A slot used on time only changes when the gate opens next, so one write both asks and answers. */
+  async function acquiresInSlot(
     lane: string,
     reservation: SlotReservation,
     now: number,
@@ -75,10 +49,10 @@ export function createDynamoDbPacer(
   }
 
   /**
-   * Reads the lane, decides, and writes if the lane is still what it was: else again.
+   * Reads the lane, decides, and writes if the lane is unchanged; otherwise starts over.
    *
-   * @param ownResult what the call comes to where its own write is found in the table: the client sends again when an answer
-   * is lost, and then finds its own first write in the way. Taken for another's, it would cost the build its turn.
+   * @param ownResult the result where the call's own write is found in the table: the client sends again when an answer is
+   * lost, and then its own first write breaks the condition. Taken for another worker's write, it would cost the build its slot.
    */
   async function updateWithRetry<Result>(
     operation: string,
@@ -88,8 +62,8 @@ export function createDynamoDbPacer(
     decide: (current: RateLimitLane) => { readonly next: RateLimitLane; readonly result: Result },
   ): Promise<Result> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const stored = await read(lane);
-      if (stored?.changedBy?.S === callId) return ownResult;
+      const stored = await table.get(laneItemKey(lane));
+      if (stored?.changedBy === callId) return ownResult;
       const current = stored === undefined ? NEW_LANE : toLane(stored);
       const { next, result } = decide(current);
       if (next === current) return result;
@@ -100,16 +74,16 @@ export function createDynamoDbPacer(
         ':blockedUntil': next.blockedUntil,
         ':callId': callId,
       };
+      const isUnchanged = 'nextSlot = :oldNextSlot AND pushed = :oldPushed AND blockedUntil = :oldBlockedUntil';
       const old = {
         ':oldNextSlot': current.nextSlot,
         ':oldPushed': current.pushed,
-        ':oldOpensAt': current.blockedUntil,
+        ':oldBlockedUntil': current.blockedUntil,
       };
-      const unchanged = 'nextSlot = :oldNextSlot AND pushed = :oldPushed AND blockedUntil = :oldOpensAt';
       const written =
         stored === undefined
           ? await update(lane, set, `attribute_not_exists(${PK})`, values)
-          : await update(lane, set, unchanged, { ...values, ...old });
+          : await update(lane, set, isUnchanged, { ...values, ...old });
       if (written !== undefined) return result;
     }
     throw contended(operation);
@@ -140,9 +114,9 @@ export function createDynamoDbPacer(
 
     async acquire(lane, reservation, now) {
       const callId = newId();
-      const entered: Admission = { kind: 'acquired', at: now };
-      if (await acquiresInTurn(lane, reservation, now, callId)) return entered;
-      return updateWithRetry('acquire', lane, callId, entered, (current) => {
+      const acquired: Admission = { kind: 'acquired', at: now };
+      if (await acquiresInSlot(lane, reservation, now, callId)) return acquired;
+      return updateWithRetry('acquire', lane, callId, acquired, (current) => {
         const { lane: next, admission } = tryAcquire(current, reservation, now, settings);
         return { next, result: admission };
       });
@@ -168,7 +142,7 @@ export function createDynamoDbPacer(
 }
 
 function toLane(item: Item): RateLimitLane {
-  const { nextSlot, pushed, blockedUntil } = unmarshall(item) as RateLimitLane;
+  const { nextSlot, pushed, blockedUntil } = item as unknown as RateLimitLane;
   return { nextSlot, pushed, blockedUntil };
 }
 

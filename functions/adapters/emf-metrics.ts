@@ -2,10 +2,10 @@ import { METRIC_NAMESPACE, METRICS } from '../domain/model/telemetry.ts';
 import type { Clock, Metrics } from '../domain/ports.ts';
 
 /**
- * Metrics in CloudWatch's embedded metric format: a line of the log is a data point, so a metric costs no call and can't fail.
+ * Metrics in CloudWatch's embedded metric format: a data point is a line of the log, so it costs no call and can't fail.
  * Source: CloudWatch User Guide, "Specification: Embedded metric format".
  *
- * @param stack tells the stacks of an account apart
+ * @param stack a dimension of every metric: an account may have several stacks
  * @param write takes a whole line, newline included
  */
 export function createEmfMetrics(stack: string, clock: Pick<Clock, 'now'>, write: (line: string) => void): Metrics {

@@ -7,7 +7,7 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** ms since the epoch; the exchange has ended by then, whatever the server does. */
+  /** ms since the epoch. The exchange has ended by then, whatever the server does. */
   readonly deadline: number;
   /** Bytes of the answer's body to read at most; the rest is never fetched. */
   readonly maxBytes: number;
@@ -27,13 +27,13 @@ export type HttpExchange =
     }
   /** No connection was made: the server has seen nothing of the request. */
   | { readonly kind: 'not-sent'; readonly detail: string }
-  /** The request was on the wire and no status came back. */
+  /** The request was sent and no status came back. */
   | { readonly kind: 'unanswered'; readonly detail: string; readonly sentAt: number };
 
 /**
- * One request on a connection of its own, following no redirect. Node's own client rather than `fetch`, because it tells a
- * request that never left from one whose answer was lost, which decides whether sending again may double a build. A fresh
- * connection each time, because one that slept with the sandbox is dead more often than not. Never throws.
+ * One request on a connection of its own, following no redirect. Node's own client rather than `fetch`, because it knows a request
+ * that was never sent from one whose answer was lost, which decides whether sending again may submit a build twice. A new connection
+ * each time, because one that was kept while the sandbox was frozen is usually dead. Never throws.
  */
 export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promise<HttpExchange> {
   return new Promise((resolve) => {
@@ -52,7 +52,7 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
       resolve(result);
     };
 
-    // Nothing is written before the connection stands, so "not sent" is certain.
+    // Nothing is written before the connection is made, so "not sent" is certain.
     outgoing.once('socket', (socket) =>
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         sentAt = clock.now();
@@ -81,7 +81,7 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
         if (bytes > request.maxBytes) answer(false);
       });
       incoming.once('end', () => answer(incoming.complete));
-      // A broken body is told by 'error' or, where the socket just closes, by 'close' alone.
+      // A body that breaks off ends in 'error' or, where the socket just closes, in 'close' alone.
       incoming.once('error', () => answer(false));
       incoming.once('close', () => answer(incoming.complete));
     });

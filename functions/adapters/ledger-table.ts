@@ -3,7 +3,7 @@ import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 
 /**
  * The shape of the one table behind ledger and pacer: infra creates it, the adapters read and write it. Only builds have
- * the indexes' attributes, so lines and routes are in neither.
+ * the indexes' attributes, so lanes and routes are in neither.
  *
  * Types: `pk`, `state` and `uploadId` are strings, `updatedAt` (ms) and `expiresAt` (s) numbers. Both indexes project all.
  */
@@ -33,37 +33,37 @@ export function buildItemKey(id: string): string {
   return `build#sha256#${createHash('sha256').update(id).digest('hex')}`;
 }
 
-/** The pacer's line: the vendor's endpoint and `userId`. */
-export function laneItemKey(line: string): string {
-  return `line#${line}`;
+/** The rate-limit lane of one endpoint and `userId`. */
+export function laneItemKey(lane: string): string {
+  return `lane#${lane}`;
 }
 
-/** What is known of an API key's parameter: the version that was refused. */
+/** The version of an API key's parameter that Streampixel refused. */
 export function apiKeyItemKey(parameter: string): string {
   return `api-key#${parameter}`;
 }
 
-/** What is known of a project's webhook. */
+/** When a project's webhook last sent something. */
 export function webhookItemKey(projectId: string): string {
   return `webhook#${projectId}`;
 }
 
-/** What is known of a route as a whole: its newest build. */
+/** The newest build of a route. */
 export function routeItemKey(route: string): string {
   return `route#${route}`;
 }
 
 /**
  * A duplicate or a redrive must still find its build: 7 days in the builds queue and 14 in the dead-letter queue, a few
- * times over. Reckoned from the last change.
+ * times over. Counted from the last change.
  */
 const BUILD_LIFETIME_DAYS = 90;
 
 /**
- * When DynamoDB may delete a build, in s since the epoch. Only housekeeping: it deletes late.
+ * When DynamoDB may delete a build, in s since the epoch; it deletes late.
  *
- * Lines and routes never expire. There is one small item for each that the settings name, and a line that is lost takes
- * with it a gate that is shut and the count that its reservations are reckoned from.
+ * Lanes and routes never expire. There is one small item for each that the settings name, and a lost lane would open a gate that
+ * is shut, and lose the count on which its reservations are based.
  *
  * @param updatedAt ms since the epoch
  */

@@ -3,6 +3,7 @@ import { partition } from '@aws-sdk/util-endpoints';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
 import type { Build } from '../domain/model/build.ts';
+import { present } from '../domain/model/optional-fields.ts';
 import { redact } from '../domain/model/redaction.ts';
 import { PresignedUrl } from '../domain/model/secret.ts';
 import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
@@ -20,18 +21,18 @@ export interface S3BuildStoreOptions {
 /** The longest SigV4 signs for, in s. */
 export const LONGEST_LIFETIME_S = 604_800;
 
-/** How long the check's own URL is good for, in s: it is used at once. */
+/** How long the URL of a check is signed for, in s: it is used at once. */
 const CHECK_LIFETIME_S = 60;
 /** Longest a check may take, in ms. */
 const CHECK_TIMEOUT_MS = 10_000;
-/** An error of S3 is some XML of a few hundred bytes; a build is never read past this either. */
+/** An error of S3 is XML of a few hundred bytes; of a build no more than this is read either. */
 const ANSWER_LIMIT = 4_096;
 
 /** Every zip that holds something starts with a local file header. Source: PKWARE APPNOTE 4.3.7. */
 const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
 
-/** Codes by which S3 refuses the signature or the moment, not the object: another try may be fine. */
-const PASSING_CODES = new Set([
+/** Codes by which S3 refuses the signature or the moment, not the object: a later try may succeed. */
+const PASSING_CODES: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'RequestTimeTooSkewed',
   'RequestTimeout',
@@ -50,7 +51,7 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
   }
 
   async function presign(build: Build, versionId: string | undefined, expiresIn: number): Promise<PresignedUrl> {
-    // The bucket's region, not the function's: another region's endpoint answers with a redirect, which the vendor forbids.
+    // The bucket's region, not the function's: another region's endpoint answers with a redirect, which Streampixel forbids.
     const presigner = new S3RequestPresigner({
       credentials,
       region: build.region,
@@ -64,8 +65,10 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
       hostname,
       path,
       headers: { host },
-      ...(port === '' ? {} : { port: Number(port) }),
-      ...(versionId === undefined ? {} : { query: { versionId } }),
+      ...present({
+        port: port === '' ? undefined : Number(port),
+        query: versionId === undefined ? undefined : { versionId },
+      }),
     });
     const now = clock.now();
     const { query } = await presigner.presign(request, { expiresIn, signingDate: new Date(now) });
@@ -73,7 +76,7 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     return new PresignedUrl(`${protocol}//${host}${path}?${pairs.join('&')}`, now + expiresIn * 1000);
   }
 
-  async function look(build: Build, versionId: string | undefined, deadline: number): Promise<HttpExchange> {
+  async function fetchFirstBytes(build: Build, versionId: string | undefined, deadline: number): Promise<HttpExchange> {
     const url = await presign(build, versionId, CHECK_LIFETIME_S);
     return exchange(
       {
@@ -91,18 +94,18 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     presign: (build) => presign(build, build.versionId, lifetimeS),
 
     async inspect(build, check, deadline) {
-      if (check === 'readable') return readable(await look(build, build.versionId, deadline));
-      const looked = await look(build, undefined, deadline);
-      if (looked.kind === 'answered' && looked.status < 300) {
-        const other = heldInstead(build, looked);
+      if (check === 'readable') return readable(await fetchFirstBytes(build, build.versionId, deadline));
+      const result = await fetchFirstBytes(build, undefined, deadline);
+      if (result.kind === 'answered' && result.status < 300) {
+        const other = heldInstead(build, result);
         if (other !== undefined) return { kind: 'superseded', detail: `The key now holds ${other}.` };
       }
-      return readable(looked);
+      return readable(result);
     },
   };
 }
 
-/** What the key holds now, if that is not this build any more. */
+/** What the key holds now, where that is not this build any more. */
 function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'answered' }>): string | undefined {
   const versionId = headers['x-amz-version-id'];
   if (build.versionId !== undefined && typeof versionId === 'string') {
@@ -114,26 +117,23 @@ function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'a
 }
 
 /** What S3's answer to a ranged GET of the first bytes says about the build. */
-function readable(looked: HttpExchange): Inspection {
-  if (looked.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${looked.detail}` };
-  const { status, body } = looked;
+function readable(result: HttpExchange): Inspection {
+  if (result.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` };
+  const { status, body } = result;
+  const refused = (reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string) =>
+    ({ kind: 'refused', reason, detail: redact(detail), status }) as const;
   if (status === 200 || status === 206) {
     if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
-    return {
-      kind: 'refused',
-      reason: 'NotAZip',
-      detail: 'The object does not begin with a zip file header (PK).',
-      status,
-    };
+    return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
   }
-  const code = /<Code>(\w+)<\/Code>/.exec(body.toString('utf8'))?.[1];
-  const said = `S3 answered ${status}${code === undefined ? '' : ` ${code}`}`;
-  if (status === 416) return { kind: 'refused', reason: 'NotAZip', detail: 'The object is empty.', status };
-  if (status === 404) return { kind: 'refused', reason: 'BuildMissing', detail: `${said}.`, status };
-  if (status === 307 || status >= 500 || (code !== undefined && PASSING_CODES.has(code))) {
-    return { kind: 'unavailable', detail: redact(said), status };
+  const code = /<Code>(\w+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
+  const answered = `S3 answered ${status} ${code}`.trim();
+  if (status === 416) return refused('NotAZip', 'The object is empty.');
+  if (status === 404) return refused('BuildMissing', `${answered}.`);
+  if (status === 307 || status >= 500 || PASSING_CODES.has(code)) {
+    return { kind: 'unavailable', detail: redact(answered), status };
   }
-  return { kind: 'refused', reason: 'BuildUnreadable', detail: redact(`${said} to a presigned GET.`), status };
+  return refused('BuildUnreadable', `${answered} to a presigned GET.`);
 }
 
 /** Regional and virtual-hosted, except where TLS forbids it (a dot in the bucket's name) or the endpoint is not AWS's. */

@@ -2,6 +2,7 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { buildId } from '../domain/model/build.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
 import type { DeadLetter, DeadLetterQueue } from '../domain/ports.ts';
+import { stringAttributes } from './sqs-builds-queue.ts';
 
 /**
  * Sends dead letters: the original body untouched, everything else as attributes.
@@ -10,41 +11,38 @@ import type { DeadLetter, DeadLetterQueue } from '../domain/ports.ts';
  */
 export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): DeadLetterQueue {
   return {
-    async send(letter) {
+    async send(deadLetter) {
       await client.send(
         new SendMessageCommand({
           QueueUrl: queueUrl,
-          MessageBody: letter.body,
-          MessageAttributes: Object.fromEntries(
-            Object.entries(attributesOf(letter)).flatMap(([name, value]) =>
-              value === undefined || value === ''
-                ? []
-                : [[name, { DataType: 'String', StringValue: allowed(`${value}`) }]],
-            ),
-          ),
+          MessageBody: deadLetter.body,
+          MessageAttributes: attributesOf(deadLetter),
         }),
       );
     },
   };
 }
 
-function attributesOf(letter: DeadLetter): Record<string, string | number | undefined> {
-  const { userId, projectId } = letter;
-  return {
-    [DEAD_LETTER_ATTRIBUTES.id]: letter.id,
-    [DEAD_LETTER_ATTRIBUTES.reason]: letter.reason,
-    [DEAD_LETTER_ATTRIBUTES.detail]: letter.detail,
-    [DEAD_LETTER_ATTRIBUTES.status]: letter.status,
-    [DEAD_LETTER_ATTRIBUTES.attempts]: letter.attempts,
-    [DEAD_LETTER_ATTRIBUTES.build]: letter.build && buildId(letter.build),
+function attributesOf(deadLetter: DeadLetter) {
+  const { userId, projectId } = deadLetter;
+  const values: Readonly<Record<string, string | number | undefined>> = {
+    [DEAD_LETTER_ATTRIBUTES.id]: deadLetter.id,
+    [DEAD_LETTER_ATTRIBUTES.reason]: deadLetter.reason,
+    [DEAD_LETTER_ATTRIBUTES.detail]: deadLetter.detail,
+    [DEAD_LETTER_ATTRIBUTES.status]: deadLetter.status,
+    [DEAD_LETTER_ATTRIBUTES.attempts]: deadLetter.attempts,
+    [DEAD_LETTER_ATTRIBUTES.build]: deadLetter.build && buildId(deadLetter.build),
     [DEAD_LETTER_ATTRIBUTES.project]: userId && projectId && `${userId}/${projectId}`,
-    [DEAD_LETTER_ATTRIBUTES.keyVersion]: letter.keyVersion,
-    [DEAD_LETTER_ATTRIBUTES.at]: new Date(letter.at).toISOString(),
-    [DEAD_LETTER_ATTRIBUTES.logPointer]: letter.logPointer,
+    [DEAD_LETTER_ATTRIBUTES.keyVersion]: deadLetter.keyVersion,
+    [DEAD_LETTER_ATTRIBUTES.at]: new Date(deadLetter.at).toISOString(),
+    [DEAD_LETTER_ATTRIBUTES.logPointer]: deadLetter.logPointer,
   };
+  // SQS takes no empty value.
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== '');
+  return stringAttributes(Object.fromEntries(given.map(([name, value]) => [name, allowed(`${value}`)])));
 }
 
-/** SQS refuses a message with a character outside XML 1.0; an object key or the vendor's words may hold one. */
+/** SQS refuses a message with a character outside XML 1.0; an object key or Streampixel's message may hold one. */
 function allowed(text: string): string {
   return text.replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD');
 }

@@ -6,13 +6,13 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { DeadLetterStore, StoredLetter } from '../domain/redrive/redrive.ts';
 
-/** A short poll asks a few of SQS's servers and may miss what is there; a long one asks all. In s. */
+/** A short poll asks a few of SQS's servers and may miss messages; a long one asks all. In s. */
 const LONG_POLL_S = 3;
 
 /**
  * Reads and empties the dead-letter queue.
  *
- * @param hiddenS how long a letter stays hidden once received, in s: longer than it takes to deal with all of them
+ * @param hiddenS how long a dead letter stays hidden once received, in s: longer than a redrive of all of them takes
  */
 export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hiddenS = 300): DeadLetterStore {
   return {
@@ -38,30 +38,30 @@ export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hi
       }));
     },
 
-    async release(letters) {
-      if (letters.length === 0) return;
-      const Entries = entriesOf(letters).map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
+    async release(deadLetters) {
+      if (deadLetters.length === 0) return;
+      const Entries = entriesOf(deadLetters).map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
       await client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
     },
 
-    async delete(letters) {
-      if (letters.length === 0) return [];
-      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entriesOf(letters) });
+    async delete(deadLetters) {
+      if (deadLetters.length === 0) return [];
+      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entriesOf(deadLetters) });
       const { Successful = [] } = await client.send(command);
-      return picked(letters, Successful);
+      return picked(deadLetters, Successful);
     },
   };
 }
 
-function entriesOf(letters: readonly StoredLetter[]) {
-  return letters.map(({ receiptHandle }, index) => ({ Id: `${index}`, ReceiptHandle: receiptHandle }));
+function entriesOf(deadLetters: readonly StoredLetter[]) {
+  return deadLetters.map(({ receiptHandle }, index) => ({ Id: `${index}`, ReceiptHandle: receiptHandle }));
 }
 
-/** A batch call answers 200 with some of its entries failed: only what it names as successful counts. */
+/** A batch call may answer 200 although some of its entries failed: only those that it names as successful count. */
 export function picked(
-  letters: readonly StoredLetter[],
+  deadLetters: readonly StoredLetter[],
   successful: readonly { readonly Id?: string | undefined }[],
 ): readonly StoredLetter[] {
   const ids = new Set(successful.map(({ Id }) => Id));
-  return letters.filter((_, index) => ids.has(`${index}`));
+  return deadLetters.filter((_, index) => ids.has(`${index}`));
 }

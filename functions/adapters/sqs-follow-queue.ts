@@ -1,7 +1,7 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { FollowQueue } from '../domain/ports.ts';
 
-/** Sends what is to be done for builds at the vendor. Messages are of a few KB at most. */
+/** Sends messages about builds that are at Streampixel, of a few KB at most. */
 export function createSqsFollowQueue(client: SQSClient, queueUrl: string): FollowQueue {
   return {
     async send(message) {

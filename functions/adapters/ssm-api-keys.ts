@@ -4,8 +4,8 @@ import type { ApiKey, ApiKeyRead, ApiKeys, Clock, Log } from '../domain/ports.ts
 import type { GetParameter } from './ssm-parameters.ts';
 
 /**
- * How long a key is used without asking again, in ms. Longer than an interval, or each build in line would ask SSM; and
- * no longer than that needs, although a replaced key is noticed at once by its 401.
+ * How long a key is used without asking again, in ms. Longer than an interval, so that not every waiting build asks SSM. A key that
+ * was replaced is noticed sooner, by its 401.
  */
 const TTL_MS = 300_000;
 
@@ -15,10 +15,14 @@ interface Cached {
 }
 
 /**
- * Reads API keys from SSM SecureStrings. One read is under way per parameter at most, and whoever asks meanwhile shares it;
- * a refresh that fails leaves the key that is there in use.
+ * Reads API keys from SSM SecureStrings. A parameter is read once at a time, and callers that come meanwhile share the result;
+ * where a refresh fails, the cached key stays in use.
  */
-export function createSsmApiKeys(getParameter: GetParameter, clock: Pick<Clock, 'now'>, log: Log): ApiKeys {
+export function createSsmApiKeys(
+  getParameter: GetParameter,
+  clock: Pick<Clock, 'now'>,
+  log: Pick<Log, 'warn'>,
+): ApiKeys {
   const cache = new Map<string, Cached>();
   const underWay = new Map<string, Promise<ApiKeyRead>>();
 
@@ -45,7 +49,7 @@ export function createSsmApiKeys(getParameter: GetParameter, clock: Pick<Clock, 
       return { kind: 'found', key: cached.key };
     },
     async readAgain(parameter) {
-      // A read that began before the vendor's answer may bring the old key: it is waited out, not shared.
+      // A read that began before Streampixel refused the key may bring the old one: it is waited for, not shared.
       await underWay.get(parameter);
       return fetchShared(parameter);
     },

@@ -5,31 +5,31 @@ import { describeError } from '../domain/model/redaction.ts';
 import type { Clock, Log, WebhookTokens } from '../domain/ports.ts';
 import type { GetParameter } from './ssm-parameters.ts';
 
-/** How long tokens are used without asking again, in ms: a token that was taken back lives on for that long. */
+/** How long tokens are used without asking again, in ms: a token that was replaced is accepted for that long. */
 const TTL_MS = 60_000;
 
-/** A token that is not known may be a new one; however many come, SSM is asked this often at most, in ms. */
+/** An unknown token may be a new one. However many come, SSM is asked once in this time at most, in ms. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 
-/** While none was ever read: at most once a second, however many webhooks come. In ms. */
+/** The same while no token was ever read, in ms. */
 const FIRST_AGAIN_AFTER_MS = 1_000;
 
-/** Longest wait for SSM, in ms: the vendor waits for 10 s in all. Where tokens are known already, they serve for a while longer. */
+/** Longest wait for SSM, in ms: Streampixel waits for 10 s in all. Tokens that are known already are used after a shorter wait. */
 const PATIENCE_MS = 6_000;
 const PATIENCE_WHILE_KNOWN_MS = 2_000;
 
-/** Stands in for a token that is not there, so that every check compares as many. */
+/** Takes the place of a missing token, so that every check makes the same number of comparisons. */
 const NO_TOKEN = digest('');
 
 /**
- * Checks the tokens of webhooks against an SSM SecureString. The check takes as long for a token that is nearly right as for one
- * that is all wrong; what is kept in memory is digests.
+ * Checks the tokens of webhooks against an SSM SecureString. A token that is nearly right takes as long to check as any other, and
+ * only digests are kept in memory.
  */
 export function createSsmWebhookTokens(
   getParameter: GetParameter,
   parameter: string,
   clock: Pick<Clock, 'now'>,
-  log: Log,
+  log: Pick<Log, 'warn'>,
 ): WebhookTokens {
   let known: readonly Buffer[] | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
@@ -38,13 +38,13 @@ export function createSsmWebhookTokens(
   async function read(): Promise<void> {
     try {
       const answer = await getParameter(parameter);
-      // In the clear it may have been read by anybody who may read parameters.
+      // A String is not encrypted: everyone who may read parameters may have read it.
       const value = answer?.Type === 'SecureString' ? (answer.Value ?? '') : '';
       known = tokensIn(value).map(digest);
       if (known.length === 0) log.warn('webhook-token-missing', { parameter });
     } catch (error) {
       if (error instanceof Error && error.name === 'ParameterNotFound') known = [];
-      // Those that are known stay good while SSM does not answer.
+      // Known tokens stay valid while SSM does not answer.
       log.warn('webhook-token-not-read', { parameter, error: describeError(error) });
     } finally {
       readAt = clock.now();
@@ -75,7 +75,7 @@ function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** Compares with two in any case, and looks at both. */
+/** Always compares with two tokens. */
 function verdictOn(asked: Buffer, known: readonly Buffer[] | undefined): Awaited<ReturnType<WebhookTokens['check']>> {
   const [current, former] = known ?? [];
   const isCurrent = timingSafeEqual(asked, current ?? NO_TOKEN);

@@ -40,6 +40,8 @@ export interface Log {
   info(event: string, fields: LogFields): void;
   warn(event: string, fields: LogFields): void;
   error(event: string, fields: LogFields): void;
+  /** Every line that `work` logs has these fields too; a line's own fields win. */
+  within<T>(fields: LogFields, work: () => Promise<T>): Promise<T>;
 }
 
 export interface ApiKey {

@@ -1,11 +1,4 @@
-import { namesOf, readVariables } from '../environment.ts';
+import { environmentOf } from '../environment.ts';
 
-const KEYS = ['routes', 'followQueueUrl', 'webhookTokenParameter'] as const;
-
-export const ENV = namesOf(KEYS);
+export const { ENV, readEnvironment } = environmentOf(['routes', 'followQueueUrl', 'webhookTokenParameter']);
 export type EnvName = (typeof ENV)[keyof typeof ENV];
-
-/** @throws Error that names every variable at fault, without its value */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>) {
-  return readVariables(KEYS, env);
-}

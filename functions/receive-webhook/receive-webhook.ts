@@ -1,8 +1,9 @@
 import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/webhook.ts';
 import { LONGEST_TOKEN } from '../domain/follow/webhook-tokens.ts';
+import { present } from '../domain/model/optional-fields.ts';
 import type { Clock, FollowQueue, Log, WebhookTokens } from '../domain/ports.ts';
 
-/** A request as it came to the public address. */
+/** A request to the public address. */
 export interface WebhookRequest {
   readonly method: string;
   readonly contentType: string;
@@ -26,18 +27,18 @@ export interface ReceivePorts {
 }
 
 /**
- * The one answer to everything that is not a webhook of this stack: whoever guesses learns nothing. Word for word API Gateway's
- * own answer to a path or method without a route.
+ * The one answer to everything that is not a webhook of this stack, so that guessing an address shows nothing. Word for word API
+ * Gateway's own answer to a path or method without a route.
  */
 export const MISS: Answer = answer(404, 'Not Found');
 const RECEIVED: Answer = answer(200, 'Received');
 
 /**
- * Takes a delivery: checks the address, stores what it says, answers. What it means is found out later, from the queue; the vendor
- * waits for 10 s and never sends again.
+ * Receives a webhook: checks the address, stores the content in the queue, answers. follow-builds applies it later, because
+ * Streampixel only waits for 10 s and never sends it again.
  *
  * @param projectIds of the routes, in lower case
- * @throws Error where SSM has not told which tokens count, or the queue does not take it
+ * @throws Error where SSM gives no tokens, or the queue does not take the message
  */
 export async function receiveWebhook(
   { body, contentType, method, projectId, token }: WebhookRequest,
@@ -46,13 +47,13 @@ export async function receiveWebhook(
 ): Promise<Answer> {
   if (method !== 'POST' || !isJson(contentType) || body === undefined || token.length > LONGEST_TOKEN) return MISS;
   const verdict = await tokens.check(token);
-  // Nobody sends it again, so somebody has to hear of it: the alarm on the function's errors does.
-  if (verdict === 'unavailable') throw new Error('SSM has not told which tokens count.');
+  // Streampixel never sends it again: the error lets the alarm on the function's errors fire.
+  if (verdict === 'unavailable') throw new Error('SSM gave no webhook tokens.');
   const project = projectId.toLowerCase();
   if (verdict === 'unknown' || !projectIds.has(project)) return MISS;
 
   const receivedAt = clock.now();
-  const received = { receivedAt, ...(verdict === 'former' ? { isFormer: true as const } : {}) };
+  const received = { receivedAt, ...present({ isFormer: verdict === 'former' ? (true as const) : undefined }) };
   const reading = readWebhook(body, project, receivedAt);
   switch (reading.kind) {
     case 'test':
@@ -62,7 +63,7 @@ export async function receiveWebhook(
       await followQueue.send({ kind: 'webhook', notice: reading.notice, ...received });
       return RECEIVED;
     case 'unreadable':
-      // Answered all the same: a kind of event that is new to us is no reason for the vendor to give the webhook up.
+      // Answered all the same, so that Streampixel does not give the webhook up because of a new kind of event.
       log.warn('webhook-unreadable', { projectId: project, detail: reading.detail });
       return RECEIVED;
   }
@@ -72,7 +73,7 @@ function isJson(contentType: string): boolean {
   return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType.trim());
 }
 
-/** The request's body as text, unless it is too long to be one of the vendor's. */
+/** The request's body as text, unless it is too long to be one of Streampixel's. */
 export function bodyOf(body: string, isBase64Encoded: boolean): string | undefined {
   // Four characters of base64 are three bytes, so nothing longer than this can fit.
   if (body.length > (WEBHOOK_BODY_LIMIT * 4) / 3 + 4) return undefined;

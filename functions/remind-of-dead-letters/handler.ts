@@ -1,41 +1,32 @@
-import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import middy from '@middy/core';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import type { ScheduledEvent } from 'aws-lambda';
-import { createJsonLog } from '../adapters/json-log.ts';
-import { createSnsAlerts } from '../adapters/sns-alerts.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { failureLog } from '../failure-log.ts';
+import * as compose from '../composition.ts';
+import { lambdaHandler } from '../lambda-handler.ts';
 import { readEnvironment } from './environment.ts';
 
 const environment = readEnvironment(process.env);
-const log = createJsonLog(clock, (line) => process.stdout.write(line));
-const sqs = new SQSClient({
-  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 },
-  useQueueUrlAsEndpoint: false,
-});
-const alerts = createSnsAlerts(environment.alertTopicArn, environment.alertFormat, {
-  credentials: sqs.config.credentials,
-  region: process.env.AWS_REGION ?? 'us-east-1',
-  clock,
-  endpoint: process.env.AWS_ENDPOINT_URL,
-});
+const settings = compose.clientSettings();
+const sqs = compose.createSqsClient(settings);
+const alerts = compose.createAlerts(settings, environment);
+const log = compose.log;
+
+// Lambda tries twice more.
+const FAILURE = { event: 'reminder-failed', message: 'The reminder failed; its log has the cause.' };
 
 /**
- * Reminds people of dead letters, once a day while there are any: an alarm speaks when its state changes and then no more.
- * Looks at the queue's number only, so that no letter is hidden by it.
+ * Reminds people of dead letters once a day while there are any, because an alarm only fires when its state changes. It reads the
+ * queue's count and receives nothing, so no dead letter is hidden.
  */
-export const handler = middy<ScheduledEvent, { letters: number }>({ timeoutEarlyInMillis: 0 })
-  // Lambda tries twice more.
-  .use(failureLog(log, 'reminder-failed', 'The reminder failed; its log has the cause.'))
-  .handler(async () => {
-    const { Attributes } = await sqs.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: environment.deadLetterQueueUrl,
-        AttributeNames: ['ApproximateNumberOfMessages'],
-      }),
-    );
-    const letters = Number(Attributes?.ApproximateNumberOfMessages ?? 0);
-    log.info('dead-letters-counted', { letters });
-    if (letters > 0) await alerts.send({ kind: 'reminder', letters, at: clock.now() });
-    return { letters };
-  });
+export const handler = lambdaHandler<ScheduledEvent, { letters: number }>(log, FAILURE, async () => {
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: environment.deadLetterQueueUrl,
+      AttributeNames: ['ApproximateNumberOfMessages'],
+    }),
+  );
+  const letters = Number(Attributes?.ApproximateNumberOfMessages ?? 0);
+  log.info('dead-letters-counted', { letters });
+  if (letters > 0) await alerts.send({ kind: 'reminder', letters, at: clock.now() });
+  return { letters };
+});

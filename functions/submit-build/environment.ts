@@ -1,6 +1,6 @@
-import { namesOf, readVariables } from '../environment.ts';
+import { environmentOf } from '../environment.ts';
 
-const KEYS = [
+export const { ENV, readEnvironment } = environmentOf([
   'routes',
   'streampixelBaseUrl',
   'intervalMs',
@@ -14,14 +14,6 @@ const KEYS = [
   'alertTopicArn',
   'alertFormat',
   'stackName',
-] as const;
-
-export const ENV = namesOf(KEYS);
+]);
 export type EnvName = (typeof ENV)[keyof typeof ENV];
-
-/** @throws Error that names every variable at fault, without its value */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>) {
-  return readVariables(KEYS, env);
-}
-
 export type Environment = ReturnType<typeof readEnvironment>;

@@ -1,5 +1,7 @@
 import { inspect } from 'node:util';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { GetObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
@@ -25,7 +27,7 @@ import { handleBatch } from '../../functions/message-batch.ts';
 import { receiveWebhook } from '../../functions/receive-webhook/receive-webhook.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
 import { MemoryPacer } from '../simulation/memory-pacer.ts';
-import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { answerOfAws, type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 
 const KEY = 'c4nary-k3y-0f-the-m1ne';
@@ -67,7 +69,7 @@ interface Scene {
 /** Plays a scene through the real adapters and gives back everything that came out anywhere. */
 async function play(scene: Scene) {
   const streampixel = await startScriptedServer(scene.vendor ?? { status: 200, body: '{}' });
-  const world = await startScriptedServer(scene.world ?? { status: 200, body: '{"FailedEntryCount":0}' });
+  const world = await startScriptedServer(scene.world ?? answerOfAws);
   servers.push(streampixel, world);
   const lines: string[] = [];
   const sent: { MessageBody?: string }[] = [];
@@ -99,7 +101,7 @@ async function play(scene: Scene) {
     }
   });
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
-  const telling = { credentials, region: 'eu-central-1', clock, endpoint: world.url };
+  const aws = { credentials, region: 'eu-central-1', endpoint: world.url };
   const followQueue = createSqsFollowQueue(sqs, 'https://sqs.example/follow');
   const ports = {
     clock,
@@ -112,8 +114,8 @@ async function play(scene: Scene) {
     pacer: new MemoryPacer({ intervalMs: 121_000 }),
     followQueue,
     tags: createS3ObjectTags(s3),
-    alerts: createSnsAlerts('arn:aws:sns:eu-central-1:000000000000:alerts', 'email', telling),
-    events: createEventBridgeEvents(telling),
+    alerts: createSnsAlerts(new SNSClient(aws), 'arn:aws:sns:eu-central-1:000000000000:alerts', 'email'),
+    events: createEventBridgeEvents(new EventBridgeClient(aws)),
     metrics: createEmfMetrics('stack', clock, (line) => void lines.push(line)),
     visibility: { change: () => Promise.reject(talkative) },
   };

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
@@ -15,7 +17,7 @@ import { processBatch } from '../../functions/submit-build/process-batch.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
 import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { s3Event } from '../support/s3-event.ts';
-import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { answerOfAws, type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { ROUTE } from '../support/world.ts';
 
 const KEY = 'c4nary-k3y-0f-the-m1ne';
@@ -40,7 +42,7 @@ interface Scene {
 async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
   const streampixel = await startScriptedServer(vendor);
   const bucket = await startScriptedServer(s3 ?? { status: 206, body: 'PK\x03\x04' });
-  const world = await startScriptedServer({ status: 200, body: '{"FailedEntryCount":0}' });
+  const world = await startScriptedServer(answerOfAws);
   servers.push(streampixel, bucket, world);
   const lines: string[] = [];
   const sent: unknown[] = [];
@@ -66,7 +68,7 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     endpoint: bucket.url,
   });
   const credentials = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION };
-  const telling = { credentials, region: 'eu-central-1', clock, endpoint: world.url };
+  const aws = { credentials, region: 'eu-central-1', endpoint: world.url };
   const ports = {
     clock,
     random: Math.random,
@@ -83,8 +85,8 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
     },
     streampixel: createStreampixelApi(streampixel.url, clock),
     deadLetters: createSqsDeadLetterQueue(sqsClient, 'https://sqs.example/dlq'),
-    alerts: createSnsAlerts('arn:aws:sns:eu-central-1:000000000000:alerts', 'email', telling),
-    events: createEventBridgeEvents(telling),
+    alerts: createSnsAlerts(new SNSClient(aws), 'arn:aws:sns:eu-central-1:000000000000:alerts', 'email'),
+    events: createEventBridgeEvents(new EventBridgeClient(aws)),
     metrics: createEmfMetrics('stack', clock, (line) => void lines.push(line)),
     ledger,
     pacer: new MemoryPacer({ intervalMs: 121_000 }, onTableCall),

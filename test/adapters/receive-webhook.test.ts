@@ -129,7 +129,7 @@ describe('a webhook at its address', () => {
     ssm = () => {
       throw new Error('ThrottlingException');
     };
-    await expect(post()).rejects.toThrow('SSM has not told which tokens count.');
+    await expect(post()).rejects.toThrow('SSM gave no webhook tokens.');
     expect(sent).toEqual([]);
     expect(lines.join('')).not.toContain(TOKEN);
   });

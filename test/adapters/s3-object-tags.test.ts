@@ -75,7 +75,7 @@ describe('the tags of an object', () => {
     expect(eight.put[0]?.Tagging?.TagSet).toHaveLength(10);
 
     const nine = given(others(9));
-    await expect(nine.tags.add(aBuild(), OWN)).rejects.toThrow('The object has 9 tags of others.');
+    await expect(nine.tags.add(aBuild(), OWN)).rejects.toThrow('The object already has 9 other tags.');
     expect(nine.put).toEqual([]);
   });
 

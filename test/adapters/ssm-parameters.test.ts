@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createGetParameter } from '../../functions/adapters/ssm-parameters.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
@@ -14,12 +16,8 @@ afterEach(() => server.close());
 
 async function given(...replies: Reply[]) {
   server = await startScriptedServer(...replies);
-  return createGetParameter({
-    credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' },
-    region: 'eu-central-1',
-    clock: { now: Date.now, sleep: async () => {} },
-    endpoint: server.url,
-  });
+  const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
+  return createGetParameter(new SSMClient({ credentials, region: 'eu-central-1', endpoint: server.url }));
 }
 
 describe('a parameter of SSM', () => {
@@ -63,10 +61,16 @@ describe('a parameter of SSM', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('does not get into the error about an answer that can’t be read', async () => {
-    const getParameter = await given({ status: 200, body: '{"Parameter":{"Value":"c4nary" oops' });
+  it.each<[string, Reply]>([
+    ['is no JSON', { status: 200, body: '{"Parameter":{"Value":"c4nary" oops' }],
+    ['is the key itself', { status: 200, body: 'c4nary' }],
+    ['is a refusal that quotes it', { status: 400, body: '{"__type":"ValidationException","message":"bad c4nary"}' }],
+    ['is a refusal that is no JSON', { status: 400, body: 'c4nary' }],
+    ['breaks off inside it', { cutOff: '{"Parameter":{"Value":"c4nary' }],
+  ])('does not get into the error where the answer %s', async (_, reply) => {
+    const getParameter = await given(reply);
     const error: unknown = await getParameter(NAME).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);
-    expect(String(error)).not.toContain('c4nary');
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('c4nary');
   });
 });

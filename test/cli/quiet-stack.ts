@@ -6,6 +6,7 @@ import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TestContext } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
@@ -93,7 +94,7 @@ export async function openQuietStack(
     [OUTPUTS.webhookUrl]: WEBHOOK_URL,
     [OUTPUTS.settings]: JSON.stringify(settings),
   });
-  const ledger = createDynamoDbLedger(dynamoDb, TableName);
+  const ledger = createDynamoDbLedger(openTable(dynamoDb, TableName));
 
   return {
     port: gateway.port,

@@ -2,6 +2,7 @@ import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
+import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
 import { opened, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { IN_PROCESS_WAIT_MS, slotSpacing } from '../../functions/domain/pacing/pacer.ts';
@@ -23,12 +24,16 @@ beforeAll(async () => {
 });
 afterAll(() => dynamoDb.stop());
 
-defineLedgerContract('DynamoDB ledger', async () => createDynamoDbLedger(dynamoDb.client, await dynamoDb.newTable()), {
-  runs: 25,
-});
+defineLedgerContract(
+  'DynamoDB ledger',
+  async () => createDynamoDbLedger(openTable(dynamoDb.client, await dynamoDb.newTable())),
+  {
+    runs: 25,
+  },
+);
 definePacerContract(
   'DynamoDB pacer',
-  async (settings) => createDynamoDbPacer(dynamoDb.client, await dynamoDb.newTable(), settings),
+  async (settings) => createDynamoDbPacer(openTable(dynamoDb.client, await dynamoDb.newTable()), settings),
   { runs: 25 },
 );
 
@@ -36,8 +41,8 @@ describe('the table', () => {
   it('holds builds in its indexes and nothing else, and only builds expire, 90 days after their last change', async () => {
     // Prepare
     const table = await dynamoDb.newTable();
-    const ledger = createDynamoDbLedger(dynamoDb.client, table);
-    const pacer = createDynamoDbPacer(dynamoDb.client, table, SETTINGS);
+    const ledger = createDynamoDbLedger(openTable(dynamoDb.client, table));
+    const pacer = createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS);
 
     // Act
     await ledger.save(submitted(opened(build, NOW), NOW + 500, 'upload-1'));
@@ -49,11 +54,11 @@ describe('the table', () => {
     const { Items = [] } = await dynamoDb.client.send(new ScanCommand({ TableName: table }));
     const items = new Map(Items.map((item) => [item.pk?.S, item]));
     expect([...items.keys()].sort()).toEqual(
-      ['build#drop/a.zip@1', 'line#upload-file/user', 'route#user/project/', 'webhook#project'].sort(),
+      ['build#drop/a.zip@1', 'lane#upload-file/user', 'route#user/project/', 'webhook#project'].sort(),
     );
     const indexed = ['state', 'updatedAt', 'uploadId', 'expiresAt'];
     expect(indexed.filter((name) => items.get('build#drop/a.zip@1')?.[name] !== undefined)).toEqual(indexed);
-    for (const key of ['line#upload-file/user', 'route#user/project/', 'webhook#project']) {
+    for (const key of ['lane#upload-file/user', 'route#user/project/', 'webhook#project']) {
       expect(indexed.filter((name) => items.get(key)?.[name] !== undefined)).toEqual([]);
     }
     const expiresAt = Number(items.get('build#drop/a.zip@1')?.expiresAt?.N);
@@ -71,7 +76,7 @@ describe('the table', () => {
 describe('a lost answer', () => {
   it('of a save that went through is no conflict', async () => {
     const table = await dynamoDb.newTable();
-    const ledger = createDynamoDbLedger(losingFirstAnswer('PutItemCommand'), table);
+    const ledger = createDynamoDbLedger(openTable(losingFirstAnswer('PutItemCommand'), table));
     const entry = submitting(opened(build, NOW), NOW, NOW + 60_000);
 
     const saved = await ledger.save(entry);
@@ -85,8 +90,8 @@ describe('a lost answer', () => {
     ['late', IN_PROCESS_WAIT_MS + 1],
   ])('of an entry %s that went through does not cost the build its turn', async (_, late) => {
     const table = await dynamoDb.newTable();
-    const reservation = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
-    const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
+    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('line', NOW);
+    const pacer = createDynamoDbPacer(openTable(losingFirstAnswer('UpdateItemCommand'), table), SETTINGS);
 
     const entry = await pacer.acquire('line', reservation, NOW + late);
 
@@ -99,8 +104,8 @@ describe('a lost answer', () => {
 
   it('of a push back does not push twice', async () => {
     const table = await dynamoDb.newTable();
-    const reservation = await createDynamoDbPacer(dynamoDb.client, table, SETTINGS).reserve('line', NOW);
-    const pacer = createDynamoDbPacer(losingFirstAnswer('UpdateItemCommand'), table, SETTINGS);
+    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('line', NOW);
+    const pacer = createDynamoDbPacer(openTable(losingFirstAnswer('UpdateItemCommand'), table), SETTINGS);
 
     await pacer.pushBack('line', reservation, NOW + 9_000);
 
@@ -129,8 +134,8 @@ describe('a table that does not answer', () => {
   it.each(calls)('is said to be unavailable, with %s and the error’s name only', async (operation, call) => {
     const error = await failureOf(
       call(
-        createDynamoDbLedger(dynamoDb.client, 'no-such-table'),
-        createDynamoDbPacer(dynamoDb.client, 'no-such-table', SETTINGS),
+        createDynamoDbLedger(openTable(dynamoDb.client, 'no-such-table')),
+        createDynamoDbPacer(openTable(dynamoDb.client, 'no-such-table'), SETTINGS),
       ),
     );
 
@@ -144,7 +149,7 @@ describe('a table that does not answer', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:443'), { code: 'ECONNREFUSED' });
     client.middlewareStack.add(() => () => Promise.reject(refused), { step: 'finalizeRequest', priority: 'low' });
 
-    const error = await failureOf(createDynamoDbLedger(client, 'any').find('secret-id'));
+    const error = await failureOf(createDynamoDbLedger(openTable(client, 'any')).find('secret-id'));
 
     expect(error.message).toBe('The ledger table did not answer GetItem (ECONNREFUSED).');
   });
@@ -160,7 +165,7 @@ describe('a table that does not answer', () => {
       { step: 'finalizeRequest', priority: 'low' },
     );
 
-    const error = await failureOf(createDynamoDbLedger(client, 'any').find('secret-id'));
+    const error = await failureOf(createDynamoDbLedger(openTable(client, 'any')).find('secret-id'));
 
     expect(error.message).toBe('The ledger table did not answer GetItem (TimeoutError).');
     expect(tries).toBeGreaterThan(1);
@@ -169,7 +174,7 @@ describe('a table that does not answer', () => {
   it('ends a pacer’s loop where every write is lost to another worker', async () => {
     const table = await dynamoDb.newTable();
     const client = dynamoDb.newClient();
-    const rival = createDynamoDbPacer(dynamoDb.client, table, SETTINGS);
+    const rival = createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS);
     const reservation = await rival.reserve('line', NOW);
     client.middlewareStack.add(
       (next, context) => async (args) => {
@@ -179,7 +184,9 @@ describe('a table that does not answer', () => {
       { step: 'initialize' },
     );
 
-    const error = await failureOf(createDynamoDbPacer(client, table, SETTINGS).pushBack('line', reservation, NOW + 1));
+    const error = await failureOf(
+      createDynamoDbPacer(openTable(client, table), SETTINGS).pushBack('line', reservation, NOW + 1),
+    );
 
     expect(error).toBeInstanceOf(LedgerUnavailable);
     expect(error.message).toMatch(/The lane changed \d+ times while pushBack tried to write it\./);
@@ -236,7 +243,10 @@ describe('calls of the table', () => {
     );
     const counted: string[] = [];
     const count = (operation: string) => void counted.push(operation);
-    const real = [createDynamoDbLedger(client, table), createDynamoDbPacer(client, table, SETTINGS)] as const;
+    const real = [
+      createDynamoDbLedger(openTable(client, table)),
+      createDynamoDbPacer(openTable(client, table), SETTINGS),
+    ] as const;
     const memory = [new MemoryLedger(count), new MemoryPacer(SETTINGS, count)] as const;
 
     for (const [name, expected, step] of script) {

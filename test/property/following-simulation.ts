@@ -1,5 +1,4 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { type ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
@@ -31,12 +30,12 @@ import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } fro
 import { mapEventSource } from '../simulation/event-source-mapping.ts';
 import { Fleet } from '../simulation/fleet.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
-import { DEPLOYED, type LogLine } from '../simulation/our-design.ts';
+import { DEPLOYED, type LogLine, overNetwork } from '../simulation/our-design.ts';
 import type { PacedCall } from '../simulation/paced-call.ts';
 import { between, seededRandom } from '../simulation/random.ts';
 import { type Call, type Fault, type Network, noCalls, type Sandbox, type Service } from '../simulation/sandbox.ts';
 import { type ReceivedMessage, SimulatedQueue } from '../simulation/simulated-queue.ts';
-import { SimulatedTable, type TableCommand } from '../simulation/simulated-table.ts';
+import { SimulatedTable } from '../simulation/simulated-table.ts';
 import { VirtualTime } from '../simulation/virtual-time.ts';
 
 /** What becomes of a call of `distribute-file` that reaches the vendor outside everybody's window. */
@@ -162,10 +161,7 @@ export class FollowSimulation {
   };
   readonly #table = new SimulatedTable();
   /** Read and written without a network in between. */
-  readonly #ledger = createDynamoDbLedger(
-    { send: async (command: TableCommand) => this.#table.execute(command) } as unknown as DynamoDBClient,
-    'table',
-  );
+  readonly #ledger = createDynamoDbLedger(this.#table);
   readonly #gates = new Map<string, number>();
   readonly #windows = new Map<string, number>();
   #fates = 0;
@@ -281,7 +277,8 @@ export class FollowSimulation {
   /** The code of one sandbox, with what it keeps between invocations. */
   #worker(sandbox: Sandbox) {
     const { clock } = sandbox;
-    const aws = { send: (command: AwsCommand) => this.#aws(sandbox, command) };
+    const sqs = { send: (command: SqsCommand) => this.#sqs(sandbox, command) } as unknown as SQSClient;
+    const table = overNetwork(this.#table, sandbox);
     const log = this.#logOf();
     const newId = () => `id-${this.#ids++}`;
     const getParameter = () =>
@@ -294,14 +291,11 @@ export class FollowSimulation {
       apiKeys: createSsmApiKeys(getParameter, clock, log),
       releases: this.#releases(sandbox),
       projectFiles: { read: async () => ({ kind: 'unclear', detail: 'HTTP 404' }) },
-      ledger: createDynamoDbLedger(aws as unknown as DynamoDBClient, 'table', newId),
-      pacer: this.#watched(
-        createDynamoDbPacer(aws as unknown as DynamoDBClient, 'table', { intervalMs }, newId),
-        sandbox,
-      ),
-      followQueue: createSqsFollowQueue(aws as unknown as SQSClient, 'follow'),
+      ledger: createDynamoDbLedger(table, newId),
+      pacer: this.#watched(createDynamoDbPacer(table, { intervalMs }, newId), sandbox),
+      followQueue: createSqsFollowQueue(sqs, 'follow'),
       tags: { add: () => sandbox.call('s3', 'PutObjectTagging', () => {}) },
-      visibility: createSqsMessageVisibility(aws as unknown as SQSClient, 'follow'),
+      visibility: createSqsMessageVisibility(sqs, 'follow'),
       alerts: { send: (alert) => sandbox.call('sns', 'Publish', () => void this.alerts.push(alert)) },
       events: { emit: (event) => sandbox.call('eventbridge', 'PutEvents', () => void this.events.push(event)) },
       metrics: { put: () => {} },
@@ -328,15 +322,12 @@ export class FollowSimulation {
     };
   }
 
-  #aws(sandbox: Sandbox, command: AwsCommand): Promise<unknown> {
+  #sqs(sandbox: Sandbox, command: SqsCommand): Promise<unknown> {
     const operation = command.constructor.name.replace(/Command$/, '');
     if (command instanceof SendMessageCommand) {
       return sandbox.call('sqs', operation, () => this.queue.send(command.input.MessageBody ?? ''));
     }
-    if (command instanceof ChangeMessageVisibilityBatchCommand) {
-      return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
-    }
-    return sandbox.call('dynamodb', operation, () => this.#table.execute(command));
+    return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
   }
 
   #releases(sandbox: Sandbox): Releases {
@@ -411,11 +402,11 @@ export class FollowSimulation {
   #logOf(): Log {
     const at = (level: LogLine['level']) => (event: string, fields: LogFields) =>
       void this.log.push({ at: this.time.now(), level, event, fields });
-    return { info: at('info'), warn: at('warn'), error: at('error') };
+    return { info: at('info'), warn: at('warn'), error: at('error'), within: (_fields, work) => work() };
   }
 }
 
-type AwsCommand = TableCommand | SendMessageCommand | ChangeMessageVisibilityBatchCommand;
+type SqsCommand = SendMessageCommand | ChangeMessageVisibilityBatchCommand;
 
 const sandboxes = new WeakMap<Sandbox, number>();
 let sandboxCount = 0;

@@ -1,5 +1,4 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { type ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
@@ -36,7 +35,7 @@ import { between, type Random } from './random.ts';
 import { type Call, type Fault, type Network, noCalls, type Sandbox } from './sandbox.ts';
 import { notificationOf, SimulatedBucket } from './simulated-bucket.ts';
 import { type ReceivedMessage, SimulatedQueue } from './simulated-queue.ts';
-import { SimulatedTable, type TableCommand } from './simulated-table.ts';
+import { SimulatedTable } from './simulated-table.ts';
 import { type Fate, SimulatedVendor, type UploadCall, type VendorReply } from './simulated-vendor.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -151,8 +150,7 @@ export class OurDesign {
       this.ledger = new MemoryLedger();
       this.#memoryPacer = new MemoryPacer(this.settings);
     } else {
-      const client = { send: async (command: TableCommand) => this.#table.execute(command) };
-      this.ledger = createDynamoDbLedger(client as unknown as DynamoDBClient, 'table');
+      this.ledger = createDynamoDbLedger(this.#table);
     }
     const fleet = new Fleet(this.network, DEPLOYED.functionTimeoutMs, options.skewOf ?? (() => 0), (sandbox) =>
       this.#worker(sandbox),
@@ -181,16 +179,15 @@ export class OurDesign {
   /** The code of one sandbox, with what it keeps between invocations. */
   #worker(sandbox: Sandbox) {
     const { clock } = sandbox;
-    const aws = { send: (command: AwsCommand) => this.#aws(sandbox, command) };
+    const sqs = { send: (command: SqsCommand) => this.#sqs(sandbox, command) } as unknown as SQSClient;
+    const table = overNetwork(this.#table, sandbox);
     const log = this.#logOf();
     const newId = () => `id-${this.#ids++}`;
     const ledger =
-      this.#memoryPacer === undefined
-        ? createDynamoDbLedger(aws as unknown as DynamoDBClient, 'table', newId)
-        : overNetwork(this.ledger, sandbox);
+      this.#memoryPacer === undefined ? createDynamoDbLedger(table, newId) : overNetwork(this.ledger, sandbox);
     const pacer =
       this.#memoryPacer === undefined
-        ? createDynamoDbPacer(aws as unknown as DynamoDBClient, 'table', this.settings, newId)
+        ? createDynamoDbPacer(table, this.settings, newId)
         : overNetwork(this.#memoryPacer, sandbox);
     const ports = {
       clock,
@@ -200,10 +197,10 @@ export class OurDesign {
       apiKeys: createSsmApiKeys(() => this.#getParameter(sandbox), clock, log),
       builds: this.#buildStore(sandbox),
       streampixel: this.#streampixel(sandbox),
-      deadLetters: createSqsDeadLetterQueue(aws as unknown as SQSClient, 'dead-letters'),
+      deadLetters: createSqsDeadLetterQueue(sqs, 'dead-letters'),
       ledger,
       pacer: this.#watched(pacer),
-      visibility: createSqsMessageVisibility(aws as unknown as SQSClient, 'builds'),
+      visibility: createSqsMessageVisibility(sqs, 'builds'),
       alerts: { send: () => sandbox.call('sns', 'Publish', () => {}) },
       events: { emit: () => sandbox.call('eventbridge', 'PutEvents', () => {}) },
       metrics: { put: () => {} },
@@ -222,7 +219,7 @@ export class OurDesign {
     };
   }
 
-  #aws(sandbox: Sandbox, command: AwsCommand): Promise<unknown> {
+  #sqs(sandbox: Sandbox, command: SqsCommand): Promise<unknown> {
     const operation = command.constructor.name.replace(/Command$/, '');
     if (command instanceof SendMessageCommand) {
       const { MessageBody: body = '', MessageAttributes: attributes = {} } = command.input;
@@ -232,10 +229,7 @@ export class OurDesign {
       ]);
       return sandbox.call('sqs', operation, () => this.deadLetters.send(body, Object.fromEntries(asReceived)));
     }
-    if (command instanceof ChangeMessageVisibilityBatchCommand) {
-      return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
-    }
-    return sandbox.call('dynamodb', operation, () => this.#table.execute(command));
+    return sandbox.call('sqs', operation, () => this.queue.changeVisibilities(command.input.Entries));
   }
 
   #getParameter(sandbox: Sandbox): Promise<Parameter> {
@@ -336,14 +330,14 @@ export class OurDesign {
   #logOf(): Log {
     const at = (level: LogLine['level']) => (event: string, fields: LogFields) =>
       void this.log.push({ at: this.time.now(), level, event, fields });
-    return { info: at('info'), warn: at('warn'), error: at('error') };
+    return { info: at('info'), warn: at('warn'), error: at('error'), within: (_fields, work) => work() };
   }
 }
 
-type AwsCommand = TableCommand | SendMessageCommand | ChangeMessageVisibilityBatchCommand;
+type SqsCommand = SendMessageCommand | ChangeMessageVisibilityBatchCommand;
 
-/** A store in memory, behind the same network as a table. */
-function overNetwork<Store extends object>(store: Store, sandbox: Sandbox): Store {
+/** A table, or a store in memory, behind the network. */
+export function overNetwork<Store extends object>(store: Store, sandbox: Sandbox): Store {
   return new Proxy(store, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);

@@ -1,19 +1,8 @@
-import {
-  type AttributeValue,
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  GetItemCommand,
-  PutItemCommand,
-  QueryCommand,
-  type UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import type { Expressions, Table, TableQuery } from '../../functions/adapters/dynamodb-table.ts';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 
-export type TableCommand = DeleteItemCommand | GetItemCommand | PutItemCommand | QueryCommand | UpdateItemCommand;
-
 type Item = Record<string, unknown>;
-type MarshalledItem = Record<string, AttributeValue>;
 type Operand = (item: Item) => unknown;
 type Condition = (item: Item) => boolean;
 
@@ -27,48 +16,46 @@ const INDEXES = [
  * As much of a DynamoDB table as the adapters use: reads, queries, and writes with the conditions and update expressions that
  * they send. What it does not know it refuses, loudly, rather than let a condition pass. Its indexes are never behind.
  */
-export class SimulatedTable {
+export class SimulatedTable implements Table {
   readonly #items = new Map<string, Item>();
 
-  /** @throws ConditionalCheckFailedException as DynamoDB does */
-  execute(command: TableCommand): object {
-    if (command instanceof GetItemCommand) return { Item: this.#get(command.input.Key) };
-    if (command instanceof QueryCommand) return this.#query(command.input);
-    return this.#write(command);
+  async get(key: string): Promise<Item | undefined> {
+    const item = this.#items.get(key);
+    return item && asStored(item);
   }
 
-  #get(key: MarshalledItem | undefined): MarshalledItem | undefined {
-    const item = this.#items.get(keyOf(key));
-    return item && marshall(item);
+  async put(key: string, item: Item, expressions: Expressions): Promise<boolean> {
+    if (!this.#writes(key, expressions)) return false;
+    this.#items.set(key, asStored({ ...item, [PK]: key }));
+    return true;
   }
 
-  #write(command: DeleteItemCommand | PutItemCommand | UpdateItemCommand): object {
-    const key = keyOf(command instanceof PutItemCommand ? command.input.Item : command.input.Key);
+  async update(key: string, change: string, expressions: Expressions): Promise<Item | undefined> {
+    if (!this.#writes(key, expressions)) return undefined;
     const stored = this.#items.get(key) ?? {};
-    const { ConditionExpression: condition } = command.input;
-    const parser = new ExpressionParser(command.input);
-    if (condition !== undefined && !parser.condition(condition)(stored)) {
-      throw new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {} });
-    }
-    if (command instanceof DeleteItemCommand) {
-      this.#items.delete(key);
-      return {};
-    }
-    const next =
-      command instanceof PutItemCommand
-        ? unmarshall(command.input.Item ?? {})
-        : { ...stored, [PK]: key, ...parser.update(command.input.UpdateExpression ?? '')(stored) };
-    this.#items.set(key, next);
-    return { Attributes: marshall(next) };
+    const next = { ...stored, [PK]: key, ...new ExpressionParser(expressions).update(change)(stored) };
+    this.#items.set(key, asStored(next));
+    return asStored(next);
   }
 
-  #query(input: QueryCommand['input']): object {
+  async delete(key: string, expressions: Expressions): Promise<void> {
+    if (this.#writes(key, expressions)) this.#items.delete(key);
+  }
+
+  /** Whether the condition of a write holds. */
+  #writes(key: string, expressions: Expressions): boolean {
+    const { ConditionExpression: condition } = expressions;
+    const stored = this.#items.get(key) ?? {};
+    return condition === undefined || new ExpressionParser(expressions).condition(condition)(stored);
+  }
+
+  async query(input: TableQuery) {
     const index = INDEXES.find(({ name }) => name === input.IndexName);
     if (index === undefined) throw new Error('ValidationException: no such index');
     const direction = input.ScanIndexForward === false ? -1 : 1;
     const inOrder = (a: Item, b: Item) => direction * (order(a[index.sort], b[index.sort]) || order(a[PK], b[PK]));
     const parser = new ExpressionParser(input);
-    const start = input.ExclusiveStartKey && unmarshall(input.ExclusiveStartKey);
+    const start = input.ExclusiveStartKey;
     const matching = [...this.#items.values()]
       .filter((item) => index.partition in item && index.sort in item)
       .filter(parser.condition(input.KeyConditionExpression ?? ''))
@@ -77,26 +64,22 @@ export class SimulatedTable {
     const page = matching.slice(0, input.Limit);
     const last = page.at(-1);
     const kept = input.FilterExpression === undefined ? page : page.filter(parser.condition(input.FilterExpression));
+    const isWhole = last === undefined || page.length === matching.length;
     return {
-      Count: kept.length,
-      ...(input.Select === 'COUNT' ? {} : { Items: kept.map((item) => marshall(item)) }),
-      ...(last === undefined || page.length === matching.length
-        ? {}
-        : {
-            LastEvaluatedKey: marshall({
-              [PK]: last[PK],
-              [index.partition]: last[index.partition],
-              [index.sort]: last[index.sort],
-            }),
-          }),
+      count: kept.length,
+      items: input.Select === 'COUNT' ? [] : kept.map(asStored),
+      lastKey: isWhole ? undefined : asStored(pick(last, [PK, index.partition, index.sort])),
     };
   }
 }
 
-function keyOf(key: MarshalledItem | undefined): string {
-  const value = key?.[PK]?.S;
-  if (value === undefined) throw new Error('ValidationException: no key');
-  return value;
+/** A copy, as a table would give it back: undefined fields are left out, and what DynamoDB can't store is an error. */
+function asStored(item: Item): Item {
+  return unmarshall(marshall(item, { removeUndefinedValues: true }));
+}
+
+function pick(item: Item, names: readonly string[]): Item {
+  return Object.fromEntries(names.map((name) => [name, item[name]]));
 }
 
 function order(a: unknown, b: unknown): number {
@@ -110,9 +93,9 @@ class ExpressionParser {
   readonly #values: Item;
   #tokens: string[] = [];
 
-  constructor(input: Pick<QueryCommand['input'], 'ExpressionAttributeNames' | 'ExpressionAttributeValues'>) {
-    this.#names = input.ExpressionAttributeNames ?? {};
-    this.#values = unmarshall(input.ExpressionAttributeValues ?? {});
+  constructor({ ExpressionAttributeNames, ExpressionAttributeValues }: Omit<TableQuery, 'Select'>) {
+    this.#names = ExpressionAttributeNames ?? {};
+    this.#values = ExpressionAttributeValues ?? {};
   }
 
   condition(expression: string): Condition {

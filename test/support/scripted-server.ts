@@ -63,3 +63,13 @@ export async function startScriptedServer(...replies: ScriptedServer['replies'])
       }),
   };
 }
+
+/** What SNS and EventBridge answer to a message and an event that they take. */
+export function answerOfAws(body: string): Reply {
+  return body.startsWith('{')
+    ? { status: 200, body: '{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}' }
+    : {
+        status: 200,
+        body: '<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>',
+      };
+}

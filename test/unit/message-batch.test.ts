@@ -22,7 +22,7 @@ async function handled(dispositions: Readonly<Record<string, Disposition | Error
   const changes: VisibilityChange[] = [];
   const lines: unknown[] = [];
   const write = (event: string, fields: unknown) => void lines.push([event, fields]);
-  const log: Log = { info: write, warn: write, error: write };
+  const log: Log = { info: write, warn: write, error: write, within: (_fields, work) => work() };
   const response = await handleBatch(
     Object.keys(dispositions).map(record),
     invocation,

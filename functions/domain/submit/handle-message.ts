@@ -35,8 +35,10 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
         if (record.kind !== 'build') continue;
         const { build } = record;
         const { bucket, key, size } = build;
-        const fields = { bucket, key, build: buildId(build), size };
-        dispositions.push(report(await submit(build, delivery, settings, ports), fields, ports, build.droppedAt));
+        const id = buildId(build);
+        const fields = { bucket, key, build: id, size };
+        const outcome = await ports.log.within({ build: id }, () => submit(build, delivery, settings, ports));
+        dispositions.push(report(outcome, fields, ports, build.droppedAt));
       }
       // The other records are not in the ledger, so each visit would dead-letter them once more: they wait for the last visit.
       const soFar = earliest(dispositions);

@@ -1,3 +1,5 @@
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
@@ -19,19 +21,32 @@ const ALERT: Alert = {
   logPointer: 'group stream id',
 };
 
-let server: ScriptedServer;
-afterEach(() => server.close());
+let server: ScriptedServer | undefined;
+afterEach(() => server?.close());
 
-async function options(...replies: Reply[]) {
+async function clientSettings(...replies: Reply[]) {
   server = await startScriptedServer(...replies);
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
-  return { credentials, region: 'eu-central-1', clock: { now: Date.now, sleep: async () => {} }, endpoint: server.url };
+  return { credentials, region: 'eu-central-1', endpoint: server.url };
 }
+
+async function alertsAt(format: 'email' | 'chat', ...replies: Reply[]) {
+  return createSnsAlerts(new SNSClient(await clientSettings(...replies)), TOPIC, format);
+}
+
+async function eventsAt(...replies: Reply[]) {
+  return createEventBridgeEvents(new EventBridgeClient(await clientSettings(...replies)));
+}
+
+const PUBLISHED: Reply = {
+  status: 200,
+  body: '<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>',
+};
 
 describe('alerts by SNS', () => {
   it('publish subject and body, signed', async () => {
-    await createSnsAlerts(TOPIC, 'email', await options({ status: 200 })).send(ALERT);
-    const [request] = server.requests;
+    await (await alertsAt('email', PUBLISHED)).send(ALERT);
+    const [request] = server?.requests ?? [];
     const form = new URLSearchParams(request?.body);
     expect(Object.fromEntries(form)).toMatchObject({ Action: 'Publish', TopicArn: TOPIC });
     expect(form.get('Subject')).toBe('NotAZip: ?nreal & co.zip did not reach Streampixel');
@@ -43,27 +58,30 @@ describe('alerts by SNS', () => {
   });
 
   it('are worded for chat where the settings say so', async () => {
-    await createSnsAlerts(TOPIC, 'chat', await options({ status: 200 })).send(ALERT);
-    const message = JSON.parse(new URLSearchParams(server.requests[0]?.body).get('Message') ?? '');
+    await (await alertsAt('chat', PUBLISHED)).send(ALERT);
+    const message = JSON.parse(new URLSearchParams(server?.requests[0]?.body).get('Message') ?? '');
     expect(message).toMatchObject({ version: '1.0', source: 'custom', content: { textType: 'client-markdown' } });
     expect(message.content.title).toContain('NotAZip');
     expect(message.content.description).toContain('What to do ');
   });
 
   it.each<[string, Reply[]]>([
-    ['a reset', ['reset', { status: 200 }]],
-    ['a 503', [{ status: 503 }, { status: 200 }]],
+    ['a reset', ['reset', PUBLISHED]],
+    ['a 503', [{ status: 503 }, PUBLISHED]],
   ])('go out again after %s', async (_, replies) => {
-    await createSnsAlerts(TOPIC, 'email', await options(...replies)).send(ALERT);
-    expect(server.requests).toHaveLength(2);
+    await (await alertsAt('email', ...replies)).send(ALERT);
+    expect(server?.requests).toHaveLength(2);
   });
 
-  it('fail by SNS’s code, once, where asking again is of no use', async () => {
+  it('fail by the SDK’s name for it, once, where asking again is of no use', async () => {
     const body =
       '<ErrorResponse><Error><Code>AuthorizationError</Code><Message>no: secret</Message></Error></ErrorResponse>';
-    const alerts = createSnsAlerts(TOPIC, 'email', await options({ status: 403, body }));
-    await expect(alerts.send(ALERT)).rejects.toThrow(/^sns did not take it: 403 AuthorizationError$/);
-    expect(server.requests).toHaveLength(1);
+    const alerts = await alertsAt('email', { status: 403, body });
+    await expect(alerts.send(ALERT)).rejects.toMatchObject({
+      name: 'AuthorizationErrorException',
+      message: 'SNS answered 403',
+    });
+    expect(server?.requests).toHaveLength(1);
   });
 });
 
@@ -77,8 +95,8 @@ describe('events by EventBridge', () => {
   } as const;
 
   it('are put on the bus with source and detail type', async () => {
-    await createEventBridgeEvents(await options({ status: 200, body: '{"FailedEntryCount":0}' })).emit(event);
-    const [request] = server.requests;
+    await (await eventsAt({ status: 200, body: '{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}' })).emit(event);
+    const [request] = server?.requests ?? [];
     expect(request?.headers['x-amz-target']).toBe('AWSEvents.PutEvents');
     const { Entries } = JSON.parse(request?.body ?? '');
     expect(Entries).toHaveLength(1);
@@ -91,16 +109,14 @@ describe('events by EventBridge', () => {
   });
 
   it('fail when the one entry is refused with a 200', async () => {
-    const events = createEventBridgeEvents(
-      await options({ status: 200, body: '{"FailedEntryCount":1,"Entries":[{}]}' }),
-    );
-    await expect(events.emit(event)).rejects.toThrow('EventBridge refused the event');
+    const body = '{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure","ErrorMessage":"no: secret"}]}';
+    const events = await eventsAt({ status: 200, body });
+    await expect(events.emit(event)).rejects.toThrow(/^EventBridge refused the event \(InternalFailure\)\.$/);
   });
 });
 
 describe('metrics by EMF', () => {
   it('are lines that CloudWatch’s own schema accepts', async () => {
-    await options({ status: 200 });
     const lines: string[] = [];
     const metrics = createEmfMetrics('StreampixelDrop', { now: () => START }, (line) => void lines.push(line));
     metrics.put('Builds', 1, { Outcome: 'submitted' });
