@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Route } from './domain/model/route.ts';
+import { routeSchema } from './domain/model/route.ts';
 
 const wholeNumber = v.pipe(
   v.string(),
@@ -11,20 +11,10 @@ const trueOrFalse = v.pipe(
   v.picklist(['true', 'false']),
   v.transform((value) => value === 'true'),
 );
-const route: v.GenericSchema<unknown, Route> = v.object({
-  prefix: v.string(),
-  userId: text,
-  projectId: text,
-  autoRelease: v.boolean(),
-  apiKeyParameter: text,
-  release: v.exactOptional(v.picklist(['manual', 'on-approval'])),
-  onlyLatest: v.exactOptional(v.boolean()),
-  everyVersion: v.exactOptional(v.boolean()),
-});
 
 /** Every environment variable of every function: its name, and what it holds. Durations carry their unit in the name. */
 const VARIABLES = {
-  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(route)) },
+  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(routeSchema)) },
   streampixelBaseUrl: { name: 'STREAMPIXEL_BASE_URL', holds: v.pipe(v.string(), v.url()) },
   intervalMs: { name: 'SUBMISSION_INTERVAL_MS', holds: wholeNumber },
   fileUrlLifetimeS: { name: 'FILE_URL_LIFETIME_S', holds: wholeNumber },
@@ -70,7 +60,7 @@ export function readVariables<K extends Key>(
   const values = keys.map((key) => {
     const { name, holds } = VARIABLES[key];
     const parsed = v.safeParse(holds as v.GenericSchema, env[name]);
-    // Without "but received ...": nothing is gained by printing values.
+    // Without "but received ...": a value is never printed.
     if (!parsed.success) problems.push(`${name}: ${parsed.issues[0].message.replace(/ but received .*$/s, '')}`);
     return [key, parsed.output];
   });

@@ -1,22 +1,28 @@
+import * as v from 'valibot';
+
+const text = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+
 /** Which Streampixel account and project the keys under a prefix belong to. */
-export interface Route {
+export const routeSchema = v.object({
   /** Keys that start with this belong to the route; the longest matching prefix wins. `''` takes every key. */
-  readonly prefix: string;
-  /** 24 hex digits; the vendor's rate limit is per `userId`. */
-  readonly userId: string;
+  prefix: v.string(),
+  /** 24 hex digits; Streampixel's rate limit is per `userId`. */
+  userId: text,
   /** 24 hex digits. */
-  readonly projectId: string;
-  /** Always sent: the vendor's default is `true`, and a forgotten field would ship to live viewers. */
-  readonly autoRelease: boolean;
-  /** Who releases an approved build where the vendor does not (`autoRelease` false). Default `manual`. */
-  readonly release?: 'manual' | 'on-approval';
+  projectId: text,
+  /** Always sent: Streampixel's default is `true`, and a forgotten field would ship to live viewers. */
+  autoRelease: v.boolean(),
   /** Name of the SSM SecureString that holds the API key. */
-  readonly apiKeyParameter: string;
-  /** Older builds still waiting in line give way to a newer one of this route. */
-  readonly onlyLatest?: boolean;
-  /** Submit a version even when a newer one of the same key has been dropped before its turn. */
-  readonly everyVersion?: boolean;
-}
+  apiKeyParameter: text,
+  /** Who releases an approved build where Streampixel does not (`autoRelease` false). Default `manual`. */
+  release: v.exactOptional(v.picklist(['manual', 'on-approval'])),
+  /** A newer build of this route supersedes older ones that still wait for their slot. */
+  onlyLatest: v.exactOptional(v.boolean()),
+  /** Submit a version even when a newer one of the same key was dropped before its slot came. */
+  everyVersion: v.exactOptional(v.boolean()),
+});
+
+export type Route = Readonly<v.InferOutput<typeof routeSchema>>;
 
 /** The route with the longest prefix of `key`, or `undefined`. */
 export function findRoute(routes: readonly Route[], key: string): Route | undefined {
@@ -27,7 +33,7 @@ export function findRoute(routes: readonly Route[], key: string): Route | undefi
   return best;
 }
 
-/** The route to a build's project with its user's key, or `undefined` where none leads there any more. */
+/** The route to a build's project with its user's key, or `undefined` where no route leads there any more. */
 export function routeTo(
   routes: readonly Route[],
   { projectId, userId }: { readonly projectId?: string; readonly userId?: string },
@@ -43,10 +49,10 @@ export function routeId(route: Route): string {
 /**
  * How an approved build of a route goes live, and so what `Approved` means:
  *
- * - `automatic`: the vendor distributes it by itself (`autoRelease`). Its pages disagree on whether that happens before or
+ * - `automatic`: Streampixel releases it by itself (`autoRelease`). Its pages disagree on whether that happens before or
  *   after the approval: live by then, or within minutes.
  * - `manual`: it is good and waits on the dashboard; a person releases it.
- * - `on-approval`: we order its distribution, once.
+ * - `on-approval`: we request its release, once.
  */
 export type ReleaseMode = 'automatic' | 'manual' | 'on-approval';
 
