@@ -3,16 +3,16 @@ import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { DEAD_LETTER_ATTRIBUTES } from '../functions/domain/model/message-attributes.ts';
+import { DEAD_LETTER_ATTRIBUTES, DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 import { retryDelay } from '../functions/domain/pacing/retry-delay.ts';
 import type { BuildsQueue } from './builds-queue.ts';
-import type { Settings } from './config.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
 import type { FollowQueue } from './follow-queue.ts';
+import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, OBSERVED_SESSION_HOURS, QUEUE_RETENTION_DAYS } from './limits.ts';
 import type { ReceiveWebhookFunction } from './receive-webhook-function.ts';
+import type { Settings } from './settings/schema.ts';
 import type { WorkerFunction } from './worker-function.ts';
-import { DEAD_LETTER_RETENTION, MAX_RECEIVE_COUNT, QUEUE_RETENTION } from './worker-queue.ts';
 
 /**
  * - `High`: builds are stopped or about to be lost, so somebody has to get up
@@ -55,12 +55,6 @@ interface AlarmDefinition {
   readonly evaluationPeriods?: number;
 }
 
-/** Longest that the session of a function's role has been seen to last. AWS promises nothing. */
-export const OBSERVED_SESSION = Duration.hours(12);
-
-/** A letter is this old when an alarm tells: even one that spent all of its first week in the builds queue has 3 days left. */
-export const DEAD_LETTER_AGE_ALARM = Duration.days(DEAD_LETTER_RETENTION.toDays() - QUEUE_RETENTION.toDays() - 3);
-
 /** The alarms, each of which speaks on the topic. What to do about each is in docs/runbook.md, under its name. */
 export class Alarms extends Construct {
   readonly #props: AlarmsProps;
@@ -81,8 +75,8 @@ export class Alarms extends Construct {
   private watchDeadLetters(): void {
     const { deadLetterQueue } = this.#props.buildsQueue;
     const pages = { 'Dead-letter queue': queueLink(deadLetterQueue) };
-    const [kept, old] = [DEAD_LETTER_RETENTION.toDays(), DEAD_LETTER_AGE_ALARM.toDays()];
-    const surelyLeft = kept - QUEUE_RETENTION.toDays() - old;
+    const [kept, old] = [DEAD_LETTER_RETENTION_DAYS, DEAD_LETTER_ALARM_DAYS];
+    const surelyLeft = kept - QUEUE_RETENTION_DAYS - old;
     // Not NumberOfMessagesSent, which leaves out what SQS moves there by itself; nor the messages in flight, a number that may
     // stay at 1 for an empty queue.
     const letters = (period: Duration) =>
@@ -111,7 +105,7 @@ export class Alarms extends Construct {
         statistic: Stats.MAXIMUM,
         period: Duration.minutes(5),
       }),
-      threshold: DEAD_LETTER_AGE_ALARM.toSeconds(),
+      threshold: Duration.days(DEAD_LETTER_ALARM_DAYS).toSeconds(),
     });
   }
 
@@ -178,11 +172,11 @@ export class Alarms extends Construct {
       severity: 'Low',
       says:
         `A fileUrl is signed for ${duration(lifetime)} and dies before that if the session of the role that signed it ends. Sessions have ` +
-        `been seen to last ${OBSERVED_SESSION.toHours()} hours at most; nothing is promised. This one is too old to keep the word.`,
+        `been seen to last ${OBSERVED_SESSION_HOURS} hours at most; nothing is promised. This one is too old to keep the word.`,
       pages: log,
       metric: dropMetric(stackName, 'SessionAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       // A lifetime that no session keeps is warned of at synthesis; here it alarms with the first build.
-      threshold: Math.max(0, OBSERVED_SESSION.toSeconds() - lifetime.toSeconds()),
+      threshold: Math.max(0, OBSERVED_SESSION_HOURS * 3600 - lifetime.toSeconds()),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
     });
   }

@@ -12,13 +12,14 @@ import {
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 import { slotSpacing } from '../functions/domain/pacing/pacer.ts';
-import { type Alarms, DEAD_LETTER_AGE_ALARM, OBSERVED_SESSION, type StackFunctions } from './alarms.ts';
+import type { Alarms, StackFunctions } from './alarms.ts';
 import type { BuildsQueue } from './builds-queue.ts';
-import type { Settings } from './config.ts';
 import { dropMetric, dropMetricsBy } from './drop-metrics.ts';
 import type { FollowQueue } from './follow-queue.ts';
-import { DEAD_LETTER_RETENTION, QUEUE_RETENTION } from './worker-queue.ts';
+import { DEAD_LETTER_ALARM_DAYS, OBSERVED_SESSION_HOURS, QUEUE_RETENTION_DAYS } from './limits.ts';
+import type { Settings } from './settings/schema.ts';
 
 export interface OverviewDashboardProps {
   readonly settings: Settings;
@@ -127,7 +128,7 @@ export class OverviewDashboard extends Construct {
     const { deadLetterQueue } = this.#props.buildsQueue;
     const most = { statistic: Stats.MAXIMUM, period: PERIOD };
     const age = deadLetterQueue.metricApproximateAgeOfOldestMessage(most);
-    const kept = DEAD_LETTER_RETENTION.toDays();
+    const kept = DEAD_LETTER_RETENTION_DAYS;
     return (width) =>
       new GraphWidget({
         title: 'Dead letters, and the days that the oldest has left',
@@ -136,9 +137,9 @@ export class OverviewDashboard extends Construct {
         leftYAxis: { min: 0 },
         rightYAxis: { min: 0, max: kept },
         rightAnnotations: [
-          { value: kept - DEAD_LETTER_AGE_ALARM.toDays(), label: 'alarm', color: Color.ORANGE },
+          { value: kept - DEAD_LETTER_ALARM_DAYS, label: 'alarm', color: Color.ORANGE },
           {
-            value: QUEUE_RETENTION.toDays(),
+            value: QUEUE_RETENTION_DAYS,
             label: 'one without a reason may be lost from here on',
             color: Color.RED,
           },
@@ -228,11 +229,11 @@ export class OverviewDashboard extends Construct {
         left: [calculated('age / 3600', { age: this.own('SessionAge') }, 'hours')],
         leftAnnotations: [
           {
-            value: Math.max(0, OBSERVED_SESSION.toHours() - lifetimeH),
+            value: Math.max(0, OBSERVED_SESSION_HOURS - lifetimeH),
             label: 'fileUrls may expire early',
             color: Color.ORANGE,
           },
-          { value: OBSERVED_SESSION.toHours(), label: 'longest seen', color: Color.RED },
+          { value: OBSERVED_SESSION_HOURS, label: 'longest seen', color: Color.RED },
         ],
         leftYAxis: { min: 0 },
         width,

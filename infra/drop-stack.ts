@@ -1,20 +1,23 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
-import { Alarms, OBSERVED_SESSION } from './alarms.ts';
+import { Alarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';
-import { type Settings, sampleIds } from './config.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { DropBucket } from './drop-bucket.ts';
+import { environmentValues } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
-import { apiKeyParameters } from './key-changes.ts';
 import { LedgerTable } from './ledger-table.ts';
+import { OBSERVED_SESSION_HOURS } from './limits.ts';
 import { deployedSettings, OUTPUTS } from './outputs.ts';
+import { apiKeyParameters } from './permissions.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
+import { sampleIds } from './settings/checks.ts';
+import type { Settings } from './settings/schema.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
 /**
@@ -34,16 +37,23 @@ export class DropStack extends Stack {
     });
     const ledger = new LedgerTable(this, 'Ledger');
     const { topic } = new AlertTopic(this, 'Alerts', { emails: settings.alertEmails });
-    const resources = { settings, bucket, buildsQueue, ledger, topic };
-    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
-    const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
-    const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
     const followQueue = new FollowQueue(this, 'FollowQueue', {
       consumerTimeout: FOLLOW_BUILDS_TIMEOUT,
       bucketName: bucket.bucketName,
     });
-    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', { settings, followQueue });
-    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', { ...resources, followQueue });
+    const environment = environmentValues(settings, {
+      buildsQueueUrl: buildsQueue.queue.queueUrl,
+      deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
+      followQueueUrl: followQueue.queue.queueUrl,
+      ledgerTable: ledger.table.tableName,
+      alertTopicArn: topic.topicArn,
+    });
+    const resources = { settings, environment, bucket, buildsQueue, followQueue, ledger, topic };
+    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
+    const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
+    const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
+    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', resources);
+    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', resources);
     const dashboardName = settings.dashboard ? settings.stackName : undefined;
     const functions = { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder };
     const watched = { settings, topic, buildsQueue, followQueue, functions, dashboardName };
@@ -121,10 +131,10 @@ export class DropStack extends Stack {
         `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
       );
     }
-    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION.toSeconds()) {
+    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
       Annotations.of(this).addWarningV2(
         'streampixel-drop:file-url-lifetime',
-        `fileUrlLifetimeSeconds: the session of a function's role has not been seen to last longer than ${OBSERVED_SESSION.toHours()} ` +
+        `fileUrlLifetimeSeconds: the session of a function's role has not been seen to last longer than ${OBSERVED_SESSION_HOURS} ` +
           'hours, and a URL dies with the session that signed it. Sign for less',
       );
     }

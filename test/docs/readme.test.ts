@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
-import { readSettings } from '../../infra/config.ts';
-import { projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings } from '../../infra/settings/read.ts';
 import { reasonsTable, withSection } from '../../scripts/readme.ts';
 
 const root = new URL('../../', import.meta.url);

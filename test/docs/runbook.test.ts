@@ -5,10 +5,9 @@ import { createProgram } from '../../cli/program.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/model/message-attributes.ts';
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
 import { alertText, commandAfter } from '../../functions/domain/notify/alert.ts';
-import { DEAD_LETTER_AGE_ALARM } from '../../infra/alarms.ts';
-import { readSettings } from '../../infra/config.ts';
-import { projectContext } from '../../infra/synthesize.ts';
-import { MAX_RECEIVE_COUNT, QUEUE_RETENTION } from '../../infra/worker-queue.ts';
+import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../../infra/limits.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings } from '../../infra/settings/read.ts';
 import { synthesized } from '../infra/synthesized.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -110,9 +109,9 @@ describe('the runbook', () => {
 
   it('tells the numbers that the stack has', () => {
     expect(runbook).toContain(`for\n${DEAD_LETTER_RETENTION_DAYS} days at most`);
-    expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_AGE_ALARM.toDays()} days old`);
+    expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_ALARM_DAYS} days old`);
     expect(alarmSections.get('Builds wait in the dead-letter queue')).toContain(`after ${MAX_RECEIVE_COUNT} receives`);
-    expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION.toDays()} days`);
+    expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION_DAYS} days`);
   });
 
   it('names only settings that there are', () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
 import { STUDIO } from './synthesized.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

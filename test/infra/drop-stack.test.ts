@@ -421,7 +421,7 @@ describe('submit-build', () => {
         },
       }),
       ...named('ReadBuilds', ['s3:GetObject', 's3:GetObjectVersion'], `${bucket}/builds/*`),
-      ...named('TellMissingBuilds', 's3:ListBucket', bucket, {
+      ...named('RecognizeMissingBuilds', 's3:ListBucket', bucket, {
         Condition: { StringLike: { 's3:prefix': 'builds/*' } },
       }),
     });

@@ -112,7 +112,7 @@ describe('follow-builds', () => {
     expect(own).toEqual({
       KeepLedger: [['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], `<${table.id}.Arn>`],
       FindBuilds: ['dynamodb:Query', [`<${table.id}.Arn>/index/by-state`, `<${table.id}.Arn>/index/by-upload-id`]],
-      OrderReleases: ['sqs:SendMessage', `<${follow.id}.Arn>`],
+      RequestReleases: ['sqs:SendMessage', `<${follow.id}.Arn>`],
       SendAlerts: ['sns:Publish', `<${stack.only('AWS::SNS::Topic').id}>`],
       EmitEvents: ['events:PutEvents', 'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default'],
       ReadApiKeys: ['ssm:GetParameter', parameterArn('/studio/api-key')],

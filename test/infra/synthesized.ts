@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import { afterAll } from 'vitest';
-import { createApp, projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { createApp } from '../../infra/synthesize.ts';
 
 export const ROUTE = {
   prefix: 'builds/',
