@@ -3,16 +3,10 @@ import { QUEUE_RETENTION_DAYS } from './limits.ts';
 import type { Settings } from './settings/schema.ts';
 
 /** What the functions need to know of the stack's resources. */
-export interface ResourceNames {
-  readonly buildsQueueUrl: string;
-  readonly deadLetterQueueUrl: string;
-  readonly followQueueUrl: string;
-  readonly ledgerTable: string;
-  readonly alertTopicArn: string;
-}
+type ResourceName = 'buildsQueueUrl' | 'deadLetterQueueUrl' | 'followQueueUrl' | 'ledgerTable' | 'alertTopicArn';
 
 /** The value of every environment variable, by its key in functions/environment.ts. Each function gets those that it reads. */
-export function environmentValues(settings: Settings, names: ResourceNames) {
+export function environmentValues(settings: Settings, names: Readonly<Record<ResourceName, string>>) {
   return {
     ...names,
     routes: JSON.stringify(settings.routes),
@@ -45,20 +39,13 @@ export function environmentOf<K extends keyof EnvironmentValues>(
   return Object.fromEntries(Object.entries(variables).map(([key, name]) => [name, values[key as K]]));
 }
 
-/** Longer than any queue URL or table name of a stack whose name is within bounds. */
-const LONGEST_NAME = 'x'.repeat(160);
-
 /**
  * What Lambda will measure at most for submit-build, whose environment is the largest: the variables as one JSON text, so that
  * quotes within ROUTES count twice.
  */
 export function environmentBytes(settings: Settings): number {
-  const values = environmentValues(settings, {
-    buildsQueueUrl: LONGEST_NAME,
-    deadLetterQueueUrl: LONGEST_NAME,
-    followQueueUrl: LONGEST_NAME,
-    ledgerTable: LONGEST_NAME,
-    alertTopicArn: LONGEST_NAME,
-  });
-  return Buffer.byteLength(JSON.stringify(environmentOf(ENV, values)));
+  // Longer than any queue URL or table name of a stack whose name is within bounds.
+  const x = 'x'.repeat(160);
+  const names = { buildsQueueUrl: x, deadLetterQueueUrl: x, followQueueUrl: x, ledgerTable: x, alertTopicArn: x };
+  return Buffer.byteLength(JSON.stringify(environmentOf(ENV, environmentValues(settings, names))));
 }

@@ -3,8 +3,9 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/follow-builds/environment.ts';
 import { environmentOf } from './environment.ts';
-import { type Permission, readApiKeys, sendNotifications } from './permissions.ts';
-import { type Resources, WorkerFunction } from './worker-function.ts';
+import { keepLedger, onBuilds, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import type { Resources } from './resources.ts';
+import { WorkerFunction } from './worker-function.ts';
 
 /** Time for a batch, whose messages are handled side by side: a few short AWS calls, a wait for a slot, a call to Streampixel. */
 export const FOLLOW_BUILDS_TIMEOUT = Duration.seconds(60);
@@ -30,14 +31,11 @@ export class FollowBuildsFunction extends WorkerFunction {
   }
 }
 
-function permissions({ settings, bucket, followQueue, ledger, topic }: Resources): Permission[] {
+function permissions(resources: Resources): Permission[] {
+  const { settings, followQueue, ledger, topic } = resources;
   const { byState, byUploadId } = LEDGER_TABLE;
   return [
-    {
-      sid: 'KeepLedger',
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [ledger.table.tableArn],
-    },
+    keepLedger(ledger),
     {
       sid: 'FindBuilds',
       // By upload id; and by state, for the one whose answer was lost.
@@ -49,17 +47,12 @@ function permissions({ settings, bucket, followQueue, ledger, topic }: Resources
     ...readApiKeys(settings),
     ...(settings.tagObjects
       ? [
-          {
-            sid: 'TagBuilds',
-            actions: [
-              's3:GetObjectTagging',
-              's3:GetObjectVersionTagging',
-              's3:PutObjectTagging',
-              's3:PutObjectVersionTagging',
-            ],
-            resources: [`${bucket.bucketArn}/${settings.prefix}*`],
-            why: 'The person who drops a build chooses its key: only the watched prefix is known.',
-          },
+          onBuilds(resources, 'TagBuilds', [
+            's3:GetObjectTagging',
+            's3:GetObjectVersionTagging',
+            's3:PutObjectTagging',
+            's3:PutObjectVersionTagging',
+          ]),
         ]
       : []),
   ];

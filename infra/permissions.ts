@@ -1,6 +1,9 @@
 import { Aws } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { EVENT_SOURCE } from '../functions/domain/model/telemetry.ts';
+import { arn } from './arn.ts';
+import type { LedgerTable } from './ledger-table.ts';
+import type { Resources } from './resources.ts';
 import type { Settings } from './settings/schema.ts';
 
 /** One statement of a function's role, for one purpose. */
@@ -28,12 +31,8 @@ export function readParameters(what: string, names: readonly string[]): Permissi
   // The slash that separates type and name in the ARN is the name's first.
   const parameterArns = names.map((name) => arn('ssm', `parameter${name}`));
   return [
-    {
-      sid: `Read${what}`,
-      // Not what grantRead gives: GetParameterHistory would show former values.
-      actions: ['ssm:GetParameter'],
-      resources: parameterArns,
-    },
+    // Not what grantRead gives: GetParameterHistory would show former values.
+    { sid: `Read${what}`, actions: ['ssm:GetParameter'], resources: parameterArns },
     {
       sid: `Decrypt${what}`,
       actions: ['kms:Decrypt'],
@@ -64,6 +63,14 @@ export function sendNotifications(topic: ITopic): Permission[] {
   ];
 }
 
-function arn(service: string, resource: string): string {
-  return `arn:${Aws.PARTITION}:${service}:${Aws.REGION}:${Aws.ACCOUNT_ID}:${resource}`;
+/** To read and write the ledger's items. */
+export function keepLedger({ table }: LedgerTable): Permission {
+  const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
+  return { sid: 'KeepLedger', actions, resources: [table.tableArn] };
+}
+
+/** To act on the objects under the watched prefix. */
+export function onBuilds({ bucket, settings }: Resources, sid: string, actions: string[]): Permission {
+  const why = 'The person who drops a build chooses its key: only the watched prefix is known.';
+  return { sid, actions, resources: [`${bucket.bucketArn}/${settings.prefix}*`], why };
 }

@@ -5,7 +5,8 @@ import type { Construct } from 'constructs';
 import { ENV } from '../functions/receive-webhook/environment.ts';
 import { environmentOf } from './environment.ts';
 import { readParameters } from './permissions.ts';
-import { type Resources, WorkerFunction } from './worker-function.ts';
+import type { Resources } from './resources.ts';
+import { WorkerFunction } from './worker-function.ts';
 
 /**
  * Webhooks a second, and at once. A build has seven in some minutes, so this is room for hundreds of builds at a time; a flood

@@ -5,7 +5,8 @@ import type { Construct } from 'constructs';
 import { ENV } from '../functions/redrive-builds/environment.ts';
 import { environmentOf } from './environment.ts';
 import { apiKeyParameters, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
-import { type Resources, WorkerFunction } from './worker-function.ts';
+import type { Resources } from './resources.ts';
+import { WorkerFunction } from './worker-function.ts';
 
 /**
  * Ten dead letters take three short calls of SQS, a tenth of a second: time for tens of thousands. No longer than a received dead

@@ -4,7 +4,8 @@ import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { ENV } from '../functions/remind-of-dead-letters/environment.ts';
 import { environmentOf } from './environment.ts';
-import { type Resources, WorkerFunction } from './worker-function.ts';
+import type { Resources } from './resources.ts';
+import { WorkerFunction } from './worker-function.ts';
 
 /**
  * The function that reminds people of dead letters, and the schedule that starts it; with an empty queue a day costs one invocation.

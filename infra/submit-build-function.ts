@@ -3,8 +3,9 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { environmentOf } from './environment.ts';
-import { type Permission, readApiKeys, sendNotifications } from './permissions.ts';
-import { type Resources, WorkerFunction } from './worker-function.ts';
+import { keepLedger, onBuilds, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import type { Resources } from './resources.ts';
+import { WorkerFunction } from './worker-function.ts';
 
 /** Time for a batch, whose builds are handled side by side: a few short AWS calls and one to Streampixel each. */
 export const SUBMIT_BUILD_TIMEOUT = Duration.seconds(60);
@@ -29,15 +30,11 @@ export class SubmitBuildFunction extends WorkerFunction {
   }
 }
 
-function permissions({ settings, bucket, buildsQueue, ledger, topic }: Resources): Permission[] {
-  const builds = `${settings.prefix}*`;
+function permissions(resources: Resources): Permission[] {
+  const { settings, bucket, buildsQueue, ledger, topic } = resources;
   return [
     { sid: 'SendDeadLetters', actions: ['sqs:SendMessage'], resources: [buildsQueue.deadLetterQueue.queueArn] },
-    {
-      sid: 'KeepLedger',
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [ledger.table.tableArn],
-    },
+    keepLedger(ledger),
     {
       sid: 'CountWaitingBuilds',
       // How many builds a refused key has stopped, for the alert.
@@ -46,19 +43,14 @@ function permissions({ settings, bucket, buildsQueue, ledger, topic }: Resources
     },
     ...sendNotifications(topic),
     ...readApiKeys(settings),
-    {
-      sid: 'ReadBuilds',
-      actions: ['s3:GetObject', 's3:GetObjectVersion'],
-      resources: [`${bucket.bucketArn}/${builds}`],
-      why: 'The person who drops a build chooses its key: only the watched prefix is known.',
-    },
+    onBuilds(resources, 'ReadBuilds', ['s3:GetObject', 's3:GetObjectVersion']),
     {
       sid: 'RecognizeMissingBuilds',
       // Nothing is listed. Without it S3 answers 403 instead of 404 for a key that does not exist, and a missing build would pass
       // for an unreadable one. The key that was asked for counts as the prefix here.
       actions: ['s3:ListBucket'],
       resources: [bucket.bucketArn],
-      conditions: { StringLike: { 's3:prefix': builds } },
+      conditions: { StringLike: { 's3:prefix': `${settings.prefix}*` } },
     },
     ...(settings.bucketKmsKeyArn === undefined
       ? []

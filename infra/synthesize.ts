@@ -1,5 +1,6 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { present } from '../functions/domain/model/optional-fields.ts';
 import { DropStack } from './drop-stack.ts';
 import { readSettings } from './settings/read.ts';
 
@@ -22,7 +23,7 @@ export function createApp({ context = {}, outdir, bundle = true }: AppOptions = 
   const app = new App({
     autoSynth: false,
     context: bundle ? context : { ...context, 'aws:cdk:bundling-stacks': [] },
-    ...(outdir === undefined ? {} : { outdir }),
+    ...present({ outdir }),
   });
   new DropStack(app, readSettings(app.node.getAllContext()));
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

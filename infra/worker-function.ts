@@ -5,31 +5,14 @@ import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-l
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import { Construct, type IConstruct } from 'constructs';
-import type { BuildsQueue } from './builds-queue.ts';
 import { BUNDLING } from './bundling.ts';
-import type { DropBucket } from './drop-bucket.ts';
-import type { EnvironmentValues } from './environment.ts';
-import type { FollowQueue } from './follow-queue.ts';
-import type { LedgerTable } from './ledger-table.ts';
 import type { Permission } from './permissions.ts';
 import type { Settings } from './settings/schema.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..');
-
-/** What the functions work with. */
-export interface Resources {
-  readonly settings: Settings;
-  readonly environment: EnvironmentValues;
-  readonly bucket: DropBucket;
-  readonly buildsQueue: BuildsQueue;
-  readonly followQueue: FollowQueue;
-  readonly ledger: LedgerTable;
-  readonly topic: ITopic;
-}
 
 export interface WorkerFunctionProps {
   readonly settings: Settings;

@@ -7,9 +7,11 @@ import type { Settings } from './schema.ts';
 /** Values that the schema may have found wrong: what is wrong between two of them is reported all the same. */
 export type Unchecked = Readonly<Partial<Record<keyof Settings, unknown>>>;
 
+type Routes = readonly (Partial<Route> | null)[];
+
 /** What is wrong between settings, one line each. */
 export function problemsBetween(values: Unchecked): readonly string[] {
-  const routes: readonly (Partial<Route> | null)[] = Array.isArray(values.routes) ? values.routes : [];
+  const routes: Routes = Array.isArray(values.routes) ? values.routes : [];
   return [
     ...prefixProblems(routes, values.prefix),
     ...(values.bucketKmsKeyArn !== undefined && values.bucketName === undefined
@@ -20,7 +22,7 @@ export function problemsBetween(values: Unchecked): readonly string[] {
   ];
 }
 
-function prefixProblems(routes: readonly (Partial<Route> | null)[], watched: unknown): readonly string[] {
+function prefixProblems(routes: Routes, watched: unknown): readonly string[] {
   const prefixes = routes.map((route) => route?.prefix);
   return prefixes.flatMap((prefix, index) => {
     if (typeof prefix !== 'string') return [];
@@ -38,7 +40,7 @@ function prefixProblems(routes: readonly (Partial<Route> | null)[], watched: unk
   });
 }
 
-function releaseProblems(routes: readonly (Partial<Route> | null)[]): readonly string[] {
+function releaseProblems(routes: Routes): readonly string[] {
   return routes.flatMap((route, index) =>
     route?.autoRelease === true && route.release !== undefined
       ? [
@@ -50,10 +52,7 @@ function releaseProblems(routes: readonly (Partial<Route> | null)[]): readonly s
 }
 
 /** Storing the one secret would overwrite the other. */
-function parameterProblems(
-  routes: readonly (Partial<Route> | null)[],
-  webhookTokenParameter: unknown,
-): readonly string[] {
+function parameterProblems(routes: Routes, webhookTokenParameter: unknown): readonly string[] {
   const index = routes.findIndex((route) => route?.apiKeyParameter === webhookTokenParameter);
   if (index < 0) return [];
   return [`webhookTokenParameter: is the apiKeyParameter of routes[${index}]. Give each secret a parameter of its own`];
