@@ -285,7 +285,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
 }
 
 /** The anchor that a Markdown heading of these words gets. */
-export function anchorOf(name: string): string {
+function anchorOf(name: string): string {
   return name.toLowerCase().replaceAll(' ', '-');
 }
 

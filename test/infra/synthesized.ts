@@ -63,6 +63,8 @@ export function synthesized(settings: Record<string, unknown> = STUDIO) {
   };
 }
 
+export type Stack = ReturnType<typeof synthesized>;
+
 function flattened(value: Json): Json {
   if (Array.isArray(value)) return value.map(flattened);
   if (typeof value !== 'object' || value === null) return value;
