@@ -1,18 +1,15 @@
-import { Arn, ArnFormat, Aws, Stack } from 'aws-cdk-lib';
+import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { arn } from './arn.ts';
 
-export interface AlertTopicProps {
-  readonly emails: readonly string[];
-}
-
-/** The topic that people subscribe to: each dead-lettered build and each alarm speaks there. */
+/** The topic that people subscribe to: it gets each alert and each alarm. */
 export class AlertTopic extends Construct {
   readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, { emails }: AlertTopicProps) {
+  constructor(scope: Construct, id: string, emails: readonly string[]) {
     super(scope, id);
     this.topic = new Topic(this, 'Topic', { displayName: 'streampixel-drop', enforceSSL: true });
     // A topic with a policy of its own loses the default one, under which alarms of the account may publish.
@@ -23,12 +20,7 @@ export class AlertTopic extends Construct {
         actions: ['sns:Publish'],
         resources: [this.topic.topicArn],
         conditions: {
-          ArnLike: {
-            'aws:SourceArn': Arn.format(
-              { service: 'cloudwatch', resource: 'alarm', resourceName: '*', arnFormat: ArnFormat.COLON_RESOURCE_NAME },
-              Stack.of(this),
-            ),
-          },
+          ArnLike: { 'aws:SourceArn': arn('cloudwatch', 'alarm:*') },
           StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
         },
       }),

@@ -1,4 +1,4 @@
-import { SettingsError } from './config.ts';
+import { SettingsError } from './settings/read.ts';
 import { createApp } from './synthesize.ts';
 
 try {

@@ -3,15 +3,10 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct, IDependable } from 'constructs';
 import { WorkerQueue } from './worker-queue.ts';
 
-export interface BuildsQueueProps {
-  /** Timeout of the function that consumes the queue. */
-  readonly consumerTimeout: Duration;
-}
-
 /** The queue that S3 announces dropped builds to, and its dead-letter queue. */
 export class BuildsQueue extends WorkerQueue {
-  constructor(scope: Construct, id: string, { consumerTimeout }: BuildsQueueProps) {
-    super(scope, id, { suffix: 'builds', consumerTimeout });
+  constructor(scope: Construct, id: string, consumerTimeout: Duration) {
+    super(scope, id, 'builds', consumerTimeout);
   }
 
   /**
@@ -28,7 +23,7 @@ export class BuildsQueue extends WorkerQueue {
         resources: [this.queue.queueArn],
         conditions: {
           ArnEquals: { 'aws:SourceArn': bucketArn },
-          // A bucket's ARN carries no account: once deleted, the name could belong to somebody else.
+          // A bucket's ARN carries no account: once deleted, its name could belong to another account.
           StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
         },
       }),

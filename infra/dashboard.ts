@@ -4,6 +4,7 @@ import {
   Color,
   Dashboard,
   GraphWidget,
+  type GraphWidgetProps,
   GraphWidgetView,
   type IWidget,
   MathExpression,
@@ -11,270 +12,168 @@ import {
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
+import type { MetricName } from '../functions/domain/model/telemetry.ts';
 import { slotSpacing } from '../functions/domain/pacing/pacer.ts';
-import { type Alarms, DEAD_LETTER_AGE_ALARM, OBSERVED_SESSION, type StackFunctions } from './alarms.ts';
-import type { BuildsQueue } from './builds-queue.ts';
-import type { Settings } from './config.ts';
+import type { Alarms, Watched } from './alarms.ts';
 import { dropMetric, dropMetricsBy } from './drop-metrics.ts';
-import type { FollowQueue } from './follow-queue.ts';
-import { DEAD_LETTER_RETENTION, QUEUE_RETENTION } from './worker-queue.ts';
-
-export interface OverviewDashboardProps {
-  readonly settings: Settings;
-  readonly name: string;
-  readonly buildsQueue: BuildsQueue;
-  readonly followQueue: FollowQueue;
-  readonly functions: StackFunctions;
-  readonly alarms: Alarms;
-}
+import { DEAD_LETTER_ALARM_DAYS, OBSERVED_SESSION_HOURS, QUEUE_RETENTION_DAYS } from './limits.ts';
+import type { Settings } from './settings/schema.ts';
 
 const PERIOD = Duration.minutes(5);
+const MOST = { statistic: Stats.MAXIMUM, period: PERIOD };
+const SUM = { statistic: Stats.SUM, period: PERIOD };
 const FULL_WIDTH = 24;
 
-/** One page to look at when an alarm has gone off, and before somebody drops fifty builds. */
+/** One page to look at when an alarm has fired, and before fifty builds are dropped. */
 export class OverviewDashboard extends Construct {
-  readonly #props: OverviewDashboardProps;
-
-  constructor(scope: Construct, id: string, props: OverviewDashboardProps) {
+  constructor(scope: Construct, id: string, watched: Watched, alarms: Alarms) {
     super(scope, id);
-    this.#props = props;
-    const { settings, name, alarms } = props;
+    const { settings } = watched;
     new Dashboard(this, 'Dashboard', {
-      dashboardName: name,
-      // A line of a hundred builds takes more than three hours, which is what a dashboard shows otherwise.
+      dashboardName: settings.stackName,
+      // A hundred queued builds take more than three hours, which is what a dashboard shows otherwise.
       defaultInterval: Duration.days(1),
       widgets: [
         [
           new TextWidget({
             markdown:
               `# ${settings.stackName}\nBuilds from S3 to Streampixel. What each alarm and reason means and what to do: ` +
-              `${runbookLink(settings)}. One build's story: \`npx streampixel-drop status BUILD\``,
+              `${runbookLink(settings)}. The history of one build: \`npx streampixel-drop status BUILD\``,
             width: FULL_WIDTH,
             height: 2,
           }),
         ],
         [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.all], width: FULL_WIDTH, height: 3 })],
-        row(this.line(), this.waiting(), this.queue()),
-        row(this.outcomes(), this.deadLetters()),
-        row(this.followed(), this.timeToApproved(), this.followQueue()),
-        row(this.vendorLatency(), this.vendorAnswers(), this.session()),
-        row(this.errors(), this.durations()),
+        ...graphs(watched).map((row) => row.map((graph) => drawn(graph, FULL_WIDTH / row.length))),
       ],
     });
   }
+}
 
-  private line(): Sized {
-    const { settings } = this.#props;
-    const wait = this.own('SlotWait');
-    const spacingS = slotSpacing({ intervalMs: settings.intervalSeconds * 1000 }) / 1000;
-    return (width) =>
-      new GraphWidget({
-        title: 'The longest line, as builds that joined it found it',
-        left: [calculated('wait / 60', { wait }, 'minutes until its turn')],
-        right: [calculated(`CEIL(wait / ${spacingS})`, { wait }, 'builds ahead')],
-        leftYAxis: { min: 0 },
+type Graph = GraphWidgetProps & { readonly title: string };
+
+/** Each row of the dashboard, from what is dropped to what runs. */
+function graphs({ settings, buildsQueue, followQueue, functions }: Watched): readonly Graph[][] {
+  const { stackName } = settings;
+  const { queue, deadLetterQueue } = buildsQueue;
+  const own = (name: MetricName, options = MOST) => dropMetric(stackName, name, options);
+  const visible = (of: IQueue, label: string) => of.metricApproximateNumberOfMessagesVisible({ ...MOST, label });
+  const inFlight = (of: IQueue, label: string) => of.metricApproximateNumberOfMessagesNotVisible({ ...MOST, label });
+  const spacingS = slotSpacing({ intervalMs: settings.intervalSeconds * 1000 }) / 1000;
+  const oldest = deadLetterQueue.metricApproximateAgeOfOldestMessage(MOST);
+  const workers = Object.values(functions);
+  const bars = { view: GraphWidgetView.BAR, stacked: true };
+  return [
+    [
+      {
+        title: 'Longest wait for a slot, of builds that were queued',
+        left: [calculated('wait / 60', { wait: own('SlotWait') }, 'minutes until the slot')],
+        right: [calculated(`CEIL(wait / ${spacingS})`, { wait: own('SlotWait') }, 'builds ahead')],
         rightYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private waiting(): Sized {
-    return (width) =>
-      new GraphWidget({
-        title: 'Oldest build that came up and must wait on',
-        left: [calculated('age / 3600', { age: this.own('WaitingAge') }, 'hours since its drop')],
-        leftAnnotations: [{ value: this.#props.settings.waitingAlarmHours, label: 'alarm', color: Color.RED }],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private queue(): Sized {
-    const { queue } = this.#props.buildsQueue;
-    const most = { statistic: Stats.MAXIMUM, period: PERIOD };
-    return (width) =>
-      new GraphWidget({
+      },
+      {
+        title: 'Oldest build that still has to wait',
+        left: [calculated('age / 3600', { age: own('WaitingAge') }, 'hours since its drop')],
+        leftAnnotations: [{ value: settings.waitingAlarmHours, label: 'alarm', color: Color.RED }],
+      },
+      {
         title: 'Builds queue',
-        left: [
-          queue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'to be picked up' }),
-          queue.metricApproximateNumberOfMessagesNotVisible({ ...most, label: 'asleep or in hand' }),
-        ],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private outcomes(): Sized {
-    const { stackName } = this.#props.settings;
-    const each = { statistic: Stats.SUM, period: PERIOD };
-    return (width) =>
-      new GraphWidget({
-        title: 'Visits of builds by outcome and reason',
-        view: GraphWidgetView.BAR,
-        stacked: true,
+        left: [visible(queue, 'ready to be received'), inFlight(queue, 'waiting for a slot, or being processed')],
+      },
+    ],
+    [
+      {
+        title: 'Handled messages by outcome and reason',
+        ...bars,
         left: [
           // Written with a reason, or without where there is none.
-          dropMetricsBy(stackName, 'Builds', ['Outcome', 'Reason'], each),
-          dropMetricsBy(stackName, 'Builds', ['Outcome'], each),
+          dropMetricsBy(stackName, 'Builds', ['Outcome', 'Reason'], SUM),
+          dropMetricsBy(stackName, 'Builds', ['Outcome'], SUM),
         ],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private deadLetters(): Sized {
-    const { deadLetterQueue } = this.#props.buildsQueue;
-    const most = { statistic: Stats.MAXIMUM, period: PERIOD };
-    const age = deadLetterQueue.metricApproximateAgeOfOldestMessage(most);
-    const kept = DEAD_LETTER_RETENTION.toDays();
-    return (width) =>
-      new GraphWidget({
-        title: 'Dead letters, and the days that the oldest has left',
-        left: [deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'dead letters' })],
-        right: [calculated(`${kept} - age / 86400`, { age }, 'days left')],
-        leftYAxis: { min: 0 },
-        rightYAxis: { min: 0, max: kept },
+      },
+      {
+        title: 'Dead letters, and the days until the oldest is deleted',
+        left: [visible(deadLetterQueue, 'dead letters')],
+        right: [calculated(`${DEAD_LETTER_RETENTION_DAYS} - age / 86400`, { age: oldest }, 'days left')],
+        rightYAxis: { min: 0, max: DEAD_LETTER_RETENTION_DAYS },
         rightAnnotations: [
-          { value: kept - DEAD_LETTER_AGE_ALARM.toDays(), label: 'alarm', color: Color.ORANGE },
-          {
-            value: QUEUE_RETENTION.toDays(),
-            label: 'one without a reason may be lost from here on',
-            color: Color.RED,
-          },
-          { value: 0, label: 'lost', color: Color.RED },
+          { value: DEAD_LETTER_RETENTION_DAYS - DEAD_LETTER_ALARM_DAYS, label: 'alarm', color: Color.ORANGE },
+          { value: QUEUE_RETENTION_DAYS, label: 'one without a reason may be deleted from here on', color: Color.RED },
+          { value: 0, label: 'deleted', color: Color.RED },
         ],
-        width,
-      });
-  }
-
-  private followed(): Sized {
-    const { stackName } = this.#props.settings;
-    return (width) =>
-      new GraphWidget({
-        title: 'What became of submitted builds',
-        view: GraphWidgetView.BAR,
-        stacked: true,
-        left: [dropMetricsBy(stackName, 'BuildsFollowed', ['Outcome'], { statistic: Stats.SUM, period: PERIOD })],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private timeToApproved(): Sized {
-    const { settings } = this.#props;
-    const took = this.own('TimeToApproved');
-    return (width) =>
-      new GraphWidget({
+      },
+    ],
+    [
+      {
+        title: 'Results of submitted builds',
+        ...bars,
+        left: [dropMetricsBy(stackName, 'BuildsFollowed', ['Outcome'], SUM)],
+      },
+      {
         title: 'Streampixel: from the submission to its approval',
-        left: [calculated('took / 60', { took }, 'minutes, the slowest')],
+        left: [calculated('took / 60', { took: own('TimeToApproved') }, 'minutes, the slowest')],
         leftAnnotations: [{ value: settings.lateAfterMinutes, label: 'late', color: Color.ORANGE }],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private followQueue(): Sized {
-    const { deadLetterQueue, queue } = this.#props.followQueue;
-    const most = { statistic: Stats.MAXIMUM, period: PERIOD };
-    return (width) =>
-      new GraphWidget({
+      },
+      {
         title: 'Follow queue',
         left: [
-          queue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'to be picked up' }),
-          queue.metricApproximateNumberOfMessagesNotVisible({ ...most, label: 'builds watched, or in hand' }),
-          deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...most, label: 'dead letters' }),
+          visible(followQueue.queue, 'ready to be received'),
+          inFlight(followQueue.queue, 'builds watched, or being processed'),
+          visible(followQueue.deadLetterQueue, 'dead letters'),
         ],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private vendorLatency(): Sized {
-    const { stackName } = this.#props.settings;
-    return (width) =>
-      new GraphWidget({
+      },
+    ],
+    [
+      {
         title: 'Streampixel: time to answer, by status',
         left: ['p50', 'p90'].map((statistic) =>
           dropMetricsBy(stackName, 'VendorLatency', ['Status'], { statistic, period: PERIOD, label: statistic }),
         ),
         leftYAxis: { min: 0, label: 'ms', showUnits: false },
-        width,
-      });
-  }
-
-  private vendorAnswers(): Sized {
-    const { stackName } = this.#props.settings;
-    return (width) =>
-      new GraphWidget({
+      },
+      {
         title: 'Streampixel: answers by status',
-        view: GraphWidgetView.BAR,
-        stacked: true,
+        ...bars,
         left: [
           dropMetricsBy(stackName, 'VendorLatency', ['Status'], { statistic: Stats.SAMPLE_COUNT, period: PERIOD }),
         ],
-        right: [this.own('AnswersLost', Stats.SUM), this.own('ApiKeysRejected', Stats.SUM)],
-        leftYAxis: { min: 0 },
+        right: [own('AnswersLost', SUM), own('ApiKeysRejected', SUM)],
         rightYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private session(): Sized {
-    const lifetimeH = this.#props.settings.fileUrlLifetimeSeconds / 3600;
-    return (width) =>
-      new GraphWidget({
+      },
+      {
         title: 'Age of the session that signs fileUrls',
-        left: [calculated('age / 3600', { age: this.own('SessionAge') }, 'hours')],
+        left: [calculated('age / 3600', { age: own('SessionAge') }, 'hours')],
         leftAnnotations: [
           {
-            value: Math.max(0, OBSERVED_SESSION.toHours() - lifetimeH),
+            value: Math.max(0, OBSERVED_SESSION_HOURS - settings.fileUrlLifetimeSeconds / 3600),
             label: 'fileUrls may expire early',
             color: Color.ORANGE,
           },
-          { value: OBSERVED_SESSION.toHours(), label: 'longest seen', color: Color.RED },
+          { value: OBSERVED_SESSION_HOURS, label: 'longest seen', color: Color.RED },
         ],
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private errors(): Sized {
-    const sum = { statistic: Stats.SUM, period: PERIOD };
-    return (width) =>
-      new GraphWidget({
+      },
+    ],
+    [
+      {
         title: 'Functions: errors and throttles',
-        left: Object.values(this.#props.functions).flatMap(({ name, function: worker }) => [
-          worker.metricErrors({ ...sum, label: `${name} errors` }),
-          worker.metricThrottles({ ...sum, label: `${name} throttles` }),
+        left: workers.flatMap(({ name, function: worker }) => [
+          worker.metricErrors({ ...SUM, label: `${name} errors` }),
+          worker.metricThrottles({ ...SUM, label: `${name} throttles` }),
         ]),
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private durations(): Sized {
-    return (width) =>
-      new GraphWidget({
+      },
+      {
         title: 'Functions: longest run',
-        left: Object.values(this.#props.functions).map(({ name, function: worker }) =>
-          worker.metricDuration({ statistic: Stats.MAXIMUM, period: PERIOD, label: name }),
-        ),
-        leftYAxis: { min: 0 },
-        width,
-      });
-  }
-
-  private own(name: Parameters<typeof dropMetric>[1], statistic: string = Stats.MAXIMUM): Metric {
-    return dropMetric(this.#props.settings.stackName, name, { statistic, period: PERIOD });
-  }
+        left: workers.map(({ name, function: worker }) => worker.metricDuration({ ...MOST, label: name })),
+      },
+    ],
+  ];
 }
 
-/** A widget that takes the width it is given. */
-type Sized = (width: number) => IWidget;
-
-function row(...widgets: Sized[]): IWidget[] {
-  return widgets.map((widget) => widget(FULL_WIDTH / widgets.length));
+function drawn(graph: Graph, width: number): IWidget {
+  return new GraphWidget({ leftYAxis: { min: 0 }, width, ...graph });
 }
 
 function calculated(expression: string, usingMetrics: Record<string, Metric>, label: string): MathExpression {

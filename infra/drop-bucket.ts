@@ -1,4 +1,4 @@
-import { Annotations, Arn, ArnFormat, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
   BlockPublicAccess,
   Bucket,
@@ -10,40 +10,29 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { BuildsQueue } from './builds-queue.ts';
+import type { Settings } from './settings/schema.ts';
 
-/** S3's filter is case-sensitive, as is the vendor's rule that the URL's path must end so. */
+/** S3's filter is case-sensitive, as is Streampixel's rule that the URL's path must end so. */
 const BUILD_SUFFIX = '.zip';
-
-export interface DropBucketProps {
-  /** Keys that start with it are announced; `''` for all. */
-  readonly prefix: string;
-  /** A bucket that exists already, in the stack's account and region; without it the stack makes its own. */
-  readonly existingBucketName?: string | undefined;
-  readonly buildsQueue: BuildsQueue;
-}
 
 /** The bucket that builds are dropped in. It announces each `.zip` under the prefix to the builds queue. */
 export class DropBucket extends Construct {
   readonly bucketName: string;
   readonly bucketArn: string;
 
-  constructor(scope: Construct, id: string, props: DropBucketProps) {
+  constructor(scope: Construct, id: string, { bucketName, prefix }: Settings, buildsQueue: BuildsQueue) {
     super(scope, id);
-    const stack = Stack.of(this);
     // Named here rather than by CloudFormation: the queue's policy has to name the bucket before the bucket exists.
-    this.bucketName = props.existingBucketName ?? `${stack.stackName.toLowerCase()}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
-    this.bucketArn = Arn.format(
-      { service: 's3', region: '', account: '', resource: this.bucketName, arnFormat: ArnFormat.NO_RESOURCE_NAME },
-      stack,
-    );
-    if (props.existingBucketName === undefined) this.createBucket(props);
-    else this.adoptBucket(props);
+    this.bucketName = bucketName ?? `${Stack.of(this).stackName.toLowerCase()}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
+    this.bucketArn = `arn:${Aws.PARTITION}:s3:::${this.bucketName}`;
+    if (bucketName === undefined) this.createBucket(prefix, buildsQueue);
+    else this.adoptBucket(prefix, buildsQueue);
   }
 
-  private createBucket({ prefix, buildsQueue }: DropBucketProps): void {
+  private createBucket(prefix: string, buildsQueue: BuildsQueue): void {
     const bucket = new Bucket(this, 'Bucket', {
       bucketName: this.bucketName,
-      // Keeps each drop apart: the presigned URL names the version that was announced, whatever is dropped over it meanwhile.
+      // Keeps each drop apart: the presigned URL names the version that was announced, even if another is dropped over it meanwhile.
       versioned: true,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
@@ -52,7 +41,7 @@ export class DropBucket extends Construct {
       lifecycleRules: [
         {
           id: 'AbortStalledUploads',
-          // The parts of an upload that was given up cost as much as a build; one of 30 GB may pause over a weekend.
+          // The parts of an abandoned upload cost as much as a build; one of 30 GB may pause over a weekend.
           abortIncompleteMultipartUploadAfter: Duration.days(7),
         },
         {
@@ -61,7 +50,7 @@ export class DropBucket extends Construct {
           noncurrentVersionExpiration: Duration.days(30),
         },
       ],
-      // The bucket keeps its name when the stack goes: a later stack gets it back through the setting bucketName.
+      // The bucket outlives the stack under its name: a later stack takes it over with the setting bucketName.
       removalPolicy: RemovalPolicy.RETAIN,
     });
     Validations.of(bucket).acknowledge({
@@ -71,30 +60,24 @@ export class DropBucket extends Construct {
         'the log would be a store of credentials. What was dropped is in the ledger; who did it, where wanted, in CloudTrail data events.',
     });
     const notified = buildsQueue.allowNotificationsFrom(this.bucketArn);
+    const suffix = { name: 'suffix', value: BUILD_SUFFIX };
     const resource = bucket.node.defaultChild as CfnBucket;
     // On the resource itself: the L2's addEventNotification would bring a custom resource with a function and a wide role.
     resource.notificationConfiguration = {
       queueConfigurations: [
         {
-          // Not only Put: whatever is over 5 GB arrives as CompleteMultipartUpload.
+          // Not only Put: a zip over 5 GB arrives as CompleteMultipartUpload.
           event: EventType.OBJECT_CREATED,
           queue: buildsQueue.queue.queueArn,
-          filter: {
-            s3Key: {
-              rules: [
-                ...(prefix === '' ? [] : [{ name: 'prefix', value: prefix }]),
-                { name: 'suffix', value: BUILD_SUFFIX },
-              ],
-            },
-          },
+          filter: { s3Key: { rules: prefix === '' ? [suffix] : [{ name: 'prefix', value: prefix }, suffix] } },
         },
       ],
     };
     resource.node.addDependency(notified);
   }
 
-  /** CloudFormation can't change a bucket it doesn't own, so CDK's custom resource adds the notification. */
-  private adoptBucket({ prefix, buildsQueue }: DropBucketProps): void {
+  /** CloudFormation can't change an existing bucket, so CDK's custom resource adds the notification. */
+  private adoptBucket(prefix: string, buildsQueue: BuildsQueue): void {
     const bucket = Bucket.fromBucketName(this, 'Bucket', this.bucketName);
     const notified = buildsQueue.allowNotificationsFrom(this.bucketArn);
     bucket.addEventNotification(
@@ -120,7 +103,7 @@ export class DropBucket extends Construct {
     }
     Annotations.of(this).addInfo(
       `The notification is added to those that ${this.bucketName} has, by reading and writing them all without a lock. ` +
-        'Do not deploy two stacks for one bucket at the same time, nor let another tool own its notifications.',
+        'Do not deploy two stacks for one bucket at the same time, and let no other tool own its notifications.',
     );
   }
 }

@@ -1,21 +1,15 @@
 import type { Duration } from 'aws-cdk-lib';
-import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { MathExpression, Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { type Dimension, METRIC_NAMESPACE, type MetricName } from '../functions/domain/model/telemetry.ts';
 
-export interface DropMetricOptions {
-  readonly statistic: string;
-  readonly period: Duration;
-  readonly label?: string;
-}
-
 /** One of the stack's own metrics that carries no dimension but the stack. */
-export function dropMetric(stackName: string, name: MetricName, options: DropMetricOptions): Metric {
+export function dropMetric(stackName: string, name: MetricName, options: MetricOptions): Metric {
   const dimensionsMap = { Stack: stackName } satisfies Partial<Record<Dimension, string>>;
   return new Metric({ namespace: METRIC_NAMESPACE, metricName: name, dimensionsMap, ...options });
 }
 
 /**
- * One of the stack's own metrics with a line for each value of its dimensions. For the dashboard only: alarms take no searches.
+ * One of the stack's own metrics with a curve for each value of its dimensions. For the dashboard only: alarms take no searches.
  *
  * @param dimensions beside `Stack`: exactly those that the metric is written with
  */
@@ -23,7 +17,7 @@ export function dropMetricsBy(
   stackName: string,
   name: MetricName,
   dimensions: readonly Exclude<Dimension, 'Stack'>[],
-  { statistic, period, label = '' }: DropMetricOptions,
+  { statistic, period, label = '' }: MetricOptions & { readonly period: Duration },
 ): MathExpression {
   const schema = [METRIC_NAMESPACE, 'Stack', ...dimensions].join(',');
   // A double quote is an exact match; settings allow none in the name.

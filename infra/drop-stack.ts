@@ -1,20 +1,23 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
-import { Alarms, OBSERVED_SESSION } from './alarms.ts';
+import { Alarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { BuildsQueue } from './builds-queue.ts';
-import { type Settings, sampleIds } from './config.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { DropBucket } from './drop-bucket.ts';
+import { environmentValues } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
-import { apiKeyParameters } from './key-changes.ts';
 import { LedgerTable } from './ledger-table.ts';
+import { OBSERVED_SESSION_HOURS } from './limits.ts';
 import { deployedSettings, OUTPUTS } from './outputs.ts';
+import { apiKeyParameters } from './permissions.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
+import { sampleIds } from './settings/checks.ts';
+import type { Settings } from './settings/schema.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
 /**
@@ -26,51 +29,40 @@ export class DropStack extends Stack {
     super(scope, settings.stackName, {
       description: 'streampixel-drop: takes Unreal Engine builds from S3 to Streampixel',
     });
-    const buildsQueue = new BuildsQueue(this, 'BuildsQueue', { consumerTimeout: SUBMIT_BUILD_TIMEOUT });
-    const bucket = new DropBucket(this, 'DropBucket', {
-      prefix: settings.prefix,
-      existingBucketName: settings.bucketName,
-      buildsQueue,
-    });
+    const buildsQueue = new BuildsQueue(this, 'BuildsQueue', SUBMIT_BUILD_TIMEOUT);
+    const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue);
     const ledger = new LedgerTable(this, 'Ledger');
-    const { topic } = new AlertTopic(this, 'Alerts', { emails: settings.alertEmails });
-    const resources = { settings, bucket, buildsQueue, ledger, topic };
+    const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails);
+    const followQueue = new FollowQueue(this, 'FollowQueue', FOLLOW_BUILDS_TIMEOUT, bucket.bucketName);
+    const environment = environmentValues(settings, {
+      buildsQueueUrl: buildsQueue.queue.queueUrl,
+      deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
+      followQueueUrl: followQueue.queue.queueUrl,
+      ledgerTable: ledger.table.tableName,
+      alertTopicArn: topic.topicArn,
+    });
+    const resources = { settings, environment, bucket, buildsQueue, followQueue, ledger, topic };
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
     const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
     const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
-    const followQueue = new FollowQueue(this, 'FollowQueue', {
-      consumerTimeout: FOLLOW_BUILDS_TIMEOUT,
-      bucketName: bucket.bucketName,
-    });
-    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', { settings, followQueue });
-    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', { ...resources, followQueue });
-    const dashboardName = settings.dashboard ? settings.stackName : undefined;
+    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', resources);
+    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', resources);
     const functions = { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder };
-    const watched = { settings, topic, buildsQueue, followQueue, functions, dashboardName };
+    const watched = { ...resources, functions };
     const alarms = new Alarms(this, 'Alarms', watched);
-    if (dashboardName !== undefined) {
-      const drawn = { settings, name: dashboardName, buildsQueue, followQueue, functions, alarms };
-      new OverviewDashboard(this, 'Overview', drawn);
-    }
+    if (settings.dashboard) new OverviewDashboard(this, 'Overview', watched, alarms);
 
+    const webhookUrl = receiveWebhook.api.apiEndpoint;
     this.output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
-    this.output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their turn', buildsQueue.queue.queueUrl);
-    this.output(
-      OUTPUTS.deadLetterQueueUrl,
-      'Builds that failed, each with its reason',
-      buildsQueue.deadLetterQueue.queueUrl,
-    );
+    this.output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their slot', environment.buildsQueueUrl);
+    this.output(OUTPUTS.deadLetterQueueUrl, 'Builds that failed, each with its reason', environment.deadLetterQueueUrl);
     this.output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
-    this.output(OUTPUTS.ledgerTableName, 'What became of each build', ledger.table.tableName);
-    this.output(OUTPUTS.alertTopicArn, 'Where alarms speak', topic.topicArn);
-    this.output(
-      OUTPUTS.webhookUrl,
-      'Where webhooks go, with /<projectId>/<token> behind',
-      receiveWebhook.api.apiEndpoint,
-    );
-    this.output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', followQueue.queue.queueUrl);
-    this.outputSettings(settings);
-    this.outputNextSteps(settings, bucket, receiveWebhook.api.apiEndpoint);
+    this.output(OUTPUTS.ledgerTableName, 'The state and history of each build', environment.ledgerTable);
+    this.output(OUTPUTS.alertTopicArn, 'Where alerts and alarms are sent', environment.alertTopicArn);
+    this.output(OUTPUTS.webhookUrl, 'Where webhooks are sent, followed by /<projectId>/<token>', webhookUrl);
+    this.output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', environment.followQueueUrl);
+    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
+    this.outputNextSteps(settings, bucket, webhookUrl);
     this.warn(settings);
   }
 
@@ -78,14 +70,10 @@ export class DropStack extends Stack {
     new CfnOutput(this, id, { description, value });
   }
 
-  private outputSettings(settings: Settings): void {
-    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
-  }
-
   private outputNextSteps(settings: Settings, bucket: DropBucket, webhookUrl: string): void {
     apiKeyParameters(settings).forEach((name, index) => {
       this.output(
-        index === 0 ? OUTPUTS.storeApiKey : `${OUTPUTS.storeApiKey}${index + 1}`,
+        numbered(OUTPUTS.storeApiKey, index),
         'First: stores the API key. Run it, paste the key, press Enter; the key is in no history and no process list',
         `read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --region ${this.region} --name ${name} ` +
           '--type SecureString --overwrite --value file:///dev/stdin; unset KEY',
@@ -99,7 +87,7 @@ export class DropStack extends Stack {
     const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
     projectIds.forEach((projectId, index) => {
       this.output(
-        index === 0 ? OUTPUTS.webhookOfProject : `${OUTPUTS.webhookOfProject}${index + 1}`,
+        numbered(OUTPUTS.webhookOfProject, index),
         `Streampixel dashboard, project ${projectId}, Project Settings: this as the webhook URL, with the token for TOKEN; tick ` +
           'every event, save, press Test Webhook',
         `${webhookUrl}/${projectId}/TOKEN`,
@@ -114,25 +102,31 @@ export class DropStack extends Stack {
   }
 
   private warn(settings: Settings): void {
+    const warn = (id: string, text: string) => Annotations.of(this).addWarningV2(`streampixel-drop:${id}`, text);
     const samples = sampleIds(settings);
     if (samples.length > 0) {
-      Annotations.of(this).addWarningV2(
-        'streampixel-drop:sample-ids',
+      warn(
+        'sample-ids',
         `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
       );
     }
-    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION.toSeconds()) {
-      Annotations.of(this).addWarningV2(
-        'streampixel-drop:file-url-lifetime',
-        `fileUrlLifetimeSeconds: the session of a function's role has not been seen to last longer than ${OBSERVED_SESSION.toHours()} ` +
-          'hours, and a URL dies with the session that signed it. Sign for less',
+    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
+      warn(
+        'file-url-lifetime',
+        `fileUrlLifetimeSeconds: no session of a function's role has been seen to last longer than ${OBSERVED_SESSION_HOURS} hours, ` +
+          'and a URL expires with the session that signed it. Sign for less',
       );
     }
     if (settings.alertEmails.length === 0) {
-      Annotations.of(this).addWarningV2(
-        'streampixel-drop:nobody-alerted',
-        'alertEmails is empty: nobody will hear of builds that fail. Name somebody, or subscribe to the topic yourself',
+      warn(
+        'nobody-alerted',
+        'alertEmails is empty: no one is notified of builds that fail. Add an address, or subscribe to the topic yourself',
       );
     }
   }
+}
+
+/** The first output has the plain id, then `StoreApiKey2`, `StoreApiKey3`, ... */
+function numbered(id: string, index: number): string {
+  return index === 0 ? id : `${id}${index + 1}`;
 }

@@ -19,7 +19,7 @@ export class LedgerTable extends Construct {
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: timeToLive,
-      // It alone knows which builds have been accepted: lost with the stack, late duplicates would be submitted again.
+      // Only it knows which builds were accepted: if it went with the stack, late duplicates would be submitted again.
       removalPolicy: RemovalPolicy.RETAIN,
     });
     this.table.addGlobalSecondaryIndex({
@@ -27,9 +27,7 @@ export class LedgerTable extends Construct {
       partitionKey: text(byState.partitionKey),
       sortKey: number(byState.sortKey),
     });
-    this.table.addGlobalSecondaryIndex({
-      indexName: byUploadId.indexName,
-      partitionKey: text(byUploadId.partitionKey),
-    });
+    const { indexName } = byUploadId;
+    this.table.addGlobalSecondaryIndex({ indexName, partitionKey: text(byUploadId.partitionKey) });
   }
 }

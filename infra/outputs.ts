@@ -1,7 +1,7 @@
 import type { Route } from '../functions/domain/model/route.ts';
 
 /**
- * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only together
+ * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only
  * with a major version.
  */
 export const OUTPUTS = {

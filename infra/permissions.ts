@@ -1,8 +1,10 @@
-import { Arn, ArnFormat, Aws, type Stack } from 'aws-cdk-lib';
+import { Aws } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { EVENT_SOURCE } from '../functions/domain/model/telemetry.ts';
-import type { Settings } from './config.ts';
-import { apiKeyParameters } from './key-changes.ts';
+import { arn } from './arn.ts';
+import type { LedgerTable } from './ledger-table.ts';
+import type { Resources } from './resources.ts';
+import type { Settings } from './settings/schema.ts';
 
 /** One statement of a function's role, for one purpose. */
 export interface Permission {
@@ -10,32 +12,31 @@ export interface Permission {
   readonly actions: string[];
   readonly resources: string[];
   readonly conditions?: Record<string, Record<string, string | string[]>>;
-  /** Where a resource is a wildcard: the reason, for cdk-nag and for whoever reviews the role. */
+  /** Where a resource is a wildcard: the reason, for cdk-nag and for the person who reviews the role. */
   readonly why?: string;
 }
 
-/** To read the API keys that the routes name. */
-export function readApiKeys(stack: Stack, settings: Settings): Permission[] {
-  return readParameters(stack, 'ApiKeys', apiKeyParameters(settings));
+/** The distinct parameters that the routes name, in their order. */
+export function apiKeyParameters({ routes }: Pick<Settings, 'routes'>): string[] {
+  return [...new Set(routes.map(({ apiKeyParameter }) => apiKeyParameter))];
 }
 
-/** To read secrets from SSM SecureStrings, under whatever KMS key they are encrypted. */
-export function readParameters(stack: Stack, what: string, names: readonly string[]): Permission[] {
-  const parameterArns = names.map((name) =>
-    // The slash that separates name and type in the ARN is the name's first.
-    Arn.format({ service: 'ssm', resource: `parameter${name}`, arnFormat: ArnFormat.NO_RESOURCE_NAME }, stack),
-  );
+/** To read the API keys that the routes name. */
+export function readApiKeys(settings: Settings): Permission[] {
+  return readParameters('ApiKeys', apiKeyParameters(settings));
+}
+
+/** To read secrets from SSM SecureStrings, under any KMS key. */
+export function readParameters(what: string, names: readonly string[]): Permission[] {
+  // The slash that separates type and name in the ARN is the name's first.
+  const parameterArns = names.map((name) => arn('ssm', `parameter${name}`));
   return [
-    {
-      sid: `Read${what}`,
-      // Not what grantRead gives: GetParameterHistory would show former values.
-      actions: ['ssm:GetParameter'],
-      resources: parameterArns,
-    },
+    // Not what grantRead gives: GetParameterHistory would show former values.
+    { sid: `Read${what}`, actions: ['ssm:GetParameter'], resources: parameterArns },
     {
       sid: `Decrypt${what}`,
       actions: ['kms:Decrypt'],
-      resources: [Arn.format({ service: 'kms', resource: 'key', resourceName: '*' }, stack)],
+      resources: [arn('kms', 'key/*')],
       conditions: {
         StringEquals: {
           'kms:ViaService': `ssm.${Aws.REGION}.${Aws.URL_SUFFIX}`,
@@ -43,25 +44,33 @@ export function readParameters(stack: Stack, what: string, names: readonly strin
         },
       },
       why:
-        'For a secret under a customer managed KMS key, of which the stack is not told. The conditions leave what SSM decrypts ' +
+        'For a secret under a customer managed KMS key, which the stack does not know. The conditions leave what SSM decrypts ' +
         "for these parameters. (Under the default key aws/ssm it is not used: that key's policy lets the whole account decrypt through SSM.)",
     },
   ];
 }
 
-/** To tell people and pipelines. */
-export function tellOf(stack: Stack, topic: ITopic): Permission[] {
+/** To notify people and pipelines. */
+export function sendNotifications(topic: ITopic): Permission[] {
   return [
-    {
-      sid: 'SendAlerts',
-      actions: ['sns:Publish'],
-      resources: [topic.topicArn],
-    },
+    { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topic.topicArn] },
     {
       sid: 'EmitEvents',
       actions: ['events:PutEvents'],
-      resources: [Arn.format({ service: 'events', resource: 'event-bus', resourceName: 'default' }, stack)],
+      resources: [arn('events', 'event-bus/default')],
       conditions: { StringEquals: { 'events:source': EVENT_SOURCE } },
     },
   ];
+}
+
+/** To read and write the ledger's items. */
+export function keepLedger({ table }: LedgerTable): Permission {
+  const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
+  return { sid: 'KeepLedger', actions, resources: [table.tableArn] };
+}
+
+/** To act on the objects under the watched prefix. */
+export function onBuilds({ bucket, settings }: Resources, sid: string, actions: string[]): Permission {
+  const why = 'The person who drops a build chooses its key: only the watched prefix is known.';
+  return { sid, actions, resources: [`${bucket.bucketArn}/${settings.prefix}*`], why };
 }

@@ -1,55 +1,45 @@
-import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, Validations } from 'aws-cdk-lib';
 import { HttpApi, HttpMethod, HttpStage } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { Construct } from 'constructs';
-import { ENV, type EnvName } from '../functions/receive-webhook/environment.ts';
-import type { Settings } from './config.ts';
-import type { FollowQueue } from './follow-queue.ts';
+import { ENV } from '../functions/receive-webhook/environment.ts';
+import { environmentOf } from './environment.ts';
 import { readParameters } from './permissions.ts';
+import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
 /**
  * Webhooks a second, and at once. A build has seven in some minutes, so this is room for hundreds of builds at a time; a flood
- * costs no more than this, and leaves the account's concurrency to others.
+ * costs no more than this, and leaves the account's concurrency to other functions.
  */
 const RATE_PER_S = 20;
 const BURST = 50;
 
-export interface ReceiveWebhookFunctionProps {
-  readonly settings: Settings;
-  readonly followQueue: FollowQueue;
-}
-
 /**
- * The function that takes Streampixel's webhooks, behind the stack's one public address.
+ * The function that receives Streampixel's webhooks, behind the stack's one public address.
  *
- * An HTTP API and not a function URL: it throttles without reserving concurrency, which new accounts have none of to reserve; it
- * turns away other methods and paths, and bodies that break off or never end, before the function is started and billed.
+ * An HTTP API and not a function URL: it throttles without reserving concurrency, which new accounts can't do; it refuses other
+ * methods and paths, and bodies that break off or never end, before the function is started and billed.
  */
 export class ReceiveWebhookFunction extends WorkerFunction {
   readonly api: HttpApi;
 
-  constructor(scope: Construct, id: string, { settings, followQueue }: ReceiveWebhookFunctionProps) {
-    const environment: Record<EnvName, string> = {
-      [ENV.routes]: JSON.stringify(settings.routes),
-      [ENV.followQueueUrl]: followQueue.queue.queueUrl,
-      [ENV.webhookTokenParameter]: settings.webhookTokenParameter,
-    };
+  constructor(scope: Construct, id: string, { settings, environment, followQueue }: Resources) {
     super(scope, id, {
       settings,
       name: 'receive-webhook',
-      description: "Takes Streampixel's webhooks",
+      description: "Receives Streampixel's webhooks",
       // Streampixel waits for 10 s.
       timeout: Duration.seconds(10),
       // Streampixel waits for the answer and never sends again, and memory brings CPU: by the table in docs/performance.md a cold
       // start takes a fifth of what it does at 256 MB.
       memorySize: 1024,
-      environment,
-      // Many short runs, each told in the log: traces would cost as much as all the rest.
+      environment: environmentOf(ENV, environment),
+      // Many short runs, each in the log: traces would cost as much as all the rest.
       traced: false,
       permissions: [
         { sid: 'StoreWebhooks', actions: ['sqs:SendMessage'], resources: [followQueue.queue.queueArn] },
-        ...readParameters(Stack.of(scope), 'WebhookTokens', [settings.webhookTokenParameter]),
+        ...readParameters('WebhookTokens', [settings.webhookTokenParameter]),
       ],
     });
 
@@ -75,7 +65,7 @@ export class ReceiveWebhookFunction extends WorkerFunction {
     if (route === undefined) throw new Error('the API has no route');
     Validations.of(route).acknowledge({
       id: 'AwsSolutions::AwsSolutions-APIG4',
-      reason: 'Streampixel signs nothing and sends no header of ours: the token in the path is the authorization.',
+      reason: 'Streampixel signs nothing and can send no header of ours: the token in the path is the authorization.',
     });
   }
 }

@@ -1,16 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { readSettings } from './config.ts';
+import { present } from '../functions/domain/model/optional-fields.ts';
 import { DropStack } from './drop-stack.ts';
-
-/** The context in the project's cdk.json: what the CDK CLI would hand over, without what `-c` adds. */
-export function projectContext(): Record<string, unknown> {
-  return JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')).context;
-}
+import { readSettings } from './settings/read.ts';
 
 export interface AppOptions {
-  /** Settings and CDK's feature flags: usually {@link projectContext} with overrides. What the CDK CLI passes comes on top. */
+  /** Settings and CDK's feature flags, usually those of cdk.json with overrides. What the CDK CLI passes comes on top. */
   readonly context?: Readonly<Record<string, unknown>>;
   /** Where the cloud assembly goes. Default: where the CDK CLI says, else a new temporary directory. */
   readonly outdir?: string;
@@ -19,7 +14,7 @@ export interface AppOptions {
 }
 
 /**
- * The CDK app with its one stack, checked by cdk-nag. Call `synth()` on it: it throws where a finding is neither mended nor
+ * The CDK app with its one stack, checked by cdk-nag. Call `synth()` on it: it throws where a finding is neither fixed nor
  * acknowledged.
  *
  * @throws SettingsError with every problem of the settings in the context
@@ -28,7 +23,7 @@ export function createApp({ context = {}, outdir, bundle = true }: AppOptions = 
   const app = new App({
     autoSynth: false,
     context: bundle ? context : { ...context, 'aws:cdk:bundling-stacks': [] },
-    ...(outdir === undefined ? {} : { outdir }),
+    ...present({ outdir }),
   });
   new DropStack(app, readSettings(app.node.getAllContext()));
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,27 +1,29 @@
 import { join } from 'node:path';
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
-import { acknowledgeWildcard } from './acknowledge.ts';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
+import { Construct, type IConstruct } from 'constructs';
 import { BUNDLING } from './bundling.ts';
-import type { Settings } from './config.ts';
 import type { Permission } from './permissions.ts';
+import type { Settings } from './settings/schema.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..');
 
 export interface WorkerFunctionProps {
   readonly settings: Settings;
-  /** Its folder under functions/, where handler.ts exports `handler`; also what alarms and the dashboard call it. */
+  /** Its folder under functions/, where handler.ts exports `handler`; alarms and the dashboard have this name too. */
   readonly name: string;
   readonly description: string;
   readonly timeout: Duration;
   /** In MB. */
   readonly memorySize: number;
   readonly environment: Record<string, string>;
-  /** Beyond writing its log and traces. */
+  /** What CDK does not grant by itself: it does the log, traces and consuming a queue. */
   readonly permissions: readonly Permission[];
   /** Default true. */
   readonly traced?: boolean;
@@ -35,7 +37,7 @@ export class WorkerFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: WorkerFunctionProps) {
     super(scope, id);
-    const { settings, name, description, timeout, memorySize, environment, permissions, traced = true } = props;
+    const { settings, name, permissions, traced = true, ...own } = props;
     this.name = name;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: settings.logRetentionDays,
@@ -46,7 +48,7 @@ export class WorkerFunction extends Construct {
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.logGroup.grantWrite(role);
     if (traced) {
-      const why = 'X-Ray knows no resources: the two actions that tracing needs can only be allowed on "*".';
+      const why = 'X-Ray has no resources: the two actions that tracing needs can only be allowed on "*".';
       acknowledgeWildcard(role, '*', why);
     }
     for (const { why, ...statement } of permissions) {
@@ -55,17 +57,14 @@ export class WorkerFunction extends Construct {
     }
 
     this.function = new NodejsFunction(this, 'Function', {
-      description,
+      ...own,
       entry: join(PROJECT_ROOT, 'functions', name, 'handler.ts'),
       projectRoot: PROJECT_ROOT,
       depsLockFilePath: join(PROJECT_ROOT, 'package-lock.json'),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       bundling: BUNDLING,
-      timeout,
-      memorySize,
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.
-      environment,
       tracing: traced ? Tracing.ACTIVE : Tracing.DISABLED,
       // The function writes its own JSON lines; Lambda's JSON format would wrap them in a second layer.
       loggingFormat: LoggingFormat.TEXT,
@@ -73,4 +72,18 @@ export class WorkerFunction extends Construct {
       role,
     });
   }
+
+  /** Starts the function with batches of messages. */
+  protected consume(queue: IQueue, maxConcurrency: number): void {
+    // No filters: Lambda deletes the messages that don't match, and nothing may be lost unseen.
+    const options = { batchSize: 10, reportBatchItemFailures: true, maxConcurrency };
+    this.function.addEventSource(new SqsEventSource(queue, options));
+  }
+}
+
+/** Gives cdk-nag the reason why a resource of a policy is a wildcard. Other wildcards of the same role stay findings. */
+function acknowledgeWildcard(role: IConstruct, resource: string, reason: string): void {
+  // cdk-nag names the finding after the resource, with tokens flattened in its own way.
+  const flat = flattenCfnReference(Stack.of(role).resolve(resource));
+  Validations.of(role).acknowledge({ id: `AwsSolutions::AwsSolutions-IAM5[Resource::${flat}]`, reason });
 }

@@ -7,12 +7,13 @@ import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
 import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings, SettingsError } from '../../infra/settings/read.ts';
 import { explained } from '../aws-errors.ts';
 import { aligned, type Console } from '../console.ts';
 import { queueNumbers } from '../letters.ts';
 import { EXIT } from '../operator-error.ts';
 import type { Act } from '../program.ts';
-import { projectContext } from '../project-context.ts';
 import type { Stack } from '../stack.ts';
 import { plural, span } from '../units.ts';
 import { checkKey, keyParameters, projectIds, verdictText } from '../vendor.ts';
@@ -90,8 +91,6 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
 }
 
 async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
-  // Only here: it loads the CDK, which takes as long as everything else.
-  const { readSettings, SettingsError } = await import('../../infra/config.ts');
   try {
     const isDeployed = JSON.stringify(settings) === JSON.stringify(deployedSettings(readSettings(projectContext())));
     return [

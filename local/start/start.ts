@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
 import { findRoute, releaseMode } from '../../functions/domain/model/route.ts';
-import type { Settings } from '../../infra/config.ts';
+import type { Settings } from '../../infra/settings/schema.ts';
 import { DEFAULT_PORT, LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import type { Course } from '../streampixel/streampixel-stand-in.ts';
 import { watchDropFolder } from './drop-folder.ts';

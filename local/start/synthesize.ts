@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { Settings } from '../../infra/config.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import type { Settings } from '../../infra/settings/schema.ts';
 
 const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,12 +14,11 @@ const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url));
  * @throws Error whose message is what the app had to say, settings errors among it
  */
 export async function synthesize(overrides: Partial<Settings>, outputDirectory: string): Promise<void> {
-  const { context } = JSON.parse(readFileSync(`${PROJECT_ROOT}/cdk.json`, 'utf8'));
   const child = spawn(process.execPath, ['infra/app.ts'], {
     cwd: PROJECT_ROOT,
     env: {
       ...process.env,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...overrides }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ...overrides }),
       CDK_OUTDIR: outputDirectory,
     },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
-import { readSettings } from '../../infra/config.ts';
-import { projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings } from '../../infra/settings/read.ts';
 import { read } from './markdown.ts';
 
 const readme = read('README.md');

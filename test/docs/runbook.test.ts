@@ -4,10 +4,9 @@ import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/model/message
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
 import { alertText } from '../../functions/domain/notify/alert-text.ts';
 import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
-import { DEAD_LETTER_AGE_ALARM } from '../../infra/alarms.ts';
-import { readSettings } from '../../infra/config.ts';
-import { projectContext } from '../../infra/synthesize.ts';
-import { MAX_RECEIVE_COUNT, QUEUE_RETENTION } from '../../infra/worker-queue.ts';
+import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../../infra/limits.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings } from '../../infra/settings/read.ts';
 import { withSection } from '../../scripts/marked-section.ts';
 import { reasonsTable } from '../../scripts/write-reasons.ts';
 import { synthesized } from '../infra/synthesized.ts';
@@ -102,9 +101,9 @@ describe('the runbook', () => {
 
   it('has the numbers that the stack has', () => {
     expect(runbook).toContain(`for ${DEAD_LETTER_RETENTION_DAYS} days at most`);
-    expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_AGE_ALARM.toDays()} days old`);
+    expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_ALARM_DAYS} days old`);
     expect(alarmSections.get('Builds wait in the dead-letter queue')).toContain(`after ${MAX_RECEIVE_COUNT} receives`);
-    expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION.toDays()} days`);
+    expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION_DAYS} days`);
   });
 
   it('names only settings that there are', () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
 import { STUDIO } from './synthesized.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -34,7 +34,7 @@ function runApp(context: Record<string, unknown>) {
 
 // Each test runs the app, one of them esbuild too, in processes of their own: seconds, and more on a busy machine.
 describe('the CDK app', { timeout: 120_000 }, () => {
-  it('tells what is wrong with the settings, plainly, and fails', () => {
+  it('prints what is wrong with the settings, one line each, and fails', () => {
     const { status, stderr } = runApp({ maxConcurrency: '1', prefixes: 'a/' });
 
     expect(status).toBe(1);

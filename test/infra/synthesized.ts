@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import { afterAll } from 'vitest';
-import { createApp, projectContext } from '../../infra/synthesize.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { createApp } from '../../infra/synthesize.ts';
 
 export const ROUTE = {
   prefix: 'builds/',
@@ -61,6 +62,8 @@ export function synthesized(settings: Record<string, unknown> = STUDIO) {
     messages,
   };
 }
+
+export type Stack = ReturnType<typeof synthesized>;
 
 function flattened(value: Json): Json {
   if (Array.isArray(value)) return value.map(flattened);

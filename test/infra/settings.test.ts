@@ -1,8 +1,10 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
-import { readSettings, SAMPLE_PROJECT_ID, SAMPLE_USER_ID, SettingsError, sampleIds } from '../../infra/config.ts';
-import { environmentBytes } from '../../infra/submit-build-environment.ts';
-import { projectContext } from '../../infra/synthesize.ts';
+import { environmentBytes } from '../../infra/environment.ts';
+import { sampleIds } from '../../infra/settings/checks.ts';
+import { projectContext, SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from '../../infra/settings/project-context.ts';
+import { readSettings, SettingsError } from '../../infra/settings/read.ts';
 
 const ROUTE = {
   prefix: '',
@@ -112,13 +114,13 @@ describe('settings', () => {
     expect(read({ bucketName: '', bucketKmsKeyArn: '' })).not.toHaveProperty('bucketName', expect.anything());
   });
 
-  it('spells a user one way, since the rate limit and so the line is per user', () => {
+  it('spells a user one way, since the rate limit is per user', () => {
     expect(read({ routes: [{ ...ROUTE, userId: '5F00000000000000000000AB' }] }).routes[0]?.userId).toBe(
       '5f00000000000000000000ab',
     );
   });
 
-  it('tells all problems at once, one line each', () => {
+  it('reports all problems at once, one line each', () => {
     const context = {
       routes: [{ ...ROUTE, userId: 'studio' }, { prefix: '' }],
       alertEmail: 'a@studio.example',
@@ -168,7 +170,7 @@ describe('settings', () => {
     ['maxAttempts', 0, 'must be a whole number from 1 to 25'],
     ['maxAttempts', 26, 'after 100 SQS gives up by itself'],
     ['onLostAnswer', 'ignore', 'must be retry (submit again after an interval) or dead-letter'],
-    ['maxConcurrency', 1, 'Lambda knows no less than 2'],
+    ['maxConcurrency', 1, 'Lambda takes no less than 2'],
     ['maxConcurrency', '1001', 'from 2 to 1000'],
     ['logRetentionDays', 31, 'CloudWatch Logs knows: 1, 3, 5, 7, 14, 30'],
     ['logRetentionDays', 9999, 'CloudWatch Logs knows'],
@@ -215,6 +217,11 @@ describe('settings', () => {
     expect(problemsOf({ fileUrlLifetimeSeconds: LONGEST_LIFETIME_S + 1 })).toHaveLength(1);
   });
 
+  it('takes every retention that CloudWatch Logs has but for ever', () => {
+    const days = Object.values(RetentionDays).filter((value) => typeof value === 'number' && value !== 9999);
+    expect(days.filter((value) => problemsOf({ logRetentionDays: value }).length > 0)).toEqual([]);
+  });
+
   it('takes plain http for loopback', () => {
     expect(read({ streampixelBaseUrl: 'http://127.0.0.1:8080/api' }).streampixelBaseUrl).toBe(
       'http://127.0.0.1:8080/api',
@@ -234,7 +241,7 @@ describe('routes', () => {
     ['projectId', 'g'.repeat(24), "the address of the project's page"],
     ['prefix', '/builds', "Keys do not start with '/'"],
     ['prefix', undefined, "'' takes all"],
-    ['release', 'automatic', 'must be manual (somebody releases an approved build) or on-approval'],
+    ['release', 'automatic', 'must be manual (a person releases an approved build) or on-approval'],
     ['onlyLatest', 'yes', 'true or false'],
     ['everyVersion', 1, 'true or false'],
   ])('refuses %s: %j and says where to get it', (field, value, message) => {
@@ -242,7 +249,7 @@ describe('routes', () => {
     expect(problemsOfRoute({ [field]: value })[0]).toMatch(new RegExp(`^routes\\[0\\].${field}: `));
   });
 
-  it.each([undefined, 'false', null])('wants autoRelease said, not %j, and explains the danger', (autoRelease) => {
+  it.each([undefined, 'false', null])('requires autoRelease, not %j, and explains the danger', (autoRelease) => {
     expect(problemsOfRoute({ autoRelease })).toEqual([expect.stringContaining('ship the build to live viewers')]);
   });
 

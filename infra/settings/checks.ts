@@ -1,0 +1,78 @@
+import type { Route } from '../../functions/domain/model/route.ts';
+import { environmentBytes } from '../environment.ts';
+import { ENVIRONMENT_LIMIT_BYTES } from '../limits.ts';
+import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './project-context.ts';
+import type { Settings } from './schema.ts';
+
+/** Values that the schema may have found wrong: what is wrong between two of them is reported all the same. */
+export type Unchecked = Readonly<Partial<Record<keyof Settings, unknown>>>;
+
+type Routes = readonly (Partial<Route> | null)[];
+
+/** What is wrong between settings, one line each. */
+export function problemsBetween(values: Unchecked): readonly string[] {
+  const routes: Routes = Array.isArray(values.routes) ? values.routes : [];
+  return [
+    ...prefixProblems(routes, values.prefix),
+    ...(values.bucketKmsKeyArn !== undefined && values.bucketName === undefined
+      ? ['bucketKmsKeyArn: is of use with bucketName only. Set that too, or leave this out']
+      : []),
+    ...releaseProblems(routes),
+    ...parameterProblems(routes, values.webhookTokenParameter),
+  ];
+}
+
+function prefixProblems(routes: Routes, watched: unknown): readonly string[] {
+  const prefixes = routes.map((route) => route?.prefix);
+  return prefixes.flatMap((prefix, index) => {
+    if (typeof prefix !== 'string') return [];
+    const first = prefixes.indexOf(prefix);
+    if (first < index) {
+      return [`routes[${index}].prefix: is the same as that of routes[${first}]. Give each route a prefix of its own`];
+    }
+    if (typeof watched === 'string' && !prefix.startsWith(watched)) {
+      return [
+        `routes[${index}].prefix: does not start with the watched prefix "${watched}", so the route would never get a build. ` +
+          'Change it, or watch a shorter prefix',
+      ];
+    }
+    return [];
+  });
+}
+
+function releaseProblems(routes: Routes): readonly string[] {
+  return routes.flatMap((route, index) =>
+    route?.autoRelease === true && route.release !== undefined
+      ? [
+          `routes[${index}].release: is of use with autoRelease false only: with true Streampixel releases the build by itself. ` +
+            'Set autoRelease to false, or leave release out',
+        ]
+      : [],
+  );
+}
+
+/** Storing the one secret would overwrite the other. */
+function parameterProblems(routes: Routes, webhookTokenParameter: unknown): readonly string[] {
+  const index = routes.findIndex((route) => route?.apiKeyParameter === webhookTokenParameter);
+  if (index < 0) return [];
+  return [`webhookTokenParameter: is the apiKeyParameter of routes[${index}]. Give each secret a parameter of its own`];
+}
+
+/** Lambda refuses a function whose environment is too large, after minutes of deployment. */
+export function sizeProblems(settings: Settings): readonly string[] {
+  const bytes = environmentBytes(settings);
+  if (bytes <= ENVIRONMENT_LIMIT_BYTES) return [];
+  return [
+    `routes: ${settings.routes.length} routes are too many for one stack. The function's environment would take up to ${bytes} ` +
+      `of Lambda's ${ENVIRONMENT_LIMIT_BYTES} bytes. Shorten prefixes and parameter names, or spread the routes over two stacks ` +
+      '(-c stackName=...)',
+  ];
+}
+
+/** Where the settings still hold an id of the sample, e.g. `routes[0].userId`. */
+export function sampleIds(settings: Settings): readonly string[] {
+  return settings.routes.flatMap(({ userId, projectId }, index) => [
+    ...(userId === SAMPLE_USER_ID ? [`routes[${index}].userId`] : []),
+    ...(projectId === SAMPLE_PROJECT_ID ? [`routes[${index}].projectId`] : []),
+  ]);
+}
