@@ -9,9 +9,9 @@ import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../functions/adapters/dynamodb-table.ts';
 import type { Ledger } from '../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
-import { projectContext } from '../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { OperatorError } from './operator-error.ts';
+import { projectContext } from './project-context.ts';
 
 /** Where to look for the stack. */
 export interface StackOptions {
