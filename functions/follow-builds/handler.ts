@@ -16,7 +16,7 @@ import { createSsmApiKeys } from '../adapters/ssm-api-keys.ts';
 import { createGetParameter } from '../adapters/ssm-parameters.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
-import { handleFollowMessage } from '../domain/follow/follow-build.ts';
+import { handleFollowMessage } from '../domain/follow/handle-follow-message.ts';
 import { failureLog } from '../failure-log.ts';
 import { handleBatch, invocationDeadline, receiveCountOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';

@@ -5,9 +5,9 @@ import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts'
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message-visibility.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
+import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/visit.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';

@@ -1,7 +1,7 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
+import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/follow/visit.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { WebhookNotice } from '../../functions/domain/model/news.ts';

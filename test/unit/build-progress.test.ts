@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import {
+  acceptedAfterAll,
   furthestStage,
   isAnswerLost,
   isUrlOf,
   releaseChanged,
   requestOfApproval,
   requestRelease,
-  resolved,
   watchOf,
   withNews,
 } from '../../functions/domain/model/following-transitions.ts';
@@ -141,7 +141,7 @@ describe('a lost answer', () => {
   });
 
   it('is settled by an upload id: nothing is doubled, and the time is that of the call', () => {
-    const entry = resolved(deadLettered(unknown, START, letter, 'letter-1'), 'upload-7', START + HOUR_MS);
+    const entry = acceptedAfterAll(deadLettered(unknown, START, letter, 'letter-1'), 'upload-7', START + HOUR_MS);
     expect(entry).toMatchObject({
       state: 'submitted',
       uploadId: 'upload-7',
@@ -150,7 +150,7 @@ describe('a lost answer', () => {
       updatedAt: START + HOUR_MS,
     });
     for (const field of ['reservation', 'leaseUntil', 'reason']) expect(entry).not.toHaveProperty(field);
-    expect(entry.history.at(-1)?.note).toBe('found at the vendor: upload id upload-7');
+    expect(entry.history.at(-1)?.note).toBe('accepted after all: upload id upload-7');
   });
 });
 
@@ -236,7 +236,7 @@ describe('an order to release', () => {
     const taken = requestRelease(entry, requestId, START);
     expect(taken?.release).toEqual({ ...requestId, state: 'requested', attempts: 0 });
     expect(taken?.entry).toMatchObject({ state: 'approved', release: taken?.release, releaseRequests: ['order-1'] });
-    expect(taken?.entry.history.at(-1)?.note).toBe('release of upload-1 ordered by person');
+    expect(taken?.entry.history.at(-1)?.note).toBe('release of upload-1 requested by person');
 
     const second = requestRelease(taken?.entry ?? entry, { ...requestId, requestId: 'order-2' }, START + 1);
     expect(second?.release).toMatchObject({ requestId: 'order-2', state: 'requested' });

@@ -70,7 +70,7 @@ describe('the vendor’s word on a build', () => {
       lastNewsAt: world.now,
     });
     expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: world.now });
-    expect(world.loggedEvents()).toEqual(['webhook-heard']);
+    expect(world.loggedEvents()).toEqual(['webhook-received']);
     expect([world.alerts, world.events, world.queued]).toEqual([[], [], []]);
   });
 
@@ -91,7 +91,7 @@ describe('the vendor’s word on a build', () => {
     expect(await world.hear({ at })).toEqual(DONE);
     expect(world.writes()).toEqual([]);
     expect(world.entry().revision).toBe(revision);
-    expect(world.loggedEvents()).toEqual(['webhook-heard']);
+    expect(world.loggedEvents()).toEqual(['webhook-received']);
   });
 
   it('is written down whole where many come at once', async () => {
@@ -217,7 +217,7 @@ describe('a notice of a build whose answer was lost', () => {
       possiblyDoubled: false,
       news: [{ stage: 'downloading' }],
     });
-    expect(world.entry().history.at(-1)?.note).toBe('found at the vendor: upload id upload-7');
+    expect(world.entry().history.at(-1)?.note).toBe('accepted after all: upload id upload-7');
   });
 
   it('is an end where it says so, with everything that comes of it', async () => {
@@ -551,6 +551,6 @@ describe('other messages', () => {
     '{"source":"streampixel-drop","detail-type":"Build Skipped","detail":{"uploadId":"u","build":{"id":"b"}}}',
     '{"source":"somebody","detail-type":"Build Submitted","detail":{"uploadId":"u","build":{"id":"b"}}}',
   ])('that are none of the queue stay for the dead-letter queue, and none of their words is told: %s', async (body) => {
-    await expect(world.handle(body)).rejects.toThrow(/^The message is none of the follow queue\.$/);
+    await expect(world.handle(body)).rejects.toThrow(/^The message is not one of the follow queue\.$/);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/webhook.ts';
+import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { tokensIn, webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
 import { isUrlOf } from '../../functions/domain/model/following-transitions.ts';
 import { STAGES, type WebhookNotice } from '../../functions/domain/model/news.ts';

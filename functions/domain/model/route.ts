@@ -2,19 +2,19 @@
 export interface Route {
   /** Keys that start with this belong to the route; the longest matching prefix wins. `''` takes every key. */
   readonly prefix: string;
-  /** 24 hex digits; the vendor's rate limit is per `userId`. */
+  /** 24 hex digits. Streampixel's rate limit is per `userId`. */
   readonly userId: string;
   /** 24 hex digits. */
   readonly projectId: string;
-  /** Always sent: the vendor's default is `true`, and a forgotten field would ship to live viewers. */
+  /** Always sent: Streampixel's default is `true`, so without the field a build would go live to viewers. */
   readonly autoRelease: boolean;
-  /** Who releases an approved build where the vendor does not (`autoRelease` false). Default `manual`. */
+  /** How an approved build is released where Streampixel does not do it (`autoRelease` false). Default `manual`. */
   readonly release?: 'manual' | 'on-approval';
   /** Name of the SSM SecureString that holds the API key. */
   readonly apiKeyParameter: string;
-  /** Older builds still waiting in line give way to a newer one of this route. */
+  /** A newer build of this route supersedes older ones that are still waiting. */
   readonly onlyLatest?: boolean;
-  /** Submit a version even when a newer one of the same key has been dropped before its turn. */
+  /** Submit a version even if a newer one of the same key was dropped before its slot. */
   readonly everyVersion?: boolean;
 }
 
@@ -27,7 +27,7 @@ export function findRoute(routes: readonly Route[], key: string): Route | undefi
   return best;
 }
 
-/** The route to a build's project with its user's key, or `undefined` where none leads there any more. */
+/** The route to a build's project and user, or `undefined` where the settings no longer have one. */
 export function routeTo(
   routes: readonly Route[],
   { projectId, userId }: { readonly projectId?: string; readonly userId?: string },
@@ -35,7 +35,7 @@ export function routeTo(
   return routes.find((route) => route.projectId === projectId && route.userId === userId);
 }
 
-/** Names the route in the ledger: two routes may share a project, and one project may be fed from two prefixes. */
+/** Names the route in the ledger. The prefix is part of it, because two routes may lead to one project. */
 export function routeId(route: Route): string {
   return `${route.userId}/${route.projectId}/${route.prefix}`;
 }
@@ -43,10 +43,10 @@ export function routeId(route: Route): string {
 /**
  * How an approved build of a route goes live, and so what `Approved` means:
  *
- * - `automatic`: the vendor distributes it by itself (`autoRelease`). Its pages disagree on whether that happens before or
- *   after the approval: live by then, or within minutes.
- * - `manual`: it is good and waits on the dashboard; a person releases it.
- * - `on-approval`: we order its distribution, once.
+ * - `automatic`: Streampixel distributes it by itself (`autoRelease`). Its documentation is unclear whether that happens before or
+ *   after the approval, so the build is live by then or within minutes.
+ * - `manual`: it is ready, and a person releases it on the dashboard or with the tool.
+ * - `on-approval`: this project requests its distribution, once.
  */
 export type ReleaseMode = 'automatic' | 'manual' | 'on-approval';
 
