@@ -17,7 +17,7 @@ export async function handleFollowMessage(
 ): Promise<Disposition> {
   const visit = { delivery, settings, ports };
   const message = parseFollowMessage(delivery.body);
-  // Only this stack may send here, so no build is lost by it. After its retries it is in a dead-letter queue, for a person to look at.
+  // Only this stack may send here, so it belongs to no build. After its retries it waits in a dead-letter queue for a person.
   if (message === undefined) throw new Error('The message is not one of the follow queue.');
   switch (message.kind) {
     case 'webhook-test':

@@ -25,8 +25,8 @@ export interface ReleaseAttempt extends FollowVisit {
 type ReleasePatch = { readonly [Field in keyof Release]?: Release[Field] | undefined } & Pick<Release, 'state'>;
 
 /**
- * Records the state of the request, on top of the news that arrived meanwhile. Not where another worker has changed the request since
- * this one read it: that could turn a request in flight back into one that waits, and it would be sent twice.
+ * Records the state of the request, on top of the news that arrived meanwhile. Not where another worker has changed the request
+ * since this one read it: a request in flight could become one that waits, and would be sent twice.
  */
 export async function recordRelease(
   attempt: ReleaseAttempt,
@@ -86,7 +86,7 @@ export async function failRelease(attempt: ReleaseAttempt, detail: string, how: 
   return notifyReleaseFailed(attempt, redacted, how);
 }
 
-/** It notifies first and records then: after a crash between the two people are notified twice, in the other order never. */
+/** Notifies before it records: a crash in between then causes a second alert, not a missing one. */
 export async function notifyReleaseFailed(
   attempt: ReleaseAttempt,
   detail: string,

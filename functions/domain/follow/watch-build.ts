@@ -54,7 +54,7 @@ export async function watchBuild(
       return { kind: 'hidden', until: due.next };
     }
     case 'stuck': {
-      // It notifies first and records then: after a crash between the two people are notified twice, in the other order never.
+      // Notifies before it records: a crash in between then causes a second alert, not a missing one.
       if (!(await notifyStuck(entry, ports))) return retryNotification(visit);
       await updateWithRetry(id, ledger, (current) =>
         isWatched(current)
@@ -116,8 +116,8 @@ async function notifySilentWebhook(
 }
 
 /**
- * Asks Streampixel's list of the project's builds and applies what it says of this one. The list is no longer documented, so it may be
- * missing: then there is no news.
+ * Looks the build up in Streampixel's list of the project's builds. The list is no longer documented, so it may be missing: then there
+ * is no news.
  */
 async function reconcile(
   entry: LedgerEntry,

@@ -1,6 +1,6 @@
 /**
- * The tokens in the addresses that webhooks are sent to. One SSM SecureString has one on each line, the current one first. The second
- * is the former one, while dashboards may still have the address with it.
+ * The tokens in the addresses that webhooks are sent to. One SSM SecureString has one on each line, the current one first. A second
+ * one is the former token, which is accepted while dashboards may still have the former address.
  */
 
 /** How many tokens are accepted at a time. */

@@ -20,8 +20,8 @@ export interface Build {
 /**
  * `bucket/key@version`: names the build in the ledger, in dead letters, in logs and to people.
  *
- * Without versions the sequencer takes their place. The ETag is the last resort, because it does not tell a duplicate event from the
- * bytes of last week's build that a person drops again to go back to them.
+ * Without versions the sequencer takes their place. The ETag is the last resort: by it, last week's
+ * bytes would count as a duplicate when a person drops them again to go back to them.
  */
 export function buildId(build: Pick<Build, 'bucket' | 'key' | 'versionId' | 'sequencer' | 'eTag'>): string {
   return `${build.bucket}/${build.key}@${build.versionId ?? build.sequencer ?? build.eTag ?? 'unversioned'}`;
@@ -30,6 +30,6 @@ export function buildId(build: Pick<Build, 'bucket' | 'key' | 'versionId' | 'seq
 /** Why a key in the drop bucket is not a build, or `undefined` if it is one. */
 export function whyNotABuild(key: string): 'FolderMarker' | 'NotAZipKey' | undefined {
   if (key.endsWith('/')) return 'FolderMarker';
-  // Streampixel requires a URL whose path ends in `.zip`. S3's suffix filter is case-sensitive, so `.ZIP` is not accepted here either.
+  // Streampixel requires a path that ends in `.zip`. S3's suffix filter is case-sensitive, so `.ZIP` is not accepted here either.
   return key.endsWith('.zip') ? undefined : 'NotAZipKey';
 }

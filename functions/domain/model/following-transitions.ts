@@ -83,7 +83,7 @@ function stateAfter(state: BuildState, news: readonly News[]): BuildState {
  */
 export function isAnswerLost({ leaseUntil = 0, possiblyDoubled, state, uploadId }: LedgerEntry, now: number): boolean {
   if (uploadId !== undefined) return false;
-  // A worker that crashed in the call has left its claim. Until the lease expires it may still record the answer, and would overwrite
+  // A build in submission has the claim of a worker, which may still record its answer until the lease expires, and would overwrite
   // what is recorded here.
   return state === 'submitting' ? leaseUntil <= now : possiblyDoubled;
 }
@@ -95,15 +95,12 @@ export function acceptedAfterAll(entry: LedgerEntry, uploadId: string, now: numb
   return withChange(rest, now, change, `accepted after all: upload id ${uploadId}`);
 }
 
-/**
- * When the call was made whose answer was lost, in ms since the epoch. `lastFailure` is that of an earlier attempt while the build is
- * being submitted.
- */
+/** When the call was made whose answer was lost, in ms since the epoch. In `submitting`, `lastFailure` is of an earlier attempt. */
 export function calledAt({ lastFailure, state, updatedAt }: LedgerEntry): number {
   return state === 'submitting' ? updatedAt : (lastFailure?.at ?? updatedAt);
 }
 
-/** Whether the URL in a webhook is that of the build. It compares host and path only: the query is different each time it is signed. */
+/** Whether the URL in a webhook is that of the build. It compares host and path: each signature makes another query. */
 export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl: string): boolean {
   if (!URL.canParse(fileUrl)) return false;
   const { hostname, pathname } = new URL(fileUrl);

@@ -26,7 +26,7 @@ export interface WebhookNotice {
   readonly uploadId?: string;
   /** Origin and path only. */
   readonly fileUrl?: string;
-  /** Absent for an event that this project does not know: the build is alive, no more. */
+  /** Absent for an event that this project does not know: it only shows that the build is being processed. */
   readonly stage?: Stage;
   readonly objection?: string;
   /** Streampixel's timestamp, or ours where it has none that makes sense; ms since the epoch. */

@@ -5,7 +5,7 @@
 
 export const METRIC_NAMESPACE = 'StreampixelDrop';
 
-/** CloudWatch metrics, written as EMF log lines, with their units. No build, key or id is a dimension: each would be a metric of its own. */
+/** CloudWatch metrics, written as EMF log lines, with their units. No build, key or id is a dimension: each value costs extra. */
 export const METRICS = {
   /** Results of visits of builds, by `Outcome` and `Reason`. */
   Builds: 'Count',

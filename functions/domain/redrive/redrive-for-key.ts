@@ -31,8 +31,8 @@ export type KeyChangeOutcome =
 const FIXED_BY_A_KEY: ReadonlySet<Reason | undefined> = new Set(['InvalidApiKey', 'ApiKeyMissing'] as const);
 
 /**
- * An API key's parameter has a new value: checks it with Streampixel for every user whose routes read it, and redrives the builds that
- * were dead-lettered because of the old key, oldest first. With a key that Streampixel refuses nothing is redriven.
+ * Checks the new value of an API key's parameter with Streampixel, for every user whose routes read it, and redrives the builds that
+ * were dead-lettered because of the old one, oldest first. For a user whose key Streampixel refuses nothing is redriven.
  *
  * @param deadline ms since the epoch
  * @throws Error where SSM or SQS does not answer: the caller must try again

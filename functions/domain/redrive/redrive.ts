@@ -1,7 +1,7 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../model/message-attributes.ts';
 import type { Reason } from '../model/reasons.ts';
 
-/** A message received from the dead-letter queue: hidden from others until it is released, deleted, or its visibility timeout ends. */
+/** A message received from the dead-letter queue, hidden from others until it is released or its visibility timeout ends. */
 export interface StoredLetter {
   readonly messageId: string;
   readonly receiptHandle: string;
