@@ -86,7 +86,7 @@ const NAMES: ReadonlyMap<unknown, LocalEventName> = new Map<string, LocalEventNa
   ['skipped', 'skipped'],
   ['dead-lettered', 'dead-lettered'],
   ['redriven' satisfies KeyChangeOutcome['kind'], 'redriven'],
-  ['webhook-heard', 'heard'],
+  ['webhook-received', 'heard'],
   ['build-approved', 'approved'],
   ['build-rejected', 'rejected'],
   ['build-late', 'late'],

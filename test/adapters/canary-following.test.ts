@@ -13,7 +13,7 @@ import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   answerLost,

@@ -6,7 +6,7 @@ import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import { WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/webhook.ts';
+import { WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { bodyOf, receiveWebhook, type WebhookRequest } from '../../functions/receive-webhook/receive-webhook.ts';
 import { ROUTE, START } from '../support/world.ts';
 

@@ -37,7 +37,7 @@ describe('the event behind a line of the log', () => {
   });
 
   it.each([
-    ['webhook-heard', { stage: 'saving' }, 'heard'],
+    ['webhook-received', { stage: 'saving' }, 'heard'],
     ['build-approved', { releaseMode: 'manual', tookSeconds: 3 }, 'approved'],
     ['build-rejected', { detail: 'No.' }, 'rejected'],
     ['build-late', {}, 'late'],
@@ -57,7 +57,7 @@ describe('the event behind a line of the log', () => {
 
   it.each([
     ['about something else', logged({ event: 'calling' })],
-    ['about an end that has a line of its own', logged({ event: 'webhook-heard', stage: 'approved' })],
+    ['about an end that has a line of its own', logged({ event: 'webhook-received', stage: 'approved' })],
     ["about S3's test event", JSON.stringify({ time: TIME, event: 'skipped', cause: 'TestEvent' })],
     ['that is no JSON', 'Task timed out'],
     ['that is JSON, but no object', '"submitted"'],

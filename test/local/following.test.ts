@@ -273,7 +273,7 @@ describe('the public address', () => {
 
   it('lets nothing out: no token, no key, no signature', () => {
     const everything = said.join('\n') + JSON.stringify(stack.busEvents);
-    expect(everything).toContain('webhook-heard');
+    expect(everything).toContain('webhook-received');
     expect(everything).not.toContain(token());
     expect(everything).not.toContain('c4nary');
     expect(everything).not.toMatch(/X-Amz-Signature=(?!\[)/);

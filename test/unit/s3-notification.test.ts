@@ -39,7 +39,7 @@ describe('parseNotification', () => {
     );
   });
 
-  it('takes the key of an EventBridge event as it is', () => {
+  it('does not decode the key of an EventBridge event', () => {
     const build = onlyBuild(fixture('eventbridge-object-created'));
     expect(build).toMatchObject({
       bucket: 'example-bucket',
@@ -51,11 +51,11 @@ describe('parseNotification', () => {
     });
   });
 
-  it('knows the test event S3 sends when a notification is set up', () => {
+  it('recognises the test event that S3 sends when a notification is set up', () => {
     expect(parseNotification(fixture('s3-test-event'))).toEqual({ kind: 'test-event' });
   });
 
-  it('reads every record of a message, and keeps a bad one apart from its neighbours', () => {
+  it('reads every record of a message, also beside bad ones', () => {
     const good = s3EventRecord({ key: 'a.zip' });
     const removed = { ...good, eventName: 'ObjectRemoved:Delete' };
     const undecodable = { ...good, s3: { ...good.s3, object: { ...good.s3.object, key: 'bad%ZZ.zip' } } };
@@ -87,7 +87,7 @@ describe('parseNotification', () => {
     ['null', 'null'],
     ['a foreign object', '{"hello":1}'],
     ['no records', '{"Records":[]}'],
-    ['records that are no list', '{"Records":{"0":{}}}'],
+    ['records that are not a list', '{"Records":{"0":{}}}'],
     ['another EventBridge event', '{"detail-type":"Object Deleted","source":"aws.s3"}'],
     ['a test event of something else', '{"Event":"sns:TestEvent"}'],
   ])('calls %s unrecognised', (_, body) => {
@@ -103,7 +103,7 @@ describe('parseNotification', () => {
     expect(onlyBuild(s3Event({ key: 'a.zip', versionId: 'null' }))).not.toHaveProperty('versionId');
   });
 
-  it('gives back every key that S3 could have encoded', () => {
+  it('decodes every key that S3 could have encoded', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), (name) => {
         const key = `${name}.zip`;

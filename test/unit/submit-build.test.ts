@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { resolved } from '../../functions/domain/model/following-transitions.ts';
+import { acceptedAfterAll } from '../../functions/domain/model/following-transitions.ts';
 import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { aBuild, accepted, found, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
@@ -522,7 +522,7 @@ describe('a build that the vendor has', () => {
     world.answers = [lost];
     await world.submit();
     const entry = await world.entry();
-    await world.ledger.save(resolved(entry, 'upload-7', world.now));
+    await world.ledger.save(acceptedAfterAll(entry, 'upload-7', world.now));
     world.now += SPACING_MS;
     expect(await world.submit(aBuild(), { receiveCount: 2 })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
     expect(world.calls).toHaveLength(1);

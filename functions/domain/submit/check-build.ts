@@ -3,9 +3,10 @@ import { type Outcome, unreachable } from '../model/outcome.ts';
 import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
+import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
 import type { Check, NewestBuild } from '../ports.ts';
-import { deadLetter, subjectOf } from './dead-letter.ts';
+import { deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
 import { inProgress, skippedAs, type Visit } from './visit.ts';
 

@@ -1,4 +1,5 @@
 import type { Stage, WebhookNotice } from '../model/news.ts';
+import { present } from '../model/optional-fields.ts';
 import { redact } from '../model/redaction.ts';
 
 export type WebhookReading =
@@ -6,14 +7,14 @@ export type WebhookReading =
   | { readonly kind: 'notice'; readonly notice: WebhookNotice }
   | { readonly kind: 'unreadable'; readonly detail: string };
 
-/** Longest body that is looked at, in bytes. The documented payload is half a kilobyte, with a presigned URL three. */
+/** Longest body that is read, in bytes. The documented payload has half a kilobyte, and three with a presigned URL. */
 export const WEBHOOK_BODY_LIMIT = 16 * 1024;
 
-/** Longest text worth reading, in characters: a presigned URL with all that a session adds to it. */
+/** Longest text that is read, in characters: enough for a presigned URL with a session token. */
 const TEXT_LIMIT = 8_192;
-/** Longest URL worth keeping, in characters: the longest key of S3 is 1,024 bytes, each of which may be written as three. */
+/** Longest URL that is kept, in characters: the longest key of S3 has 1,024 bytes, each encoded as up to three characters. */
 const URL_LIMIT = 4_096;
-/** A timestamp this much ahead of our clock is none, in ms. */
+/** A timestamp that is farther ahead of our clock than this is ignored, in ms. */
 const CLOCK_ALLOWANCE_MS = 24 * 3_600_000;
 
 const STAGE_BY_EVENT: ReadonlyMap<string, Stage> = new Map([
@@ -43,9 +44,9 @@ export function stageOfStatus(status: string): Stage | undefined {
 }
 
 /**
- * Reads a delivery leniently: unknown events and statuses, nulls, missing fields and additional ones are all taken.
+ * Reads a webhook leniently: unknown events and statuses, nulls, missing fields and additional ones are all accepted.
  *
- * @param text the body as it came
+ * @param text the body as it arrived
  * @param projectId from the address it was sent to; a body that names another project is unreadable
  * @param receivedAt ms since the epoch
  */
@@ -54,7 +55,7 @@ export function readWebhook(text: string, projectId: string, receivedAt: number)
   try {
     body = JSON.parse(text);
   } catch {
-    // Not the parser's words: they quote what it could not read.
+    // Without the parser's message, which quotes the body.
     return { kind: 'unreadable', detail: 'not JSON' };
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -78,10 +79,7 @@ export function readWebhook(text: string, projectId: string, receivedAt: number)
     notice: {
       projectId,
       at: instant(textAt('timestamp'), receivedAt),
-      ...(uploadId === undefined ? {} : { uploadId }),
-      ...(fileUrl === undefined ? {} : { fileUrl }),
-      ...(stage === undefined ? {} : { stage }),
-      ...(objection === undefined ? {} : { objection: redact(objection) }),
+      ...present({ uploadId, fileUrl, stage, objection: objection && redact(objection) }),
     },
   };
 }

@@ -12,27 +12,27 @@ import { type News, STAGES, type Stage } from '../../functions/domain/model/news
 import { aNotice, atVendor, ON_APPROVAL } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 
-/** One delivery of the vendor. Its words depend on its stage and time alone: two that have both in common are one. */
-interface Delivery {
-  /** `undefined`: an event and a status that nobody here knows. */
+/** One webhook. Its content depends on its stage and timestamp alone: two with the same ones are duplicates. */
+interface Webhook {
+  /** `undefined`: an event and a status that are not known here. */
   readonly stage: Stage | undefined;
-  /** By the vendor's clock. */
+  /** By Streampixel's clock. */
   readonly at: number;
   /** By ours. */
   readonly receivedAt: number;
 }
 
-// Few times, so that many deliveries are of one time.
+// Few times, so that many webhooks have the same one.
 const at = fc.nat({ max: 6 }).map((n) => START + n * 1_000);
-const delivery: fc.Arbitrary<Delivery> = fc.record({
+const webhook: fc.Arbitrary<Webhook> = fc.record({
   stage: fc.oneof({ weight: 9, arbitrary: fc.constantFrom<Stage>(...STAGES) }, fc.constant(undefined)),
   at,
   receivedAt: fc.nat({ max: 60 }).map((n) => START + n * 1_000),
 });
-const deliveries = fc.array(delivery, { maxLength: 14 });
+const webhooks = fc.array(webhook, { maxLength: 14 });
 
-/** The deliveries in an order, and in another one with some of them repeated. */
-const twoOrders = deliveries.chain((some) =>
+/** The webhooks in one order, and in another one with some of them repeated. */
+const twoOrders = webhooks.chain((some) =>
   fc.tuple(
     fc.constant(some),
     fc
@@ -43,20 +43,20 @@ const twoOrders = deliveries.chain((some) =>
 
 const objectionOf = (time: number) => `objection of ${time}`;
 
-function noticeOf({ stage, at: time }: Delivery) {
+function noticeOf({ stage, at: time }: Webhook) {
   const objection = stage === 'rejected' ? { objection: objectionOf(time) } : {};
   const { stage: _, ...rest } = aNotice({ at: time, ...objection });
   return stage === undefined ? rest : { ...rest, stage };
 }
 
-function hear(entry: LedgerEntry, each: Delivery): LedgerEntry {
+function applied(entry: LedgerEntry, each: Webhook): LedgerEntry {
   return applyNotice(entry, noticeOf(each), each.receivedAt, each.receivedAt) ?? entry;
 }
 
 const FRESH = atVendor('upload-1', aBuild(), ON_APPROVAL);
 
-/** What a set of deliveries says, put together without any order. */
-function model(some: readonly Delivery[]): Pick<LedgerEntry, 'state' | 'news' | 'objection'> {
+/** What a set of webhooks results in, computed without any order. */
+function model(some: readonly Webhook[]): Pick<LedgerEntry, 'state' | 'news' | 'objection'> {
   const news = STAGES.flatMap((stage): News[] => {
     const times = some.filter((each) => each.stage === stage).map((each) => each.at);
     if (times.length === 0) return [];
@@ -72,7 +72,7 @@ function model(some: readonly Delivery[]): Pick<LedgerEntry, 'state' | 'news' | 
   };
 }
 
-function seen({ state, news, objection }: LedgerEntry) {
+function reported({ state, news, objection }: LedgerEntry) {
   return {
     state,
     ...(news === undefined ? {} : { news }),
@@ -88,35 +88,35 @@ const RANK: Readonly<Partial<Record<LedgerEntry['state'], number>>> = {
 };
 const rankOf = ({ state }: LedgerEntry) => RANK[state] ?? Number.NaN;
 
-describe('what the vendor says of a build', () => {
-  it('comes to the same state, news and objection in whatever order it is delivered, and however often', () => {
+describe('what webhooks report of a build', () => {
+  it('results in the same state, news and objection in whatever order it is delivered, and however often', () => {
     fc.assert(
       fc.property(twoOrders, ([some, others]) => {
-        const [one, other] = [some, others].map((list) => list.reduce(hear, FRESH));
-        expect(seen(one ?? FRESH)).toStrictEqual(model(some));
-        expect(seen(other ?? FRESH)).toStrictEqual(model(some));
-        // What is yet to be told is the same as well.
+        const [one, other] = [some, others].map((list) => list.reduce(applied, FRESH));
+        expect(reported(one ?? FRESH)).toStrictEqual(model(some));
+        expect(reported(other ?? FRESH)).toStrictEqual(model(some));
+        // The pending notification is the same as well.
         expect(other?.pendingNotification).toBe(one?.pendingNotification);
       }),
       { numRuns: 2_000 },
     );
   });
 
-  it('loses nothing by gaps: a subset says what it says', () => {
+  it('results in the same without the missing ones where there are gaps', () => {
     fc.assert(
       fc.property(
-        deliveries.chain((some) => fc.subarray(some)),
+        webhooks.chain((some) => fc.subarray(some)),
         (some) => {
-          expect(seen(some.reduce(hear, FRESH))).toStrictEqual(model(some));
+          expect(reported(some.reduce(applied, FRESH))).toStrictEqual(model(some));
         },
       ),
     );
   });
 
-  it('is nothing new a second time', () => {
+  it('is no news a second time', () => {
     fc.assert(
-      fc.property(deliveries, (some) => {
-        const entry = some.reduce(hear, FRESH);
+      fc.property(webhooks, (some) => {
+        const entry = some.reduce(applied, FRESH);
         for (const each of some) {
           // Any of them may come again, later.
           const again = withNews(entry, noticeOf(each), START, START);
@@ -128,19 +128,19 @@ describe('what the vendor says of a build', () => {
 
   it('never lowers a build’s rank, and nothing comes after a rejection', () => {
     const step = fc.oneof(
-      { weight: 5, arbitrary: delivery },
+      { weight: 5, arbitrary: webhook },
       { weight: 1, arbitrary: fc.constantFrom('released', 'failed', 'requested', 'calling') },
-      { weight: 1, arbitrary: fc.constant('requestId') },
+      { weight: 1, arbitrary: fc.constant('request') },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
         let entry = FRESH;
         for (const each of steps) {
           const before = entry;
-          if (typeof each === 'object') entry = hear(entry, each);
-          else if (each === 'requestId') {
-            const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
-            entry = requestRelease(entry, requestId, START)?.entry ?? entry;
+          if (typeof each === 'object') entry = applied(entry, each);
+          else if (each === 'request') {
+            const request = { by: 'person', requestId: 'release-1', requestedAt: START, uploadId: 'upload-1' } as const;
+            entry = requestRelease(entry, request, START)?.entry ?? entry;
           } else if (entry.release !== undefined) {
             entry = releaseChanged(
               entry,
@@ -158,22 +158,22 @@ describe('what the vendor says of a build', () => {
     );
   });
 
-  it('orders a release once where it approves, and not at all once it has rejected', () => {
+  it('requests a release once if it approves, and not at all after a rejection', () => {
     fc.assert(
-      fc.property(deliveries, (some) => {
-        const orders = new Set<string>();
+      fc.property(webhooks, (some) => {
+        const requests = new Set<string>();
         some.reduce((entry, each) => {
-          const next = hear(entry, each);
+          const next = applied(entry, each);
           const isNew = next.release !== undefined && next.release !== entry.release;
           if (isNew) {
             expect(entry.release).toBeUndefined();
             expect(next.state).toBe('approved');
-            orders.add(next.release?.requestId ?? '');
+            requests.add(next.release?.requestId ?? '');
           }
           return next;
         }, FRESH);
-        const [firstEnd] = some.filter(({ stage }) => stage === 'approved' || stage === 'rejected');
-        expect([...orders]).toEqual(firstEnd?.stage === 'approved' ? [requestOfApproval('upload-1')] : []);
+        const [firstOutcome] = some.filter(({ stage }) => stage === 'approved' || stage === 'rejected');
+        expect([...requests]).toEqual(firstOutcome?.stage === 'approved' ? [requestOfApproval('upload-1')] : []);
       }),
     );
   });

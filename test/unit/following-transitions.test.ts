@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import {
+  acceptedAfterAll,
   furthestStage,
   isAnswerLost,
   isUrlOf,
   releaseChanged,
   requestOfApproval,
   requestRelease,
-  resolved,
   watchOf,
   withNews,
 } from '../../functions/domain/model/following-transitions.ts';
@@ -23,8 +23,8 @@ import {
 import { aNotice, atVendor, beingSubmitted, HOUR_MS, MINUTE_MS } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 
-/** The entry after each of these, one a second; a notice that says nothing new leaves it as it is. */
-function told(entry: LedgerEntry, ...notices: Partial<WebhookNotice>[]): LedgerEntry {
+/** The entry after these webhooks, one a second; one without news leaves it as it is. */
+function withReports(entry: LedgerEntry, ...notices: Partial<WebhookNotice>[]): LedgerEntry {
   return notices.reduce((current, changes, n) => {
     const at = START + n * 1_000;
     return withNews(current, aNotice({ at, ...changes }), at, at) ?? current;
@@ -33,20 +33,20 @@ function told(entry: LedgerEntry, ...notices: Partial<WebhookNotice>[]): LedgerE
 
 const stages = (entry: LedgerEntry) => entry.news?.map(({ stage }) => stage);
 
-describe('what the vendor says of a build', () => {
-  it('is kept in the order of the stages, whatever order it came in', () => {
-    const entry = told(atVendor(), { stage: 'saving' }, { stage: 'uploaded' }, { stage: 'extracting' });
+describe('what webhooks report of a build', () => {
+  it('is kept in the order of the stages, in whatever order it arrives', () => {
+    const entry = withReports(atVendor(), { stage: 'saving' }, { stage: 'uploaded' }, { stage: 'extracting' });
     expect(stages(entry)).toEqual(['uploaded', 'extracting', 'saving']);
     expect(furthestStage(entry)).toBe('saving');
     expect(entry.state).toBe('submitted');
   });
 
-  it('says nothing where it was never said', () => {
+  it('is no stage without a webhook', () => {
     expect(furthestStage(atVendor())).toBeUndefined();
   });
 
-  it('approves it once, notes it for people, and is yet to be told', () => {
-    const entry = told(atVendor(), { stage: 'approved' });
+  it('approves it once, in its history too, and is still to be notified', () => {
+    const entry = withReports(atVendor(), { stage: 'approved' });
     expect(entry).toMatchObject({
       state: 'approved',
       pendingNotification: 'approved',
@@ -56,40 +56,40 @@ describe('what the vendor says of a build', () => {
   });
 
   it.each(['submitted', 'approved', 'released'] as const)('rejects it from %s, with the objection', (state) => {
-    const entry = told({ ...atVendor(), state }, { stage: 'rejected', objection: 'No executable.' });
+    const entry = withReports({ ...atVendor(), state }, { stage: 'rejected', objection: 'No executable.' });
     expect(entry).toMatchObject({ state: 'rejected', pendingNotification: 'rejected', objection: 'No executable.' });
     expect(entry.history.at(-1)).toMatchObject({ state: 'rejected', note: 'No executable.' });
   });
 
-  it('never takes a rejection back', () => {
-    const entry = told(atVendor(), { stage: 'rejected', objection: 'No.' }, { stage: 'approved' });
+  it('never withdraws a rejection', () => {
+    const entry = withReports(atVendor(), { stage: 'rejected', objection: 'No.' }, { stage: 'approved' });
     expect(entry).toMatchObject({ state: 'rejected', pendingNotification: 'rejected', objection: 'No.' });
     expect(stages(entry)).toEqual(['approved', 'rejected']);
   });
 
-  it('does not make a released build a merely approved one', () => {
-    const entry = told({ ...atVendor(), state: 'released' }, { stage: 'approved' });
+  it('does not turn a released build back into an approved one', () => {
+    const entry = withReports({ ...atVendor(), state: 'released' }, { stage: 'approved' });
     expect(entry.state).toBe('released');
     expect(entry).not.toHaveProperty('pendingNotification');
   });
 
-  it('is nothing new when it comes twice, and comes twice when its time differs', () => {
-    const once = told(atVendor(), { stage: 'saving', at: START });
+  it('is no news a second time, unless its timestamp differs', () => {
+    const once = withReports(atVendor(), { stage: 'saving', at: START });
     expect(withNews(once, aNotice({ stage: 'saving', at: START }), START + 9_000, START + 9_000)).toBeUndefined();
 
-    const twice = told(once, { stage: 'saving', at: START + 5_000 }, { stage: 'saving', at: START + 3_000 });
+    const twice = withReports(once, { stage: 'saving', at: START + 5_000 }, { stage: 'saving', at: START + 3_000 });
     expect(twice.news).toEqual([{ stage: 'saving', at: START, lastAt: START + 5_000 }]);
     expect(twice.history).toEqual(once.history);
   });
 
-  it('keeps the objection of the first rejection, whichever came first here', () => {
+  it('keeps the objection of the first rejection, in whatever order they arrive', () => {
     const first = { stage: 'rejected', at: START, objection: 'first' } as const;
     const second = { stage: 'rejected', at: START + 1, objection: 'second' } as const;
-    expect(told(atVendor(), first, second).objection).toBe('first');
-    expect(told(atVendor(), second, first).objection).toBe('first');
+    expect(withReports(atVendor(), first, second).objection).toBe('first');
+    expect(withReports(atVendor(), second, first).objection).toBe('first');
   });
 
-  it('is a sign of life where it is not understood, no more', () => {
+  it('only shows that the build is being processed if the event is not known', () => {
     const { stage: _, ...unknown } = aNotice();
     const entry = withNews(atVendor(), unknown, START + 7_000, START + 8_000);
     expect(entry).toStrictEqual({ ...atVendor(), lastNewsAt: START + 7_000 });
@@ -98,16 +98,16 @@ describe('what the vendor says of a build', () => {
     ).toBeUndefined();
   });
 
-  it('counts from when it came by our clock, and never back', () => {
+  it('counts from when it arrived by our clock, and never back', () => {
     const late = withNews(atVendor(), aNotice({ at: START - HOUR_MS }), START + 60, START + 100) ?? atVendor();
     expect(late.lastNewsAt).toBe(START + 60);
     expect(withNews(late, aNotice({ stage: 'saving' }), START + 10, START + 200)?.lastNewsAt).toBe(START + 60);
   });
 
-  it('is never written into the entry at hand', () => {
-    const entry = Object.freeze(told(atVendor(), { stage: 'saving' }));
+  it('never changes the entry in place', () => {
+    const entry = Object.freeze(withReports(atVendor(), { stage: 'saving' }));
     Object.freeze(entry.news);
-    told(entry, { stage: 'uploaded' }, { stage: 'rejected' });
+    withReports(entry, { stage: 'uploaded' }, { stage: 'rejected' });
     expect(stages(entry)).toEqual(['saving']);
   });
 });
@@ -115,16 +115,16 @@ describe('what the vendor says of a build', () => {
 describe('a lost answer', () => {
   const lost = { code: 'AnswerLost', detail: 'ECONNRESET', at: START + 5 } as const;
   const unknown = answerLost(beingSubmitted(), START + 5, lost);
-  const letter = { code: 'SubmissionUnknown', detail: 'ECONNRESET', at: START + 6 } as const;
+  const deadLetter = { code: 'SubmissionUnknown', detail: 'ECONNRESET', at: START + 6 } as const;
 
   it.each<[boolean, string, LedgerEntry, number]>([
     [true, 'whose answer never came', unknown, START],
-    [true, 'that is dead-lettered after one', deadLettered(unknown, START, letter, 'letter-1'), START],
-    [true, 'whose worker ended in the call', beingSubmitted(), START + MINUTE_MS],
-    [false, 'whose worker may yet write the answer down', beingSubmitted(), START + MINUTE_MS - 1],
+    [true, 'that is dead-lettered after one', deadLettered(unknown, START, deadLetter, 'dead-letter-1'), START],
+    [true, 'whose worker crashed in the call', beingSubmitted(), START + MINUTE_MS],
+    [false, 'whose worker may still record the answer', beingSubmitted(), START + MINUTE_MS - 1],
     [
       false,
-      'that was lost once and is being called out again',
+      'that was lost once and is being submitted again',
       { ...beingSubmitted(), possiblyDoubled: true },
       START + MINUTE_MS - 1,
     ],
@@ -132,8 +132,8 @@ describe('a lost answer', () => {
     [false, 'that was answered after a lost one', { ...atVendor(), possiblyDoubled: true }, START + HOUR_MS],
     [
       false,
-      'that the vendor refused',
-      deadLettered(beingSubmitted(), START, { ...letter, code: 'ProjectNotFound' }, 'l'),
+      'that Streampixel refused',
+      deadLettered(beingSubmitted(), START, { ...deadLetter, code: 'ProjectNotFound' }, 'l'),
       START,
     ],
   ])('is %s of a build %s', (isLost, _, entry, now) => {
@@ -141,7 +141,11 @@ describe('a lost answer', () => {
   });
 
   it('is settled by an upload id: nothing is doubled, and the time is that of the call', () => {
-    const entry = resolved(deadLettered(unknown, START, letter, 'letter-1'), 'upload-7', START + HOUR_MS);
+    const entry = acceptedAfterAll(
+      deadLettered(unknown, START, deadLetter, 'dead-letter-1'),
+      'upload-7',
+      START + HOUR_MS,
+    );
     expect(entry).toMatchObject({
       state: 'submitted',
       uploadId: 'upload-7',
@@ -150,7 +154,7 @@ describe('a lost answer', () => {
       updatedAt: START + HOUR_MS,
     });
     for (const field of ['reservation', 'leaseUntil', 'reason']) expect(entry).not.toHaveProperty(field);
-    expect(entry.history.at(-1)?.note).toBe('found at the vendor: upload id upload-7');
+    expect(entry.history.at(-1)?.note).toBe('accepted after all: upload id upload-7');
   });
 });
 
@@ -188,7 +192,7 @@ describe('the URL of a build', () => {
     ['percent signs', '100%25.zip', '100%2525.zip'],
     ['umlauts', 'ü.zip', '%C3%BC.zip'],
     ['a slash at the front', '/a.zip', '/a.zip'],
-    ['a slash that the vendor encoded', 'games/a.zip', 'games%2Fa.zip'],
+    ['an encoded slash', 'games/a.zip', 'games%2Fa.zip'],
     ['a question mark', 'what?.zip', 'what%3F.zip'],
   ])('is that of its key with %s', (_, name, path) => {
     expect(isUrlOf({ bucket: 'drop', key: name }, `https://drop.s3.eu-central-1.amazonaws.com/${path}`)).toBe(true);
@@ -212,7 +216,7 @@ describe('the URL of a build', () => {
     expect(isUrlOf(aBuild(), url)).toBe(false);
   });
 
-  it('is not that of a key which begins like the bucket', () => {
+  it('is not that of a key which starts like the bucket', () => {
     const url = 'https://games.s3.eu-central-1.amazonaws.com/games/a.zip';
     expect(isUrlOf({ bucket: 'games', key: 'games/a.zip' }, url)).toBe(true);
     expect(isUrlOf({ bucket: 'games', key: 'a.zip' }, url)).toBe(false);
@@ -223,52 +227,52 @@ describe('the URL of a build', () => {
   });
 });
 
-describe('an order to release', () => {
-  const requestId: Pick<Release, 'by' | 'requestId' | 'requestedAt' | 'uploadId'> = {
+describe('a release request', () => {
+  const request: Pick<Release, 'by' | 'requestId' | 'requestedAt' | 'uploadId'> = {
     by: 'person',
-    requestId: 'order-1',
+    requestId: 'release-1',
     requestedAt: START,
     uploadId: 'upload-1',
   };
   const entry = { ...atVendor(), state: 'approved' as const };
 
-  it('is taken once, however late its duplicate comes', () => {
-    const taken = requestRelease(entry, requestId, START);
-    expect(taken?.release).toEqual({ ...requestId, state: 'requested', attempts: 0 });
-    expect(taken?.entry).toMatchObject({ state: 'approved', release: taken?.release, releaseRequests: ['order-1'] });
-    expect(taken?.entry.history.at(-1)?.note).toBe('release of upload-1 ordered by person');
+  it('is taken once, however late its duplicate arrives', () => {
+    const taken = requestRelease(entry, request, START);
+    expect(taken?.release).toEqual({ ...request, state: 'requested', attempts: 0 });
+    expect(taken?.entry).toMatchObject({ state: 'approved', release: taken?.release, releaseRequests: ['release-1'] });
+    expect(taken?.entry.history.at(-1)?.note).toBe('release of upload-1 requested by person');
 
-    const second = requestRelease(taken?.entry ?? entry, { ...requestId, requestId: 'order-2' }, START + 1);
-    expect(second?.release).toMatchObject({ requestId: 'order-2', state: 'requested' });
-    expect(requestRelease(second?.entry ?? entry, requestId, START + 2)).toBeUndefined();
+    const second = requestRelease(taken?.entry ?? entry, { ...request, requestId: 'release-2' }, START + 1);
+    expect(second?.release).toMatchObject({ requestId: 'release-2', state: 'requested' });
+    expect(requestRelease(second?.entry ?? entry, request, START + 2)).toBeUndefined();
   });
 
   it('is remembered for the last twenty', () => {
     let current: LedgerEntry = entry;
     for (let n = 1; n <= 25; n++) {
-      current = requestRelease(current, { ...requestId, requestId: `order-${n}` }, START)?.entry ?? current;
+      current = requestRelease(current, { ...request, requestId: `release-${n}` }, START)?.entry ?? current;
     }
     expect(current.releaseRequests).toHaveLength(20);
-    expect(current.releaseRequests?.at(-1)).toBe('order-25');
+    expect(current.releaseRequests?.at(-1)).toBe('release-25');
   });
 
-  it('is one for each upload that is approved', () => {
+  it('has one id for each upload that is approved', () => {
     expect(requestOfApproval('upload-1')).toBe(requestOfApproval('upload-1'));
     expect(requestOfApproval('upload-1')).not.toBe(requestOfApproval('upload-2'));
   });
 
   const reservation = { slot: START + 1_000, pushed: 0 };
-  const calling: Release = { ...requestId, state: 'calling', attempts: 0, reservation, leaseUntil: START + MINUTE_MS };
+  const calling: Release = { ...request, state: 'calling', attempts: 0, reservation, leaseUntil: START + MINUTE_MS };
 
-  it('holds its slot and its lease while it is called out, and only its slot while it waits', () => {
+  it('has its slot and its lease while it is in flight, and only its slot while it waits', () => {
     expect(releaseChanged(entry, calling, START, 'calls').release).toEqual(calling);
     const waiting = releaseChanged(entry, { ...calling, state: 'requested' }, START, 'waits').release;
-    expect(waiting).toEqual({ ...requestId, state: 'requested', attempts: 0, reservation });
+    expect(waiting).toEqual({ ...request, state: 'requested', attempts: 0, reservation });
   });
 
-  it.each(['released', 'failed'] as const)('leaves neither behind when it is %s', (state) => {
-    const { release } = releaseChanged(entry, { ...calling, state }, START + 5, 'over');
-    expect(release).toEqual({ ...requestId, state, attempts: 0, endedAt: START + 5 });
+  it.each(['released', 'failed'] as const)('has neither once it is %s', (state) => {
+    const { release } = releaseChanged(entry, { ...calling, state }, START + 5, 'finished');
+    expect(release).toEqual({ ...request, state, attempts: 0, endedAt: START + 5 });
   });
 
   it.each<[string, LedgerEntry, Partial<Release>, LedgerEntry['state']]>([
@@ -277,13 +281,13 @@ describe('an order to release', () => {
     ['a rejected build', { ...entry, state: 'rejected' }, {}, 'rejected'],
     ['a former upload', entry, { uploadId: 'upload-0' }, 'approved'],
     [
-      'a former upload of a build that is on its way again',
+      'a former upload of a build that is being submitted again',
       { ...beingSubmitted(), formerUploadIds: ['upload-1'] },
       {},
       'submitting',
     ],
-    ['a build, in vain', entry, { state: 'failed' }, 'approved'],
-  ])('of %s makes its state right', (_, before, changes, state) => {
+    ['a build, which failed', entry, { state: 'failed' }, 'approved'],
+  ])('of %s sets the right state', (_, before, changes, state) => {
     const next = releaseChanged(before, { ...calling, state: 'released', ...changes }, START, 'note');
     expect(next.state).toBe(state);
     expect(next.history.at(-1)).toEqual({ at: START, state, note: 'note' });
@@ -291,17 +295,17 @@ describe('an order to release', () => {
 });
 
 describe('a build that is submitted again', () => {
-  it('has heard nothing yet, keeps its former ids, and knows the orders it has taken', () => {
-    const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
+  it('has no news, and keeps its former upload ids and the release requests it has taken', () => {
+    const request = { by: 'person', requestId: 'release-1', requestedAt: START, uploadId: 'upload-1' } as const;
     const before = {
-      ...(requestRelease(told(atVendor(), { stage: 'rejected', objection: 'No.' }), requestId, START)?.entry ??
+      ...(requestRelease(withReports(atVendor(), { stage: 'rejected', objection: 'No.' }), request, START)?.entry ??
         atVendor()),
       lateAt: START,
       stuckAt: START,
     };
     const again = submittedAgain(before, START + 9, 'request-1');
 
-    expect(again).toMatchObject({ state: 'waiting', formerUploadIds: ['upload-1'], releaseRequests: ['order-1'] });
+    expect(again).toMatchObject({ state: 'waiting', formerUploadIds: ['upload-1'], releaseRequests: ['release-1'] });
     for (const field of [
       'uploadId',
       'submittedAt',
@@ -321,7 +325,7 @@ describe('a build that is submitted again', () => {
     ]);
   });
 
-  it('keeps the last ten of its former ids', () => {
+  it('keeps the last ten of its former upload ids', () => {
     let entry = atVendor('upload-0');
     for (let n = 1; n <= 12; n++) entry = submitted(submittedAgain(entry, START, `r${n}`), START, `upload-${n}`);
     expect(entry.formerUploadIds).toHaveLength(10);
@@ -344,7 +348,7 @@ describe('the watch over a build', () => {
     expect(watch({ lateAt: lateFrom }, stuckFrom)).toEqual({ kind: 'stuck' });
   });
 
-  it('calls it stuck so long after the last news, and late so long after its submission', () => {
+  it('calls it stuck by the time since the last news, and late by the time since its submission', () => {
     const lastNewsAt = START + 90 * MINUTE_MS;
     expect(watch({ lastNewsAt }, lateFrom)).toEqual({ kind: 'late', next: lastNewsAt + 2 * HOUR_MS });
     expect(watch({ lastNewsAt, lateAt: lateFrom }, stuckFrom)).toEqual({
@@ -354,7 +358,7 @@ describe('the watch over a build', () => {
     expect(watch({ lastNewsAt }, lastNewsAt + 2 * HOUR_MS)).toEqual({ kind: 'stuck' });
   });
 
-  it('is stuck at once where it was not looked at for long, and late never where stuck comes first', () => {
+  it('calls it stuck at once after a long sleep, and never late if stuck is due first', () => {
     expect(watch({}, stuckFrom + HOUR_MS)).toEqual({ kind: 'stuck' });
     const hasty = { lateAfterMs: 3 * HOUR_MS, stuckAfterMs: HOUR_MS };
     expect(watchOf(atVendor(), START, hasty)).toEqual({ kind: 'asleep', until: START + HOUR_MS });
@@ -365,14 +369,14 @@ describe('the watch over a build', () => {
     ['approved', { state: 'approved' }],
     ['released', { state: 'released' }],
     ['rejected', { state: 'rejected' }],
-    ['told of as stuck', { stuckAt: stuckFrom }],
-    ['on its way to the vendor again', { state: 'waiting' }],
+    ['notified as stuck', { stuckAt: stuckFrom }],
+    ['to be submitted again', { state: 'waiting' }],
     ['dead-lettered', { state: 'dead-lettered' }],
   ])('is over once it is %s', (_, changes) => {
     expect(watch(changes, stuckFrom)).toEqual({ kind: 'over' });
   });
 
-  it('never sleeps into the past and always comes to its end', () => {
+  it('never sleeps into the past, and always ends', () => {
     const ms = fc.integer({ min: 1, max: 6 * HOUR_MS });
     fc.assert(
       fc.property(ms, ms, fc.array(ms, { maxLength: 5 }), (lateAfterMs, stuckAfterMs, news) => {
@@ -383,25 +387,25 @@ describe('the watch over a build', () => {
           if (due.kind === 'stuck' || due.kind === 'over') return;
           const until = due.kind === 'asleep' ? due.until : due.next;
           expect(until).toBeGreaterThan(due.kind === 'asleep' ? now : now - 1);
-          const spoken = news[visit];
+          const isNews = news[visit] !== undefined;
           entry = {
             ...entry,
             ...(due.kind === 'late' ? { lateAt: now } : {}),
-            ...(spoken === undefined ? {} : { lastNewsAt: now }),
+            ...(isNews ? { lastNewsAt: now } : {}),
           };
           now = until;
         }
-        expect.fail('it never ended');
+        expect.fail('it never ends');
       }),
     );
   });
 
-  it.each([...STAGES])('is not over for news of %s alone, unless that is the end', (stage: Stage) => {
-    const entry = told(atVendor(), { stage });
+  it.each([...STAGES])('is over with news of %s only if that is an outcome', (stage: Stage) => {
+    const entry = withReports(atVendor(), { stage });
     expect(watchOf(entry, START, patience).kind).toBe(stage === 'approved' || stage === 'rejected' ? 'over' : 'asleep');
   });
 
-  it('reckons from the last change where nobody wrote down when the vendor took it', () => {
+  it('counts from the last change if it is not recorded when the build was submitted', () => {
     const { submittedAt: _, ...rest } = atVendor();
     expect(watchOf({ ...rest, updatedAt: START + 7 }, START, patience)).toEqual({
       kind: 'asleep',

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/webhook.ts';
-import { tokensIn, webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
+import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { isUrlOf } from '../../functions/domain/model/following-transitions.ts';
 import { STAGES, type WebhookNotice } from '../../functions/domain/model/news.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
@@ -13,7 +12,7 @@ const FILE_URL = 'https://drop.s3.eu-central-1.amazonaws.com/games/a%20b.zip';
 const SIGNATURE = '0123456789abcdef'.repeat(4);
 const SIGNED = `${FILE_URL}?X-Amz-Credential=AKIAC4NARY%2F20260421&X-Amz-Security-Token=c4nary&X-Amz-Signature=${SIGNATURE}`;
 const SECRETS = /c4nary|0123456789abcdef|X-Amz/i;
-/** As the vendor documents it. */
+/** As Streampixel documents it. */
 const PAYLOAD = {
   event: 'build.saving',
   projectId,
@@ -44,26 +43,26 @@ describe('a webhook', () => {
   ] as const)('of %s is read as documented', (event, status, stage) => {
     const notice = { projectId, uploadId: UPLOAD_ID, fileUrl: FILE_URL, stage, at: Date.parse(PAYLOAD.timestamp) };
     expect(readPayload({ event, status })).toStrictEqual({ kind: 'notice', notice });
-    // Either word is enough.
+    // The event or the status alone is enough.
     expect(noticeOf({ event: 'build.of-next-year', status }).stage).toBe(stage);
     expect(noticeOf({ event, status: 'Something Else' }).stage).toBe(stage);
     expect(noticeOf({ event: null, status: ` ${status.toUpperCase()} ` }).stage).toBe(stage);
   });
 
-  it('has a word for every stage', () => {
-    const words = ['pending', 'Downloading Files', 'Extracting & Scanning', 'Saving to Repository', 'Distribute'];
-    expect([...words, 'Approved', 'Reject'].map(stageOfStatus)).toEqual([...STAGES]);
+  it('has a status for every stage', () => {
+    const statuses = ['pending', 'Downloading Files', 'Extracting & Scanning', 'Saving to Repository', 'Distribute'];
+    expect([...statuses, 'Approved', 'Reject'].map(stageOfStatus)).toEqual([...STAGES]);
     expect(stageOfStatus('Queued')).toBeUndefined();
   });
 
-  it('of a test needs nothing else', () => {
+  it('of a test needs no other field', () => {
     expect(read('{"event":"webhook.test"}')).toEqual({ kind: 'test' });
     expect(readPayload({ event: 'webhook.test', projectId: 'another', uploadId: null, fileUrl: null })).toEqual({
       kind: 'test',
     });
   });
 
-  it('brings the objection of a rejection', () => {
+  it('has the objection of a rejection', () => {
     const objection = 'Build contains unsupported file formats.';
     expect(noticeOf({ event: 'build.rejected', status: 'Reject', objection }).objection).toBe(objection);
     expect(noticeOf({ objection: '' })).not.toHaveProperty('objection');
@@ -74,13 +73,13 @@ describe('a webhook', () => {
     [{ fileUrl: null }, ['uploadId', 'stage']],
     [{ event: null, status: null }, ['uploadId', 'fileUrl']],
     [{ projectId: null, timestamp: null }, ['uploadId', 'fileUrl', 'stage']],
-  ])('takes nulls: %j', (changes, there) => {
+  ])('may have nulls: %j', (changes, there) => {
     const notice = noticeOf(changes);
     expect(Object.keys(notice).sort()).toEqual(['projectId', 'at', ...there].sort());
     expect(notice.projectId).toBe(projectId);
   });
 
-  it('takes an event and a status that are not known here for a sign of life', () => {
+  it('may have an event and a status that are not known here', () => {
     expect(noticeOf({ event: 'build.polished', status: 'Polishing' })).not.toHaveProperty('stage');
   });
 
@@ -102,7 +101,7 @@ describe('a webhook', () => {
     expect(read(text)).toEqual({ kind: 'unreadable', detail });
   });
 
-  it('knows its project in any case', () => {
+  it('may name its project in upper case', () => {
     expect(readPayload({ projectId: projectId.toUpperCase() }).kind).toBe('notice');
   });
 
@@ -112,14 +111,14 @@ describe('a webhook', () => {
     ['objects', { toString: UPLOAD_ID }],
     ['booleans', true],
     ['ten thousand characters', 'x'.repeat(10_000)],
-  ])('takes no %s for text', (_, value) => {
+  ])('is read without fields that are %s instead of text', (_, value) => {
     const changes = Object.fromEntries(Object.keys(PAYLOAD).map((name) => [name, value]));
     expect(readPayload(changes)).toEqual({ kind: 'unreadable', detail: 'names no build' });
     const notice = noticeOf({ objection: value, timestamp: value, fileUrl: value, event: value });
     expect(notice).toStrictEqual({ projectId, uploadId: UPLOAD_ID, stage: 'saving', at: START });
   });
 
-  it('takes nothing from the prototype, nor through its keys', () => {
+  it('has no fields from the prototype', () => {
     const text = `{"__proto__":{"uploadId":"${UPLOAD_ID}","event":"build.approved"},"constructor":{"prototype":{"status":"Reject"}}}`;
     expect(read(text)).toEqual({ kind: 'unreadable', detail: 'names no build' });
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
@@ -131,27 +130,27 @@ describe('a webhook', () => {
     expect({}).not.toHaveProperty('polluted');
   });
 
-  it('takes JSON as deep as it can be', () => {
+  it('may be as deeply nested as its length allows', () => {
     const depth = (WEBHOOK_BODY_LIMIT - 600) / 2;
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     const text = JSON.stringify(PAYLOAD).replace('"Saving to Repository"', deep);
     expect(read(text)).toMatchObject({ kind: 'notice', notice: { uploadId: UPLOAD_ID, stage: 'saving' } });
   });
 
-  it('keeps no query, no user and no fragment of the URL', () => {
+  it('is read without the query, the user and the fragment of its URL', () => {
     expect(noticeOf({ fileUrl: SIGNED }).fileUrl).toBe(FILE_URL);
     expect(noticeOf({ fileUrl: `${FILE_URL}#${SIGNATURE}` }).fileUrl).toBe(FILE_URL);
     expect(noticeOf({ fileUrl: SIGNED.replace('//', '//c4nary:c4nary@') }).fileUrl).toBe(FILE_URL);
   });
 
   it.each(['javascript:alert(1)', 'data:text/html,x', 'file:///a.zip', 's3://drop/a.zip', '//drop/a.zip', 'a.zip'])(
-    'takes %s for no URL',
+    'is read without %s, which is not an http URL',
     (fileUrl) => {
       expect(noticeOf({ fileUrl })).not.toHaveProperty('fileUrl');
     },
   );
 
-  it('keeps the whole URL of the longest key that S3 has', () => {
+  it('is read with the whole URL of the longest key that S3 allows', () => {
     const build = aBuild({ key: `${'ü'.repeat(510)}.zip` });
     const url = `https://drop.s3.eu-central-1.amazonaws.com/${encodeURIComponent(build.key)}`;
     expect(isUrlOf(build, noticeOf({ fileUrl: url }).fileUrl ?? '')).toBe(true);
@@ -163,13 +162,13 @@ describe('a webhook', () => {
     `X-Amz-Signature=${SIGNATURE}`,
     `signed ${SIGNATURE}`,
     JSON.stringify({ 'X-Amz-Security-Token': 'c4nary' }),
-  ])('keeps no signature of an objection: %s', (objection) => {
+  ])('is read without the signatures in its objection: %s', (objection) => {
     const kept = noticeOf({ objection }).objection;
     expect(kept).toBeDefined();
     expect(kept).not.toMatch(/c4nary|0123456789abcdef/i);
   });
 
-  it('trims an objection', () => {
+  it('is read with a shortened objection', () => {
     expect(noticeOf({ objection: `No.\n${'x'.repeat(5_000)}` }).objection).toMatch(/^No\. x+…$/);
     expect(noticeOf({ objection: 'x'.repeat(5_000) }).objection?.length).toBeLessThanOrEqual(300);
   });
@@ -188,15 +187,15 @@ describe('a webhook', () => {
     ['1776771000000', START],
     ['__proto__', START],
     ['', START],
-  ])('is of the time %j says, if that makes sense', (timestamp, at) => {
+  ])('has the time of its timestamp %j, if that makes sense', (timestamp, at) => {
     expect(noticeOf({ timestamp }).at).toBe(at);
   });
 
-  it('is of now where its time is a number: nobody says of what', () => {
+  it('has the time of its arrival if its timestamp is a number, whose unit is unknown', () => {
     expect(noticeOf({ timestamp: 1_776_771_000 }).at).toBe(START);
   });
 
-  it('never throws, and what it reads is bounded and passes through the queue as it is', () => {
+  it('never makes the reader throw, and the notice is limited and passes through the queue unchanged', () => {
     const value = fc.oneof(fc.string(), fc.jsonValue(), fc.webUrl({ withQueryParameters: true }));
     const body = fc.dictionary(
       fc.oneof(fc.constantFrom(...Object.keys(PAYLOAD), '__proto__', 'constructor'), fc.string()),
@@ -224,37 +223,16 @@ describe('a webhook', () => {
     );
   });
 
-  it('fits into a message of SQS, whatever it says', () => {
+  it('fits into a message of SQS, whatever it contains', () => {
     const long = 'ü'.repeat(8_000);
     const notice = noticeOf({ uploadId: long, fileUrl: `https://h/${long}`, objection: long, event: long });
     expect(Buffer.byteLength(JSON.stringify(notice))).toBeLessThan(64 * 1024);
     expect(notice.uploadId).toHaveLength(128);
   });
 
-  it('shows no secret in whatever it makes of an echo', () => {
+  it('is read without the signature of our own URL in any field', () => {
     for (const name of ['fileUrl', 'objection', 'status', 'event', 'timestamp']) {
       expect(JSON.stringify(readPayload({ [name]: SIGNED }))).not.toMatch(SECRETS);
     }
-  });
-});
-
-describe('the tokens in their parameter', () => {
-  const [one, two, three] = ['a', 'b', 'c'].map((letter) => letter.repeat(43));
-
-  it.each([
-    ['one', `${one}`, [one]],
-    ['two lines, the current one first', `${one}\n${two}`, [one, two]],
-    ['what an editor leaves', `  ${one}\r\n\r\n\t${two}  \n`, [one, two]],
-    ['no more than two', `${one}\n${two}\n${three}`, [one, two]],
-    ['none in an empty value', '', []],
-    ['none that could be guessed', `secret\n${'x'.repeat(31)}\n${'x'.repeat(129)}`, []],
-    ['none that a URL would change', `${'a b'.repeat(15)}\n${'ä'.repeat(43)}\n${'a/'.repeat(20)}`, []],
-    ['two where one line is none', `# comment\n${one}\n\n${two}`, [one, two]],
-  ])('are %s', (_, value, tokens) => {
-    expect(tokensIn(value)).toEqual(tokens);
-  });
-
-  it.each(['https://api.example', 'https://api.example/', 'https://api.example//'])('go behind %s', (base) => {
-    expect(webhookAddress(base, projectId, 'token')).toBe(`https://api.example/${projectId}/token`);
   });
 });
