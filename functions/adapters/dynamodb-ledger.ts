@@ -3,12 +3,19 @@ import { buildId } from '../domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../domain/model/ledger-entry.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import type { WebhookRecord } from '../domain/model/webhook-record.ts';
-import type { Ledger, NewestBuild, RefusedKey } from '../domain/ports.ts';
+import {
+  type KnownContent,
+  type Ledger,
+  LedgerUnavailable,
+  type NewestBuild,
+  type RefusedKey,
+} from '../domain/ports.ts';
 import type { Item, Table } from './dynamodb-table.ts';
 import {
   apiKeyItemKey,
   buildExpiry,
   buildItemKey,
+  contentsItemKey,
   LEDGER_TABLE,
   routeItemKey,
   webhookItemKey,
@@ -17,9 +24,15 @@ import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './p
 
 const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 
+/** Builds of one key that are remembered: one that was taken is among them, unless this many were rejected since. */
+const CONTENTS_KEPT = 20;
+
+/** Few workers write to one key at a time: more rounds than these mean trouble. */
+const MAX_ROUNDS = 10;
+
 /**
  * The ledger on DynamoDB. Calls of the table: `save` 1, and 2 on a conflict;
- * `announce` 1, and 2 where a newer build is known; the others 1.
+ * `announce` 1, and 2 where a newer build is known; `noteContent` 2; the others 1.
  */
 export function createDynamoDbLedger(table: Table, newId: () => string = randomUUID): Ledger {
   async function newestOf(route: string): Promise<NewestBuild | undefined> {
@@ -152,7 +165,33 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     newestOf,
+
+    async contentsOf(build) {
+      return contentsIn(await table.get(contentsItemKey(build)));
+    },
+
+    async noteContent(build, content) {
+      const itemKey = contentsItemKey(build);
+      const id = buildId(build);
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const stored = await table.get(itemKey);
+        const known = contentsIn(stored);
+        if (known.some((each) => each.id === id)) return known;
+        const contents = [...known, { id, content, droppedAt: build.droppedAt }].slice(-CONTENTS_KEPT);
+        const revision = Number(stored?.revision ?? 0);
+        const isUnchanged =
+          stored === undefined
+            ? { ConditionExpression: `attribute_not_exists(${PK})` }
+            : { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': revision } };
+        if (await table.put(itemKey, { contents, revision: revision + 1 }, isUnchanged)) return contents;
+      }
+      throw new LedgerUnavailable(`The contents of a key changed ${MAX_ROUNDS} times while they were to be written.`);
+    },
   };
+}
+
+function contentsIn(item: Item | undefined): readonly KnownContent[] {
+  return (item?.contents ?? []) as readonly KnownContent[];
 }
 
 function toEntry(item: Item): LedgerEntry {

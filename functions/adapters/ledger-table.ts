@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Build } from '../domain/model/build.ts';
 import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 
 /**
@@ -53,6 +54,11 @@ export function routeItemKey(route: string): string {
   return `route#${route}`;
 }
 
+/** The contents of the last builds of one object key. */
+export function contentsItemKey({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
+  return `contents#${bucket}/${key}`;
+}
+
 /**
  * A duplicate or a redrive must still find its build: 7 days in the builds queue and 14 in the dead-letter queue, a few
  * times over. Counted from the last change.
@@ -62,8 +68,8 @@ const BUILD_LIFETIME_DAYS = 90;
 /**
  * When DynamoDB may delete a build, in s since the epoch; it deletes late.
  *
- * Lanes and routes never expire. There is one small item for each that the settings name, and a lost lane would open a gate that
- * is shut, and lose the count on which its reservations are based.
+ * Nothing else expires. Lanes and routes have one small item each, and a lost lane would open a gate that is shut and lose the count
+ * on which its reservations are based. What is known of a key must be known for as long as its object may be rewritten.
  *
  * @param updatedAt ms since the epoch
  */

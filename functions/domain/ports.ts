@@ -61,7 +61,11 @@ export interface ApiKeys {
 }
 
 export type Inspection =
-  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'ready';
+      /** Digest of what is in the zip; absent where its directory could not be read, or was not asked for. */
+      readonly content?: string;
+    }
   | { readonly kind: 'superseded'; readonly detail: string }
   | {
       readonly kind: 'refused';
@@ -71,7 +75,7 @@ export type Inspection =
     }
   | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
 /**
- * - `readable`: this version can be fetched through a presigned URL, as the vendor will, and starts like a zip
+ * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and starts like a zip; what is in it is read, too
  * - `current`: the key still holds this version
  */
 export type Check = 'readable' | 'current';
@@ -252,6 +256,23 @@ export interface NewestBuilds {
   newestOf(route: string): Promise<NewestBuild | undefined>;
 }
 
+/** One build of an object key, and what is in it. */
+export interface KnownContent {
+  readonly id: string;
+  /** Digest, as {@link BuildStore.inspect} gives it. */
+  readonly content: string;
+  /** ms since the epoch. */
+  readonly droppedAt: number;
+}
+
+/** What the ledger knows of an object key: the contents of its last builds. It never expires. */
+export interface KeyContents {
+  /** Oldest first. */
+  contentsOf(build: Pick<Build, 'bucket' | 'key'>): Promise<readonly KnownContent[]>;
+  /** Remembers what is in a build; returns all that is known of its key then. */
+  noteContent(build: Build, content: string): Promise<readonly KnownContent[]>;
+}
+
 /** Versions of API key parameters that Streampixel refused. */
 export interface RefusedKeys {
   refusedKeyOf(apiKeyParameter: string): Promise<RefusedKey | undefined>;
@@ -275,7 +296,7 @@ export interface WebhookRecords {
   noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
 }
 
-export interface Ledger extends BuildLedger, NewestBuilds, RefusedKeys, WebhookRecords {}
+export interface Ledger extends BuildLedger, KeyContents, NewestBuilds, RefusedKeys, WebhookRecords {}
 
 /** A version of an API key parameter that the vendor refused. */
 export interface RefusedKey {

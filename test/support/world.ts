@@ -108,6 +108,7 @@ export class World {
     return {
       body: '{}',
       receiveCount: 1,
+      sentAt: START - 1_000,
       deadline: end - 5_000,
       leaseUntil: end + 1_000,
       expiresAt: this.now + 7 * 86_400_000,

@@ -13,18 +13,18 @@ beforeEach(() => {
   steps = [];
 });
 
-function take(changes: Partial<Turn<string, string>> = {}): Promise<string> {
-  const turn: Turn<string, string> = {
+function take(changes: Partial<Turn<string, string, string>> = {}): Promise<string> {
+  const turn: Turn<string, string, string> = {
     lane: LANE,
     reservation: undefined,
     deadline: DEADLINE,
     check: async () => {
       steps.push('check');
-      return undefined;
+      return { checked: 'the check' };
     },
     sleep: async (_, until) => `asleep until ${until - START}`,
-    claim: async () => {
-      steps.push('claim');
+    claim: async (checked) => {
+      steps.push(`claim with ${checked}`);
       return { claim: 'the claim' };
     },
     call: async (claim) => {
@@ -43,8 +43,8 @@ describe('a turn', () => {
     world.onTableCall = () => void steps.push('table');
     expect(await take()).toBe('called');
     // The gate of an idle lane and its reservation are three calls of the table.
-    expect(steps.filter((step) => step !== 'table')).toEqual(['check', 'claim', 'call with the claim']);
-    expect(steps.lastIndexOf('table')).toBeLessThan(steps.indexOf('claim'));
+    expect(steps.filter((step) => step !== 'table')).toEqual(['check', 'claim with the check', 'call with the claim']);
+    expect(steps.lastIndexOf('table')).toBeLessThan(steps.indexOf('claim with the check'));
     expect(lane().blockedUntil).toBe(START + INTERVAL_MS);
   });
 
@@ -67,7 +67,7 @@ describe('a turn', () => {
   });
 
   it('leaves the slot unused where the last look says so', async () => {
-    expect(await take({ check: async () => 'not wanted' })).toBe('not wanted');
+    expect(await take({ check: async () => ({ result: 'not wanted' }) })).toBe('not wanted');
     expect(steps).toEqual([]);
     expect(lane().blockedUntil).toBe(0);
   });
@@ -121,7 +121,7 @@ describe('a turn', () => {
 describe('the call of a turn', () => {
   it('may take 20 s, and never longer than the worker has', async () => {
     const deadlines: number[] = [];
-    const call: Turn<string, string>['call'] = async (_claim, _slot, deadline) => {
+    const call: Turn<string, string, string>['call'] = async (_claim, _slot, deadline) => {
       deadlines.push(deadline - world.now);
       return { result: 'called' };
     };
@@ -133,12 +133,12 @@ describe('the call of a turn', () => {
 
   it('gets the slot that it is made in', async () => {
     const reservation = { slot: START - 200, pushed: 0 };
-    const call: Turn<string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
+    const call: Turn<string, string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
     expect(JSON.parse(await take({ reservation, call }))).toEqual({ lane: LANE, reservation, acquiredAt: START });
   });
 
   it('blocks the lane for longer where it was sent later than the margin covers', async () => {
-    const call: Turn<string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
+    const call: Turn<string, string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
     await take({ call });
     expect(lane().blockedUntil).toBe(START + 501 + INTERVAL_MS - 500);
   });
@@ -175,7 +175,7 @@ describe('the call of a turn', () => {
   );
 
   it('is made, and settled, although the lane can’t be blocked for longer', async () => {
-    const claim: Turn<string, string>['claim'] = async () => {
+    const claim: Turn<string, string, string>['claim'] = async () => {
       world.now += 3_000;
       world.onTableCall = () => {
         throw new LedgerUnavailable('throttled');

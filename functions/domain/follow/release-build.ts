@@ -109,7 +109,7 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
 
   const { key } = read;
   const keyed = { ...attempt, key };
-  return takeTurn<ReleaseAttempt, Disposition>(
+  return takeTurn<ReleaseAttempt, ReleaseAttempt, Disposition>(
     {
       lane: releaseLane(userId),
       reservation: release.reservation,
@@ -117,12 +117,12 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
       check: async () => {
         const newer = release.by === 'approval' ? await findNewerReleased(entry, ports) : undefined;
         const detail = `A newer build of the project has been released: ${newer?.id}.`;
-        return newer === undefined ? undefined : failRelease(keyed, detail, 'refused');
+        return newer === undefined ? { checked: keyed } : { result: await failRelease(keyed, detail, 'refused') };
       },
       sleep: (reservation, until) => sleepUntil(keyed, reservation, until),
-      claim: async (reservation) => {
+      claim: async (checked, reservation) => {
         const { leaseUntil } = delivery;
-        const claimed = await claim(keyed, { ...release, reservation, state: 'calling', leaseUntil });
+        const claimed = await claim(checked, { ...release, reservation, state: 'calling', leaseUntil });
         // Another worker is processing the request, or it is withdrawn. The slot is wasted, the request is not.
         const result = { kind: 'hidden', until: clock.now() + settings.intervalMs } as const;
         return claimed === undefined ? { result } : { claim: claimed };

@@ -33,3 +33,11 @@ export function whyNotABuild(key: string): 'FolderMarker' | 'NotAZipKey' | undef
   // Streampixel requires a path that ends in `.zip`. S3's suffix filter is case-sensitive, so `.ZIP` is not accepted here either.
   return key.endsWith('.zip') ? undefined : 'NotAZipKey';
 }
+
+/**
+ * Whether the key has a part that is `.` or `..`. Every client resolves these in a URL, so what is requested would not be what is
+ * signed. Source: RFC 3986, 5.2.4.
+ */
+export function hasDotSegment(key: string): boolean {
+  return key.split('/').some((part) => part === '.' || part === '..');
+}

@@ -88,6 +88,8 @@ export interface LedgerEntry extends AtVendor {
   readonly userId?: string;
   readonly projectId?: string;
   readonly route?: string;
+  /** Digest of what is in the zip, once it has been read. */
+  readonly content?: string;
   readonly reservation?: SlotReservation;
   /** Attempts that failed since the build was dropped or redriven. Waiting is not an attempt. */
   readonly attempts: number;

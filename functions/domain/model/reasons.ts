@@ -54,6 +54,11 @@ export const REASONS = {
     cause: 'The object does not start like a zip file.',
     remedy: 'Package the build again and drop it, and discard the dead letter.',
   },
+  UnusableKey: {
+    cause:
+      'The object key has a part that is "." or "..". No URL can carry it, so Streampixel could not download the build.',
+    remedy: 'Rename the object: drop the build under another key, and discard the dead letter.',
+  },
   NoRoute: {
     cause: "No route has a prefix that matches the object's key.",
     remedy:
@@ -99,6 +104,7 @@ export const POSTPONE_CAUSES = {
   RateLimited: 'Streampixel answered 429: something else on the account has used the slot.',
   KeyChanged: 'The key was replaced during the call; the build is sent again with the new one.',
   InProgress: 'Another worker is processing this build.',
+  JustDropped: 'The object is empty and seconds old: it may be a placeholder that the build is about to replace.',
 } as const satisfies Record<string, string>;
 export type PostponeCause = keyof typeof POSTPONE_CAUSES;
 
@@ -110,5 +116,6 @@ export const SKIP_CAUSES = {
   Duplicate: 'This build was already accepted, skipped or dead-lettered.',
   Superseded: 'A newer version of the same key was dropped before its slot.',
   NewerBuild: 'A newer build of the same route was dropped before its slot (onlyLatest).',
+  Unchanged: 'Streampixel has this content already: it is that of the last accepted build of the same key.',
 } as const satisfies Record<string, string>;
 export type SkipCause = keyof typeof SKIP_CAUSES;

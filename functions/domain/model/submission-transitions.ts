@@ -54,6 +54,12 @@ export function submittedAgain(
   return withChange({ ...fresh, ...kept }, now, change, 'submitted again by request');
 }
 
+/** Older content than the project's newest build: Streampixel gets it, and a person releases it. */
+export function heldBack(entry: LedgerEntry, now: number, newerId: string): LedgerEntry {
+  const note = `older content than ${newerId}: a person releases it`;
+  return withChange({ ...entry, releaseMode: 'manual' }, now, { state: entry.state }, note);
+}
+
 export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
   const { projectId, userId } = route;
   return { ...entry, userId, projectId, route: routeId(route), releaseMode: releaseMode(route) };
