@@ -53,11 +53,8 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
       const item = { ...saved, [timeToLive]: buildExpiry(entry.updatedAt), savedBy };
       const isUnchanged =
         entry.revision === 0
-          ? { ConditionExpression: `attribute_not_exists(${PK})` }
-          : {
-              ConditionExpression: 'revision = :revision',
-              ExpressionAttributeValues: { ':revision': entry.revision },
-            };
+          ? { condition: `attribute_not_exists(${PK})` }
+          : { condition: 'revision = :revision', values: { ':revision': entry.revision } };
       if (await table.put(key, item, isUnchanged)) return { kind: 'saved', entry: saved };
       // Where an answer is lost the client sends again, and its own first write breaks the condition. Taken for another
       // worker's write, it would look like a call of Streampixel whose result is unknown.
@@ -71,23 +68,16 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     async refuseKey(apiKeyParameter, { at, version }) {
-      const written = await table.put(
-        apiKeyItemKey(apiKeyParameter),
-        { version, at },
-        {
-          // Not "lower than": a parameter that is deleted and made again starts over at version 1.
-          ConditionExpression: `attribute_not_exists(${PK}) OR version <> :version`,
-          ExpressionAttributeValues: { ':version': version },
-        },
-      );
+      // Not "lower than": a parameter that is deleted and made again starts over at version 1.
+      const condition = `attribute_not_exists(${PK}) OR version <> :version`;
+      const key = apiKeyItemKey(apiKeyParameter);
+      const written = await table.put(key, { version, at }, { condition, values: { ':version': version } });
       return written ? 'first' : 'known';
     },
 
     async forgetRefusedKey(apiKeyParameter, version) {
-      await table.delete(apiKeyItemKey(apiKeyParameter), {
-        ConditionExpression: 'version = :version',
-        ExpressionAttributeValues: { ':version': version },
-      });
+      const isThisVersion = { condition: 'version = :version', values: { ':version': version } };
+      await table.delete(apiKeyItemKey(apiKeyParameter), isThisVersion);
     },
 
     async webhookOf(projectId) {
@@ -96,10 +86,8 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     async noteWebhook(projectId, what, at) {
-      await table.update(webhookItemKey(projectId), 'SET #what = :at', {
-        ExpressionAttributeNames: { '#what': what },
-        ExpressionAttributeValues: { ':at': at },
-      });
+      const expressions = { names: { '#what': what }, values: { ':at': at } };
+      await table.update(webhookItemKey(projectId), 'SET #what = :at', expressions);
     },
 
     async findByUploadId(uploadId) {
@@ -151,13 +139,14 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
 
     async announce(route, build) {
       const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
+      // Of two builds of one millisecond any may be the newer, as long as all workers agree.
+      const isNewer = 'droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)';
       const written = await table.put(
         routeItemKey(route),
         { ...newest },
         {
-          // Of two builds of one millisecond any may be the newer, as long as all workers agree.
-          ConditionExpression: `attribute_not_exists(${PK}) OR droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)`,
-          ExpressionAttributeValues: { ':droppedAt': newest.droppedAt, ':id': newest.id },
+          condition: `attribute_not_exists(${PK}) OR ${isNewer}`,
+          values: { ':droppedAt': newest.droppedAt, ':id': newest.id },
         },
       );
       // Between the two calls the item can only disappear where a person deletes it.
@@ -181,8 +170,8 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
         const revision = Number(stored?.revision ?? 0);
         const isUnchanged =
           stored === undefined
-            ? { ConditionExpression: `attribute_not_exists(${PK})` }
-            : { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': revision } };
+            ? { condition: `attribute_not_exists(${PK})` }
+            : { condition: 'revision = :revision', values: { ':revision': revision } };
         if (await table.put(itemKey, { contents, revision: revision + 1 }, isUnchanged)) return contents;
       }
       throw new LedgerUnavailable(`The contents of a key changed ${MAX_ROUNDS} times while they were to be written.`);

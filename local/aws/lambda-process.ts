@@ -250,7 +250,11 @@ class ExecutionEnvironment {
 }
 
 /** Just what Lambda gives, and the function's own: nothing of the user's environment leaks in and makes it work by chance. */
-function environmentOf(spec: FunctionSpec, options: FunctionOptions, runtimeApiPort: number): Record<string, string> {
+export function environmentOf(
+  spec: FunctionSpec,
+  options: Pick<FunctionOptions, 'platformEnvironment'>,
+  runtimeApiPort: number,
+): Record<string, string> {
   return {
     // Sockets need it on Windows.
     ...(process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot }),
