@@ -86,6 +86,7 @@ export async function submitBuild(
 /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
 async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
   const { receiveCount, redriveOf, submitAgain } = visit.delivery;
+  const { leaseUntil = 0 } = entry;
   const now = visit.ports.clock.now();
   const duplicate = (detail: string): Step => ({ entry, outcome: skippedAs('Duplicate', detail) });
   if (isFinished(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
@@ -98,22 +99,20 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
         return { entry, outcome: retriedUncounted(visit, 'EventsUnavailable', detail) };
       }
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}.`);
     case 'approved':
     case 'released':
     case 'rejected':
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}, now ${entry.state}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}, now ${entry.state}.`);
     case 'skipped':
-      return duplicate(`Skipped before: ${entry.skipCause ?? 'unknown cause'}.`);
+      return duplicate(`Skipped before: ${entry.skipCause}.`);
     case 'dead-lettered':
       // Only the dead letter that the ledger knows is a request to try again. Another one is a late duplicate of the event, or
       // comes from a worker that crashed before it could record it and sent a second one.
       if (entry.deadLetterId !== undefined && redriveOf === entry.deadLetterId) return { entry: reopened(entry, now) };
-      return duplicate(`Dead-lettered before: ${entry.reason ?? 'unknown reason'}.`);
+      return duplicate(`Dead-lettered before: ${entry.reason}.`);
     case 'submitting':
-      if (entry.leaseUntil !== undefined && now < entry.leaseUntil) {
-        return { entry, outcome: postponed('InProgress', entry.leaseUntil) };
-      }
+      if (now < leaseUntil) return { entry, outcome: postponed('InProgress', leaseUntil) };
       return {
         entry,
         outcome: await retryLostAnswer(entry, 'The worker ended between the call and the record of its answer.', visit),
