@@ -91,9 +91,6 @@ function report(outcome: Outcome, fields: LogFields, { clock, log, metrics }: Po
   if (droppedAt !== undefined && (kind === 'postponed' || kind === 'retried')) {
     metrics.put('WaitingAge', (clock.now() - droppedAt) / 1000);
   }
-  if (outcome.kind === 'postponed' && outcome.cause === 'Slot') {
-    metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
-  }
   switch (outcome.kind) {
     case 'submitted':
       log.info(kind, { ...fields, ...rest });
@@ -107,6 +104,7 @@ function report(outcome: Outcome, fields: LogFields, { clock, log, metrics }: Po
       log.error(kind, { ...fields, ...rest });
       return { kind: 'done' };
     case 'postponed':
+      if (outcome.cause === 'Slot') metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
       log.info(kind, { ...fields, ...rest, until: iso(outcome.until) });
       return { kind: 'hidden', until: outcome.until };
     case 'retried':
