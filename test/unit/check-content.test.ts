@@ -172,7 +172,7 @@ describe('an object that can’t be a build', () => {
         check === 'readable' ? refused : ({ kind: 'superseded', detail: 'The key now holds version v2.' } as const);
       Object.assign(world.ports.builds, { inspect });
       expect(await world.submit()).toMatchObject({ kind: 'skipped', cause: 'Superseded' });
-      expect(world.letters).toEqual([]);
+      expect(world.deadLetters).toEqual([]);
       expect(world.alerts).toEqual([]);
     },
   );
@@ -185,7 +185,7 @@ describe('an object that can’t be a build', () => {
       cause: 'JustDropped',
       until: START + 10_000,
     });
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     world.now = START + 10_000;
     expect(await world.submit(placeholder)).toMatchObject({ kind: 'dead-lettered', reason: 'NotAZip' });
   });

@@ -39,7 +39,7 @@ function take(changes: Partial<Turn<string, string, string>> = {}): Promise<stri
 const lane = () => world.pacer.lane(LANE);
 
 describe('a turn', () => {
-  it('looks once more, passes the gate, claims and calls, in this order', async () => {
+  it('checks once more, passes the gate, claims and calls, in this order', async () => {
     world.onTableCall = () => void steps.push('table');
     expect(await take()).toBe('called');
     // The gate of an idle lane and its reservation are three calls of the table.
@@ -48,7 +48,7 @@ describe('a turn', () => {
     expect(lane().blockedUntil).toBe(START + INTERVAL_MS);
   });
 
-  it('sleeps in the queue until a slot that is far away, without a look', async () => {
+  it('sleeps in the queue until a slot that is far away, without a check', async () => {
     await take();
     expect(await take()).toBe(`asleep until ${SPACING_MS}`);
     expect(world.slept).toEqual([]);
@@ -66,7 +66,7 @@ describe('a turn', () => {
     expect(await take({ reservation: { slot: START + 5_001, pushed: 0 } })).toBe('asleep until 5001');
   });
 
-  it('leaves the slot unused where the last look says so', async () => {
+  it('leaves the slot unused where the last check says so', async () => {
     expect(await take({ check: async () => ({ result: 'not wanted' }) })).toBe('not wanted');
     expect(steps).toEqual([]);
     expect(lane().blockedUntil).toBe(0);
@@ -87,10 +87,17 @@ describe('a turn', () => {
     expect(world.slept).toEqual([0]);
   });
 
-  it('waits in the function for a gate that opens soon', async () => {
-    await world.pacer.blockUntil(LANE, START + 3_000);
+  it('asks the gate only when its slot has come', async () => {
+    const askedAt: number[] = [];
+    world.onTableCall = () => void askedAt.push(world.now - START);
+    await take({ reservation: { slot: START + 3_000, pushed: 0 } });
+    expect(new Set(askedAt)).toEqual(new Set([3_000]));
+  });
+
+  it.each([3_000, 5_000])('waits in the function for a gate that opens soon: in %i ms', async (ms) => {
+    await world.pacer.blockUntil(LANE, START + ms);
     expect(await take()).toBe('called');
-    expect(world.slept).toEqual([3_000]);
+    expect(world.slept).toEqual([ms]);
   });
 
   it('sleeps in the queue for a gate that opens later', async () => {

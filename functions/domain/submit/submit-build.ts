@@ -91,6 +91,7 @@ export async function submitBuild(
 /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
 async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
   const { receiveCount, redriveOf, sentAt, submitAgain } = visit.delivery;
+  const { leaseUntil = 0 } = entry;
   const now = visit.ports.clock.now();
   const duplicate = (detail: string): Step => ({ entry, outcome: skippedAs('Duplicate', detail) });
   if (isFinished(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
@@ -103,24 +104,25 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
         return { entry, outcome: retriedUncounted(visit, 'EventsUnavailable', detail) };
       }
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}.`);
     case 'approved':
     case 'released':
     case 'rejected':
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}, now ${entry.state}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}, now ${entry.state}.`);
     case 'skipped':
-      return duplicate(`Skipped before: ${entry.skipCause ?? 'unknown cause'}.`);
+      return duplicate(`Skipped before: ${entry.skipCause}.`);
     case 'dead-lettered':
-      // A message that was sent after the dead-lettering is a request to try again, whatever tool has sent it: without it the build would
-      // be in no queue any more. What was sent before is a late duplicate of the event.
-      if (redriveOf === entry.deadLetterId || sentAt > (entry.lastFailure?.at ?? entry.updatedAt)) {
+      // A message that was sent after the dead-lettering is a request to try again, whatever tool has sent it: skipped, the build
+      // could be in no queue any more. What was sent before is a late duplicate of the event.
+      if (
+        (redriveOf !== undefined && redriveOf === entry.deadLetterId) ||
+        sentAt > (entry.lastFailure?.at ?? entry.updatedAt)
+      ) {
         return { entry: reopened(entry, now) };
       }
-      return duplicate(`Dead-lettered before: ${entry.reason ?? 'unknown reason'}.`);
+      return duplicate(`Dead-lettered before: ${entry.reason}.`);
     case 'submitting':
-      if (entry.leaseUntil !== undefined && now < entry.leaseUntil) {
-        return { entry, outcome: postponed('InProgress', entry.leaseUntil) };
-      }
+      if (now < leaseUntil) return { entry, outcome: postponed('InProgress', leaseUntil) };
       return {
         entry,
         outcome: await retryLostAnswer(entry, 'The worker ended between the call and the record of its answer.', visit),
