@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { S3Error } from '../../node_modules/fauxqs/dist/common/errors.js';
+import { S3Error } from './s3-error.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -8,43 +8,43 @@ export interface Credentials {
   readonly sessionToken?: string;
 }
 
-/** Longest life that SigV4 allows, in s. */
+/** Longest lifetime that SigV4 allows, in s. */
 const LONGEST_LIFETIME_S = 7 * 24 * 3600;
 
 /**
- * Refuses what S3 refuses: a request that nobody signed, and a presigned URL that is expired, changed in any part, or used
- * with another method than it was signed for. The emulator behind serves them all.
+ * Refuses what S3 refuses: a request without a signature, and a presigned URL that is expired, changed in any part, or used
+ * with another method than it was signed for.
  *
- * A signature in the `Authorization` header is taken as good, whatever the key: people use the local stack with the
+ * A signature in the `Authorization` header is accepted unchecked, whatever the key: people use the local stack with the
  * credentials they have.
  *
- * @param known the credentials whose presigned URLs are good
- * @throws S3Error 403, as S3 words it; 400 for parameters that make no sense
+ * @param known the credentials whose presigned URLs are valid
+ * @throws S3Error
  */
-export function authorize(request: IncomingMessage, known: readonly Credentials[], now: Date): void {
+export function checkSignature(request: IncomingMessage, known: readonly Credentials[], now: Date): void {
   const { rawPath, query } = partsOf(request);
   const signature = query.get('X-Amz-Signature');
   if (signature === null) {
-    if (request.headers.authorization === undefined) throw new S3Error('AccessDenied', 'Access Denied', 403);
+    if (request.headers.authorization === undefined) throw new S3Error(403, 'AccessDenied', 'Access Denied');
     return;
   }
   const [accessKeyId, ...scope] = (query.get('X-Amz-Credential') ?? '').split('/');
   const credentials = known.find((candidate) => candidate.accessKeyId === accessKeyId);
   if (credentials === undefined) {
-    throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.', 403);
+    throw new S3Error(403, 'InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.');
   }
   if ((query.get('X-Amz-Security-Token') ?? undefined) !== credentials.sessionToken) {
-    throw new S3Error('InvalidToken', 'The provided token is malformed or otherwise invalid.', 403);
+    throw new S3Error(403, 'InvalidToken', 'The provided token is malformed or otherwise invalid.');
   }
   const date = query.get('X-Amz-Date') ?? '';
   const lifetimeS = Number(query.get('X-Amz-Expires'));
   if (!(lifetimeS > 0 && lifetimeS <= LONGEST_LIFETIME_S)) {
-    const message = 'X-Amz-Expires must be a number of seconds above 0 and less than a week';
-    throw new S3Error('AuthorizationQueryParametersError', message, 400);
+    const message = 'X-Amz-Expires must be a number of seconds above 0 and at most a week';
+    throw new S3Error(400, 'AuthorizationQueryParametersError', message);
   }
   const signedAt = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-  // A date that can't be read is as good as a past one.
-  if (!(now.getTime() <= signedAt + lifetimeS * 1000)) throw new S3Error('AccessDenied', 'Request has expired', 403);
+  // Not "later than": a date that can't be read counts as past.
+  if (!(now.getTime() <= signedAt + lifetimeS * 1000)) throw new S3Error(403, 'AccessDenied', 'Request has expired');
 
   const signedHeaders = (query.get('X-Amz-SignedHeaders') ?? '').split(';');
   query.delete('X-Amz-Signature');
@@ -69,7 +69,7 @@ export function authorize(request: IncomingMessage, known: readonly Credentials[
   if (signature !== expected) {
     const message =
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.';
-    throw new S3Error('SignatureDoesNotMatch', message, 403);
+    throw new S3Error(403, 'SignatureDoesNotMatch', message);
   }
 }
 

@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { S3EventRecord } from 'aws-lambda';
-import type { CreatedObject } from './s3-objects.ts';
+
+export interface CreatedObject {
+  readonly operation: 'Put' | 'CompleteMultipartUpload';
+  readonly bucket: string;
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes. */
+  readonly eTag: string;
+  readonly versionId: string | undefined;
+}
 
 /** One queue configuration of a bucket, as the template describes it. */
 export interface NotificationSpec {
@@ -13,7 +23,7 @@ export interface NotificationSpec {
   readonly suffix: string;
 }
 
-/** Whether S3 would tell the queue of this object. Both ends of the key are compared as they are, case included. */
+/** Whether S3 notifies the queue of this object. Prefix and suffix are compared with the key as they are, case included. */
 export function isNotified(spec: NotificationSpec, { operation, key }: CreatedObject): boolean {
   const event = `s3:ObjectCreated:${operation}`;
   return (
@@ -57,7 +67,7 @@ export function createdEvent(spec: NotificationSpec, created: CreatedObject, reg
   return JSON.stringify({ Records: [record] });
 }
 
-/** The message S3 sends once when a notification is set up, to see whether it may. */
+/** The message that S3 sends once when a notification is set up, to test whether the queue accepts it. */
 export function testEvent(bucket: string, now: Date): string {
   return JSON.stringify({
     Service: 'Amazon S3',
