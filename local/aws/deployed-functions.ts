@@ -3,8 +3,13 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { BusEvent } from './event-bus.ts';
 import { matches } from './event-rules.ts';
 import { startEventSource } from './event-source.ts';
-import type { InvokeFunction } from './http-api.ts';
-import { type FunctionOptions, type FunctionSpec, type LambdaFunction, startFunction } from './lambda-process.ts';
+import {
+  type FunctionOptions,
+  type FunctionSpec,
+  type InvocationResult,
+  type LambdaFunction,
+  startFunction,
+} from './lambda-process.ts';
 import type { Deployment, RuleTarget } from './template.ts';
 
 export interface DeployedFunctionsOptions extends FunctionOptions {
@@ -16,19 +21,10 @@ export interface DeployedFunctionsOptions extends FunctionOptions {
   readonly retryDelayMs?: number;
 }
 
-export interface DeployedFunctions {
-  /** Sends the event to every function and queue that has a rule for it. */
-  deliver(event: BusEvent): void;
-  /** Invokes a function and waits for its answer. */
-  readonly invoke: InvokeFunction;
-  /** Uses the functions and rules of another deployment of the same stack; queues and event sources stay as they are. */
-  update(deployment: Deployment): void;
-  /** Starts nothing more, and waits for what is running. */
-  stop(): Promise<void>;
-}
+export type DeployedFunctions = ReturnType<typeof startFunctions>;
 
 /** Runs a deployment's functions and what invokes them: event sources and rules. A process starts with its first invocation. */
-export function startFunctions(deployment: Deployment, options: DeployedFunctionsOptions): DeployedFunctions {
+export function startFunctions(deployment: Deployment, options: DeployedFunctionsOptions) {
   const { sqs, region, onProblem, retryDelayMs = 1_000 } = options;
   const functions = new Map<string, LambdaFunction>();
   const running = new Set<Promise<unknown>>();
@@ -81,22 +77,26 @@ export function startFunctions(deployment: Deployment, options: DeployedFunction
   }
 
   return {
-    deliver(event) {
+    /** Sends the event to every function and queue that has a rule for it. */
+    deliver(event: BusEvent): void {
       for (const { pattern, targets } of rules) {
         if (matches(pattern, event)) for (const target of targets) void track(send(target, event));
       }
     },
-    async invoke(spec, event) {
+    /** Invokes a function and waits for its answer. */
+    async invoke(spec: FunctionSpec, event: unknown): Promise<InvocationResult> {
       if (stopping.signal.aborted) {
         return { kind: 'failed', errorType: 'Runtime.Stopped', errorMessage: 'The local stack is stopping.' };
       }
       return track(lambdaOf(spec).invoke(event));
     },
-    update(next) {
+    /** Uses the functions and rules of another deployment of the same stack; queues and event sources stay as they are. */
+    update(next: Deployment): void {
       rules = next.rules;
       for (const spec of next.functions) functions.get(spec.name)?.update(spec);
     },
-    async stop() {
+    /** Starts nothing more, and waits for what is running. */
+    async stop(): Promise<void> {
       rules = [];
       stopping.abort();
       await Promise.all([...sources.map((source) => source.stop()), ...running]);

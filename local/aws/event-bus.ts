@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { PutEventsRequest, PutEventsRequestEntry, PutEventsResultEntry } from '@aws-sdk/client-eventbridge';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
-import { type JsonOperations, JsonServiceError } from './json-service.ts';
+import { JsonServiceError } from './json-service.ts';
 
 /** An event as rules and their targets get it. */
 export type BusEvent = EventBridgeEvent<string, Readonly<Record<string, unknown>>>;
@@ -16,17 +16,12 @@ export interface NewEvent {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-export interface EventBus {
-  readonly operations: JsonOperations;
-  /** Takes an event of an AWS service. @returns its id */
-  put(event: NewEvent): string;
-}
-
 /** EventBridge's own limit for one call. */
 const MOST_ENTRIES = 10;
 
 /** EventBridge's default bus: checks events, completes them and hands them on. */
-export function createEventBus(region: string, onEvent: (event: BusEvent) => void): EventBus {
+export function createEventBus(region: string, onEvent: (event: BusEvent) => void) {
+  /** Takes an event of an AWS service. @returns its id */
   function put({ source, detailType, resources, detail }: NewEvent): string {
     const id = randomUUID();
     // Without milliseconds, as EventBridge has it.

@@ -70,7 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     credentials: options.credentials,
     onCreated(created, { notifications }) {
       const notified = notifications.filter((spec) => isNotified(spec, created));
-      for (const spec of notified) sqs.enqueue(spec.queueArn, createdEvent(spec, created, region, new Date()));
+      for (const spec of notified) sqs.enqueue(spec.queueArn, createdEvent(created, region));
       options.onObjectCreated(created, notified.length > 0);
     },
   });
@@ -100,7 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     createBucket(spec) {
       s3.createBucket(spec);
-      for (const { queueArn } of spec.notifications) sqs.enqueue(queueArn, testEvent(spec.name, new Date()));
+      for (const { queueArn } of spec.notifications) sqs.enqueue(queueArn, testEvent(spec.name));
     },
     createTopic: queryServices.createTopic,
     describeStack: queryServices.describeStack,

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import type { FunctionSpec, InvocationResult } from './lambda-process.ts';
 
@@ -28,13 +28,7 @@ export interface Throttle {
 
 export type InvokeFunction = (spec: FunctionSpec, event: unknown) => Promise<InvocationResult>;
 
-export interface HttpApis {
-  /** Whether the request is for an HTTP API, whether or not there is one of that id. */
-  takes(request: IncomingMessage): boolean;
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-  /** Replaces the APIs of an earlier deployment. */
-  deploy(apis: readonly HttpApiSpec[], invoke: InvokeFunction): void;
-}
+export type HttpApis = ReturnType<typeof createHttpApis>;
 
 const PREFIX = '/_aws/execute-api/';
 
@@ -64,7 +58,7 @@ interface DeployedRoute extends HttpRouteSpec {
 }
 
 /** Hands requests to the functions behind the routes, and their answers back. */
-export function createHttpApis(): HttpApis {
+export function createHttpApis() {
   let routes: readonly DeployedRoute[] = [];
   let invoke: InvokeFunction | undefined;
 
@@ -82,12 +76,14 @@ export function createHttpApis(): HttpApis {
   }
 
   return {
-    takes: ({ url = '' }) => url.startsWith(PREFIX),
-    async serve(request, response) {
+    /** Whether the request is for an HTTP API, whether or not it exists. */
+    takes: ({ url = '' }: IncomingMessage): boolean => url.startsWith(PREFIX),
+    async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const { statusCode = 200, headers = {}, body = '' } = await answerTo(request);
       response.writeHead(statusCode, headers as Record<string, string>).end(body);
     },
-    deploy(apis, invokeFunction) {
+    /** Replaces the APIs of an earlier deployment. */
+    deploy(apis: readonly HttpApiSpec[], invokeFunction: InvokeFunction): void {
       invoke = invokeFunction;
       routes = apis.flatMap(({ id, routes: specs, throttle }) => specs.map((spec) => deployed(spec, id, throttle)));
     },
@@ -114,20 +110,19 @@ function createBucket({ ratePerS, burst }: Throttle): () => boolean {
   };
 }
 
-/** The event of a request in payload format 2.0. */
+/** The event of a request in payload format 2.0, with the fields that a function may need. */
 function eventOf(
   request: IncomingMessage,
   routeKey: string,
   url: URL,
   pathParameters: Readonly<Record<string, string | undefined>>,
   body: Buffer,
-): APIGatewayProxyEventV2 {
+): object {
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-  const { host = '', 'user-agent': userAgent = '', 'content-type': contentType = '' } = headers;
+  const { 'user-agent': userAgent = '', 'content-type': contentType = '' } = headers;
   const isText = TEXT.test(contentType);
   const [, , , apiId = '', ...path] = url.pathname.split('/');
   const rawPath = `/${path.join('/')}`;
-  const receivedAt = new Date();
   return {
     version: '2.0',
     routeKey,
@@ -139,20 +134,11 @@ function eventOf(
     requestContext: {
       accountId: LOCAL_ACCOUNT_ID,
       apiId,
-      domainName: host,
-      domainPrefix: host,
-      http: {
-        method: request.method ?? '',
-        path: rawPath,
-        protocol: `HTTP/${request.httpVersion}`,
-        sourceIp: request.socket.remoteAddress ?? '',
-        userAgent,
-      },
-      requestId: randomBytes(11).toString('base64'),
+      http: { method: request.method ?? '', path: rawPath, sourceIp: request.socket.remoteAddress ?? '', userAgent },
+      requestId: randomUUID(),
       routeKey,
       stage: '$default',
-      time: receivedAt.toISOString(),
-      timeEpoch: receivedAt.getTime(),
+      timeEpoch: Date.now(),
     },
     body: body.toString(isText ? 'utf8' : 'base64'),
     isBase64Encoded: !isText,

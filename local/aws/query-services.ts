@@ -10,14 +10,6 @@ export interface Published {
   readonly message: string;
 }
 
-/** The services of AWS's older Query protocol: a form with an `Action` in, XML out. */
-export interface QueryServices {
-  createTopic(arn: string): void;
-  /** What CloudFormation describes from now on. */
-  describeStack(name: string, outputs: Readonly<Record<string, string>>): void;
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-}
-
 class QueryError extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -26,11 +18,13 @@ class QueryError extends Error {
   }
 }
 
+export type QueryServices = ReturnType<typeof createQueryServices>;
+
 /**
- * SNS's `Publish`, which delivers to nothing but the callback, and CloudFormation's `DescribeStacks` for the one stack there
- * is: the operator's tool finds the stack's parts by its outputs.
+ * The services of AWS's older Query protocol, with a form in and XML out: SNS's `Publish`, which delivers to the callback
+ * only, and CloudFormation's `DescribeStacks` for the only stack, by whose outputs the operator's tool finds its parts.
  */
-export function createQueryServices(region: string, onPublished: (published: Published) => void): QueryServices {
+export function createQueryServices(region: string, onPublished: (published: Published) => void) {
   const topicArns = new Set<string>();
   let stack: { readonly name: string; readonly outputs: Readonly<Record<string, string>> } | undefined;
 
@@ -70,11 +64,12 @@ export function createQueryServices(region: string, onPublished: (published: Pub
   }
 
   return {
-    createTopic: (arn) => void topicArns.add(arn),
-    describeStack(name, outputs) {
+    createTopic: (arn: string): void => void topicArns.add(arn),
+    /** Sets what CloudFormation describes from now on. */
+    describeStack(name: string, outputs: Readonly<Record<string, string>>): void {
       stack = { name, outputs };
     },
-    async serve(request, response) {
+    async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const send = (status: number, body: string) =>
         response.writeHead(status, { 'Content-Type': 'text/xml' }).end(body);
       try {

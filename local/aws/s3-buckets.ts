@@ -30,26 +30,14 @@ export interface StoredObject extends ObjectContent {
   tags: readonly Tag[];
 }
 
-/** Which objects there are, in memory. Without an entry for a delete marker's id: markers can't be deleted. */
-export interface Buckets {
-  create(spec: BucketSpec): void;
-  /** @throws S3Error where there is no such bucket; so do the others */
-  spec(bucket: string): BucketSpec;
-  /** @throws S3Error where there is no such object or version */
-  find(bucket: string, key: string, versionId: string | null): StoredObject;
-  add(bucket: string, key: string, content: ObjectContent): StoredObject;
-  remove(bucket: string, key: string, versionId: string | null): void;
-  /** The current objects whose keys start with the prefix, in S3's order. */
-  list(bucket: string, prefix: string): readonly StoredObject[];
-}
-
 interface Bucket {
   readonly spec: BucketSpec;
-  /** By key, the oldest version first; `undefined` is a delete marker. */
-  readonly versions: Map<string, readonly (StoredObject | undefined)[]>;
+  /** By key, the oldest version first. */
+  readonly versions: Map<string, readonly StoredObject[]>;
 }
 
-export function createBuckets(): Buckets {
+/** Which buckets and objects there are. All functions throw an {@link S3Error} for a bucket that does not exist. */
+export function createBuckets() {
   const buckets = new Map<string, Bucket>();
 
   function bucketOf(name: string): Bucket {
@@ -59,16 +47,17 @@ export function createBuckets(): Buckets {
   }
 
   return {
-    create: (spec) => void buckets.set(spec.name, { spec, versions: new Map() }),
-    spec: (bucket) => bucketOf(bucket).spec,
-    find(bucket, key, versionId) {
+    create: (spec: BucketSpec): void => void buckets.set(spec.name, { spec, versions: new Map() }),
+    spec: (bucket: string): BucketSpec => bucketOf(bucket).spec,
+    /** @throws S3Error where there is no such object or version */
+    find(bucket: string, key: string, versionId: string | null): StoredObject {
       const versions = bucketOf(bucket).versions.get(key) ?? [];
-      const found = versionId === null ? versions.at(-1) : versions.find((each) => each?.versionId === versionId);
+      const found = versionId === null ? versions.at(-1) : versions.find((each) => each.versionId === versionId);
       if (found !== undefined) return found;
       if (versionId === null) throw new S3Error(404, 'NoSuchKey', 'The specified key does not exist.');
       throw new S3Error(404, 'NoSuchVersion', 'The specified version does not exist.');
     },
-    add(bucket, key, content) {
+    add(bucket: string, key: string, content: ObjectContent): StoredObject {
       const { spec, versions } = bucketOf(bucket);
       const size = content.files.reduce((sum, file) => sum + file.size, 0);
       const versionId = spec.isVersioned ? randomUUID().replaceAll('-', '') : undefined;
@@ -76,19 +65,10 @@ export function createBuckets(): Buckets {
       versions.set(key, [...(spec.isVersioned ? (versions.get(key) ?? []) : []), object]);
       return object;
     },
-    remove(bucket, key, versionId) {
-      const { spec, versions } = bucketOf(bucket);
-      const before = versions.get(key) ?? [];
-      if (versionId !== null) {
-        versions.set(
-          key,
-          before.filter((each) => each?.versionId !== versionId),
-        );
-      } else versions.set(key, spec.isVersioned ? [...before, undefined] : []);
-    },
-    list(bucket, prefix) {
-      const current = [...bucketOf(bucket).versions.values()].flatMap((versions) => versions.at(-1) ?? []);
-      return current.filter(({ key }) => key.startsWith(prefix)).sort((a, b) => compareKeys(a.key, b.key));
+    /** The latest versions of the objects whose keys start with the prefix, in S3's order. */
+    list(bucket: string, prefix: string): StoredObject[] {
+      const latest = [...bucketOf(bucket).versions.values()].flatMap((versions) => versions.at(-1) ?? []);
+      return latest.filter(({ key }) => key.startsWith(prefix)).sort((a, b) => compareKeys(a.key, b.key));
     },
   };
 }

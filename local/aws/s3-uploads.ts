@@ -12,23 +12,15 @@ interface Upload {
   readonly parts: Map<number, StoredFile>;
 }
 
-/** S3's multipart uploads. Parts are not copied when an upload is completed: the object is made of their files. */
-export interface Uploads {
-  create(target: S3Request): void;
-  addPart(target: S3Request): Promise<void>;
-  /** Ends the upload. @returns what the object is to be made of */
-  complete(target: S3Request): Promise<ObjectContent>;
-  abort(target: S3Request): void;
-  listParts(target: S3Request): void;
-  /** Unfinished ones, all on one page. */
-  list(target: S3Request): void;
-}
-
 /** Parts that S3 lists at a time, at most. */
 const LONGEST_PAGE = 1000;
 
-/** @param directory takes the parts' files */
-export function createUploads(directory: string): Uploads {
+/**
+ * S3's multipart uploads. Parts are not copied when an upload is completed: the object is made of their files.
+ *
+ * @param directory for the parts' files
+ */
+export function createUploads(directory: string) {
   const uploads = new Map<string, Upload>();
 
   function find({ query, bucket, key }: S3Request): { uploadId: string; upload: Upload } {
@@ -41,19 +33,20 @@ export function createUploads(directory: string): Uploads {
   }
 
   return {
-    create({ bucket, key, request, response }) {
+    create({ bucket, key, request, response }: S3Request): void {
       const uploadId = randomUUID();
       const contentType = request.headers['content-type'];
       uploads.set(uploadId, { bucket, key, contentType, initiated: new Date(), parts: new Map() });
       sendS3Xml(response, 'InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: uploadId });
     },
-    async addPart(target) {
+    async addPart(target: S3Request): Promise<void> {
       const { upload } = find(target);
       const part = await storeBody(target.request, directory);
       upload.parts.set(Number(target.query.get('partNumber')), part);
       target.response.writeHead(200, { ETag: `"${part.md5}"` }).end();
     },
-    async complete(target) {
+    /** Ends the upload. @returns what the object is to be made of */
+    async complete(target: S3Request): Promise<ObjectContent> {
       const { uploadId, upload } = find(target);
       const wanted = readParts(await readS3Xml(target.request));
       if (wanted.some(({ number }, index) => number <= (wanted[index - 1]?.number ?? 0))) {
@@ -69,11 +62,11 @@ export function createUploads(directory: string): Uploads {
       for (const file of files) md5.update(Buffer.from(file.md5, 'hex'));
       return { files, eTag: `${md5.digest('hex')}-${files.length}`, contentType: upload.contentType };
     },
-    abort(target) {
+    abort(target: S3Request): void {
       uploads.delete(find(target).uploadId);
       target.response.writeHead(204).end();
     },
-    listParts(target) {
+    listParts(target: S3Request): void {
       const { upload } = find(target);
       const after = Number(target.query.get('part-number-marker') ?? 0);
       const max = Math.min(Number(target.query.get('max-parts') ?? LONGEST_PAGE), LONGEST_PAGE);
@@ -91,7 +84,8 @@ export function createUploads(directory: string): Uploads {
         })),
       });
     },
-    list({ bucket, query, response }) {
+    /** Unfinished uploads, all on one page. */
+    list({ bucket, query, response }: S3Request): void {
       const prefix = query.get('prefix') ?? '';
       const found = [...uploads].filter(([, upload]) => upload.bucket === bucket && upload.key.startsWith(prefix));
       const listed = found.map(([UploadId, { key, initiated }]) => ({

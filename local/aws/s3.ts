@@ -26,7 +26,7 @@ export interface S3 {
 
 /** What a query may hold besides the name of an operation. */
 const ARGUMENTS =
-  /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|continuation-token|encoding-type|fetch-owner)$/i;
+  /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|continuation-token|encoding-type)$/i;
 
 /** Objects that S3 lists at a time. */
 const LONGEST_PAGE = 1000;
@@ -86,34 +86,22 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     else await pipeline(readBytes(files, start, end), response);
   }
 
-  function remove({ bucket, key, query, response }: S3Request): void {
-    buckets.remove(bucket, key, query.get('versionId'));
-    response.writeHead(204).end();
-  }
-
+  /** Without folders: a `delimiter` is ignored. */
   function list({ bucket, query, response }: S3Request): void {
-    const [prefix, delimiter] = [query.get('prefix') ?? '', query.get('delimiter') ?? ''];
     const after = query.get('continuation-token') ?? '';
-    const found = buckets.list(bucket, prefix).filter(({ key }) => compareKeys(key, after) > 0);
-    const page = found.slice(0, LONGEST_PAGE);
-    /** With a delimiter, an object in a folder is listed as the folder. */
-    const folderOf = (key: string) => {
-      const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
-      return at === -1 ? undefined : key.slice(0, at + delimiter.length);
-    };
+    const objects = buckets.list(bucket, query.get('prefix') ?? '').filter(({ key }) => compareKeys(key, after) > 0);
+    const page = objects.slice(0, LONGEST_PAGE);
+    const isTruncated = objects.length > page.length;
     sendS3Xml(response, 'ListBucketResult', {
       KeyCount: page.length,
-      IsTruncated: found.length > page.length,
-      NextContinuationToken: found.length > page.length ? page.at(-1)?.key : undefined,
-      Contents: page
-        .filter(({ key }) => folderOf(key) === undefined)
-        .map(({ key, size, eTag, lastModified }) => ({
-          Key: key,
-          Size: size,
-          ETag: `"${eTag}"`,
-          LastModified: lastModified.toISOString(),
-        })),
-      CommonPrefixes: [...new Set(page.flatMap(({ key }) => folderOf(key) ?? []))].map((Prefix) => ({ Prefix })),
+      IsTruncated: isTruncated,
+      NextContinuationToken: isTruncated ? page.at(-1)?.key : undefined,
+      Contents: page.map(({ key, size, eTag, lastModified }) => ({
+        Key: key,
+        Size: size,
+        ETag: `"${eTag}"`,
+        LastModified: lastModified.toISOString(),
+      })),
     });
   }
 
@@ -132,7 +120,6 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     'GET ': get,
     'HEAD ': get,
     'PUT ': put,
-    'DELETE ': remove,
     'GET tagging': getTags,
     'PUT tagging': putTags,
     'POST uploads': uploads.create,
@@ -148,7 +135,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     async serve(request, response) {
       try {
         const target = readS3Request(request, response);
-        checkSignature(request, credentials, new Date());
+        await checkSignature(request, credentials);
         buckets.spec(target.bucket);
         const names = [...target.query.keys()].filter((name) => !ARGUMENTS.test(name)).sort();
         const operations = target.key === '' ? bucketOperations : objectOperations;

@@ -13,7 +13,7 @@ import type {
   SendMessageRequest,
   SendMessageResult,
 } from '@aws-sdk/client-sqs';
-import { type JsonOperations, JsonServiceError } from './json-service.ts';
+import { JsonServiceError } from './json-service.ts';
 
 /** A message in a queue, read without receiving it. */
 export interface PeekedMessage {
@@ -23,14 +23,6 @@ export interface PeekedMessage {
   readonly attributes: Readonly<Record<string, string | undefined>>;
   /** Of its last receive. */
   readonly receiptHandle: string | undefined;
-}
-
-export interface Sqs {
-  readonly operations: JsonOperations;
-  /** Puts a message into a queue, as other AWS services do. */
-  enqueue(queueArn: string, body: string): void;
-  /** Messages that wait to be received or, with `hidden`, that were received and are hidden until their timeout ends. */
-  peek(queueName: string, hidden?: 'hidden'): readonly PeekedMessage[];
 }
 
 interface StoredMessage {
@@ -67,8 +59,10 @@ const LONGEST_BODY = 1024 * 1024;
 /** What SQS takes in no message. */
 const INVALID_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
+export type Sqs = ReturnType<typeof createSqs>;
+
 /** SQS's standard queues in memory: long polls, visibility timeouts, receive counts and redrive policies. */
-export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueName: string) => string): Sqs {
+export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueName: string) => string) {
   const queues = new Map<string, Queue>();
 
   /** @param address the queue's name, URL or ARN */
@@ -136,12 +130,6 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
     return {};
   }
 
-  function messageOf(queue: Queue, receiptHandle: string | undefined): StoredMessage {
-    const message = queue.messages.find((each) => each.receiptHandle === receiptHandle);
-    if (message === undefined) throw new JsonServiceError('ReceiptHandleIsInvalid', 'The receipt handle is not valid.');
-    return message;
-  }
-
   return {
     operations: {
       CreateQueue({ QueueName = '', Attributes }: CreateQueueRequest) {
@@ -180,15 +168,18 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
       ChangeMessageVisibilityBatch({ QueueUrl, Entries }: ChangeMessageVisibilityBatchRequest) {
         const queue = queueAt(QueueUrl);
         return batch(Entries, ({ ReceiptHandle, VisibilityTimeout = 0 }) => {
-          const message = messageOf(queue, ReceiptHandle);
+          const message = queue.messages.find(({ receiptHandle }) => receiptHandle === ReceiptHandle);
+          if (message === undefined) throw new JsonServiceError('ReceiptHandleIsInvalid', 'It is not valid.');
           if (message.visibleAt <= Date.now()) throw new JsonServiceError('MessageNotInflight', 'It is not in flight.');
           message.visibleAt = Date.now() + VisibilityTimeout * 1000;
           queue.changes.emit('change');
         });
       },
     },
-    enqueue: (queueArn, body) => void send(queueAt(queueArn), { MessageBody: body }),
-    peek(queueName, hidden) {
+    /** Puts a message into a queue, as other AWS services do. */
+    enqueue: (queueArn: string, body: string): void => void send(queueAt(queueArn), { MessageBody: body }),
+    /** Messages that wait to be received or, with `hidden`, that were received and are hidden until their timeout ends. */
+    peek(queueName: string, hidden?: 'hidden'): readonly PeekedMessage[] {
       const wanted = queueAt(queueName).messages.filter(
         ({ visibleAt }) => visibleAt > Date.now() === (hidden !== undefined),
       );

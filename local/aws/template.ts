@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { type EventPattern, readEventPattern } from './event-rules.ts';
-import type { EventSourceSpec } from './event-source.ts';
 import type { HttpApiSpec } from './http-api.ts';
 import { createResolver, type Identity, type Place, type Template } from './intrinsics.ts';
 import type { FunctionSpec } from './lambda-process.ts';
@@ -10,32 +9,7 @@ import type { BucketSpec } from './s3-buckets.ts';
 import type { NotificationSpec } from './s3-notifications.ts';
 
 /** The parts of a stack that the local stack emulates, with every reference resolved to a name in the local account. */
-export interface Deployment {
-  readonly stackName: string;
-  readonly buckets: readonly BucketSpec[];
-  readonly queues: readonly QueueSpec[];
-  readonly tables: readonly CreateTableCommandInput[];
-  readonly topicArns: readonly string[];
-  readonly functions: readonly FunctionSpec[];
-  /** Each with the function that it invokes. */
-  readonly eventSources: readonly (EventSourceSpec & { readonly function: FunctionSpec })[];
-  /** Of the default bus. */
-  readonly rules: readonly EventRule[];
-  readonly httpApis: readonly HttpApiSpec[];
-  /** Names of the rules with a schedule: the local stack does not run them. */
-  readonly schedules: readonly string[];
-  readonly depthAlarms: readonly DepthAlarm[];
-  /** By logical id. */
-  readonly outputs: Readonly<Record<string, string>>;
-  /** @throws Error where there is no such output */
-  output(logicalId: string): string;
-}
-
-export interface QueueSpec {
-  readonly name: string;
-  /** As SQS's `CreateQueue` takes them. */
-  readonly attributes: Readonly<Record<string, string>>;
-}
+export type Deployment = ReturnType<typeof deploymentOf>;
 
 /** A rule of EventBridge and where it sends its events. */
 export interface EventRule {
@@ -56,9 +30,10 @@ export type RuleTarget =
 export interface DepthAlarm {
   readonly name: string;
   readonly queueName: string;
+  /** Messages that make it fire. */
+  readonly threshold: number;
   /** A state lasts this long at least, in ms. */
   readonly periodMs: number;
-  isBreached(depth: number): boolean;
 }
 
 /**
@@ -102,7 +77,7 @@ export function deploymentOf(
   stackName: string,
   codeDirectories: ReadonlyMap<string, string>,
   place: Place,
-): Deployment {
+) {
   const { resolve, identityOf } = createResolver(template, stackName, place);
 
   function ofType<Properties = object>(type: string): (Identity & { readonly properties: Properties })[] {
@@ -116,17 +91,18 @@ export function deploymentOf(
   const functions = ofType<FunctionProperties>('AWS::Lambda::Function')
     // CDK's own helper for buckets that exist already is Python. It runs at a deployment only.
     .filter(({ properties }) => properties.Runtime.startsWith('nodejs'))
-    .map(({ name, arn, properties }) => ({
-      name,
-      arn,
-      codeDirectory: codeDirectories.get(properties.Code.S3Key) ?? '',
-      handler: properties.Handler,
-      // CloudFormation's defaults.
-      timeoutS: properties.Timeout ?? 3,
-      memoryMb: properties.MemorySize ?? 128,
-      environment: properties.Environment?.Variables ?? {},
-      logGroup: properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
-    }));
+    .map(
+      ({ name, arn, properties }): FunctionSpec => ({
+        name,
+        arn,
+        codeDirectory: codeDirectories.get(properties.Code.S3Key) ?? '',
+        handler: properties.Handler,
+        timeoutS: properties.Timeout,
+        memoryMb: properties.MemorySize,
+        environment: properties.Environment.Variables,
+        logGroup: properties.LoggingConfig.LogGroup,
+      }),
+    );
 
   function functionOf(nameOrArn: string | undefined): FunctionSpec {
     const found = functions.find(({ name, arn }) => nameOrArn === name || nameOrArn === arn);
@@ -179,6 +155,7 @@ export function deploymentOf(
     functions,
     queues: queues.map(({ name, properties: { QueueName, ...attributes } }) => ({
       name,
+      /** As SQS's `CreateQueue` takes them. */
       attributes: Object.fromEntries(
         Object.entries(attributes).map(([attribute, value]) => [
           attribute,
@@ -187,28 +164,33 @@ export function deploymentOf(
       ),
     })),
     buckets: [
-      ...ofType<BucketProperties>('AWS::S3::Bucket').map(({ name, properties }) => ({
-        // CloudFormation makes a name of the same parts, in lower case for buckets.
-        name: name.toLowerCase(),
-        isVersioned: properties.VersioningConfiguration?.Status === 'Enabled',
-        notifications: properties.NotificationConfiguration.QueueConfigurations.map(({ Queue, Event, Filter }, index) =>
-          notificationOf(index, Queue, [Event], Filter.S3Key.Rules),
-        ),
-      })),
+      ...ofType<BucketProperties>('AWS::S3::Bucket').map(
+        ({ name, properties }): BucketSpec => ({
+          // Generated names are in lower case for buckets.
+          name: name.toLowerCase(),
+          isVersioned: properties.VersioningConfiguration?.Status === 'Enabled',
+          notifications: properties.NotificationConfiguration.QueueConfigurations.map(({ Queue, Filter }) =>
+            notificationOf(Queue, Filter.S3Key.Rules),
+          ),
+        }),
+      ),
       // A bucket that exists already is not in the template: only CDK's custom resource names it.
       ...ofType<BucketNotificationsProperties>('Custom::S3BucketNotifications').map(({ properties }) => ({
         name: properties.BucketName,
         isVersioned: true,
-        notifications: properties.NotificationConfiguration.QueueConfigurations.map(
-          ({ QueueArn, Events, Filter }, index) => notificationOf(index, QueueArn, Events, Filter.Key.FilterRules),
+        notifications: properties.NotificationConfiguration.QueueConfigurations.map(({ QueueArn, Filter }) =>
+          notificationOf(QueueArn, Filter.Key.FilterRules),
         ),
       })),
     ],
-    tables: ofType<CreateTableCommandInput>('AWS::DynamoDB::Table').map(({ name, properties }) => {
-      const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = properties;
-      return { TableName: name, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode };
-    }),
+    tables: ofType<CreateTableCommandInput>('AWS::DynamoDB::Table').map(
+      ({ name, properties }): CreateTableCommandInput => {
+        const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = properties;
+        return { TableName: name, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode };
+      },
+    ),
     topicArns: ofType('AWS::SNS::Topic').map(({ arn }) => arn),
+    /** Each with the function that it invokes. */
     eventSources: ofType<EventSourceProperties>('AWS::Lambda::EventSourceMapping').map(({ properties }) => ({
       queueArn: properties.EventSourceArn,
       queueUrl: queueOf(properties.EventSourceArn)?.ref ?? '',
@@ -217,16 +199,27 @@ export function deploymentOf(
       reportBatchItemFailures: properties.FunctionResponseTypes.includes('ReportBatchItemFailures'),
       function: functionOf(properties.FunctionName),
     })),
-    rules: rules.flatMap(({ properties: { EventPattern, Targets } }) =>
-      EventPattern === undefined ? [] : { pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) },
+    /** Of the default bus. */
+    rules: rules.flatMap(({ properties: { EventPattern, Targets } }): EventRule[] =>
+      EventPattern === undefined ? [] : [{ pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) }],
     ),
     httpApis: ofType('AWS::ApiGatewayV2::Api').map(httpApiOf),
+    /** Names of the rules with a schedule: the local stack does not run them. */
     schedules: rules.filter(({ properties }) => properties.ScheduleExpression !== undefined).map(({ name }) => name),
     depthAlarms: ofType<AlarmProperties>('AWS::CloudWatch::Alarm')
       .filter(({ properties }) => properties.MetricName === 'ApproximateNumberOfMessagesVisible')
-      .map(({ properties }) => depthAlarm(properties)),
+      .map(
+        ({ properties: { AlarmName, Dimensions, Threshold, Period } }): DepthAlarm => ({
+          name: AlarmName,
+          queueName: Dimensions.find(({ Name }) => Name === 'QueueName')?.Value ?? '',
+          threshold: Threshold,
+          periodMs: Period * 1000,
+        }),
+      ),
+    /** By logical id. */
     outputs: Object.fromEntries(outputs),
-    output(logicalId) {
+    /** @throws Error where there is no such output */
+    output(logicalId: string): string {
       const [, value] = outputs.find(([id]) => id === logicalId) ?? [];
       if (value === undefined) throw new Error(`The template has no output ${logicalId}.`);
       return value;
@@ -234,35 +227,19 @@ export function deploymentOf(
   };
 }
 
-function notificationOf(
-  index: number,
-  queueArn: string,
-  events: readonly string[],
-  rules: readonly FilterRule[],
-): NotificationSpec {
+function notificationOf(queueArn: string, rules: readonly FilterRule[]): NotificationSpec {
   const value = (name: string) => rules.find((rule) => rule.Name.toLowerCase() === name)?.Value ?? '';
-  return { id: `queue-${index}`, queueArn, events, prefix: value('prefix'), suffix: value('suffix') };
-}
-
-function depthAlarm({ AlarmName, Dimensions, Threshold, ComparisonOperator, Period }: AlarmProperties): DepthAlarm {
-  const thresholds: Readonly<Record<string, (depth: number) => boolean>> = {
-    GreaterThanOrEqualToThreshold: (depth) => depth >= Threshold,
-    GreaterThanThreshold: (depth) => depth > Threshold,
-  };
-  const isBreached = thresholds[ComparisonOperator];
-  if (isBreached === undefined) throw new Error(`The local stack does not know ${ComparisonOperator} of ${AlarmName}.`);
-  const queueName = Dimensions.find(({ Name }) => Name === 'QueueName')?.Value ?? '';
-  return { name: AlarmName, queueName, periodMs: Period * 1000, isBreached };
+  return { queueArn, prefix: value('prefix'), suffix: value('suffix') };
 }
 
 interface FunctionProperties {
   readonly Code: { readonly S3Key: string };
   readonly Handler: string;
   readonly Runtime: string;
-  readonly Timeout?: number;
-  readonly MemorySize?: number;
-  readonly Environment?: { readonly Variables?: Record<string, string> };
-  readonly LoggingConfig?: { readonly LogGroup?: string };
+  readonly Timeout: number;
+  readonly MemorySize: number;
+  readonly Environment: { readonly Variables: Readonly<Record<string, string>> };
+  readonly LoggingConfig: { readonly LogGroup: string };
 }
 
 interface QueueProperties {
@@ -313,26 +290,24 @@ interface FilterRule {
   readonly Value: string;
 }
 
+interface QueueConfigurations<Configuration> {
+  readonly QueueConfigurations: readonly Configuration[];
+}
+
 interface BucketProperties {
   readonly VersioningConfiguration?: { readonly Status: string };
-  readonly NotificationConfiguration: {
-    readonly QueueConfigurations: readonly {
-      readonly Event: string;
-      readonly Queue: string;
-      readonly Filter: { readonly S3Key: { readonly Rules: readonly FilterRule[] } };
-    }[];
-  };
+  readonly NotificationConfiguration: QueueConfigurations<{
+    readonly Queue: string;
+    readonly Filter: { readonly S3Key: { readonly Rules: readonly FilterRule[] } };
+  }>;
 }
 
 interface BucketNotificationsProperties {
   readonly BucketName: string;
-  readonly NotificationConfiguration: {
-    readonly QueueConfigurations: readonly {
-      readonly Events: readonly string[];
-      readonly QueueArn: string;
-      readonly Filter: { readonly Key: { readonly FilterRules: readonly FilterRule[] } };
-    }[];
-  };
+  readonly NotificationConfiguration: QueueConfigurations<{
+    readonly QueueArn: string;
+    readonly Filter: { readonly Key: { readonly FilterRules: readonly FilterRule[] } };
+  }>;
 }
 
 interface AlarmProperties {
@@ -340,7 +315,6 @@ interface AlarmProperties {
   readonly MetricName: string;
   readonly Dimensions: readonly { readonly Name: string; readonly Value: string }[];
   readonly Threshold: number;
-  readonly ComparisonOperator: string;
   /** In s. */
   readonly Period: number;
 }

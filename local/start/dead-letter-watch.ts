@@ -38,7 +38,7 @@ export function watchDeadLetters({ deadLetters, alarms, addEvent }: DeadLetterWa
     }
     const newest = letters.at(-1);
     for (const alarm of alarms) {
-      if (newest === undefined || !alarm.isBreached(letters.length)) continue;
+      if (newest === undefined || letters.length < alarm.threshold) continue;
       // A redrive hides messages while it reads them. They are back within the period, and then they are nothing new.
       const wasOn = Date.now() - (breachedAt.get(alarm) ?? Number.NEGATIVE_INFINITY) <= alarm.periodMs;
       breachedAt.set(alarm, Date.now());

@@ -39,8 +39,6 @@ export interface EmbeddedStackOptions {
   readonly standInKey?: string;
   /** How long the stand-in takes for each stage of a build, in ms. Default: its own. */
   readonly stageMs?: number;
-  /** Whether the stand-in has the addresses of the webhooks, as if a person had entered them on the dashboard. Default true. */
-  readonly webhooks?: boolean;
   /** Directory for the dropped objects; emptied first, removed at the end. Default: a temporary one. */
   readonly objectsDirectory?: string;
   readonly onEvent?: (event: LocalEvent) => void;
@@ -184,11 +182,9 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     const webhookToken = randomBytes(32).toString('base64url');
     const webhookOf = (projectId: string) =>
       webhookAddress(deployment.output(OUTPUTS.webhookUrl), projectId, webhookToken);
-    if (options.webhooks !== false) {
-      const { webhookTokenParameter } = JSON.parse(deployment.output(OUTPUTS.settings)) as DeployedSettings;
-      await storeSecret(clients.ssm, webhookTokenParameter, webhookToken);
-      for (const { projectId } of deployed.routes) standIn?.setWebhook(projectId, webhookOf(projectId));
-    }
+    const { webhookTokenParameter } = JSON.parse(deployment.output(OUTPUTS.settings)) as DeployedSettings;
+    await storeSecret(clients.ssm, webhookTokenParameter, webhookToken);
+    for (const { projectId } of deployed.routes) standIn?.setWebhook(projectId, webhookOf(projectId));
 
     const deadLettersUrl = deployment.output(OUTPUTS.deadLetterQueueUrl);
     const deadLetters = () => gateway.peek(lastPart(deadLettersUrl));

@@ -132,18 +132,10 @@ export function buildFields(build: Pick<Build, 'bucket' | 'key' | 'versionId' | 
   return { bucket: build.bucket, key: build.key, build: buildId(build) };
 }
 
-/** The events of one run. */
-export interface EventRecord {
-  /** So far, oldest first. */
-  readonly events: readonly LocalEvent[];
-  add(event: LocalEvent): void;
-  /** Adds an event of this moment. */
-  addNow(event: LocalEventName, fields: Omit<LocalEvent, 'time' | 'event'>): void;
-  /** Resolves with the first event that passes the test, past or future. */
-  seen(test: (event: LocalEvent) => boolean): Promise<LocalEvent>;
-}
+export type EventRecord = ReturnType<typeof createEventRecord>;
 
-export function createEventRecord(onEvent: (event: LocalEvent) => void): EventRecord {
+/** The events of one run. */
+export function createEventRecord(onEvent: (event: LocalEvent) => void) {
   const events: LocalEvent[] = [];
   const waiting = new Set<(event: LocalEvent) => void>();
 
@@ -153,10 +145,14 @@ export function createEventRecord(onEvent: (event: LocalEvent) => void): EventRe
     for (const look of waiting) look(event);
   }
   return {
-    events,
+    /** So far, oldest first. */
+    events: events as readonly LocalEvent[],
     add,
-    addNow: (event, fields) => add({ time: new Date().toISOString(), event, ...fields }),
-    seen: (test) =>
+    /** Adds an event of this moment. */
+    addNow: (event: LocalEventName, fields: Omit<LocalEvent, 'time' | 'event'>): void =>
+      add({ time: new Date().toISOString(), event, ...fields }),
+    /** Resolves with the first event that passes the test, past or future. */
+    seen: (test: (event: LocalEvent) => boolean): Promise<LocalEvent> =>
       new Promise((resolve) => {
         const past = events.find(test);
         if (past !== undefined) return resolve(past);

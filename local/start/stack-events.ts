@@ -6,7 +6,7 @@ import type { Published } from '../aws/query-services.ts';
 import type { CreatedObject } from '../aws/s3-notifications.ts';
 import type { StandInEvent } from '../streampixel/streampixel-stand-in.ts';
 import type { DroppedBuild } from './drop-build.ts';
-import { buildFields, createEventRecord, type EventRecord, eventOfLogLine, type LocalEvent } from './events.ts';
+import { buildFields, createEventRecord, eventOfLogLine, type LocalEvent } from './events.ts';
 
 export interface StackEventsOptions {
   readonly onEvent: (event: LocalEvent) => void;
@@ -18,23 +18,16 @@ export interface StackEventsOptions {
 }
 
 /** Makes events of what the parts of the stack report. */
-export interface StackEvents extends EventRecord {
-  readonly onObjectCreated: (created: CreatedObject, isNotified: boolean) => void;
-  readonly onStandInEvent: (event: StandInEvent) => void;
-  readonly onPublished: (published: Published) => void;
-  readonly onLog: (line: LogLine) => void;
-}
-
-export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEventsOptions): StackEvents {
+export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEventsOptions) {
   const record = createEventRecord(onEvent);
   const { events, add, addNow } = record;
   return {
     ...record,
-    onObjectCreated({ bucket, key, versionId, eTag, size }, isNotified) {
+    onObjectCreated({ bucket, key, versionId, eTag, size }: CreatedObject, isNotified: boolean): void {
       if (isNotified) addNow('dropped', { ...buildFields({ bucket, key, eTag, ...present({ versionId }) }), size });
       else onNotice(`${key} is in the bucket, but it does not match S3's notification: nothing happens to it.`);
     },
-    onStandInEvent(event) {
+    onStandInEvent(event: StandInEvent): void {
       const [bucket = '', ...key] = event.path.slice(1).split('/').map(decodeURIComponent);
       const build = { bucket, key: key.join('/'), ...present({ versionId: event.versionId }) };
       const fields = { ...buildFields(build), uploadId: event.uploadId };
@@ -43,19 +36,21 @@ export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEven
           const { size, sha256 } = event;
           const dropped = drops.find((candidate) => candidate.build === fields.build);
           const intact = dropped && dropped.size === size && dropped.sha256 === sha256;
-          return addNow('downloaded', { ...fields, size, sha256, ...present({ intact }) });
+          addNow('downloaded', { ...fields, size, sha256, ...present({ intact }) });
+          break;
         }
         case 'live':
-          return addNow('live', { ...fields, by: event.by });
+          addNow('live', { ...fields, by: event.by });
+          break;
         case 'approved':
         case 'rejected':
           // The function that receives the webhook logs it.
-          return;
+          break;
         default:
-          return unreachable(event);
+          unreachable(event);
       }
     },
-    onPublished({ subject = '', message }) {
+    onPublished({ subject = '', message }: Published): void {
       // An alert is a text for people. It names the build by its id, and its subject starts with the reason.
       const { bucket, key, build } =
         events.findLast((event) => event.build !== undefined && message.includes(event.build)) ?? {};
@@ -63,7 +58,7 @@ export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEven
       const reason = code in REASONS ? (code as Reason) : undefined;
       addNow('alert', { ...present({ bucket, key, build, reason }), detail: subject, message });
     },
-    onLog(line) {
+    onLog(line: LogLine): void {
       const event = line.stream === 'stdout' ? eventOfLogLine(line.text) : undefined;
       if (event === undefined) onLog(line);
       else add(event);

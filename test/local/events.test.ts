@@ -81,7 +81,10 @@ describe('an event on the screen', () => {
       'again at <time>, because attempt 2 failed: VendorError, HTTP 500. oops',
     ],
     [{ event: 'submitted', uploadId: '66', status: 200 }, 'upload id 66, HTTP 200'],
-    [{ event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true }, 'an earlier attempt may have been accepted, too'],
+    [
+      { event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true },
+      'an earlier attempt may have been accepted, too',
+    ],
     [{ event: 'redriven', moved: 3, left: 0 }, 'the new key works: 3 builds are back in the builds queue'],
     [{ event: 'redriven', moved: 1, left: 2 }, '1 build is back in the builds queue; 2 could not be moved'],
     [{ event: 'skipped', reason: 'Duplicate', detail: 'Accepted before.' }, 'Duplicate: Accepted before.'],
@@ -97,7 +100,10 @@ describe('an event on the screen', () => {
     ],
     [{ event: 'heard', stage: 'extracting' }, 'Streampixel reports: extracting'],
     [{ event: 'heard' }, 'Streampixel reports: a stage that is not known here'],
-    [{ event: 'approved', tookSeconds: 754, releaseMode: 'automatic' }, 'after 754 s; Streampixel makes it live by itself'],
+    [
+      { event: 'approved', tookSeconds: 754, releaseMode: 'automatic' },
+      'after 754 s; Streampixel makes it live by itself',
+    ],
     [{ event: 'approved', tookSeconds: 2, releaseMode: 'manual' }, 'it waits until a person releases it'],
     [{ event: 'approved', tookSeconds: 2, releaseMode: 'on-approval' }, 'its release is requested'],
     [{ event: 'released', by: 'approval' }, 'Streampixel accepted the release, requested on its approval'],
