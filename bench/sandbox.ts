@@ -89,7 +89,6 @@ export async function startSandbox(
     AWS_SESSION_TOKEN: 'token',
     AWS_ENDPOINT_URL: endpoints.url,
   };
-  const own = { ...spec, environment: { ...spec.environment, ...environment } };
   const args = [
     // As the managed runtime sets them.
     `--max-old-space-size=${Math.floor(spec.memoryMb * 0.9)}`,
@@ -101,7 +100,12 @@ export async function startSandbox(
   const spawnedAt = performance.now();
   const child = spawn(process.execPath, args, {
     cwd: spec.codeDirectory,
-    env: environmentOf(own, { platformEnvironment }, (server.address() as AddressInfo).port),
+    env: {
+      ...environmentOf(spec, (server.address() as AddressInfo).port),
+      ...platformEnvironment,
+      ...spec.environment,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const exited = once(child, 'close');

@@ -12,8 +12,8 @@ import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-lett
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import type { DeadLetter } from '../../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
+import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { startGateway } from '../../local/aws/gateway.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { startTool, tool, toolJson } from './tool.ts';
@@ -75,11 +75,9 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
   });
 
   async function inspect(queue: string): Promise<{ names: string[]; hidden: string[] }> {
-    const answer = await fetch(`${gateway.endpoint}/_fauxqs/queues/${queue}`);
-    const { messages } = (await answer.json()) as { messages: { ready: Inspected[]; inflight: InFlight[] } };
-    const all = [...messages.ready, ...messages.inflight.map(({ message }) => message)];
-    const names = all.map(({ messageAttributes }) => messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.StringValue ?? '?');
-    return { names: names.sort(), hidden: messages.inflight.map(({ receiptHandle }) => receiptHandle) };
+    const [waiting, hidden] = [gateway.peek(queue), gateway.peek(queue, 'hidden')];
+    const names = [...waiting, ...hidden].map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id] ?? '?');
+    return { names: names.sort(), hidden: hidden.map(({ receiptHandle = '' }) => receiptHandle) };
   }
   const deadLetters = createSqsDeadLetterQueue(sqs, urlOf(LETTERS));
   let ids = 0;
@@ -123,14 +121,6 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
       }
     },
   };
-}
-
-interface Inspected {
-  readonly messageAttributes: Record<string, { StringValue?: string }>;
-}
-interface InFlight {
-  readonly message: Inspected;
-  readonly receiptHandle: string;
 }
 
 describe.concurrent('dlq list', () => {

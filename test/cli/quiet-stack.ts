@@ -12,8 +12,8 @@ import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
+import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { startGateway } from '../../local/aws/gateway.ts';
 import { createLedgerTable } from '../support/ledger-table.ts';
 import { ROUTE } from '../support/world.ts';
 

@@ -9,7 +9,6 @@ import type { BusEvent } from '../../local/aws/event-bus.ts';
 import { readEventPattern } from '../../local/aws/event-rules.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { httpApiPath } from '../../local/aws/http-api.ts';
-import { readRouteKey } from '../../local/aws/http-api-routes.ts';
 import type { FunctionSpec } from '../../local/aws/lambda-process.ts';
 import type { Deployment, EventRule } from '../../local/aws/template.ts';
 
@@ -90,6 +89,7 @@ function deployment(parts: Partial<Deployment>): Deployment {
     queues: [],
     tables: [],
     topicArns: [],
+    functions: [],
     eventSources: [],
     rules: [],
     httpApis: [],
@@ -110,24 +110,25 @@ const source = (queueUrl: string, spec: FunctionSpec) => ({
   function: spec,
 });
 const rule = (pattern: object, ...targets: EventRule['targets']): EventRule => ({
-  name: 'rule',
   pattern: readEventPattern(pattern),
   targets,
 });
-const toFunction = (spec: FunctionSpec) => ({ kind: 'function', function: spec, retryAttempts: 0 }) as const;
+const toFunction = (spec: FunctionSpec) => ({ kind: 'function', function: spec, retryAttempts: 2 }) as const;
 const toQueue = (queueUrl: string) => ({ kind: 'queue', queueUrl }) as const;
 const httpApi = (spec: FunctionSpec) => ({
   id: 'Drop-Api',
-  routes: [{ key: readRouteKey('POST /{token}'), function: spec, timeoutMs: 10_000 }],
+  routes: [{ key: 'POST /{token}', function: spec }],
   throttle: { ratePerS: 100, burst: 100 },
 });
-function start(parts: Partial<Deployment>): DeployedFunctions {
+function start(parts: Partial<Deployment>, options: { retryDelayMs?: number } = {}): DeployedFunctions {
   functions = startFunctions(deployment(parts), {
     sqs,
     region: REGION,
     platformEnvironment: {},
     onLog: ({ text }) => void lines.push(text),
     onProblem: (problem) => void problems.push(problem),
+    retryDelayMs: 1,
+    ...options,
   });
   return functions;
 }
@@ -173,12 +174,12 @@ describe('rules', () => {
     await vi.waitFor(() => expect([lines, bodies('follow').length]).toEqual([['redrive Build Submitted'], 1]));
   });
 
-  it('say which queue an event did not get into, and go on', async () => {
+  it('report a queue that an event could not be sent to, and go on', async () => {
     const queueUrl = await createQueue('follow');
     const gone = queueUrl.replace('follow', 'gone');
     const { deliver } = start({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(gone), toQueue(queueUrl))] });
     deliver(EVENT);
-    await vi.waitFor(() => expect(problems).toEqual([expect.stringContaining(`into the queue ${gone}: `)]));
+    await vi.waitFor(() => expect(problems).toEqual([expect.stringContaining(`to the queue ${gone}: `)]));
     await vi.waitFor(() => expect(bodies('follow')).toHaveLength(1));
   });
 
@@ -200,6 +201,41 @@ describe('rules', () => {
     deliver(EVENT);
     await sleep(100);
     expect(bodies('follow')).toHaveLength(1);
+  });
+});
+
+describe('an event for a function', () => {
+  /** Throws for its first events, and says on its log which ones it has got. */
+  const failing = (times: number) =>
+    `let n = 0;
+     export const handler = async ({ id }) => { console.log(id); if (++n <= ${times}) throw new Error('SQS is down.'); };`;
+  const toFailing = (times: number) => ({
+    rules: [rule({ source: ['streampixel-drop'] }, toFunction(lambda('redrive', failing(times))))],
+  });
+
+  it('is sent again until the function succeeds', async () => {
+    const { deliver } = start(toFailing(2));
+    deliver(EVENT);
+    await vi.waitFor(() => expect(lines).toEqual([EVENT.id, EVENT.id, EVENT.id]));
+    await functions?.stop();
+    expect(problems).toEqual(Array(2).fill('redrive failed: Error: SQS is down. It is tried again.'));
+  });
+
+  it('is dropped when its last attempt has failed, and that is reported', async () => {
+    const { deliver } = start(toFailing(9));
+    deliver(EVENT);
+    await vi.waitFor(() => expect(problems).toHaveLength(3));
+    expect(problems.at(-1)).toContain('It was the last of 3 attempts: the event is dropped.');
+    await functions?.stop();
+    expect(lines).toHaveLength(3);
+  });
+
+  it('is not sent again once the stack stops', async () => {
+    const { deliver, stop } = start(toFailing(9), { retryDelayMs: 3_600_000 });
+    deliver(EVENT);
+    await vi.waitFor(() => expect(problems).toHaveLength(1));
+    await stop();
+    expect(lines).toHaveLength(1);
   });
 });
 
@@ -255,7 +291,12 @@ describe('HTTP APIs', () => {
     gateway.serveHttpApis([before], invoke);
     expect(await post('1')).toEqual([200, 'first 1']);
     const next = httpApi(lambda('hook', telling('second')));
-    update(deployment({ httpApis: [next] }));
+    update(
+      deployment({
+        functions: [next.routes[0]?.function ?? before.routes[0]?.function].flatMap((each) => each ?? []),
+        httpApis: [next],
+      }),
+    );
     expect(await post('2')).toEqual([200, 'second 2']);
     gateway.serveHttpApis([next], invoke);
     expect(await post('3')).toEqual([200, 'second 3']);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type EventSource, provenDone, startEventSource } from '../../local/aws/event-source.ts';
+import { type EventSource, processedMessages, startEventSource } from '../../local/aws/event-source.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import type { InvocationResult } from '../../local/aws/lambda-process.ts';
 
@@ -13,19 +13,19 @@ const answered = (payload: unknown): InvocationResult => ({ kind: 'answered', pa
 const failures = (...identifiers: unknown[]) =>
   answered({ batchItemFailures: identifiers.map((itemIdentifier) => ({ itemIdentifier })) });
 
-describe('what an answer of the function proves done', () => {
+describe('the messages that an answer of the function reports as processed', () => {
   it.each([
     ['null', answered(null)],
     ['nothing', answered(undefined)],
     ['an empty object', answered({})],
     ['an empty list of failures', failures()],
     ['null as the list of failures', answered({ batchItemFailures: null })],
-  ])('is everything, by %s', (_, result) => {
-    expect([...provenDone(result, IDS, true)]).toEqual(IDS);
+  ])('are all of them, by %s', (_, result) => {
+    expect([...processedMessages(result, IDS, true)]).toEqual(IDS);
   });
 
-  it('is what the list of failures does not name', () => {
-    expect([...provenDone(failures('b'), IDS, true)]).toEqual(['a', 'c']);
+  it('are those that the list of failures does not name', () => {
+    expect([...processedMessages(failures('b'), IDS, true)]).toEqual(['a', 'c']);
   });
 
   it.each<[string, InvocationResult]>([
@@ -38,13 +38,13 @@ describe('what an answer of the function proves done', () => {
     ['a list that is none', answered({ batchItemFailures: 'a' })],
     ['an answer that is text', answered('done')],
     ['an answer that is a list', answered(['a'])],
-  ])('is nothing, by %s', (_, result) => {
-    expect([...provenDone(result, IDS, true)]).toEqual([]);
+  ])('are none of them, by %s', (_, result) => {
+    expect([...processedMessages(result, IDS, true)]).toEqual([]);
   });
 
-  it('is everything that did not throw, where partial responses are not asked for', () => {
-    expect([...provenDone(failures('a'), IDS, false)]).toEqual(IDS);
-    expect([...provenDone({ kind: 'failed', errorType: 'Error', errorMessage: 'x' }, IDS, false)]).toEqual([]);
+  it('are all of them unless it threw, where partial responses are not asked for', () => {
+    expect([...processedMessages(failures('a'), IDS, false)]).toEqual(IDS);
+    expect([...processedMessages({ kind: 'failed', errorType: 'Error', errorMessage: 'x' }, IDS, false)]).toEqual([]);
   });
 });
 
@@ -124,7 +124,6 @@ describe('the event source', () => {
         receiptHandle: expect.any(String),
         body: 'body',
         md5OfBody: '841a2d689ad86bd1611447453c22c6fc',
-        md5OfMessageAttributes: expect.any(String),
         attributes: expect.objectContaining({ ApproximateReceiveCount: '1', SentTimestamp: expect.any(String) }),
         messageAttributes: {
           Colour: { stringValue: 'red', dataType: 'String', stringListValues: [], binaryListValues: [] },
@@ -136,7 +135,7 @@ describe('the event source', () => {
     ]);
   });
 
-  it('deletes what is done and leaves the rest to its visibility timeout', async () => {
+  it('deletes what is processed and leaves the rest to its visibility timeout', async () => {
     const queueUrl = await createQueue('builds', { VisibilityTimeout: '30' });
     start(queueUrl, async ({ Records }) =>
       failures(...Records.filter(({ body }) => body === 'bad').map(({ messageId }) => messageId)),
@@ -145,7 +144,7 @@ describe('the event source', () => {
     await vi.waitFor(async () => expect(await counts(queueUrl)).toEqual(['0', '1']));
   });
 
-  it('brings a failed message back with a higher receive count, and lets the redrive policy have it in the end', async () => {
+  it('brings a failed message back with a higher receive count, and at last to the dead-letter queue', async () => {
     await createQueue('letters', {});
     const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:letters';
     const queueUrl = await createQueue('builds', {
@@ -163,7 +162,7 @@ describe('the event source', () => {
     expect(problems).toContain('The function failed: Error: broken');
   });
 
-  it('runs no more invocations at a time than it may', async () => {
+  it('runs at most as many invocations at a time as its concurrency says', async () => {
     const queueUrl = await createQueue('builds', {});
     const open: ((result: InvocationResult) => void)[] = [];
     let most = 0;
@@ -186,7 +185,7 @@ describe('the event source', () => {
     expect(most).toBe(2);
   });
 
-  it('stops after the batches in hand have been dealt with', async () => {
+  it('stops after the batches that it has are processed', async () => {
     const queueUrl = await createQueue('builds', {});
     let finish: (result: InvocationResult) => void = () => {};
     const invoked = new Promise<void>((resolve) => {
@@ -197,7 +196,7 @@ describe('the event source', () => {
         });
       });
     });
-    await send(queueUrl, 'in hand');
+    await send(queueUrl, 'being processed');
     await invoked;
     const stopped = source?.stop();
     finish(answered(null));

@@ -67,7 +67,7 @@ describe('npm start', () => {
       });
     }
     expect(events.find(({ event }) => event === 'downloaded')).toMatchObject({ intact: true });
-    expect(stderr).toContain('1 of 1 build was downloaded byte for byte, and brought to a good end.');
+    expect(stderr).toContain('1 of 1 build downloaded byte for byte, now live.');
     expect(code).toBe(0);
   });
 
@@ -76,7 +76,7 @@ describe('npm start', () => {
     expect(stdout).toMatch(/dead-lettered\s+bad\.zip\s+NotAZip/);
     expect(stdout).toContain('Package the build again');
     expect(stdout).toMatch(/alert\s+bad\.zip/);
-    expect(stdout).toContain('1 of 2 builds were downloaded byte for byte');
+    expect(stdout).toContain('1 of 2 builds downloaded byte for byte');
     expect(code).toBe(1);
   });
 
@@ -86,7 +86,7 @@ describe('npm start', () => {
     );
     expect(stdout).toMatch(/rejected\s+good build\.zip\s+Build contains unsupported file formats\./);
     expect(stdout).toMatch(/They said\s+Build contains unsupported file formats\./);
-    expect(stdout).toContain('0 of 1 build was downloaded byte for byte');
+    expect(stdout).toContain('0 of 1 build downloaded byte for byte');
     expect(code).toBe(1);
   });
 
