@@ -1,7 +1,8 @@
 import { CommanderError } from 'commander';
 import { explained } from './aws-errors.ts';
+import type { GlobalFlags } from './command.ts';
 import { EXIT } from './operator-error.ts';
-import { createProgram, type GlobalFlags } from './program.ts';
+import { createProgram } from './program.ts';
 import { endpointOf } from './stack.ts';
 
 // A reader that has seen enough (`| head`) is no error.

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
+import type { Act, GlobalFlags } from './command.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -9,25 +10,7 @@ import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console } from './console.ts';
-import { findStack, type Stack, type StackOptions } from './stack.ts';
-
-/** What a command's action gets. */
-export interface Invocation<Flags> {
-  readonly console: Console;
-  /** Finds the stack: called once the command line has proved to make sense. */
-  readonly stack: () => Promise<Stack>;
-  readonly options: StackOptions;
-  readonly flags: Flags;
-  readonly args: readonly (string | undefined)[];
-}
-
-/** Makes an action of a function that resolves to the exit code. */
-// biome-ignore lint/suspicious/noExplicitAny: commander does not type flags; each command says what it declared.
-export type Act = (action: (invocation: Invocation<any>) => Promise<number>) => (...args: unknown[]) => Promise<void>;
-
-export interface GlobalFlags extends StackOptions {
-  readonly json?: boolean;
-}
+import { findStack } from './stack.ts';
 
 /** @param onExit gets the exit code of the command that ran */
 export function createProgram(onExit: (code: number) => void): Command {

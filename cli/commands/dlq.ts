@@ -3,6 +3,7 @@ import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/alert.ts';
 import { collectLetters, reasonOf, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import {
@@ -16,7 +17,6 @@ import {
   withLetters,
 } from '../letters.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import { parseSpan, plural, span } from '../units.ts';
 
 interface FilterFlags {

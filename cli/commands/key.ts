@@ -4,9 +4,9 @@ import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
 import { checkKey, chosenParameter, keyParameters, type UserVerdict, verdictText } from '../vendor.ts';
 

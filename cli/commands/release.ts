@@ -9,13 +9,13 @@ import { releaseCommand, statusCommand } from '../../functions/domain/notify/ope
 import { adviceOn, adviceText } from '../advice.ts';
 import { createBuildNews } from '../build-news.ts';
 import { shortId } from '../builds.ts';
+import type { Act } from '../command.ts';
 import { type Console, printable } from '../console.ts';
 import { objectionOf } from '../ending.ts';
 import { POLL_MS } from '../follow.ts';
 import { interruptible, pause } from '../interruption.ts';
 import { entriesOf, findBuild } from '../ledger-search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
 import { standingOf } from '../standing.ts';
 import { iso, span } from '../units.ts';

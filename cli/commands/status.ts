@@ -6,11 +6,11 @@ import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model
 import { isListedAtVendor, isOvertaken } from '../at-vendor.ts';
 import { buildPage, stepFacts } from '../build-page.ts';
 import { buildFacts, type Lines, readLines, turnsOf } from '../builds.ts';
+import type { Act } from '../command.ts';
 import type { Console } from '../console.ts';
 import { END_STATES, entriesOf, findBuild, OPEN_STATES, VENDOR_STATES } from '../ledger-search.ts';
 import { queueNumbers } from '../letters.ts';
 import { EXIT } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
 import { isHeard, isHeardBy, standingOf } from '../standing.ts';
 import { type EndedState, SHOWN_ENDED, type Status, statusPage } from '../status-page.ts';

@@ -8,11 +8,11 @@ import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-att
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/submit-again.ts';
 import type { StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { createdNotification } from '../created-notification.ts';
 import { createObjectLookup } from '../ledger-search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
 import { plural } from '../units.ts';
 

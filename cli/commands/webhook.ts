@@ -3,9 +3,9 @@ import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
 import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
 import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
 import type { Stack } from '../stack.ts';
 import { iso, span } from '../units.ts';
 import {
