@@ -1,45 +1,45 @@
 import { stat } from 'node:fs/promises';
 import { openPromise } from 'yauzl';
-import { whyNotABuild } from '../functions/domain/model/build.ts';
-import { OperatorError, usageError } from './operator-error.ts';
-import { bytes } from './units.ts';
+import { whyNotABuild } from '../../functions/domain/model/build.ts';
+import { OperatorError, usageError } from '../operator-error.ts';
+import { bytes } from '../units.ts';
 
 /** Streampixel's soft limit, in bytes; support raises it. */
 const LARGE_BUILD = 24e9;
 
-/** A zip on this machine, fit to be dropped. */
+/** A zip file on this machine that can be dropped. */
 export interface ZipFile {
   /** Bytes. */
   readonly size: number;
   /** ms since the epoch. */
   readonly modifiedAt: number;
-  /** What to tell the person before an upload that may be in vain. */
+  /** What may make the upload useless. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads the zip's directory, which is at its end: seconds here save the hour that uploading a broken one would take.
+ * Reads the zip's directory, which is at its end: that takes seconds, uploading a broken zip takes an hour.
  *
- * @throws OperatorError where it is no file, or no whole zip
+ * @throws OperatorError where it is not a file, or not a complete zip
  */
 export async function inspectZip(path: string): Promise<ZipFile> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) throw usageError(`There is no file ${path}.`, 'Name the zip of a packaged build.');
   if (!stats.isFile()) throw usageError(`${path} is not a file.`, 'Zip the folder first, then push the zip.');
   if (whyNotABuild(path) !== undefined) {
-    throw usageError(
-      `${path} does not end in .zip.`,
-      'Builds are .zip files, in small letters: S3 takes no notice of others.',
-    );
+    throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
   }
   const { entries, hasProgram } = await readDirectory(path);
-  const warnings = [
-    ...(stats.size < LARGE_BUILD
-      ? []
-      : [`${bytes(stats.size)}: from 24 GB on Streampixel may refuse it, unless support has raised the limit.`]),
-    ...(hasProgram ? [] : ['There is no .exe in it: Streampixel runs packaged Windows builds, and rejects others.']),
-  ];
   if (entries === 0) throw notAZip(path, 'It is empty.');
+  const warnings: string[] = [];
+  if (stats.size >= LARGE_BUILD) {
+    warnings.push(
+      `${bytes(stats.size)}: Streampixel may refuse 24 GB and more, unless its support has raised the limit.`,
+    );
+  }
+  if (!hasProgram) {
+    warnings.push('There is no .exe in it: Streampixel runs packaged Windows builds and rejects others.');
+  }
   return { size: stats.size, modifiedAt: stats.mtimeMs, warnings };
 }
 
@@ -63,9 +63,6 @@ async function readDirectory(path: string): Promise<{ entries: number; hasProgra
 }
 
 function notAZip(path: string, detail: string): OperatorError {
-  return new OperatorError(
-    'NotAZip',
-    `${path} is not a whole zip: ${detail}`,
-    'Package the build again, then push it.',
-  );
+  const remedy = 'Package the build again, then push it.';
+  return new OperatorError('NotAZip', `${path} is not a complete zip file: ${detail}`, remedy);
 }

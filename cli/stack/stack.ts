@@ -5,14 +5,15 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
-import type { Ledger } from '../functions/domain/ports.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
-import { OperatorError } from './operator-error.ts';
+import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { OperatorError } from '../operator-error.ts';
 import { projectContext } from './project-context.ts';
 
-/** Where to look for the stack. */
+/** Where to find the stack. */
 export interface StackOptions {
   readonly stack?: string;
   readonly region?: string;
@@ -24,9 +25,9 @@ export interface StackOptions {
 export interface Stack {
   readonly name: string;
   readonly region: string;
-  /** On this machine: what AWS has and the embedded stack does not can't be asked for. */
+  /** On this machine: the embedded stack lacks some of AWS's services. */
   readonly isLocal: boolean;
-  /** CloudFormation's word for how its last change went. */
+  /** How its last change went, by CloudFormation. */
   readonly status: string;
   readonly bucket: string;
   readonly buildsQueueUrl: string;
@@ -51,7 +52,7 @@ export interface Clients {
   readonly ssm: SSMClient;
 }
 
-/** Endpoint that the clients will use where it is not AWS's own. */
+/** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
   return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
 }
@@ -63,11 +64,11 @@ export function endpointOf({ local }: StackOptions): string | undefined {
  */
 export async function findStack(options: StackOptions): Promise<Stack> {
   const endpoint = endpointOf(options);
-  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which people have from the AWS CLI.
+  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
   const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
   const config =
     options.local === undefined
-      ? { ...(region === undefined ? {} : { region }) }
+      ? present({ region })
       : { endpoint: `http://127.0.0.1:${options.local}`, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
   const cloudFormation = new CloudFormationClient(config);
   const name = options.stack ?? configuredStackName();
@@ -120,12 +121,12 @@ async function describeStack(client: CloudFormationClient, name: string) {
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const remedy = 'Deploy it (npx cdk deploy), or name another: --stack NAME, --region REGION, AWS_PROFILE.';
+    const remedy = 'Deploy it (npx cdk deploy), or name another one: --stack NAME, --region REGION, AWS_PROFILE.';
     throw new OperatorError('NoStack', `There is no stack ${name} in ${region}, in this AWS account.`, remedy);
   }
 }
 
-/** The stack that `cdk deploy` in this clone makes. */
+/** The stack that `cdk deploy` makes in this clone. */
 function configuredStackName(): string {
   return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
 }
