@@ -25,17 +25,7 @@ export function interruptible(onFirst: () => void): AbortSignal {
   return controller.signal;
 }
 
-/**
- * Sleeps for so many ms, or until the signal is aborted.
- *
- * @returns whether it slept to the end
- */
+/** Sleeps for so many ms. @returns `false` where the signal was aborted in the meantime */
 export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await sleep(ms, undefined, { signal });
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
-  }
+  return sleep(ms, true, { signal }).catch(() => false);
 }

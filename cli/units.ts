@@ -36,10 +36,9 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 
 /** Local time: only the time of day where it is less than 12 h away from now. */
 export function clockTime(ms: number, now: number): string {
-  const date = new Date(ms);
-  const time = date.toTimeString().slice(0, 8);
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => `${part}`.padStart(2, '0'));
-  return Math.abs(ms - now) < UNITS_MS.h * 12 ? time : `${day.join('-')} ${time.slice(0, 5)}`;
+  // Swedish has the order of ISO 8601: `2026-04-21 12:00:00`.
+  const text = new Date(ms).toLocaleString('sv-SE');
+  return Math.abs(ms - now) < UNITS_MS.h * 12 ? text.slice(11) : text.slice(0, 16);
 }
 
 export function iso(ms: number): string;

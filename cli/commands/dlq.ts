@@ -3,12 +3,11 @@ import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/alert.ts';
 import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import { collectLetters, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import { shortId } from '../builds/build-view.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
-import { shortId } from '../ledger/build-view.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
-import { batchesOf } from '../stack/batches.ts';
 import {
   type DeadLetterFacts,
   type DeadLetterFilter,
@@ -19,6 +18,7 @@ import {
   type OpenedQueue,
   withDeadLetters,
 } from '../stack/dead-letters.ts';
+import { batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { parseSpan, plural, span } from '../units.ts';
 
@@ -72,7 +72,7 @@ function filters(command: Command): Command {
 }
 
 type Picked = OpenedQueue & {
-  readonly letters: readonly StoredLetter[];
+  readonly messages: readonly StoredLetter[];
   readonly facts: readonly DeadLetterFacts[];
   readonly signal: AbortSignal;
 };
@@ -86,38 +86,40 @@ async function withMatching(
 ): Promise<number> {
   const signal = interruptible(() => console.say('Stopping after the dead letters in progress; all others stay.'));
   return withDeadLetters(stack, signal, async (opened) => {
-    const { numbers, store } = opened;
+    const { deadLetterQueue, store } = opened;
     console.say('Reading the dead-letter queue ...');
-    const letters = await console.progress('Reading', numbers.visible, { least: LEAST_FOR_A_BAR }, (progress) =>
-      collectLetters(store, matches(filter, Date.now()), (found) => {
-        progress.total(Math.max(found, numbers.visible));
-        progress.update(found);
-      }),
+    const messages = await console.progress(
+      'Reading',
+      deadLetterQueue.visible,
+      { least: LEAST_FOR_A_BAR },
+      (progress) =>
+        collectLetters(store, matches(filter, Date.now()), (found) => {
+          progress.total(Math.max(found, deadLetterQueue.visible));
+          progress.update(found);
+        }),
     );
     if (signal.aborted) {
       const remedy = 'Run the same command again.';
       throw new OperatorError('Interrupted', 'Interrupted before anything was moved.', remedy, EXIT.interrupted);
     }
-    const facts = letters.map((letter) => deadLetterFacts(letter, numbers.retentionMs));
-    return work({ ...opened, letters, facts, signal });
+    const facts = messages.map((message) => deadLetterFacts(message, deadLetterQueue.retentionMs));
+    return work({ ...opened, messages, facts, signal });
   });
 }
 
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, numbers }) => {
+  return withMatching(console, stack, filter, async ({ facts, deadLetterQueue: { hidden } }) => {
     const lines = byReason(facts).flatMap((group) => groupLines(console, group, all ? facts.length : MOST_NAMED));
     const page = facts.length === 0 ? ['No dead letters.'] : lines.slice(0, -1);
     console.data({ count: facts.length, deadLetters: facts }, page);
-    if (numbers.hidden > 0) {
-      console.say(
-        `${plural(numbers.hidden, 'more dead letter')} hidden: another command reads or moves them right now.`,
-      );
+    if (hidden > 0) {
+      console.say(`${plural(hidden, 'more dead letter')} hidden: another command reads or moves them right now.`);
     }
     return EXIT.done;
   });
 }
 
-type Group = readonly [reason: DeadLetterReason, letters: readonly DeadLetterFacts[]];
+type Group = readonly [reason: DeadLetterReason, messages: readonly DeadLetterFacts[]];
 
 /** The largest group first. */
 function byReason(facts: readonly DeadLetterFacts[]): readonly Group[] {
@@ -131,8 +133,8 @@ function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<stri
 function groupLines(console: Console, [reason, group]: Group, named: number): readonly string[] {
   const now = Date.now();
   const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
-  const rows = group.slice(0, named).map((letter) => {
-    return [`${span(now - Date.parse(letter.at))} ago`, nameOf(letter), letter.project ?? ''];
+  const rows = group.slice(0, named).map((message) => {
+    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message), message.project ?? ''];
   });
   return [
     `${console.paint('red', reason)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
@@ -166,13 +168,13 @@ function explanation(reason: DeadLetterReason): readonly (readonly [string, stri
 }
 
 async function show(console: Console, stack: Stack, build: string): Promise<number> {
-  return withMatching(console, stack, { build }, async ({ facts, letters }) => {
+  return withMatching(console, stack, { build }, async ({ facts, messages }) => {
     if (facts.length === 0) {
       const remedy =
         'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for what became of a build.';
       throw new OperatorError('NoDeadLetter', `No dead letter is about a build with "${build}" in its id.`, remedy);
     }
-    const deadLetters = facts.map((each, index) => ({ ...each, body: letters[index]?.body ?? '' }));
+    const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));
     const pages = deadLetters.map(({ attempts = 0, body, detail, reason, status, ...each }) => {
       const http = status === undefined ? '' : ` (HTTP ${status})`;
       const rows: readonly (readonly [string, string])[] = [
@@ -205,7 +207,7 @@ function preview(console: Console, verb: string, facts: readonly DeadLetterFacts
       byReason(facts).map(([reason, { length }]) => [`${length}`, reason]),
       2,
     ),
-    ...named.map((letter) => `    ${nameOf(letter)}`),
+    ...named.map((message) => `    ${nameOf(message)}`),
     ...(facts.length > named.length ? [`    and ${facts.length - named.length} more`] : []),
   ];
   const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts) };
@@ -215,14 +217,14 @@ function preview(console: Console, verb: string, facts: readonly DeadLetterFacts
 }
 
 async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, letters, queue, signal, store }) => {
+  return withMatching(console, stack, filter, async ({ facts, messages, queue, signal, store }) => {
     if (yes !== true) return preview(console, 'send back to the builds queue', facts);
-    const { moved, left } = await console.progress('Moving', letters.length, { least: LEAST_FOR_A_BAR }, (progress) =>
-      redriveLetters(letters, store, queue, (count) => progress.update(count)),
+    const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
+      redriveLetters(messages, store, queue, (count) => progress.update(count)),
     );
     const rest = left === 0 ? '.' : `, ${left} left in the dead-letter queue.`;
     console.data({ moved, left, byReason: countsByReason(facts) }, [
-      letters.length === 0 ? NOTHING_TO_DO : `${plural(moved, 'dead letter')} sent back to the builds queue${rest}`,
+      messages.length === 0 ? NOTHING_TO_DO : `${plural(moved, 'dead letter')} sent back to the builds queue${rest}`,
     ]);
     if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${TOOL} status --watch`);
     return exitCode(left, signal);
@@ -230,25 +232,25 @@ async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags
 }
 
 async function discard(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, letters, signal, store }) => {
+  return withMatching(console, stack, filter, async ({ facts, messages, signal, store }) => {
     if (yes !== true) return preview(console, 'delete for good', facts);
     const deleted = new Set<StoredLetter>();
-    await console.progress('Deleting', letters.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
-      for (const batch of batchesOf(letters)) {
+    await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
+      for (const batch of batchesOf(messages)) {
         if (signal.aborted) return;
-        for (const letter of await store.delete(batch)) deleted.add(letter);
+        for (const message of await store.delete(batch)) deleted.add(message);
         progress.update(deleted.size);
       }
     });
-    const left = letters.length - deleted.size;
+    const left = messages.length - deleted.size;
     // In full: after this they exist nowhere else.
-    const deadLetters = letters.flatMap((letter, index) => {
+    const deadLetters = messages.flatMap((message, index) => {
       const each = facts[index];
-      return each !== undefined && deleted.has(letter) ? [{ ...each, body: letter.body }] : [];
+      return each !== undefined && deleted.has(message) ? [{ ...each, body: message.body }] : [];
     });
     console.data({ discarded: deleted.size, left, deadLetters }, [
-      ...aligned(deadLetters.map((letter) => [letter.reason, nameOf(letter)])),
-      letters.length === 0
+      ...aligned(deadLetters.map((message) => [message.reason, nameOf(message)])),
+      messages.length === 0
         ? NOTHING_TO_DO
         : `${plural(deleted.size, 'dead letter')} discarded${left === 0 ? '.' : `, ${left} left.`}`,
     ]);

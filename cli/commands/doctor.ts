@@ -1,7 +1,7 @@
 import { GetFunctionConfigurationCommand, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
 import { GetBucketNotificationConfigurationCommand, GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';
-import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
@@ -13,9 +13,8 @@ import { aligned, type Console } from '../console.ts';
 import { EXIT } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
-import { queueNumbers } from '../stack/dead-letters.ts';
-import { projectContext } from '../stack/project-context.ts';
-import type { Stack } from '../stack/stack.ts';
+import { readQueue } from '../stack/queues.ts';
+import { projectContext, type Stack } from '../stack/stack.ts';
 import {
   addressOf,
   DASHBOARD_STEPS,
@@ -28,7 +27,8 @@ import { plural, span } from '../units.ts';
 
 /** One line of the doctor's report. */
 interface Finding {
-  readonly check: string;
+  /** Where it is not the name of the whole check. */
+  readonly check?: string;
   /** `skipped`: can't be checked here. */
   readonly status: 'ok' | 'warn' | 'fail' | 'skipped';
   readonly text: string;
@@ -47,9 +47,9 @@ export function addDoctorCommand(program: Command, act: Act): void {
     .action(act(async ({ console, stack }) => doctor(console, await stack())));
 }
 
-const ok = (check: string, text: string): Finding => ({ check, status: 'ok', text });
-const warn = (check: string, text: string, remedy: string): Finding => ({ check, status: 'warn', text, remedy });
-const fail = (check: string, text: string, remedy: string): Finding => ({ check, status: 'fail', text, remedy });
+const ok = (text: string): Finding => ({ status: 'ok', text });
+const warn = (text: string, remedy: string): Finding => ({ status: 'warn', text, remedy });
+const fail = (text: string, remedy: string): Finding => ({ status: 'fail', text, remedy });
 
 type Check = (stack: Stack) => Promise<readonly Finding[]>;
 
@@ -77,14 +77,9 @@ const SHOWN = {
 
 async function doctor(console: Console, stack: Stack): Promise<number> {
   const found = await Promise.all(
-    Object.entries(CHECKS).map(async ([check, { run, onAwsOnly }]): Promise<readonly Finding[]> => {
-      if (stack.isLocal && onAwsOnly === true) {
-        return [{ check, status: 'skipped', text: 'not checked on the embedded stack' }];
-      }
-      return run(stack).catch((error: unknown) => {
-        const { message, remedy } = explained(error);
-        return [fail(check, message, remedy)];
-      });
+    Object.entries(CHECKS).map(async ([name, { run, onAwsOnly }]) => {
+      const findings = stack.isLocal && onAwsOnly ? [SKIPPED] : await run(stack).catch(unexpected);
+      return findings.map(({ check = name, ...finding }) => ({ check, ...finding }));
     }),
   );
   const findings = found.flat();
@@ -102,6 +97,13 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
   return failures === 0 ? EXIT.done : EXIT.failed;
 }
 
+const SKIPPED: Finding = { status: 'skipped', text: 'not checked on the embedded stack' };
+
+function unexpected(error: unknown): readonly Finding[] {
+  const { message, remedy } = explained(error);
+  return [fail(message, remedy)];
+}
+
 async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
   // Imported only here: it loads the CDK, which takes as long as everything else.
   const { readSettings, SettingsError } = await import('../../infra/config.ts');
@@ -110,18 +112,18 @@ async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
     const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
     return [
       isDeployed
-        ? ok('Settings', text)
-        : warn('Settings', 'cdk.json differs from what is deployed', `If that is intended, deploy it: ${DEPLOY}`),
+        ? ok(text)
+        : warn('cdk.json differs from what is deployed', `If that is intended, deploy it: ${DEPLOY}`),
     ];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    return error.problems.map((problem) => fail('Settings', problem, 'Correct cdk.json.'));
+    return error.problems.map((problem) => fail(problem, 'Correct cdk.json.'));
   }
 }
 
 async function checkStack({ name, region, status }: Stack): Promise<readonly Finding[]> {
-  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok('Stack', `${name} in ${region}, ${status}`)];
-  return [warn('Stack', `${name} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
+  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${name} in ${region}, ${status}`)];
+  return [warn(`${name} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
 }
 
 async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
@@ -131,18 +133,19 @@ async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
     const set = `${TOOL} key set --parameter ${parameter}`;
     const stored = await storedKey(clients.ssm, parameter);
     if (stored === undefined) {
-      findings.push(fail('API key', `${parameter} does not exist, is empty, or is not a SecureString`, set));
+      findings.push(fail(`${parameter} does not exist, is empty, or is not a SecureString`, set));
       continue;
     }
-    findings.push(ok('API key', `${parameter}, version ${stored.version}`));
+    findings.push(ok(`${parameter}, version ${stored.version}`));
     for (const each of await checkKey(stack, userIds, stored.apiKey)) {
       const { userId, verdict } = each;
-      const text = `${userId}: ${verdictText(each)}`;
+      const [check, text] = ['User', `${userId}: ${verdictText(each)}`];
       if (verdict.kind === 'taken') findings.push(...(await checkProjects(stack, userId, stored.apiKey)));
       else if (verdict.kind === 'unclear') {
-        findings.push(warn('User', text, 'Try again later; check network and proxy.'));
+        findings.push({ check, ...warn(text, 'Try again later; check network and proxy.') });
       } else {
-        findings.push(fail('User', text, verdict.reason === 'InvalidApiKey' ? set : REASONS[verdict.reason].remedy));
+        const remedy = verdict.reason === 'InvalidApiKey' ? set : REASONS[verdict.reason].remedy;
+        findings.push({ check, ...fail(text, remedy) });
       }
     }
   }
@@ -150,18 +153,19 @@ async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
 }
 
 async function checkProjects(stack: Stack, userId: string, apiKey: Secret): Promise<readonly Finding[]> {
-  const user = ok('User', `${userId}: Streampixel accepts the key`);
+  const user = { check: 'User', ...ok(`${userId}: Streampixel accepts the key`) };
   const known = await projectIds(stack, userId, apiKey);
   if (known === undefined) {
     const text = `Streampixel does not list the projects of ${userId}`;
-    return [user, warn('Project', text, 'Compare the ids with the dashboard.')];
+    return [user, { check: 'Project', ...warn(text, 'Compare the ids with the dashboard.') }];
   }
   const own = stack.settings.routes.filter((route) => route.userId === userId).map(({ projectId }) => projectId);
-  const projects = [...new Set(own)].map((projectId) =>
-    known.includes(projectId)
-      ? ok('Project', projectId)
-      : fail('Project', `${projectId} is not a project of user ${userId}`, REASONS.ProjectNotFound.remedy),
-  );
+  const projects = [...new Set(own)].map((projectId) => ({
+    check: 'Project',
+    ...(known.includes(projectId)
+      ? ok(projectId)
+      : fail(`${projectId} is not a project of user ${userId}`, REASONS.ProjectNotFound.remedy)),
+  }));
   return [user, ...projects];
 }
 
@@ -171,37 +175,37 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   const [token, former] = stored?.tokens ?? [];
   if (stored === undefined || token === undefined) {
     const text = `${parameter} has no token: Streampixel cannot report what becomes of builds`;
-    return [warn('Webhook', text, `${WEBHOOK_COMMAND}; it makes the token and says what to do with it`)];
+    return [warn(text, `${WEBHOOK_COMMAND}; it makes the token and says what to do with it`)];
   }
   const now = Date.now();
   const findings = (await projectWebhooks(stack)).map((webhook) => {
     const { projectId } = webhook;
     const text = `project ${projectId}: ${lastWebhookText(webhook, now)}`;
-    if (hasSentWebhook(webhook)) return ok('Webhook', text);
+    if (hasSentWebhook(webhook)) return ok(text);
     const remedy = `${dashboardOf(projectId)} > ${DASHBOARD_STEPS}:\n${addressOf(stack, projectId, token)}`;
-    return warn('Webhook', text, remedy);
+    return warn(text, remedy);
   });
   if (former !== undefined) {
     const text = `two tokens are valid: a rotation has been in progress for ${span(now - stored.changedAt)}`;
     const remedy = `When every dashboard has the new address: ${WEBHOOK_COMMAND} rotate --finish`;
-    findings.push(warn('Webhook', text, remedy));
+    findings.push(warn(text, remedy));
   }
   return findings;
 }
 
 async function checkLedger({ ledger, ledgerTable }: Stack): Promise<readonly Finding[]> {
   await ledger.list('waiting', { limit: 1 });
-  return [ok('Ledger', ledgerTable)];
+  return [ok(ledgerTable)];
 }
 
 async function checkBucket({ bucket, buildsQueueUrl, clients, settings }: Stack): Promise<readonly Finding[]> {
   const { s3, sqs } = clients;
-  const [{ QueueArn: queueArn }, { QueueConfigurations }, { Status: versioning }] = await Promise.all([
-    attributesOf(sqs, buildsQueueUrl),
+  const [{ arn }, { QueueConfigurations }, { Status: versioning }] = await Promise.all([
+    readQueue(sqs, buildsQueueUrl),
     s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: bucket })),
     s3.send(new GetBucketVersioningCommand({ Bucket: bucket })),
   ]);
-  const own = QueueConfigurations?.find(({ QueueArn }) => QueueArn === queueArn);
+  const own = QueueConfigurations?.find(({ QueueArn }) => QueueArn === arn);
   const rule = (name: string) =>
     own?.Filter?.Key?.FilterRules?.find(({ Name }) => Name?.toLowerCase() === name)?.Value ?? '';
   const isAsSet =
@@ -209,80 +213,68 @@ async function checkBucket({ bucket, buildsQueueUrl, clients, settings }: Stack)
   const findings: Finding[] = [];
   if (own === undefined) {
     const remedy = `The bucket's notification was replaced by hand: ${DEPLOY}.`;
-    findings.push(fail('Bucket', `${bucket} announces no builds to the queue`, remedy));
+    findings.push(fail(`${bucket} announces no builds to the queue`, remedy));
   } else if (!isAsSet) {
-    findings.push(fail('Bucket', `${bucket} announces other objects than the settings say`, `${DEPLOY}.`));
-  } else findings.push(ok('Bucket', `${bucket} announces ${settings.prefix}*.zip`));
+    findings.push(fail(`${bucket} announces other objects than the settings say`, `${DEPLOY}.`));
+  } else findings.push(ok(`${bucket} announces ${settings.prefix}*.zip`));
   if (versioning !== 'Enabled') {
     const text = `${bucket} keeps no versions: a build that is overwritten while it waits for its slot is lost`;
     const remedy = `aws s3api put-bucket-versioning --bucket ${bucket} --versioning-configuration Status=Enabled`;
-    findings.push(warn('Bucket', text, remedy));
+    findings.push(warn(text, remedy));
   }
   return findings;
-}
-
-async function attributesOf(sqs: Stack['clients']['sqs'], QueueUrl: string): Promise<Partial<Record<string, string>>> {
-  return (await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))).Attributes ?? {};
-}
-
-function deadLetterArn({ RedrivePolicy = '{}' }: Partial<Record<string, string>>): string | undefined {
-  return (JSON.parse(RedrivePolicy) as { readonly deadLetterTargetArn?: string }).deadLetterTargetArn;
 }
 
 const CHANGED_BY_HAND = `The queue was changed by hand: ${DEPLOY}.`;
 
 async function checkQueues({ buildsQueueUrl, clients, deadLetterQueueUrl }: Stack): Promise<readonly Finding[]> {
-  const [builds, dead, { hidden, visible }] = await Promise.all([
-    attributesOf(clients.sqs, buildsQueueUrl),
-    attributesOf(clients.sqs, deadLetterQueueUrl),
-    queueNumbers(clients.sqs, deadLetterQueueUrl),
+  const [builds, dead] = await Promise.all([
+    readQueue(clients.sqs, buildsQueueUrl),
+    readQueue(clients.sqs, deadLetterQueueUrl),
   ]);
-  const [kept, keptDead] = [Number(builds.MessageRetentionPeriod), Number(dead.MessageRetentionPeriod)];
-  const text = `messages are kept for ${span(kept * 1_000)}, dead letters for ${span(keptDead * 1_000)}`;
+  const text = `messages are kept for ${span(builds.retentionMs)}, dead letters for ${span(dead.retentionMs)}`;
   const findings: Finding[] = [];
-  if (deadLetterArn(builds) !== dead.QueueArn) {
-    findings.push(fail('Queues', 'the builds queue does not use the dead-letter queue', CHANGED_BY_HAND));
-  } else if (keptDead <= kept) {
-    findings.push(fail('Queues', `${text}: dead letters have to be kept for longer`, CHANGED_BY_HAND));
-  } else findings.push(ok('Queues', text));
-  if (visible + hidden > 0) {
-    const waiting = `${plural(visible + hidden, 'dead letter')} to look at`;
-    findings.push(warn('Queues', waiting, `${TOOL} dlq list`));
-  }
+  if (builds.deadLetterArn !== dead.arn) {
+    findings.push(fail('the builds queue does not use the dead-letter queue', CHANGED_BY_HAND));
+  } else if (dead.retentionMs <= builds.retentionMs) {
+    findings.push(fail(`${text}: dead letters have to be kept for longer`, CHANGED_BY_HAND));
+  } else findings.push(ok(text));
+  const waiting = dead.visible + dead.hidden;
+  if (waiting > 0) findings.push(warn(`${plural(waiting, 'dead letter')} to look at`, `${TOOL} dlq list`));
   return findings;
 }
 
 async function checkFollowQueue({ clients: { sqs }, followQueueUrl }: Stack): Promise<readonly Finding[]> {
-  const arn = deadLetterArn(await attributesOf(sqs, followQueueUrl));
+  const { deadLetterArn: arn } = await readQueue(sqs, followQueueUrl);
   if (arn === undefined) {
     const text = 'it has no dead-letter queue: a message that fails again and again is lost';
-    return [fail('Follow queue', text, CHANGED_BY_HAND)];
+    return [fail(text, CHANGED_BY_HAND)];
   }
   const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: arn.split(':').at(-1) }));
-  const { hidden, visible } = await queueNumbers(sqs, QueueUrl);
+  const { hidden, visible } = await readQueue(sqs, QueueUrl);
   const waiting = visible + hidden;
-  if (waiting === 0) return [ok('Follow queue', 'nothing in its dead-letter queue')];
+  if (waiting === 0) return [ok('nothing in its dead-letter queue')];
   const remedy =
     'Read the lines message-failed in the log of follow-builds. Once the cause is fixed: ' +
     `aws sqs start-message-move-task --source-arn ${arn}`;
   const text = `${plural(waiting, 'message')} failed again and again, and will not be tried again`;
-  return [warn('Follow queue', text, remedy)];
+  return [warn(text, remedy)];
 }
 
 async function checkFunctions(stack: Stack): Promise<readonly Finding[]> {
   const { buildsQueueUrl, clients, followQueueUrl, submitBuildFunction } = stack;
   const [builds, follow, { Timeout = 0 }] = await Promise.all([
-    attributesOf(clients.sqs, buildsQueueUrl),
-    attributesOf(clients.sqs, followQueueUrl),
+    readQueue(clients.sqs, buildsQueueUrl),
+    readQueue(clients.sqs, followQueueUrl),
     clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: submitBuildFunction })),
   ]);
   const findings = await Promise.all([
-    checkEventSource(stack, builds.QueueArn, 'builds queue'),
-    checkEventSource(stack, follow.QueueArn, 'follow queue'),
+    checkEventSource(stack, builds.arn, 'builds queue'),
+    checkEventSource(stack, follow.arn, 'follow queue'),
   ]);
-  if (Number(builds.VisibilityTimeout) < Timeout) {
-    const text = `messages become visible again after ${builds.VisibilityTimeout} s, but the function may take ${Timeout} s`;
-    findings.push(fail('Functions', text, `${DEPLOY}.`));
+  if (builds.visibilityTimeoutS < Timeout) {
+    const text = `messages become visible again after ${builds.visibilityTimeoutS} s, but the function may take ${Timeout} s`;
+    findings.push(fail(text, `${DEPLOY}.`));
   }
   return findings;
 }
@@ -294,16 +286,16 @@ async function checkEventSource(
 ): Promise<Finding> {
   const { EventSourceMappings } = await lambda.send(new ListEventSourceMappingsCommand({ EventSourceArn }));
   const mapping = EventSourceMappings?.find((each) => each.EventSourceArn === EventSourceArn);
-  if (mapping === undefined) return fail('Functions', `no function processes the ${queue}`, `${DEPLOY}.`);
+  if (mapping === undefined) return fail(`no function processes the ${queue}`, `${DEPLOY}.`);
   if (mapping.State !== 'Enabled') {
     const remedy = `aws lambda update-event-source-mapping --enabled --uuid ${mapping.UUID}`;
-    return fail('Functions', `the event source of the ${queue} is ${mapping.State}: its messages wait`, remedy);
+    return fail(`the event source of the ${queue} is ${mapping.State}: its messages wait`, remedy);
   }
   if (!mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures')) {
     const text = `the event source of the ${queue} ignores partial batch responses: messages would be lost`;
-    return fail('Functions', text, `${DEPLOY}.`);
+    return fail(text, `${DEPLOY}.`);
   }
-  return ok('Functions', `${mapping.FunctionArn?.split(':').at(-1)} processes the ${queue}`);
+  return ok(`${mapping.FunctionArn?.split(':').at(-1)} processes the ${queue}`);
 }
 
 async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly Finding[]> {
@@ -314,11 +306,11 @@ async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly 
       if (SubscriptionArn !== 'PendingConfirmation') confirmed += 1;
       else {
         const remedy = 'Follow the link in the mail "AWS Notification - Subscription Confirmation".';
-        findings.push(warn('Alerts', `${Endpoint} has not confirmed`, remedy));
+        findings.push(warn(`${Endpoint} has not confirmed`, remedy));
       }
     }
   }
-  if (confirmed > 0) return [ok('Alerts', `${plural(confirmed, 'subscriber')}`), ...findings];
+  if (confirmed > 0) return [ok(`${plural(confirmed, 'subscriber')}`), ...findings];
   const remedy = `Set alertEmails in cdk.json and ${DEPLOY}.`;
-  return [fail('Alerts', 'no subscriber: builds that fail go unnoticed', remedy), ...findings];
+  return [fail('no subscriber: builds that fail go unnoticed', remedy), ...findings];
 }

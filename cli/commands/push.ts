@@ -5,18 +5,18 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
+import { buildFacts } from '../builds/build-view.ts';
+import { createObjectLookup } from '../builds/search.ts';
+import { adviceOn, adviceText } from '../builds/status-display.ts';
 import type { Act } from '../command.ts';
 import type { Console } from '../console.ts';
 import { interruptible } from '../interruption.ts';
-import { buildFacts } from '../ledger/build-view.ts';
-import { createObjectLookup } from '../ledger/search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { followBuild } from '../screens/follow.ts';
 import { resultLine } from '../screens/result.ts';
-import { adviceOn, adviceText } from '../screens/status-display.ts';
 import type { Stack } from '../stack/stack.ts';
 import { bytes, span } from '../units.ts';
-import { type Uploaded, type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
+import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { inspectZip } from '../upload/zip-file.ts';
 
 interface PushFlags {
@@ -92,12 +92,7 @@ function keyFor(
   return chosen;
 }
 
-async function upload(
-  console: Console,
-  { clients }: Stack,
-  request: UploadRequest,
-  signal: AbortSignal,
-): Promise<Uploaded> {
+async function upload(console: Console, { clients }: Stack, request: UploadRequest, signal: AbortSignal) {
   const startedAt = Date.now();
   try {
     return await console.progress(`Uploading ${basename(request.path)}`, request.size, { format: bytes }, (progress) =>

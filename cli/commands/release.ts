@@ -6,16 +6,16 @@ import { isAtVendor } from '../../functions/domain/model/following-transitions.t
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { routeTo } from '../../functions/domain/model/route.ts';
 import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
+import { statusOf } from '../builds/build-status.ts';
+import { shortId } from '../builds/build-view.ts';
+import { entriesOf, findBuild } from '../builds/search.ts';
+import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { type Console, printable } from '../console.ts';
 import { interruptible, pause } from '../interruption.ts';
-import { statusOf } from '../ledger/build-status.ts';
-import { shortId } from '../ledger/build-view.ts';
-import { entriesOf, findBuild } from '../ledger/search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { POLL_MS } from '../screens/follow.ts';
 import { createFollowLines } from '../screens/follow-lines.ts';
-import { adviceText, STATUS_DISPLAY } from '../screens/status-display.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso, span } from '../units.ts';
 
@@ -153,7 +153,7 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
  */
 async function waitForRelease(
   console: Console,
-  { ledger }: Pick<Stack, 'ledger'>,
+  { ledger }: Stack,
   entry: LedgerEntry,
   requestId: string,
   signal: AbortSignal,

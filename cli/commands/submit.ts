@@ -8,12 +8,12 @@ import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-att
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/submit-again.ts';
+import { createObjectLookup } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
-import { createObjectLookup } from '../ledger/search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import { BATCH_SIZE, batchesOf } from '../stack/batches.ts';
 import { createdNotification } from '../stack/created-notification.ts';
+import { BATCH_SIZE, batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { plural } from '../units.ts';
 

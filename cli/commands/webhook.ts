@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander';
 import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
-import type { Secret } from '../../functions/domain/model/secret.ts';
 import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
 import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { type Act, NOTHING_CHANGED } from '../command.ts';
@@ -146,36 +145,28 @@ function addressInUse(console: Console, webhook: ProjectWebhook, changedAt: numb
 /** The addresses with the current token, and what is known about each. */
 async function print(console: Console, stack: Stack, { tokens }: StoredTokens, isNew: boolean): Promise<void> {
   const now = Date.now();
+  const [token] = tokens;
   const webhooks = await projectWebhooks(stack);
-  const projects = webhooks.map((webhook) => projectFacts(stack, webhook, tokens[0]));
-  const parts = webhooks.flatMap((webhook, index) => [
-    `${console.paint('bold', `Project ${webhook.projectId}`)}  ${console.paint(
-      hasSentWebhook(webhook) ? 'green' : 'yellow',
-      lastWebhookText(webhook, now),
-    )}`,
-    ...aligned(
-      [
-        ['Address', projects[index]?.address ?? ''],
-        ['Dashboard', dashboardOf(webhook.projectId)],
-      ],
-      2,
-    ),
-    '',
-  ]);
+  const projects = webhooks.map(({ lastWebhookAt, projectId, testedAt }) => ({
+    projectId,
+    address: token && addressOf(stack, projectId, token),
+    dashboard: dashboardOf(projectId),
+    testedAt: iso(testedAt),
+    lastWebhookAt: iso(lastWebhookAt),
+  }));
+  const parts = projects.flatMap(({ address = '', dashboard, projectId }, index) => {
+    const webhook = webhooks[index] ?? {};
+    const received = console.paint(hasSentWebhook(webhook) ? 'green' : 'yellow', lastWebhookText(webhook, now));
+    const rows = [
+      ['Address', address],
+      ['Dashboard', dashboard],
+    ];
+    return [`${console.paint('bold', `Project ${projectId}`)}  ${received}`, ...aligned(rows, 2), ''];
+  });
   const { webhookTokenParameter: parameter } = stack.settings;
   console.data({ parameter, isNew, tokens: tokens.length, steps: DASHBOARD_STEPS, projects }, [
     ...parts,
     `On the dashboard: ${DASHBOARD_STEPS}.`,
     'Keep the addresses secret: a sender who has one can report anything about the builds. They belong on the dashboard only.',
   ]);
-}
-
-function projectFacts(stack: Stack, { lastWebhookAt, projectId, testedAt }: ProjectWebhook, token: Secret | undefined) {
-  return {
-    projectId,
-    address: token && addressOf(stack, projectId, token),
-    dashboard: dashboardOf(projectId),
-    testedAt: iso(testedAt),
-    lastWebhookAt: iso(lastWebhookAt),
-  };
 }

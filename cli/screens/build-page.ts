@@ -1,10 +1,10 @@
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import type { BuildView } from '../builds/build-view.ts';
+import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
+import { timelineOf } from '../builds/timeline.ts';
 import { aligned, type Console, printable } from '../console.ts';
-import type { BuildView } from '../ledger/build-view.ts';
-import { timelineOf } from '../ledger/timeline.ts';
 import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
-import { adviceOn, releaseText, STATUS_DISPLAY } from './status-display.ts';
 
 /** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */
 export function buildPage(console: Console, view: BuildView, now: number): string[] {

@@ -1,6 +1,6 @@
 import type { HistoryLine, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type Step, timelineOf } from '../builds/timeline.ts';
 import { type Console, printable } from '../console.ts';
-import { type Step, timelineOf } from '../ledger/timeline.ts';
 import { clockTime, inLocalTime, span } from '../units.ts';
 
 /**
@@ -21,30 +21,21 @@ export function createFollowLines(console: Console, known?: LedgerEntry): (entry
   };
 }
 
-interface Line {
-  readonly id: string;
-  /** ms since the epoch. */
-  readonly at: number;
-  readonly order: number;
-  readonly text: string;
-}
-
-/** In the order in which they happened, as far as two clocks allow. */
-function linesOf(entry: LedgerEntry): readonly Line[] {
+/** In the order in which they happened, as far as two clocks allow. Times in ms since the epoch. */
+function linesOf(entry: LedgerEntry) {
   const { history, news = [], uploadId } = entry;
   const steps = timelineOf(entry);
-  const lines = history.flatMap((line, index): Line | readonly Line[] =>
-    isReportedAsStage(line)
-      ? []
-      : { id: JSON.stringify(line), at: line.at, order: line.at, text: textOf(line, history[index - 1], steps) },
-  );
+  const changes = history
+    .map((line, index) => ({ line, text: textOf(line, history[index - 1], steps) }))
+    .filter(({ line }) => !isReportedAsStage(line))
+    .map(({ line, text }) => ({ id: JSON.stringify(line), at: line.at, order: line.at, text }));
   let order = 0;
-  const stages = steps.flatMap(({ at, name }, index): Line | readonly Line[] => {
+  const stages = steps.flatMap(({ at, name }, index) => {
     order = Math.max(order, at);
     const isStage = news.some(({ stage }) => stage === name);
-    return isStage ? { id: `${uploadId} ${name}`, at, order, text: `${name}${tookBefore(steps, index)}` } : [];
+    return isStage ? [{ id: `${uploadId} ${name}`, at, order, text: `${name}${tookBefore(steps, index)}` }] : [];
   });
-  return [...lines, ...stages].sort((a, b) => a.order - b.order);
+  return [...changes, ...stages].sort((a, b) => a.order - b.order);
 }
 
 /** A webhook changed the state: the line of its stage says so, with Streampixel's time. */

@@ -1,13 +1,13 @@
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
+import { readStatus } from '../builds/build-status.ts';
+import type { BuildView } from '../builds/build-view.ts';
+import { STATUS_DISPLAY } from '../builds/status-display.ts';
 import type { Console } from '../console.ts';
 import { pause } from '../interruption.ts';
-import { readStatus } from '../ledger/build-status.ts';
-import type { BuildView } from '../ledger/build-view.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 import { createFollowLines } from './follow-lines.ts';
-import { STATUS_DISPLAY } from './status-display.ts';
 
 /** How often the ledger is read, in ms: one read, which costs next to nothing. */
 export const POLL_MS = 1_000;
@@ -20,7 +20,7 @@ const UNKNOWN_FOR_MS = 60_000;
 const FIRST_WEBHOOK_MS = 15_000;
 
 /**
- * Prints what happens to a build until its status is final.
+ * Prints what happens to a build, until it no longer changes by itself.
  *
  * @throws OperatorError once the signal is aborted
  */
@@ -47,7 +47,7 @@ export async function followBuild(
         if (listeningSince === undefined) console.say("Waiting for the first webhook of the build's project ...");
         listeningSince ??= Date.now();
         if (Date.now() - listeningSince >= FIRST_WEBHOOK_MS) return { entry, status };
-      } else if (STATUS_DISPLAY[status].isFinal) return { entry, status };
+      } else if (!STATUS_DISPLAY[status].isOngoing) return { entry, status };
     }
     if (!(await pause(POLL_MS, signal))) {
       const remedy = `Follow it again: ${entry === undefined ? `${TOOL} status` : statusCommand(entry.id)}`;

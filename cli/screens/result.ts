@@ -1,8 +1,8 @@
 import { REASONS } from '../../functions/domain/model/reasons.ts';
+import type { BuildView } from '../builds/build-view.ts';
+import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Console, printable } from '../console.ts';
-import type { BuildView } from '../ledger/build-view.ts';
 import { OperatorError } from '../operator-error.ts';
-import { adviceText, STATUS_DISPLAY } from './status-display.ts';
 
 /**
  * What became of a build, in a line.

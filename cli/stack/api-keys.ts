@@ -36,13 +36,8 @@ export function chosenParameter(routes: readonly Route[], wanted: string | undef
   throw usageError(`No route uses the parameter ${wanted}.`, `The routes use: ${list}.`);
 }
 
-export interface StoredKey {
-  readonly apiKey: Secret;
-  readonly version: number;
-}
-
 /** @returns `undefined` where there is no key that the pipeline would use */
-export async function storedKey(ssm: SSMClient, name: string): Promise<StoredKey | undefined> {
+export async function storedKey(ssm: SSMClient, name: string) {
   const { Type, Value = '', Version = 0 } = (await readParameter(ssm, name)) ?? {};
   if (Value.trim() === '' || Type !== 'SecureString') return undefined;
   return { apiKey: new Secret(Value.trim()), version: Version };
@@ -56,7 +51,7 @@ export interface UserVerdict {
 
 /** Asks Streampixel about a key for each of its users. Uses no upload slot. */
 export async function checkKey(
-  { settings }: Pick<Stack, 'settings'>,
+  { settings }: Stack,
   userIds: readonly string[],
   apiKey: Secret,
 ): Promise<UserVerdict[]> {
@@ -67,7 +62,7 @@ export async function checkKey(
 
 /** Ids of the user's projects at Streampixel, or `undefined` where it does not list them. */
 export async function projectIds(
-  { settings }: Pick<Stack, 'settings'>,
+  { settings }: Stack,
   userId: string,
   apiKey: Secret,
 ): Promise<readonly string[] | undefined> {

@@ -1,4 +1,3 @@
-import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
@@ -13,34 +12,34 @@ import {
 } from '../../functions/domain/redrive/redrive.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { iso } from '../units.ts';
-import { batchesOf } from './batches.ts';
+import { batchesOf, type Queue, readQueue } from './queues.ts';
+import type { Stack } from './stack.ts';
 
 /** The reason of a dead letter that SQS moved by itself: no worker got as far as giving one. */
 export const NO_REASON = 'none';
 export type DeadLetterReason = Reason | typeof NO_REASON;
 
+/** Ages in ms. */
 export interface DeadLetterFilter {
   readonly reason?: readonly DeadLetterReason[];
   /** `userId/projectId`, or either. */
   readonly project?: string;
   /** Any part of the build's id. */
   readonly build?: string;
-  /** ms. */
   readonly olderThan?: number;
-  /** ms. */
   readonly newerThan?: number;
 }
 
 /** @param now for the ages, in ms since the epoch */
-export function matches(filter: DeadLetterFilter, now: number): (letter: StoredLetter) => boolean {
+export function matches(filter: DeadLetterFilter, now: number): (message: StoredLetter) => boolean {
   const { reason, project, build, olderThan = 0, newerThan = Number.POSITIVE_INFINITY } = filter;
-  return (letter) => {
-    const age = now - deadLetteredAt(letter);
-    const ids = letter.attributes[DEAD_LETTER_ATTRIBUTES.project] ?? '';
+  return (message) => {
+    const age = now - deadLetteredAt(message);
+    const ids = message.attributes[DEAD_LETTER_ATTRIBUTES.project] ?? '';
     return (
-      (reason === undefined || reason.includes(reasonOf(letter) ?? NO_REASON)) &&
+      (reason === undefined || reason.includes(reasonOf(message) ?? NO_REASON)) &&
       (project === undefined || ids === project || ids.split('/').includes(project)) &&
-      (build === undefined || buildsOf(letter).some((id) => id.includes(build.replace(/^s3:\/\//, '')))) &&
+      (build === undefined || buildsOf(message).some((id) => id.includes(build.replace(/^s3:\/\//, '')))) &&
       age >= olderThan &&
       age <= newerThan
     );
@@ -60,59 +59,34 @@ function buildsOf({ attributes, body }: StoredLetter): string[] {
 export type DeadLetterFacts = ReturnType<typeof deadLetterFacts>;
 
 /** @param retentionMs how long the dead-letter queue keeps a message */
-export function deadLetterFacts(letter: StoredLetter, retentionMs: number) {
-  const { attributes } = letter;
-  const reason: DeadLetterReason = reasonOf(letter) ?? NO_REASON;
+export function deadLetterFacts(message: StoredLetter, retentionMs: number) {
+  const { attributes } = message;
+  const reason: DeadLetterReason = reasonOf(message) ?? NO_REASON;
   const number = (name: string) => (attributes[name] === undefined ? undefined : Number(attributes[name]));
   return {
-    messageId: letter.messageId,
+    messageId: message.messageId,
     reason,
-    builds: buildsOf(letter),
+    builds: buildsOf(message),
     project: attributes[DEAD_LETTER_ATTRIBUTES.project],
     detail: attributes[DEAD_LETTER_ATTRIBUTES.detail],
     status: number(DEAD_LETTER_ATTRIBUTES.status),
     attempts: number(DEAD_LETTER_ATTRIBUTES.attempts),
-    at: iso(deadLetteredAt(letter)),
+    at: iso(deadLetteredAt(message)),
     // SQS counts from when the message first came into any queue.
-    expiresAt: iso(letter.sentAt + retentionMs),
+    expiresAt: iso(message.sentAt + retentionMs),
     log: attributes[DEAD_LETTER_ATTRIBUTES.logPointer],
-  };
-}
-
-/** SQS's counts of a queue, which are estimates. */
-export interface QueueNumbers {
-  readonly visible: number;
-  /** Received and not deleted yet, or asleep until their slot. */
-  readonly hidden: number;
-  readonly retentionMs: number;
-}
-
-export async function queueNumbers(sqs: SQSClient, queueUrl: string): Promise<QueueNumbers> {
-  const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] });
-  const { Attributes = {} } = await sqs.send(command);
-  return {
-    visible: Number(Attributes.ApproximateNumberOfMessages),
-    hidden:
-      Number(Attributes.ApproximateNumberOfMessagesNotVisible) + Number(Attributes.ApproximateNumberOfMessagesDelayed),
-    retentionMs: Number(Attributes.MessageRetentionPeriod) * 1_000,
   };
 }
 
 export interface OpenedQueue {
   readonly store: DeadLetterStore;
   readonly queue: BuildsQueue;
-  readonly numbers: QueueNumbers;
-}
-
-interface Queues {
-  readonly deadLetterQueueUrl: string;
-  readonly buildsQueueUrl: string;
-  readonly clients: { readonly sqs: SQSClient };
+  readonly deadLetterQueue: Queue;
 }
 
 /** How long dead letters stay hidden, and how much longer for each one, in s: two calls for ten of them take less than a second. */
 const HIDDEN_S = 30;
-const HIDDEN_PER_LETTER_S = 0.2;
+const HIDDEN_PER_MESSAGE_S = 0.2;
 const LONGEST_HIDDEN_S = 12 * 3600;
 
 /**
@@ -120,14 +94,14 @@ const LONGEST_HIDDEN_S = 12 * 3600;
  * ends, also where it throws. Once `signal` is aborted, nothing more is received or sent, so that the work ends soon.
  */
 export async function withDeadLetters<Result>(
-  { buildsQueueUrl, clients: { sqs }, deadLetterQueueUrl }: Queues,
+  { buildsQueueUrl, clients: { sqs }, deadLetterQueueUrl }: Stack,
   signal: AbortSignal,
   work: (opened: OpenedQueue) => Promise<Result>,
 ): Promise<Result> {
-  const numbers = await queueNumbers(sqs, deadLetterQueueUrl);
-  const expected = numbers.visible;
+  const deadLetterQueue = await readQueue(sqs, deadLetterQueueUrl);
+  const expected = deadLetterQueue.visible;
   // Long enough for all of them and no longer: after a kill they stay hidden until it has passed.
-  const hiddenS = Math.min(LONGEST_HIDDEN_S, HIDDEN_S + Math.ceil(expected * HIDDEN_PER_LETTER_S));
+  const hiddenS = Math.min(LONGEST_HIDDEN_S, HIDDEN_S + Math.ceil(expected * HIDDEN_PER_MESSAGE_S));
   const plain = createSqsDeadLetterStore(sqs, deadLetterQueueUrl, hiddenS);
   const plainQueue = createSqsBuildsQueue(sqs, buildsQueueUrl);
   const held = new Map<string, StoredLetter>();
@@ -138,25 +112,25 @@ export async function withDeadLetters<Result>(
     async receive() {
       // The count and one empty long poll agree that this was all: a second poll would only take time.
       if (signal.aborted || (sawEnd && received >= expected)) return [];
-      const letters = await plain.receive();
-      sawEnd = letters.length === 0;
-      received += letters.length;
-      for (const letter of letters) held.set(letter.messageId, letter);
-      return letters;
+      const messages = await plain.receive();
+      sawEnd = messages.length === 0;
+      received += messages.length;
+      for (const message of messages) held.set(message.messageId, message);
+      return messages;
     },
-    async release(letters) {
-      await plain.release(letters);
-      for (const { messageId } of letters) held.delete(messageId);
+    async release(messages) {
+      await plain.release(messages);
+      for (const { messageId } of messages) held.delete(messageId);
     },
-    async delete(letters) {
-      const deleted = await plain.delete(letters);
+    async delete(messages) {
+      const deleted = await plain.delete(messages);
       for (const { messageId } of deleted) held.delete(messageId);
       return deleted;
     },
   };
-  const queue: BuildsQueue = { send: async (letters) => (signal.aborted ? [] : plainQueue.send(letters)) };
+  const queue: BuildsQueue = { send: async (messages) => (signal.aborted ? [] : plainQueue.send(messages)) };
   try {
-    return await work({ store, queue, numbers });
+    return await work({ store, queue, deadLetterQueue });
   } finally {
     for (const batch of batchesOf([...held.values()])) {
       // They become visible again in any case. The error that ended the work says more than this one.

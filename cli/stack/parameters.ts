@@ -15,8 +15,8 @@ export async function writeSecureString(
   ssm: SSMClient,
   Name: string,
   Value: string,
-  { overwrite = true }: { readonly overwrite?: boolean } = {},
+  Overwrite = true,
 ): Promise<number> {
-  const command = new PutParameterCommand({ Name, Value, Type: 'SecureString', Overwrite: overwrite });
+  const command = new PutParameterCommand({ Name, Value, Type: 'SecureString', Overwrite });
   return (await ssm.send(command)).Version ?? 0;
 }

@@ -43,7 +43,7 @@ export async function ensureTokens(ssm: SSMClient, name: string): Promise<Stored
   const tokens = [newToken()];
   try {
     // A value that is no valid token would keep a valid one out.
-    await writeTokens(ssm, name, tokens, { overwrite: stored !== undefined });
+    await writeTokens(ssm, name, tokens, stored !== undefined);
   } catch (error) {
     // Another run has made one in the meantime: use that.
     if (!(error instanceof Error && error.name === 'ParameterAlreadyExists')) throw error;
@@ -52,13 +52,13 @@ export async function ensureTokens(ssm: SSMClient, name: string): Promise<Stored
   return { tokens, changedAt: Date.now(), isNew: true };
 }
 
-export async function writeTokens(
+export function writeTokens(
   ssm: SSMClient,
   name: string,
   tokens: readonly Secret[],
-  options: Parameters<typeof writeSecureString>[3] = {},
-): Promise<void> {
-  await writeSecureString(ssm, name, tokens.map((token) => token.reveal()).join('\n'), options);
+  overwrite = true,
+): Promise<number> {
+  return writeSecureString(ssm, name, tokens.map((token) => token.reveal()).join('\n'), overwrite);
 }
 
 /** 256 random bits. */
@@ -67,20 +67,15 @@ export function newToken(): Secret {
 }
 
 /** A project of the routes, and what is known about its webhook. */
-export interface ProjectWebhook extends WebhookRecord {
-  readonly projectId: string;
-}
+export type ProjectWebhook = WebhookRecord & { readonly projectId: string };
 
-export async function projectWebhooks({
-  ledger,
-  settings,
-}: Pick<Stack, 'ledger' | 'settings'>): Promise<ProjectWebhook[]> {
+export async function projectWebhooks({ ledger, settings }: Stack): Promise<ProjectWebhook[]> {
   const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
   return Promise.all(projectIds.map(async (projectId) => ({ projectId, ...(await ledger.webhookOf(projectId)) })));
 }
 
 /** The address of a project's webhook. Secret: a sender who has it can report anything about the project's builds. */
-export function addressOf({ webhookUrl }: Pick<Stack, 'webhookUrl'>, projectId: string, token: Secret): string {
+export function addressOf({ webhookUrl }: Stack, projectId: string, token: Secret): string {
   return webhookAddress(webhookUrl, projectId, token.reveal());
 }
 

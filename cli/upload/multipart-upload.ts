@@ -22,14 +22,6 @@ export interface UploadRequest {
   readonly modifiedAt: number;
 }
 
-export interface Uploaded {
-  readonly versionId: string | undefined;
-  /** Without quotes. */
-  readonly eTag: string;
-  /** Bytes that an earlier, interrupted run had uploaded. */
-  readonly resumed: number;
-}
-
 const MIB = 1024 * 1024;
 /** In bytes. Four are in memory at a time. The larger they are, the more is lost when the connection breaks. */
 const PART_SIZE = 16 * MIB;
@@ -47,14 +39,15 @@ export function partSizeFor(size: number): number {
  * parts all have the size and the checksum of this file's parts.
  *
  * @param onProgress bytes that are uploaded, and how many of them an earlier run uploaded
+ * @returns the object's version, its ETag without quotes, and how many bytes an earlier run uploaded
  * @throws OperatorError where the file changes meanwhile, or another run interferes; also the SDK's errors, such as `AbortError`
  */
 export async function uploadInParts(
   s3: S3Client,
   request: UploadRequest,
   signal: AbortSignal,
-  onProgress: (there: number, resumed: number) => void,
-): Promise<Uploaded> {
+  onProgress: (uploaded: number, resumed: number) => void,
+) {
   const { bucket: Bucket, key: Key, path, size } = request;
   const partSize = partSizeFor(size);
   const count = Math.ceil(size / partSize);
@@ -65,8 +58,9 @@ export async function uploadInParts(
     const unfinished = await findUnfinished(s3, request, read);
     const UploadId = unfinished?.uploadId ?? (await createUpload(s3, request, signal));
     const done = new Map(unfinished?.parts.map((part) => [part.PartNumber ?? 0, part]));
-    const resumed = sum(done.values());
-    onProgress(resumed, resumed);
+    const resumed = [...done.values()].reduce((total, { Size = 0 }) => total + Size, 0);
+    let uploaded = resumed;
+    onProgress(uploaded, resumed);
 
     const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !done.has(number));
     async function work(): Promise<void> {
@@ -75,8 +69,9 @@ export async function uploadInParts(
         const ChecksumCRC32 = checksum(Body);
         const command = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: number, Body, ChecksumCRC32 });
         const { ETag } = await s3.send(command, { abortSignal: signal });
-        done.set(number, { PartNumber: number, ETag, Size: Body.length, ChecksumCRC32 });
-        onProgress(sum(done.values()), resumed);
+        done.set(number, { PartNumber: number, ETag, ChecksumCRC32 });
+        uploaded += Body.length;
+        onProgress(uploaded, resumed);
       }
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
@@ -162,13 +157,5 @@ async function readPart(file: FileHandle, position: number, length: number): Pro
 
 /** In S3's format: base64 of the four bytes, big-endian. */
 function checksum(bytes: Buffer): string {
-  const value = Buffer.alloc(4);
-  value.writeUInt32BE(crc32(bytes));
-  return value.toString('base64');
-}
-
-function sum(parts: Iterable<Part>): number {
-  let total = 0;
-  for (const { Size = 0 } of parts) total += Size;
-  return total;
+  return Buffer.from(crc32(bytes).toString(16).padStart(8, '0'), 'hex').toString('base64');
 }

@@ -7,22 +7,13 @@ import { bytes } from '../units.ts';
 /** Streampixel's soft limit, in bytes; support raises it. */
 const LARGE_BUILD = 24e9;
 
-/** A zip file on this machine that can be dropped. */
-export interface ZipFile {
-  /** Bytes. */
-  readonly size: number;
-  /** ms since the epoch. */
-  readonly modifiedAt: number;
-  /** What may make the upload useless. */
-  readonly warnings: readonly string[];
-}
-
 /**
  * Reads the zip's directory, which is at its end: that takes seconds, uploading a broken zip takes an hour.
  *
+ * @returns its size in bytes, its time in ms since the epoch, and what may make the upload useless
  * @throws OperatorError where it is not a file, or not a complete zip
  */
-export async function inspectZip(path: string): Promise<ZipFile> {
+export async function inspectZip(path: string) {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) throw usageError(`There is no file ${path}.`, 'Name the zip of a packaged build.');
   if (!stats.isFile()) throw usageError(`${path} is not a file.`, 'Zip the folder first, then push the zip.');
@@ -47,15 +38,7 @@ async function readDirectory(path: string): Promise<{ entries: number; hasProgra
   try {
     const zip = await openPromise(path, { lazyEntries: true });
     let hasProgram = false;
-    const read = Promise.withResolvers<void>();
-    zip.on('entry', ({ fileName }: { fileName: string }) => {
-      hasProgram ||= /\.exe$/i.test(fileName);
-      zip.readEntry();
-    });
-    zip.once('end', read.resolve);
-    zip.once('error', read.reject);
-    zip.readEntry();
-    await read.promise.finally(() => zip.close());
+    for await (const { fileName } of zip.eachEntry()) hasProgram ||= /\.exe$/i.test(fileName);
     return { entries: zip.entryCount, hasProgram };
   } catch (error) {
     throw notAZip(path, error instanceof Error ? error.message : String(error));

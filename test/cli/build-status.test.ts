@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { type BuildStatus, receivesWebhooks, statusOf } from '../../cli/builds/build-status.ts';
+import { ALL_STATES, findBuild } from '../../cli/builds/search.ts';
+import { adviceOn, isOvertaken, STATUS_DISPLAY } from '../../cli/builds/status-display.ts';
+import { timelineOf } from '../../cli/builds/timeline.ts';
 import { Console } from '../../cli/console.ts';
-import { type BuildStatus, receivesWebhooks, statusOf } from '../../cli/ledger/build-status.ts';
-import { ALL_STATES, findBuild } from '../../cli/ledger/search.ts';
-import { timelineOf } from '../../cli/ledger/timeline.ts';
 import { OperatorError } from '../../cli/operator-error.ts';
 import { resultLine } from '../../cli/screens/result.ts';
-import { adviceOn, isOvertaken, STATUS_DISPLAY } from '../../cli/screens/status-display.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   deadLettered,
@@ -99,7 +99,7 @@ describe('the result of a build', () => {
   it.each(examples.filter(([status]) => ['live', 'released', 'waits-for-person'].includes(status)))(
     'is a good one: %s',
     (status, entry) => {
-      expect(STATUS_DISPLAY[status].isFinal).toBe(true);
+      expect(STATUS_DISPLAY[status].isOngoing).toBeUndefined();
       expect(resultLine(console, 'game.zip', { entry, status })).toContain('upload-of-game.zip');
     },
   );

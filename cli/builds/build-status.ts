@@ -5,7 +5,7 @@ import type { Ledger } from '../../functions/domain/ports.ts';
 
 /**
  * Where a build is, for people: its state in the ledger together with how its route goes live, its last release request, and
- * whether webhooks about it arrive at all. What each status looks like is in `screens/status-display.ts`.
+ * whether webhooks about it arrive at all. What each status looks like is in `builds/status-display.ts`.
  *
  * - `waiting`: Streampixel does not have it yet
  * - `under-way`: Streampixel works on it; `stuck`: no webhook about it for too long

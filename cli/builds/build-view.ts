@@ -72,15 +72,11 @@ function problemOf({ lastFailure, reason, skipCause }: LedgerEntry, status: Buil
   return { reason: reason ?? lastFailure?.code, detail: lastFailure?.detail };
 }
 
-/** The rate-limit lanes of one user, as the pacer keeps them. */
-export interface Lanes {
-  readonly upload: RateLimitLane;
-  readonly release: RateLimitLane;
-}
-
 type LaneTable = Pick<Stack, 'clients' | 'ledgerTable'>;
+type Lanes = Awaited<ReturnType<typeof readLanes>>;
 
-export async function readLanes(table: LaneTable, userId: string): Promise<Lanes> {
+/** The rate-limit lanes of one user, as the pacer keeps them. */
+export async function readLanes(table: LaneTable, userId: string) {
   const [upload, release] = await Promise.all([
     readLane(table, uploadLane(userId)),
     readLane(table, releaseLane(userId)),

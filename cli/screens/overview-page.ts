@@ -1,63 +1,9 @@
-import type { BuildState } from '../../functions/domain/model/ledger-entry.ts';
 import { statusCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
-import { aligned, type Colour, type Console, printable } from '../console.ts';
-import { type BuildView, buildFacts, shortId } from '../ledger/build-view.ts';
-import { bytes, clockTime, iso, plural, span } from '../units.ts';
-import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from './status-display.ts';
-
-/** States of builds that no longer wait for their submission, and the colour of their count. */
-const ENDED_COLOURS = {
-  submitted: 'green',
-  approved: 'green',
-  released: 'green',
-  rejected: 'red',
-  skipped: 'gray',
-  'dead-lettered': 'red',
-} as const satisfies Readonly<Record<Exclude<BuildState, 'waiting' | 'submitting' | 'unknown'>, Colour>>;
-export type EndedState = keyof typeof ENDED_COLOURS;
-export const ENDED_STATES = Object.keys(ENDED_COLOURS) as readonly EndedState[];
-
-/** All builds of the stack at a glance. Times in ms since the epoch. */
-export interface Overview {
-  readonly stack: string;
-  readonly region: string;
-  readonly at: number;
-  /** By slot. */
-  readonly waiting: readonly BuildView[];
-  readonly lanes: readonly {
-    readonly userId: string;
-    readonly waiting: number;
-    readonly lastSlot: number | undefined;
-  }[];
-  /** Builds at Streampixel that are not finished, oldest first. */
-  readonly atStreampixel: readonly BuildView[];
-  /** Builds that would be among those if no newer one of their project had been approved. */
-  readonly overtaken: number;
-  /** Builds of projects for which Streampixel has never sent a webhook. */
-  readonly noWebhookYet: readonly { readonly projectId: string; readonly builds: number }[];
-  /** Builds that were submitted, skipped or dead-lettered since then, counted by their state now. */
-  readonly since: number;
-  readonly ended: Readonly<Record<EndedState, number>>;
-  readonly lastEnded: readonly BuildView[];
-  /** Messages that the ledger has no build of yet. */
-  readonly unread: number;
-  readonly deadLetters: { readonly waiting: number; readonly hidden: number };
-  /** Redrives that were started in the console; SQS moves those messages by itself. */
-  readonly moves: readonly { readonly status: string; readonly moved: number; readonly of: number | undefined }[];
-}
-
-/** As `--json` prints it. */
-export function overviewFacts({ at, atStreampixel, lanes, lastEnded, since, waiting, ...overview }: Overview) {
-  return {
-    ...overview,
-    at: iso(at),
-    inLine: waiting.map(buildFacts),
-    lines: lanes.map(({ lastSlot, ...lane }) => ({ ...lane, lastTurn: iso(lastSlot) })),
-    atStreampixel: atStreampixel.map(buildFacts),
-    since: iso(since),
-    lastEnded: lastEnded.map(buildFacts),
-  };
-}
+import { type BuildView, shortId } from '../builds/build-view.ts';
+import type { Overview } from '../builds/overview.ts';
+import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
+import { aligned, type Console, printable } from '../console.ts';
+import { bytes, clockTime, plural, span } from '../units.ts';
 
 /** Builds that a list names; the others are counted. */
 const MOST_NAMED = 15;
@@ -108,7 +54,7 @@ function streampixelSection(console: Console, overview: Overview): string[] {
     `${console.paint('bold', 'At Streampixel')}  ${count}`,
     ...named.flatMap(({ entry, status }, index) => {
       const run = adviceOn(entry, status)?.run ?? statusCommand(entry.id);
-      return [rows[index] ?? '', ...(STATUS_DISPLAY[status].isFinal ? [command(console, run)] : [])];
+      return [rows[index] ?? '', ...(STATUS_DISPLAY[status].isOngoing ? [] : [command(console, run)])];
     }),
     ...andMore(atStreampixel.length - named.length),
     ...(overtaken > 0 ? [console.paint('gray', older)] : []),
@@ -129,9 +75,12 @@ function statusCells(console: Console, { entry, status }: BuildView): string[] {
 }
 
 function endedSection(console: Console, { at: now, ended, lastEnded, since }: Overview): string[] {
-  const counts = ENDED_STATES.filter((state) => ended[state] > 0).map((state) =>
-    console.paint(ENDED_COLOURS[state], `${ended[state]} ${state}`),
-  );
+  const counts = ended
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => {
+      const { colour } = STATUS_DISPLAY[state === 'submitted' || state === 'approved' ? 'released' : state];
+      return console.paint(colour, `${count} ${state}`);
+    });
   const rows = lastEnded.map((view) => {
     const { entry, status } = view;
     const state = console.paint(STATUS_DISPLAY[status].colour, entry.state);

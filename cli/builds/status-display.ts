@@ -9,9 +9,9 @@ import {
   WEBHOOK_COMMAND,
 } from '../../functions/domain/notify/operator-commands.ts';
 import type { Colour } from '../console.ts';
-import { type BuildStatus, ownRelease } from '../ledger/build-status.ts';
-import type { BuildView } from '../ledger/build-view.ts';
 import { clockTime, plural, span } from '../units.ts';
+import { type BuildStatus, ownRelease } from './build-status.ts';
+import type { BuildView } from './build-view.ts';
 
 /** What a person does about a build, and the command that does it. */
 export interface Advice {
@@ -26,8 +26,8 @@ interface StatusDisplay {
   /** The list of `status` that has the build. */
   readonly list: 'waiting' | 'at-streampixel' | 'ended';
   readonly colour: Colour;
-  /** Whether the build stays like this until a person does something. */
-  readonly isFinal: boolean;
+  /** Whether it changes by itself. All others stay until a person does something. */
+  readonly isOngoing?: boolean;
   /** Error code of `push --follow`, where viewers will not get the build as things are. */
   readonly failure?: string;
   /** Continues "The build is ...". */
@@ -44,7 +44,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   waiting: {
     list: 'waiting',
     colour: 'cyan',
-    isFinal: false,
+    isOngoing: true,
     label: ({ entry: { state }, slot }, now) => {
       if (state === 'submitting') return 'being submitted right now';
       const next = slot === undefined ? 'its next attempt' : `its slot at ${clockTime(slot, now)}`;
@@ -59,14 +59,13 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'under-way': {
     list: 'at-streampixel',
     colour: 'cyan',
-    isFinal: false,
+    isOngoing: true,
     label: ({ entry }) => `at Streampixel: ${stageOf(entry)}`,
     note: ({ entry }, now) => `for ${span(now - stageSince(entry))}, submitted ${span(now - submittedAt(entry))} ago`,
   },
   stuck: {
     list: 'at-streampixel',
     colour: 'red',
-    isFinal: true,
     failure: 'Stuck',
     label: ({ entry }, now) => `stuck at Streampixel: ${stageOf(entry)}, ${silence(entry, now)}`,
     note: ({ entry }, now) => `${silence(entry, now)}, submitted ${span(now - submittedAt(entry))} ago`,
@@ -79,7 +78,6 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'no-webhook-yet': {
     list: 'ended',
     colour: 'yellow',
-    isFinal: true,
     label: () => 'submitted; Streampixel has sent no webhook for its project yet, so the rest is unknown',
     note: uploadIdText,
     advice: ({ projectId }) => ({
@@ -92,14 +90,12 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   live: {
     list: 'ended',
     colour: 'green',
-    isFinal: true,
     label: () => 'approved: live, or live within minutes',
     note: (view) => `live, or live within minutes; ${uploadIdText(view)}`,
   },
   'waits-for-person': {
     list: 'at-streampixel',
     colour: 'green',
-    isFinal: true,
     label: () => 'approved, and waits for a person to release it',
     note: ({ entry }, now) => `waits for a person to release it, for ${span(now - stageSince(entry))}`,
     advice: ({ id }) => ({ act: 'Release it when viewers should get it.', run: releaseCommand(id) }),
@@ -107,7 +103,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'waits-for-release': {
     list: 'at-streampixel',
     colour: 'cyan',
-    isFinal: false,
+    isOngoing: true,
     label: ({ entry: { state } }) =>
       state === 'released' ? 'released; another release is requested' : 'approved, and its release is requested',
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
@@ -115,7 +111,6 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'release-failed': {
     list: 'at-streampixel',
     colour: 'red',
-    isFinal: true,
     failure: 'ReleaseFailed',
     label: ({ entry: { state } }) => `${state}, but the last request to release it failed`,
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
@@ -128,14 +123,12 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   released: {
     list: 'ended',
     colour: 'green',
-    isFinal: true,
     label: () => 'released: live within minutes',
     note: uploadIdText,
   },
   rejected: {
     list: 'ended',
     colour: 'red',
-    isFinal: true,
     failure: 'Rejected',
     label: () => 'rejected by Streampixel',
     note: ({ entry: { objection = '' } }) => objection,
@@ -152,14 +145,12 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   skipped: {
     list: 'ended',
     colour: 'gray',
-    isFinal: true,
     label: ({ entry: { skipCause } }) => `skipped as ${skipCause}`,
     note: ({ entry: { skipCause = '' } }) => skipCause,
   },
   'dead-lettered': {
     list: 'ended',
     colour: 'red',
-    isFinal: true,
     failure: 'DeadLettered',
     label: ({ entry: { reason } }) => `dead-lettered as ${reason}`,
     note: ({ entry: { reason = '' } }) => reason,
@@ -185,8 +176,8 @@ export function adviceText(entry: LedgerEntry, status: BuildStatus): string {
  * released; only the newest one is worth a line.
  */
 export function isOvertaken({ entry, status }: BuildView, all: readonly LedgerEntry[]): boolean {
-  const { isFinal, list } = STATUS_DISPLAY[status];
-  if (list !== 'at-streampixel' || !isFinal) return false;
+  const { isOngoing, list } = STATUS_DISPLAY[status];
+  if (list !== 'at-streampixel' || isOngoing) return false;
   return all.some(
     (other) =>
       (other.state === 'approved' || other.state === 'released') &&

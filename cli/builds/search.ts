@@ -15,12 +15,13 @@ export const FINAL_STATES = [
   'dead-lettered',
 ] as const satisfies readonly BuildState[];
 
-type ListedState = (typeof OPEN_STATES | typeof STREAMPIXEL_STATES | typeof FINAL_STATES)[number];
+type ListedState = (typeof OPEN_STATES | typeof ENDED_STATES)[number];
+/** Builds whose submission has ended, whether or not Streampixel has finished them. */
+export const ENDED_STATES = [...STREAMPIXEL_STATES, ...FINAL_STATES] as const;
 /** A search would miss builds in a state that is in none of the three lists: then this line does not compile. */
 export const ALL_STATES: readonly (BuildState extends ListedState ? BuildState : never)[] = [
   ...OPEN_STATES,
-  ...STREAMPIXEL_STATES,
-  ...FINAL_STATES,
+  ...ENDED_STATES,
 ];
 
 const PAGE_SIZE = 200;
