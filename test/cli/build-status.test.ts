@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type BuildStatus, receivesWebhooks, statusOf } from '../../cli/builds/build-status.ts';
 import { ALL_STATES, findBuild } from '../../cli/builds/search.ts';
 import { adviceOn, isOvertaken, STATUS_DISPLAY } from '../../cli/builds/status-display.ts';
 import { timelineOf } from '../../cli/builds/timeline.ts';
 import { Console } from '../../cli/console.ts';
 import { OperatorError } from '../../cli/operator-error.ts';
+import { createFollowLines } from '../../cli/screens/follow-lines.ts';
 import { resultLine } from '../../cli/screens/result.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
@@ -197,6 +198,38 @@ describe('the timeline of a build', () => {
   it('has no negative duration where Streampixel reports a stage earlier than its answer came', () => {
     const entry = anEntry({ droppedAt: START, submittedAt: at(2), news: [['uploaded', at(2) - 300]] });
     expect(minutesOf(entry)).toContainEqual(['submitted', 0]);
+  });
+});
+
+describe('what is printed while a build is followed', () => {
+  const STAGES = ['uploaded', 'downloading', 'extracting', 'saving', 'distributing', 'approved'] as const;
+  const news = STAGES.map((stage, index) => [stage, at(3 + index)] as const);
+  const withStages = (count: number) =>
+    anEntry({ droppedAt: START, submittedAt: at(2), route: AUTOMATIC, news: news.slice(0, count) });
+
+  /** The lines for these states of one build, one after the other, without their times. */
+  function linesFor(entries: readonly LedgerEntry[], known?: LedgerEntry): readonly string[] {
+    const console = new Console(true);
+    const say = vi.spyOn(console, 'say').mockImplementation(() => {});
+    const print = createFollowLines(console, known);
+    for (const entry of entries) print(entry);
+    return say.mock.calls.map(([line]) => line.replace(/^.*?\d\d:\d\d\S* {2}/, ''));
+  }
+
+  it('is each stage once, in order, with how long the step before it took', () => {
+    expect(linesFor([waiting, withStages(0), withStages(2), withStages(2), withStages(6)])).toEqual([
+      'submitting',
+      'submitted  upload id upload-of-game.zip  (waiting: 2 m)',
+      'uploaded  (submitted: 1 m)',
+      ...STAGES.slice(1).map((stage, index) => `${stage}  (${STAGES[index]}: 1 m)`),
+    ]);
+  });
+
+  it('is nothing that was known before', () => {
+    expect(linesFor([withStages(6)], withStages(4))).toEqual([
+      'distributing  (saving: 1 m)',
+      'approved  (distributing: 1 m)',
+    ]);
   });
 });
 
