@@ -10,7 +10,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { OperatorError } from './operator-error.ts';
+import { OperatorError } from '../operator-error.ts';
 
 export interface UploadRequest {
   readonly path: string;
@@ -22,39 +22,32 @@ export interface UploadRequest {
   readonly modifiedAt: number;
 }
 
-export interface Uploaded {
-  readonly versionId: string | undefined;
-  /** Without quotes. */
-  readonly eTag: string;
-  /** Bytes that an earlier, interrupted run had brought there. */
-  readonly resumed: number;
-}
-
 const MIB = 1024 * 1024;
-/** In bytes. Four at a time are in memory; larger ones are lost more of when the connection breaks. */
+/** In bytes. Four are in memory at a time. The larger they are, the more is lost when the connection breaks. */
 const PART_SIZE = 16 * MIB;
 /** S3's own limit for an upload. */
 const MOST_PARTS = 10_000;
 const CONCURRENCY = 4;
 
-/** Parts of a file: all as large but the last, and as large in each run, or an upload could not be gone on with. In bytes. */
+/** All parts but the last have this size, in bytes. It is the same in each run, or an upload could not be resumed. */
 export function partSizeFor(size: number): number {
   return Math.max(PART_SIZE, Math.ceil(size / MOST_PARTS / MIB) * MIB);
 }
 
 /**
- * Uploads a file in parts, each checked by its CRC-32 at both ends. An upload of the same file that was interrupted is gone on
- * with: it is one whose parts all have the size and the checksum of this file's.
+ * Uploads a file in parts, each checked by its CRC-32 at both ends. It resumes an interrupted upload of the same file: one whose
+ * parts all have the size and the checksum of this file's parts.
  *
- * @param onProgress bytes that are there, and how many of them an earlier run brought
- * @throws OperatorError where the file changes meanwhile, or another run gets in the way; the SDK's errors, `AbortError` among them
+ * @param onProgress bytes that are uploaded, and how many of them an earlier run uploaded
+ * @returns the object's version, its ETag without quotes, and how many bytes an earlier run uploaded
+ * @throws OperatorError where the file changes meanwhile, or another run interferes; also the SDK's errors, such as `AbortError`
  */
 export async function uploadInParts(
   s3: S3Client,
   request: UploadRequest,
   signal: AbortSignal,
-  onProgress: (there: number, resumed: number) => void,
-): Promise<Uploaded> {
+  onProgress: (uploaded: number, resumed: number) => void,
+) {
   const { bucket: Bucket, key: Key, path, size } = request;
   const partSize = partSizeFor(size);
   const count = Math.ceil(size / partSize);
@@ -65,8 +58,9 @@ export async function uploadInParts(
     const unfinished = await findUnfinished(s3, request, read);
     const UploadId = unfinished?.uploadId ?? (await createUpload(s3, request, signal));
     const done = new Map(unfinished?.parts.map((part) => [part.PartNumber ?? 0, part]));
-    const resumed = sum(done.values());
-    onProgress(resumed, resumed);
+    const resumed = [...done.values()].reduce((total, { Size = 0 }) => total + Size, 0);
+    let uploaded = resumed;
+    onProgress(uploaded, resumed);
 
     const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !done.has(number));
     async function work(): Promise<void> {
@@ -75,20 +69,18 @@ export async function uploadInParts(
         const ChecksumCRC32 = checksum(Body);
         const command = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: number, Body, ChecksumCRC32 });
         const { ETag } = await s3.send(command, { abortSignal: signal });
-        done.set(number, { PartNumber: number, ETag, Size: Body.length, ChecksumCRC32 });
-        onProgress(sum(done.values()), resumed);
+        done.set(number, { PartNumber: number, ETag, ChecksumCRC32 });
+        uploaded += Body.length;
+        onProgress(uploaded, resumed);
       }
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
 
     if ((await stat(path)).mtimeMs !== request.modifiedAt) {
-      // Half of one build and half of another: nobody shall go on with it.
+      // Half of one build and half of another: it must not be resumed.
       await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
-      throw new OperatorError(
-        'FileChanged',
-        `${path} was changed during the upload.`,
-        'Wait until it is packaged, then push it again.',
-      );
+      const remedy = 'Wait until it is packaged, then push it again.';
+      throw new OperatorError('FileChanged', `${path} changed during the upload.`, remedy);
     }
     const Parts = [...done.values()]
       .sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0))
@@ -100,8 +92,8 @@ export async function uploadInParts(
     return { versionId: VersionId, eTag: ETag.replaceAll('"', ''), resumed };
   } catch (error) {
     if (!(error instanceof Error && error.name === 'NoSuchUpload')) throw error;
-    const remedy = 'Look whether it has arrived: `streampixel-drop status`. If not, push it again.';
-    throw new OperatorError('UploadGone', 'Somebody else has finished or aborted this upload.', remedy);
+    const remedy = 'Check whether the build has arrived: `streampixel-drop status`. If not, push it again.';
+    throw new OperatorError('UploadGone', 'Another process has finished or aborted this upload.', remedy);
   } finally {
     await file.close();
   }
@@ -117,13 +109,13 @@ async function createUpload(s3: S3Client, { bucket, key }: UploadRequest, abortS
   return (await s3.send(command, { abortSignal })).UploadId ?? '';
 }
 
-/** The newest unfinished upload to the key that is one of this very file, as far as it got. */
+/** The newest unfinished upload of this file to the key, and its parts. */
 async function findUnfinished(
   client: S3Client,
   { bucket: Bucket, key: Key, size }: UploadRequest,
   read: (partNumber: number) => Promise<Buffer>,
 ): Promise<{ readonly uploadId: string; readonly parts: readonly Part[] } | undefined> {
-  // The whole key for a prefix: one page, unless somebody gave up a thousand times.
+  // The whole key as prefix: one page, up to a thousand abandoned uploads.
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
   const candidates = Uploads.flatMap(({ Key: key, UploadId: uploadId, Initiated }) =>
     key === Key && uploadId !== undefined ? [{ uploadId, at: Initiated?.getTime() ?? 0 }] : [],
@@ -135,13 +127,13 @@ async function findUnfinished(
       const expected = Math.min(partSize, size - (PartNumber - 1) * partSize);
       return Size === expected && ChecksumCRC32 === checksum(await read(PartNumber));
     };
-    // One with no parts may be another run's that has just begun.
+    // One without parts may belong to another run that has just started.
     if (parts.length > 0 && (await every(parts, isOurs))) return { uploadId, parts };
   }
   return undefined;
 }
 
-/** Not the SDK's paginator: it goes by the marker, which S3 sends with the last page, too, and so begins anew for ever. */
+/** Not the SDK's paginator: S3 sends a marker with the last page, too, so it would start again for ever. */
 async function partsOf(client: S3Client, upload: { Bucket: string; Key: string; UploadId: string }): Promise<Part[]> {
   const parts: Part[] = [];
   let PartNumberMarker: string | undefined;
@@ -163,15 +155,7 @@ async function readPart(file: FileHandle, position: number, length: number): Pro
   return buffer.subarray(0, bytesRead);
 }
 
-/** As S3 writes it: base64 of the four bytes, the largest first. */
+/** In S3's format: base64 of the four bytes, big-endian. */
 function checksum(bytes: Buffer): string {
-  const value = Buffer.alloc(4);
-  value.writeUInt32BE(crc32(bytes));
-  return value.toString('base64');
-}
-
-function sum(parts: Iterable<Part>): number {
-  let total = 0;
-  for (const { Size = 0 } of parts) total += Size;
-  return total;
+  return Buffer.from(crc32(bytes).toString(16).padStart(8, '0'), 'hex').toString('base64');
 }

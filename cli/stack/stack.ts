@@ -5,15 +5,15 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { createDynamoDbLedger } from '../functions/adapters/dynamodb-ledger.ts';
-import { openTable } from '../functions/adapters/dynamodb-table.ts';
-import type { Ledger } from '../functions/domain/ports.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
-import { OperatorError } from './operator-error.ts';
-import { projectContext } from './project-context.ts';
+import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { openTable } from '../../functions/adapters/dynamodb-table.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { OperatorError } from '../operator-error.ts';
 
-/** Where to look for the stack. */
+/** Where to find the stack. */
 export interface StackOptions {
   readonly stack?: string;
   readonly region?: string;
@@ -21,57 +21,30 @@ export interface StackOptions {
   readonly local?: number;
 }
 
-/** A deployed stack, known by its outputs, and clients for its parts. */
-export interface Stack {
-  readonly name: string;
-  readonly region: string;
-  /** On this machine: what AWS has and the embedded stack does not can't be asked for. */
-  readonly isLocal: boolean;
-  /** CloudFormation's word for how its last change went. */
-  readonly status: string;
-  readonly bucket: string;
-  readonly buildsQueueUrl: string;
-  readonly deadLetterQueueUrl: string;
-  readonly followQueueUrl: string;
-  /** Where webhooks go, without `/<projectId>/<token>`. */
-  readonly webhookUrl: string;
-  readonly ledgerTable: string;
-  readonly alertTopicArn: string;
-  readonly submitBuildFunction: string;
-  readonly settings: DeployedSettings;
-  readonly ledger: Ledger;
-  readonly clients: Clients;
-}
-
-export interface Clients {
-  readonly dynamoDb: DynamoDBClient;
-  readonly lambda: LambdaClient;
-  readonly s3: S3Client;
-  readonly sns: SNSClient;
-  readonly sqs: SQSClient;
-  readonly ssm: SSMClient;
-}
-
-/** Endpoint that the clients will use where it is not AWS's own. */
+/** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
   return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
 }
+
+/** A deployed stack: what its outputs say, and clients for its parts. */
+export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
 
 /**
  * Finds the stack by its outputs.
  *
  * @throws OperatorError where there is none, or one of an older version; otherwise the SDK's errors
  */
-export async function findStack(options: StackOptions): Promise<Stack> {
+export async function findStack(options: StackOptions) {
+  const isLocal = options.local !== undefined;
   const endpoint = endpointOf(options);
-  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which people have from the AWS CLI.
+  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
   const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
-  const config =
-    options.local === undefined
-      ? { ...(region === undefined ? {} : { region }) }
-      : { endpoint: `http://127.0.0.1:${options.local}`, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
+  const config = isLocal
+    ? present({ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS })
+    : present({ region });
   const cloudFormation = new CloudFormationClient(config);
-  const name = options.stack ?? configuredStackName();
+  // By default the one that `cdk deploy` makes in this clone.
+  const name = options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
   const { outputs, status } = await describeStack(cloudFormation, name);
 
   function output(id: string): string {
@@ -87,7 +60,7 @@ export async function findStack(options: StackOptions): Promise<Stack> {
     // Emulators have no wildcard DNS for buckets.
     s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined }),
     sns: new SNSClient(config),
-    // The client prefers the queue URL's host to the endpoint unless told otherwise.
+    // By default the client prefers the host of the queue's URL to the endpoint.
     sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
     ssm: new SSMClient(config),
   };
@@ -95,12 +68,15 @@ export async function findStack(options: StackOptions): Promise<Stack> {
   return {
     name,
     region: await cloudFormation.config.region(),
-    isLocal: options.local !== undefined,
+    /** On this machine: the embedded stack lacks some of AWS's services. */
+    isLocal,
+    /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),
     buildsQueueUrl: output(OUTPUTS.buildsQueueUrl),
     deadLetterQueueUrl: output(OUTPUTS.deadLetterQueueUrl),
     followQueueUrl: output(OUTPUTS.followQueueUrl),
+    /** Where webhooks go, without `/<projectId>/<token>`. */
     webhookUrl: output(OUTPUTS.webhookUrl),
     ledgerTable,
     alertTopicArn: output(OUTPUTS.alertTopicArn),
@@ -114,19 +90,12 @@ export async function findStack(options: StackOptions): Promise<Stack> {
 async function describeStack(client: CloudFormationClient, name: string) {
   try {
     const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: name }));
-    const outputs = (stack?.Outputs ?? []).map(
-      ({ OutputKey, OutputValue }) => [OutputKey ?? '', OutputValue ?? ''] as const,
-    );
+    const outputs = stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue] as const);
     return { outputs: new Map(outputs), status: stack?.StackStatus ?? 'unknown' };
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const remedy = 'Deploy it (npx cdk deploy), or name another: --stack NAME, --region REGION, AWS_PROFILE.';
+    const remedy = 'Deploy it (npx cdk deploy), or name another one: --stack NAME, --region REGION, AWS_PROFILE.';
     throw new OperatorError('NoStack', `There is no stack ${name} in ${region}, in this AWS account.`, remedy);
   }
-}
-
-/** The stack that `cdk deploy` in this clone makes. */
-function configuredStackName(): string {
-  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
 }
