@@ -1,5 +1,6 @@
 import { ChangeMessageVisibilityBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
+import { batchesOf } from '../../cli/stack/queues.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import type { DeadLetter } from '../../functions/domain/ports.ts';
@@ -151,7 +152,7 @@ describe.concurrent('dlq redrive', () => {
   const name = (index: number) => `many-${index}`.padStart(9, '0');
   const all = Array.from({ length: MANY }, (_, index) => name(index)).sort();
   async function fill(queues: Queues): Promise<void> {
-    await Promise.all(all.map((id) => queues.deadLetter({ id })));
+    for (const batch of batchesOf(all)) await Promise.all(batch.map((id) => queues.deadLetter({ id })));
   }
 
   /** Kills the tool once it has moved so many, as soon as that is seen. */
