@@ -153,7 +153,7 @@ describe('inspect', () => {
   it.each<[string, Build, Record<string, string>]>([
     ['another version', build, { ...current, 'x-amz-version-id': 'v2' }],
     ['another ETag, without versions', unversioned, { etag: '"other"' }],
-    ['another ETag, where the store tells no versions', build, { etag: '"other"' }],
+    ['another ETag, where the store gives no versions', build, { etag: '"other"' }],
   ])('calls a build superseded when the key holds %s', async (_, target, headers) => {
     expect(await inspect(target, 'current', { status: 206, body: ZIP, headers })).toMatchObject({ kind: 'superseded' });
   });
@@ -173,7 +173,7 @@ describe('inspect', () => {
     ['a denied read', error(403, 'AccessDenied'), 'BuildUnreadable'],
     ['an archived object', error(403, 'InvalidObjectState'), 'BuildUnreadable'],
     ['another region', error(301, 'PermanentRedirect'), 'BuildUnreadable'],
-    ['a key of KMS that is gone', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
+    ['a disabled key of KMS', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
   ])('dead-letters %s', async (_, reply, reason) => {
     expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'refused', reason });
   });
