@@ -143,7 +143,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
         if (operation === undefined) throw notEmulated();
         await operation(target);
       } catch (error) {
-        // Too late for an answer: the client has gone, or the bytes could not be read.
+        // Too late for an answer: the client has disconnected, or the bytes could not be read.
         if (response.headersSent) return void response.destroy();
         const refusal = error instanceof S3Error ? error : new S3Error(500, 'InternalError', `${error}`);
         // The rest of a body that is refused is not read.

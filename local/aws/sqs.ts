@@ -148,6 +148,7 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
         const { arn, attributes, messages } = queueAt(QueueUrl);
         const visible = messages.filter(({ visibleAt }) => visibleAt <= Date.now()).length;
         const counts = {
+          ApproximateNumberOfMessagesDelayed: '0',
           ApproximateNumberOfMessages: `${visible}`,
           ApproximateNumberOfMessagesNotVisible: `${messages.length - visible}`,
         };

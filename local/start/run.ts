@@ -15,7 +15,7 @@ const ONE_PRESS_MS = 1_000;
 /** Exit code that shells give to a command that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
-/** Nobody waits two hours here to see that a build is stuck. */
+/** The default of two hours is too long to wait here. */
 const SHORT_PATIENCE: Partial<Settings> = { lateAfterMinutes: 1, stuckAfterMinutes: 1 };
 /** More builds than are dropped in one run. */
 const MOST_BUILDS = 1_000;

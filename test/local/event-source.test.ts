@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EventSource, processedMessages, startEventSource } from '../../local/aws/event-source.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import type { InvocationResult } from '../../local/aws/lambda-process.ts';
+import { eventually } from './eventually.ts';
 
 const IDS = ['a', 'b', 'c'];
 const answered = (payload: unknown): InvocationResult => ({ kind: 'answered', payload });
@@ -117,7 +118,7 @@ describe('the event source', () => {
       return answered(null);
     });
     await send(queueUrl, 'body');
-    await vi.waitFor(() => expect(events).toHaveLength(1));
+    await eventually(() => expect(events).toHaveLength(1));
     expect(events[0]?.Records).toEqual([
       {
         messageId: expect.any(String),
@@ -136,17 +137,17 @@ describe('the event source', () => {
   });
 
   it('deletes what is processed and leaves the rest to its visibility timeout', async () => {
-    const queueUrl = await createQueue('builds', { VisibilityTimeout: '30' });
+    const queueUrl = await createQueue('builds', { VisibilityTimeout: '600' });
     start(queueUrl, async ({ Records }) =>
       failures(...Records.filter(({ body }) => body === 'bad').map(({ messageId }) => messageId)),
     );
     await send(queueUrl, 'good', 'bad', 'good too');
-    await vi.waitFor(async () => expect(await counts(queueUrl)).toEqual(['0', '1']));
+    await eventually(async () => expect(await counts(queueUrl)).toEqual(['0', '1']));
   });
 
   it('brings a failed message back with a higher receive count, and at last to the dead-letter queue', async () => {
-    await createQueue('letters', {});
-    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:letters';
+    await createQueue('dead-letters', {});
+    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:dead-letters';
     const queueUrl = await createQueue('builds', {
       VisibilityTimeout: '0',
       RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 2 }),
@@ -157,7 +158,7 @@ describe('the event source', () => {
       return { kind: 'failed', errorType: 'Error', errorMessage: 'broken' };
     });
     await send(queueUrl, 'bad');
-    await vi.waitFor(() => expect(gateway.peek('letters')).toMatchObject([{ body: 'bad' }]));
+    await eventually(() => expect(gateway.peek('dead-letters')).toMatchObject([{ body: 'bad' }]));
     expect(receives).toEqual(['1', '2']);
     expect(problems).toContain('The function failed: Error: broken');
   });
@@ -177,11 +178,11 @@ describe('the event source', () => {
     );
     await send(queueUrl, '1', '2', '3', '4');
     for (let done = 0; done < 4; done++) {
-      await vi.waitFor(() => expect(open.length).toBeGreaterThan(0));
+      await eventually(() => expect(open.length).toBeGreaterThan(0));
       running--;
       open.shift()?.(answered(null));
     }
-    await vi.waitFor(async () => expect(await counts(queueUrl)).toEqual(['0', '0']));
+    await eventually(async () => expect(await counts(queueUrl)).toEqual(['0', '0']));
     expect(most).toBe(2);
   });
 

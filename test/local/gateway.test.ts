@@ -274,7 +274,7 @@ describe('tags of an object', () => {
     expect(await tagsOf()).toEqual(tags);
   });
 
-  it('take the place of those before', async () => {
+  it('replace those before', async () => {
     await tag({}, { a: '1', b: '2' });
     await tag({}, { b: '3' });
     expect(await tagsOf()).toEqual({ b: '3' });
@@ -315,7 +315,7 @@ describe('presigned URLs', () => {
 
   beforeAll(async () => void (await put(KEY, 'the build')));
 
-  it('give out the object to whoever has one, whatever its key', async () => {
+  it('give access to the object, whatever its key', async () => {
     expect(await request(await signed())).toEqual([200, 'the build']);
   });
 
@@ -351,24 +351,24 @@ describe('notifications', () => {
     return Messages.map(({ Body = '' }) => Body);
   }
 
-  it('start with the event by which S3 tests the queue', async () => {
+  it("start with S3's test event", async () => {
     const [test] = await receive();
     expect(JSON.parse(test ?? '')).toMatchObject({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'drop' });
   });
 
-  it('tell of an object with its key form-encoded, in the shape that the worker reads', async () => {
+  it('have the key form-encoded, in the shape that the worker reads', async () => {
     await receive();
     const key = "in/a b+c %25 (1)'ü🎮.zip";
     const versionId = await put(key, 'zip', 'drop');
     const [body = ''] = await receive();
-    const { s3: told, ...record } = JSON.parse(body).Records[0];
+    const { s3: announced, ...record } = JSON.parse(body).Records[0];
     expect(record).toMatchObject({
       eventSource: 'aws:s3',
       eventName: 'ObjectCreated:Put',
       awsRegion: REGION,
       eventTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     });
-    expect(told.object.key).toBe('in/a+b%2Bc+%2525+%281%29%27%C3%BC%F0%9F%8E%AE.zip');
+    expect(announced.object.key).toBe('in/a+b%2Bc+%2525+%281%29%27%C3%BC%F0%9F%8E%AE.zip');
     expect(parseNotification(body)).toMatchObject({
       records: [
         { kind: 'build', build: { bucket: 'drop', key, versionId, size: 3, eTag: 'adcdbd79a8d84175c229b192aadc02f2' } },
@@ -385,7 +385,7 @@ describe('notifications', () => {
     expect([...sequencers].sort()).toEqual(sequencers);
   });
 
-  it('tell of nothing that the filter leaves out', async () => {
+  it('are not sent for keys that the filter leaves out', async () => {
     await receive();
     for (const key of ['in/readme.txt', 'in/GAME.ZIP', 'elsewhere/game.zip']) await put(key, 'x', 'drop');
     expect(await receive()).toEqual([]);

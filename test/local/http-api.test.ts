@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpApis, type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';
 import type { FunctionSpec, InvocationResult } from '../../local/aws/lambda-process.ts';
+import { eventually } from './eventually.ts';
 
 const FUNCTION = { name: 'receive-webhook' } as FunctionSpec;
 const API: HttpApiSpec = {
@@ -115,7 +116,7 @@ describe('an HTTP API', () => {
     for (let n = 0; n < 3; n++) statuses.push((await send('/66b0/t0ken'))[0]);
     expect(statuses).toEqual([200, 200, 429]);
     deploy({ ...API, throttle: { ratePerS: 100, burst: 1 } });
-    for (let n = 0; n < 3; n++) await vi.waitFor(async () => expect((await send('/66b0/t0ken'))[0]).toBe(200));
+    for (let n = 0; n < 3; n++) await eventually(async () => expect((await send('/66b0/t0ken'))[0]).toBe(200));
   });
 
   it.each<[string, InvocationResult]>([

@@ -13,8 +13,9 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
+import { eventually } from './eventually.ts';
 
 let gateway: Gateway;
 let sqs: SQSClient;
@@ -40,7 +41,9 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function createQueue(Attributes: Record<string, string> = {}): Promise<string> {
+async function createQueue(attributes: Record<string, string> = {}): Promise<string> {
+  // Longer than any test takes.
+  const Attributes = { VisibilityTimeout: '600', ...attributes };
   const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: `queue-${++count}`, Attributes }));
   return QueueUrl;
 }
@@ -191,7 +194,7 @@ describe('a long poll', () => {
     gone.abort();
     await expect(poll).rejects.toMatchObject({ name: 'AbortError' });
     // Its connection ends a moment later: what it may still take is taken by then.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await send(queueUrl, 'for another');
       expect(bodies(await receive(queueUrl))).toContain('for another');
     });
