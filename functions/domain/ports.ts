@@ -1,5 +1,6 @@
 import type { FollowMessage } from './follow/follow-message.ts';
 import type { Build } from './model/build.ts';
+import type { DeadLetter } from './model/dead-letter.ts';
 import type { Admission, SlotReservation } from './model/lane.ts';
 import type { BuildState, LedgerEntry } from './model/ledger-entry.ts';
 import type { Reason } from './model/reasons.ts';
@@ -173,25 +174,6 @@ export interface ObjectTags {
   add(build: Build, tags: Readonly<Record<string, string>>): Promise<void>;
 }
 
-/** What a dead letter says beside the original body: at most the 10 attributes SQS allows. */
-export interface DeadLetter {
-  readonly id: string;
-  readonly body: string;
-  readonly reason: Reason;
-  readonly detail: string;
-  readonly status?: number;
-  readonly attempts: number;
-  /** Absent for a message that is no build. */
-  readonly build?: Build;
-  readonly userId?: string;
-  readonly projectId?: string;
-  /** Version of the API key's parameter that was used last. */
-  readonly keyVersion?: number;
-  /** ms since the epoch. */
-  readonly at: number;
-  /** Where the log of this try lies: group, stream and request id. */
-  readonly logPointer: string;
-}
 export interface DeadLetterQueue {
   /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
   send(letter: DeadLetter): Promise<void>;

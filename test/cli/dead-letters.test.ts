@@ -2,8 +2,8 @@ import { ChangeMessageVisibilityBatchCommand, SendMessageCommand } from '@aws-sd
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { batchesOf } from '../../cli/stack/queues.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
+import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
-import type { DeadLetter } from '../../functions/domain/ports.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { BUILDS, DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
