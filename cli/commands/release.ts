@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { isAtVendor, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
-import { routeTo } from '../../functions/domain/model/route.ts';
+import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
@@ -48,9 +48,9 @@ async function release(
   const entry = await findBuild(stack.ledger, wanted);
   const uploadId = releasableUpload(entry, wantedUpload);
   const { id: build, projectId, releaseMode, state, userId } = entry;
-  if (routeTo(stack.settings.routes, entry) === undefined) {
+  if (keyParameterOf(stack.settings.routes, entry) === undefined) {
     const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
-    throw new OperatorError('NoRoute', `No route has project ${projectId} of user ${userId} any more.`, remedy);
+    throw new OperatorError('NoRoute', `No route has a key of user ${userId} any more.`, remedy);
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {
     const text = `It is not approved yet: until it is, the request is tried again, for up to ${span(RELEASE_PATIENCE_MS)}.`;

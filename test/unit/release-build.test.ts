@@ -503,7 +503,11 @@ describe('a release request whose answer is lost', () => {
 
 describe('a release request that can’t be sent', () => {
   it.each([
-    ['the project has no route any more', () => ({ settings: { ...world.settings, routes: [] } }), 'No route leads to'],
+    [
+      'the project has no route any more',
+      () => ({ settings: { ...world.settings, routes: [] } }),
+      'No route has a key of',
+    ],
     ['there is no key', () => ({ key: { kind: 'missing', detail: 'There is no SSM parameter.' } }), 'There is no SSM'],
   ])('because %s causes an alert, and uses no slot', async (_, changes, words) => {
     Object.assign(world, changes());
@@ -513,6 +517,14 @@ describe('a release request that can’t be sent', () => {
       { kind: 'release-failed', isUnknown: false, detail: expect.stringContaining(words) },
     ]);
     expect(world.pacer.lane(LANE).nextSlot).toBe(0);
+  });
+
+  it('is sent all the same where its project has left the settings: it ends as it was submitted', async () => {
+    const projectId = 'f'.repeat(24);
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, projectId, apiKeyParameter: '/other' }] };
+    expect(await world.release()).toEqual(DONE);
+    expect(world.released[0]?.request).toMatchObject({ projectId: ROUTE.projectId, userId: ROUTE.userId });
+    expect(world.entry().state).toBe('released');
   });
 
   it('because SSM is down waits', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findRoute, type Route, releaseMode } from '../../functions/domain/model/route.ts';
+import { findRoute, keyParameterOf, type Route, releaseMode } from '../../functions/domain/model/route.ts';
 
 const route = (prefix: string): Route => ({
   prefix,
@@ -17,6 +17,38 @@ describe('findRoute', () => {
     ['games', ['games/'], undefined],
   ])('finds the longest prefix of %s among %j', (key, prefixes, expected) => {
     expect(findRoute(prefixes.map(route), key)?.prefix).toBe(expected);
+  });
+});
+
+describe('the key for a build under way', () => {
+  const build = { userId: 'user', projectId: 'project', apiKeyParameter: '/key' };
+  const made = (changes: Partial<Route>): Route => ({ ...route(''), ...build, ...changes });
+  it.each<[string, Partial<Route>[], string | undefined]>([
+    ['is that of its route', [{ apiKeyParameter: '/other', projectId: 'other' }, { apiKeyParameter: '/key' }], '/key'],
+    ['is the new one where the route names another parameter', [{ apiKeyParameter: '/new' }], '/new'],
+    [
+      'is any of its user where the project has left the settings',
+      [{ projectId: 'other', apiKeyParameter: '/b' }],
+      '/b',
+    ],
+    [
+      'is the one it was submitted with where its user has several',
+      [{ projectId: 'other', apiKeyParameter: '/b' }, { projectId: 'other' }],
+      '/key',
+    ],
+    [
+      'is the one it was submitted with where the route has another user',
+      [{ userId: 'new', projectId: 'new' }],
+      '/key',
+    ],
+    [
+      'is nowhere where the settings name neither',
+      [{ userId: 'new', projectId: 'new', apiKeyParameter: '/new' }],
+      undefined,
+    ],
+    ['is nowhere without routes', [], undefined],
+  ])('%s', (_, routes, expected) => {
+    expect(keyParameterOf(routes.map(made), build)).toBe(expected);
   });
 });
 

@@ -123,6 +123,30 @@ describe('a build behind another', () => {
   });
 });
 
+describe('a route that is changed while a build waits', () => {
+  it('gives the build a slot of its new user, not one of the lane that it has left', async () => {
+    await world.submit(aBuild({ key: 'first.zip' }));
+    expect(await world.submit()).toMatchObject({ kind: 'postponed', cause: 'Slot' });
+    const userId = 'f'.repeat(24);
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, userId }] };
+    world.now += 1_000;
+    expect(await world.submit()).toMatchObject({ kind: 'submitted' });
+    expect(world.calls[1]?.request.route.userId).toBe(userId);
+    expect(world.pacer.lane(`upload-file/${userId}`).nextSlot).toBe(START + 1_000 + SPACING_MS);
+  });
+
+  it('keeps the slot of a build whose user stays', async () => {
+    await world.submit(aBuild({ key: 'first.zip' }));
+    await world.submit();
+    const projectId = 'f'.repeat(24);
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, projectId, apiKeyParameter: '/new' }] };
+    world.now = START + SPACING_MS;
+    expect(await world.submit()).toMatchObject({ kind: 'submitted' });
+    expect(await world.entry()).toMatchObject({ projectId, apiKeyParameter: '/new' });
+    expect(world.slept).toEqual([]);
+  });
+});
+
 describe('a message that comes again', () => {
   it('is skipped once its build was accepted', async () => {
     await world.submit();

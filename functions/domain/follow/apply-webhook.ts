@@ -30,18 +30,27 @@ const LOOK_AGAIN_MS = [5_000, 30_000, 60_000];
 /** Records what a webhook reports of a build, and notifies people and pipelines of an outcome. */
 export async function applyWebhook(message: WebhookMessage, visit: FollowVisit): Promise<Disposition> {
   const { delivery, ports } = visit;
-  const { clock, followQueue, ledger, log } = ports;
-  const { notice, receivedAt } = message;
-  const isRepeated = delivery.receiveCount > 1;
+  const { clock, log } = ports;
+  const { notice } = message;
   const build = await findBuild(message, visit);
   if (build === undefined) {
     const pause = LOOK_AGAIN_MS[delivery.receiveCount - 1];
     if (pause !== undefined) return { kind: 'hidden', until: clock.now() + pause };
     // Most likely of an upload by hand. It shows all the same that the webhook is set up.
     log.info('webhook-unmatched', { ...notice });
-    await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
+    if (isProjectOfRoute(notice.projectId, visit)) {
+      await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
+    }
     return { kind: 'done' };
   }
+  return ports.log.within({ build: build.id }, () => applyToBuild(build, message, visit));
+}
+
+async function applyToBuild(build: LedgerEntry, message: WebhookMessage, visit: FollowVisit): Promise<Disposition> {
+  const { delivery, ports } = visit;
+  const { clock, followQueue, ledger, log } = ports;
+  const { notice, receivedAt } = message;
+  const isRepeated = delivery.receiveCount > 1;
   // No message of a dead-lettered build is in the builds queue, so its watch is started here. It is sent before the record: after a
   // crash between the two the watch records the upload id.
   if (build.state === 'dead-lettered' && notice.uploadId !== undefined) {
@@ -65,6 +74,11 @@ export async function applyWebhook(message: WebhookMessage, visit: FollowVisit):
     if (clock.now() < from) return { kind: 'hidden', until: from };
   }
   return (await notifyOutcome(entry, visit)) ? { kind: 'done' } : retryNotification(visit);
+}
+
+/** Any project is taken at the address, because builds of one that has left the settings may be under way: not all are of ours. */
+export function isProjectOfRoute(projectId: string, { settings }: FollowVisit): boolean {
+  return settings.routes.some((route) => route.projectId === projectId);
 }
 
 /**

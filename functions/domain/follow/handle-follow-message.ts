@@ -1,8 +1,8 @@
 import { type Disposition, unreachable } from '../model/outcome.ts';
-import { applyWebhook, noteWebhookReceived } from './apply-webhook.ts';
-import { parseFollowMessage } from './follow-message.ts';
+import { applyWebhook, isProjectOfRoute, noteWebhookReceived } from './apply-webhook.ts';
+import { type FollowMessage, parseFollowMessage } from './follow-message.ts';
 import { releaseBuild } from './release-build.ts';
-import type { FollowDelivery, FollowPorts, FollowSettings } from './visit.ts';
+import type { FollowDelivery, FollowPorts, FollowSettings, FollowVisit } from './visit.ts';
 import { watchBuild } from './watch-build.ts';
 
 /**
@@ -19,9 +19,17 @@ export async function handleFollowMessage(
   const message = parseFollowMessage(delivery.body);
   // Only this stack may send here, so it belongs to no build. After its retries it waits in a dead-letter queue for a person.
   if (message === undefined) throw new Error('The message is not one of the follow queue.');
+  const about = 'build' in message ? { build: message.build } : {};
+  return ports.log.within(about, () => act(message, visit));
+}
+
+async function act(message: FollowMessage, visit: FollowVisit): Promise<Disposition> {
+  const { ports } = visit;
   switch (message.kind) {
     case 'webhook-test':
-      await noteWebhookReceived(message.projectId, 'testedAt', message, ports);
+      if (isProjectOfRoute(message.projectId, visit)) {
+        await noteWebhookReceived(message.projectId, 'testedAt', message, ports);
+      }
       ports.log.info('webhook-tested', { projectId: message.projectId });
       return { kind: 'done' };
     case 'webhook':

@@ -2,7 +2,7 @@ import { releaseChanged, requestRelease } from '../model/following-transitions.t
 import { releaseLane } from '../model/lane.ts';
 import type { LedgerEntry, Release } from '../model/ledger-entry.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
-import { type Route, routeTo } from '../model/route.ts';
+import { keyParameterOf } from '../model/route.ts';
 import type { ReleaseAnswer } from '../model/streampixel-answers.ts';
 import { logFields } from '../notify/build-context.ts';
 import { SENDING_ALLOWANCE_MS } from '../pacing/pacer.ts';
@@ -100,9 +100,10 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
   const { delivery, entry, ports, release, settings } = attempt;
   const { apiKeys, clock } = ports;
   const { projectId = '', userId = '' } = entry;
-  const route = routeTo(settings.routes, entry);
-  if (route === undefined) return failRelease(attempt, `No route leads to project ${projectId} any more.`, 'refused');
-  const read = await apiKeys.read(route.apiKeyParameter);
+  const keyParameter = keyParameterOf(settings.routes, entry);
+  if (keyParameter === undefined)
+    return failRelease(attempt, `No route has a key of user ${userId} any more.`, 'refused');
+  const read = await apiKeys.read(keyParameter);
   if (read.kind === 'missing') return failRelease(attempt, read.detail, 'refused');
   if (read.kind === 'unavailable') return tryReleaseLater(attempt, read.detail);
   if (clock.now() + LEAST_TIME_MS > delivery.deadline) return { kind: 'hidden', until: clock.now() };
@@ -132,7 +133,7 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
         ports.log.info('releasing', { ...logFields(claimed.entry), uploadId, by, apiKeyVersion: key.version });
         const request = { userId, projectId, uploadId, apiKey: key.secret };
         const answer = await ports.releases.distributeFile(request, deadline);
-        return { sentAt: answer.sentAt, result: await settleRelease({ ...claimed, key }, answer, slot, route) };
+        return { sentAt: answer.sentAt, result: await settleRelease({ ...claimed, key }, answer, slot, keyParameter) };
       },
     },
     settings,
@@ -168,7 +169,7 @@ async function settleRelease(
   attempt: ReleaseAttempt & { readonly key: ApiKey },
   answer: ReleaseAnswer,
   slot: AcquiredSlot,
-  route: Route,
+  keyParameter: string,
 ): Promise<Disposition> {
   const { key, ports, release, settings } = attempt;
   switch (answer.kind) {
@@ -188,7 +189,7 @@ async function settleRelease(
     case 'refused': {
       const detail = `${answer.reason} (HTTP ${answer.status}): ${answer.detail}`;
       if (answer.reason !== 'InvalidApiKey') return failRelease(attempt, detail, 'refused');
-      const again = await ports.apiKeys.readAgain(route.apiKeyParameter);
+      const again = await ports.apiKeys.readAgain(keyParameter);
       const isReplaced = again.kind === 'found' && again.key.version !== key.version;
       return isReplaced ? tryReleaseLater(attempt, detail) : failRelease(attempt, detail, 'refused');
     }

@@ -3,7 +3,7 @@ import { type LedgerEntry, withChange } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
 import { redact } from '../model/redaction.ts';
-import { routeTo } from '../model/route.ts';
+import { keyParameterOf } from '../model/route.ts';
 import { hasSentWebhook, type WebhookRecord } from '../model/webhook-record.ts';
 import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
@@ -124,12 +124,12 @@ async function reconcile(
   { delivery, ports, settings }: FollowVisit,
 ): Promise<LedgerEntry | undefined> {
   const { apiKeys, clock, ledger, log, projectFiles } = ports;
-  const { projectId = '', uploadId } = entry;
-  const route = routeTo(settings.routes, entry);
-  if (route === undefined) return undefined;
-  const key = await apiKeys.read(route.apiKeyParameter);
+  const { projectId = '', uploadId, userId = '' } = entry;
+  const keyParameter = keyParameterOf(settings.routes, entry);
+  if (keyParameter === undefined) return undefined;
+  const key = await apiKeys.read(keyParameter);
   if (key.kind !== 'found') return undefined;
-  const read = await projectFiles.read(route.userId, projectId, key.key.secret, delivery.deadline);
+  const read = await projectFiles.read(userId, projectId, key.key.secret, delivery.deadline);
   if (read.kind === 'unclear') {
     log.info('not-reconciled', { build: entry.id, detail: read.detail });
     return undefined;

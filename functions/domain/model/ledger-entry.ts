@@ -88,6 +88,8 @@ export interface LedgerEntry extends AtVendor {
   readonly userId?: string;
   readonly projectId?: string;
   readonly route?: string;
+  /** Where the key was that it was submitted with. */
+  readonly apiKeyParameter?: string;
   /** Digest of what is in the zip, once it has been read. */
   readonly content?: string;
   readonly reservation?: SlotReservation;

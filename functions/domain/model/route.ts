@@ -33,12 +33,23 @@ export function findRoute(routes: readonly Route[], key: string): Route | undefi
   return best;
 }
 
-/** The route to a build's project with its user's key, or `undefined` where no route leads there any more. */
-export function routeTo(
+/**
+ * Where the key for a build under way is. The routes may have changed since it was submitted, and it ends as it was submitted: its
+ * project may have left the settings, but a key is its user's, whatever the project.
+ *
+ * @returns the name of the parameter; `undefined` where the settings name no key of the user any more
+ */
+export function keyParameterOf(
   routes: readonly Route[],
-  { projectId, userId }: { readonly projectId?: string; readonly userId?: string },
-): Route | undefined {
-  return routes.find((route) => route.projectId === projectId && route.userId === userId);
+  { apiKeyParameter, projectId, userId }: Partial<Pick<Route, 'apiKeyParameter' | 'projectId' | 'userId'>>,
+): string | undefined {
+  const ofUser = routes.filter((route) => route.userId === userId);
+  const route =
+    ofUser.find((each) => each.projectId === projectId) ??
+    ofUser.find((each) => each.apiKeyParameter === apiKeyParameter) ??
+    ofUser[0] ??
+    routes.find((each) => each.apiKeyParameter === apiKeyParameter);
+  return route?.apiKeyParameter;
 }
 
 /** Names the route in the ledger. The prefix is part of it, because two routes may lead to one project. */

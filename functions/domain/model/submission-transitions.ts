@@ -60,9 +60,12 @@ export function heldBack(entry: LedgerEntry, now: number, newerId: string): Ledg
   return withChange({ ...entry, releaseMode: 'manual' }, now, { state: entry.state }, note);
 }
 
-export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
-  const { projectId, userId } = route;
-  return { ...entry, userId, projectId, route: routeId(route), releaseMode: releaseMode(route) };
+export function routed({ reservation, ...entry }: LedgerEntry, route: Route): LedgerEntry {
+  const { apiKeyParameter, projectId, userId } = route;
+  // A slot is one of its user's lane: where the route has another user now, the build needs another slot.
+  const kept = entry.userId === undefined || entry.userId === userId ? reservation : undefined;
+  const names = { userId, projectId, apiKeyParameter, route: routeId(route), releaseMode: releaseMode(route) };
+  return { ...entry, ...present({ reservation: kept }), ...names };
 }
 
 /** It sleeps until its slot, or without one until its next attempt. */
