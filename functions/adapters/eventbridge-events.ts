@@ -3,6 +3,7 @@ import { EVENT_SOURCE } from '../domain/model/telemetry.ts';
 import { eventDetail } from '../domain/notify/build-events.ts';
 import type { Events } from '../domain/ports.ts';
 import { answerOf } from './aws-answer.ts';
+import { sendableJson } from './sendable-text.ts';
 
 /** Puts events on the account's default bus. */
 export function createEventBridgeEvents(client: EventBridgeClient): Events {
@@ -11,7 +12,7 @@ export function createEventBridgeEvents(client: EventBridgeClient): Events {
       const entry = {
         Source: EVENT_SOURCE,
         DetailType: event.name,
-        Detail: JSON.stringify(eventDetail(event)),
+        Detail: sendableJson(eventDetail(event)),
         Time: new Date(event.at),
       };
       const sent = client.send(new PutEventsCommand({ Entries: [entry] }));

@@ -2,6 +2,7 @@ import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import { type AlertText, alertText } from '../domain/notify/alert-text.ts';
 import type { Alerts } from '../domain/ports.ts';
 import { answerOf } from './aws-answer.ts';
+import { sendableJson, sendableText } from './sendable-text.ts';
 
 /** How alerts are worded: for e-mail, or as Amazon Q Developer in chat applications (Slack, Teams) renders them. */
 export type AlertFormat = 'email' | 'chat';
@@ -11,7 +12,7 @@ export function createSnsAlerts(client: SNSClient, topicArn: string, format: Ale
   return {
     async send(alert) {
       const text = alertText(alert);
-      const Message = format === 'chat' ? chatMessage(text) : text.body;
+      const Message = format === 'chat' ? chatMessage(text) : sendableText(text.body);
       await answerOf('SNS', client.send(new PublishCommand({ TopicArn: topicArn, Subject: text.subject, Message })));
     },
   };
@@ -19,7 +20,7 @@ export function createSnsAlerts(client: SNSClient, topicArn: string, format: Ale
 
 /** Source: "Custom notifications" in the Amazon Q Developer in chat applications administrator guide. */
 function chatMessage({ subject, body }: AlertText): string {
-  return JSON.stringify({
+  return sendableJson({
     version: '1.0',
     source: 'custom',
     content: { textType: 'client-markdown', title: subject, description: `\`\`\`\n${body}\n\`\`\`` },

@@ -3,6 +3,7 @@ import { buildId } from '../domain/model/build.ts';
 import type { DeadLetter } from '../domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
 import type { DeadLetterQueue } from '../domain/ports.ts';
+import { sendableText } from './sendable-text.ts';
 import { stringAttributes } from './sqs-builds-queue.ts';
 
 /**
@@ -40,10 +41,5 @@ function attributesOf(deadLetter: DeadLetter) {
   };
   // SQS takes no empty value.
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== '');
-  return stringAttributes(Object.fromEntries(given.map(([name, value]) => [name, allowed(`${value}`)])));
-}
-
-/** SQS refuses a message with a character outside XML 1.0; an object key or Streampixel's message may hold one. */
-function allowed(text: string): string {
-  return text.replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD');
+  return stringAttributes(Object.fromEntries(given.map(([name, value]) => [name, sendableText(`${value}`)])));
 }

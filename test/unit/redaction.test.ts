@@ -79,4 +79,9 @@ describe('secrets', () => {
     expect(url.reveal()).toBe(URL_TEXT);
     expect(`${url}`).toBe('https://drop.s3.eu-central-1.amazonaws.com/a.zip?[presigned]');
   });
+
+  it('cuts no character in half: no service takes half of one', () => {
+    for (let length = 290; length < 300; length++)
+      expect(redact(`${'x'.repeat(length)}${'🎮'.repeat(20)}`).isWellFormed()).toBe(true);
+  });
 });

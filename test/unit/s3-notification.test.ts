@@ -85,6 +85,39 @@ describe('parseNotification', () => {
     expect(parseNotification(s3Event({ key }))).toMatchObject({ records: [{ kind: 'not-a-build', key, cause }] });
   });
 
+  describe('wrapped by SNS, without raw delivery,', () => {
+    const wrapped = (message: unknown, changes: object = {}) =>
+      JSON.stringify({ Type: 'Notification', MessageId: 'm', TopicArn: 'arn', Message: message, ...changes });
+
+    it.each([
+      ['a notification of S3', s3Event({ key: 'a.zip' })],
+      ['an event of EventBridge', fixture('eventbridge-object-created')],
+      ['a test event', fixture('s3-test-event')],
+      ['a message of several records', JSON.stringify({ Records: [s3EventRecord({ key: 'a.zip' }), null] })],
+    ])('is read as if it had come alone: %s', (_, body) => {
+      expect(parseNotification(wrapped(body))).toEqual(parseNotification(body));
+      expect(parseNotification(JSON.stringify({ Type: 'Notification', Message: body }))).toEqual(
+        parseNotification(body),
+      );
+    });
+
+    it.each([
+      ['another message', wrapped('hello'), 'In a message of SNS: The body is not JSON.'],
+      [
+        'an object',
+        wrapped({ Records: [] }),
+        'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+      ],
+      [
+        'a request to confirm',
+        wrapped('You have chosen to subscribe', { Type: 'SubscriptionConfirmation', Token: 'canary' }),
+        'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+      ],
+    ])('is not recognised where it is %s', (_, body, detail) => {
+      expect(parseNotification(body)).toEqual({ kind: 'unrecognised', detail });
+    });
+  });
+
   const noEvent = 'Neither an S3 notification nor an S3 event from EventBridge.';
   const noRecords = 'Records is not a list with at least one record.';
   it.each([

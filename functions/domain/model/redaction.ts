@@ -31,7 +31,9 @@ export function redact(text: string, secrets: readonly Secret[] = []): string {
     .replaceAll(/\b[0-9a-f]{64}\b/gi, '[secret]')
     .replaceAll(/\s+/g, ' ')
     .trim();
-  return clean.length > DETAIL_LIMIT ? `${clean.slice(0, DETAIL_LIMIT - 1)}…` : clean;
+  // Half of a character at the cut is none: no service takes it.
+  const fits = clean.length > DETAIL_LIMIT ? `${clean.slice(0, DETAIL_LIMIT - 1)}…` : clean;
+  return fits.toWellFormed();
 }
 
 /** An error's name and message, redacted. Its other fields are left out: they may hold requests with credentials. */

@@ -50,8 +50,8 @@ const eventBridgeEvent = v.looseObject({
 });
 
 /**
- * Reads a message body: S3's own notification (any number of records), the same event as EventBridge delivers it, or the
- * test event S3 sends when a notification is set up. Never throws: what it does not know is `unrecognised`.
+ * Reads a message body: S3's own notification (any number of records), the same event as EventBridge delivers it, either of them
+ * wrapped by SNS, or the test event that S3 sends when a notification is set up. Never throws: what it does not know is `unrecognised`.
  */
 export function parseNotification(body: string): Notification {
   let message: unknown;
@@ -70,11 +70,25 @@ export function parseNotification(body: string): Notification {
     return { kind: 'records', records: message.Records.map(parseS3Record) };
   }
   if ('Event' in message && message.Event === 's3:TestEvent') return { kind: 'test-event' };
+  if ('Type' in message) return parseSnsMessage(message);
   if ('detail-type' in message) {
     const record = parseEventBridgeEvent(message);
     return record.kind === 'unrecognised' ? record : { kind: 'records', records: [record] };
   }
   return { kind: 'unrecognised', detail: 'Neither an S3 notification nor an S3 event from EventBridge.' };
+}
+
+/** SNS, without raw delivery, wraps what it passes on. */
+function parseSnsMessage(message: object): Notification {
+  const isNotification = 'Type' in message && message.Type === 'Notification' && 'Message' in message;
+  if (!isNotification || typeof message.Message !== 'string') {
+    return {
+      kind: 'unrecognised',
+      detail: 'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+    };
+  }
+  const inner = parseNotification(message.Message);
+  return inner.kind === 'unrecognised' ? { ...inner, detail: `In a message of SNS: ${inner.detail}` } : inner;
 }
 
 function parseS3Record(record: unknown): NotificationRecord {
