@@ -10,6 +10,7 @@ import { TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-co
 import { deployedSettings } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
+import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT } from '../operator-error.ts';
@@ -193,10 +194,21 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   return findings;
 }
 
-async function checkLedger({ ledger, ledgerTable }: Stack): Promise<readonly Finding[]> {
-  await ledger.list('waiting', { limit: 1 });
-  return [ok(ledgerTable)];
+async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<readonly Finding[]> {
+  const underWay = await entriesOf(ledger, UNDER_WAY);
+  const known = new Set(settings.routes.map(({ projectId }) => projectId));
+  const former = underWay.filter(({ projectId }) => projectId !== undefined && !known.has(projectId));
+  const findings = [...Map.groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
+    warn(
+      `${plural(builds.length, 'build')} under way for project ${projectId}, which no route has any more`,
+      'Each ends as it was submitted. Until then keep the webhook on the dashboard of that project.',
+    ),
+  );
+  return [ok(ledgerTable), ...findings];
 }
+
+/** Streampixel has the build, or may have it, and has not finished it. */
+const UNDER_WAY = ['submitting', 'unknown', 'submitted'] as const;
 
 async function checkBucket({ bucket, buildsQueueUrl, clients, settings }: Stack): Promise<readonly Finding[]> {
   const { s3, sqs } = clients;

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { tokensIn } from '../../functions/domain/follow/webhook-tokens.ts';
 import { ROUTE } from '../support/world.ts';
-import { MINUTE } from './entries.ts';
+import { anEntry, MINUTE } from './entries.ts';
 import { openQuietStack, TOKEN_PARAMETER, WEBHOOK_URL } from './quiet-stack.ts';
 import { PATIENCE, printed, tool, toolJson } from './tool.ts';
 
@@ -192,6 +192,24 @@ describe.concurrent('doctor', () => {
       { status: 'warn', remedy: expect.stringContaining('webhook rotate --finish') },
     ]);
     expect(stdout).not.toContain(`${TOKEN}-former`);
+  });
+
+  it('says what is still under way for a project that no route has any more', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const former = { ...ROUTE, projectId: 'dddddddddddddddddddddddd' };
+    const at = hoursAgo(0.5);
+    for (const [key, route] of [
+      ['a.zip', former],
+      ['b.zip', former],
+      ['c.zip', ROUTE],
+    ] as const) {
+      await stack.ledger.save(anEntry({ key, route, droppedAt: at, submittedAt: at }));
+    }
+    const { data } = await toolJson(stack.port, ['doctor']);
+    expect(findingsOn(data, 'Ledger')).toMatchObject([
+      { status: 'ok' },
+      { status: 'warn', text: `2 builds under way for project ${former.projectId}, which no route has any more` },
+    ]);
   });
 
   it('finds messages in the dead-letter queue of the follow queue', async ({ onTestFinished }) => {
