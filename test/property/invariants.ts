@@ -28,6 +28,7 @@ export async function expectAllRulesKept(simulation: Simulation): Promise<void> 
   expectIntervalKeptByAll(simulation);
   await expectDeadLettersDeserved(simulation);
   await expectMarksDeserved(simulation);
+  await expectRewritesHarmless(simulation);
 }
 
 /** Nothing is lost: the queue is empty because everything in it was dealt with. */
@@ -163,7 +164,7 @@ function wasNeverRecorded({ design }: Simulation, { id }: Dropped): boolean {
   );
 }
 
-function isUnwanted({ dropped: all, plan }: Simulation, dropped: Dropped, entry: LedgerEntry): boolean {
+function isUnwanted({ design, dropped: all, plan }: Simulation, dropped: Dropped, entry: LedgerEntry): boolean {
   // Dropped in the same millisecond, either counts as the newer one: all workers agree which, and nobody else cares.
   const newer = all.filter((other) => other !== dropped && other.build.droppedAt >= dropped.build.droppedAt);
   switch (entry.skipCause) {
@@ -172,6 +173,15 @@ function isUnwanted({ dropped: all, plan }: Simulation, dropped: Dropped, entry:
       const isServed = dropped.isZip && plan.deletions.every(({ key }) => key !== dropped.key);
       return !(plan.everyVersion && isServed) && newer.some(({ key }) => key === dropped.key);
     }
+    case 'Unchanged':
+      // A copy of it was accepted, or is still on its way and was accepted by the time it was looked at again.
+      return all.some(
+        (other) =>
+          other !== dropped &&
+          other.key === dropped.key &&
+          other.content === dropped.content &&
+          design.vendor.acceptancesOf(other.id).length > 0,
+      );
     case 'NewerBuild':
       return plan.onlyLatest && newer.some(({ route, isZip }) => isZip && route === dropped.route);
     default:
@@ -181,4 +191,50 @@ function isUnwanted({ dropped: all, plan }: Simulation, dropped: Dropped, entry:
 
 function uploadIdsOf(acceptances: ReturnType<Simulation['design']['vendor']['acceptancesOf']>): unknown[] {
   return acceptances.map(({ reply }) => ('uploadId' in reply ? reply.uploadId : undefined));
+}
+
+/**
+ * No older content goes live over newer content without a person's request: bytes that were written once more are accepted only where
+ * the copy before was not, and go live by themselves only where the project has nothing newer.
+ */
+export async function expectRewritesHarmless(simulation: Simulation): Promise<void> {
+  const { design, dropped } = simulation;
+  const accepted = design.vendor.arrivals.filter((arrival) => arrival.accepted);
+  for (const rewritten of dropped) {
+    const copies = dropped.filter(
+      (other) =>
+        other !== rewritten &&
+        other.key === rewritten.key &&
+        other.content === rewritten.content &&
+        other.build.droppedAt < rewritten.build.droppedAt,
+    );
+    const call = accepted.find(({ call: { buildId } }) => buildId === rewritten.id);
+    if (copies.length === 0 || call === undefined) continue;
+    const ofKey = dropped.filter(({ key }) => key === rewritten.key);
+    const before = ofKey.filter(({ id }) =>
+      accepted.some(({ at, call: { buildId } }) => buildId === id && at < call.at),
+    );
+    // Of two that were dropped in the same millisecond either counts as the newest.
+    const newest = Math.max(...before.map(({ build }) => build.droppedAt));
+    const last = before.filter(({ build }) => build.droppedAt === newest);
+    for (const one of last.every(({ content }) => content === rewritten.content) ? last : []) {
+      const entry = await simulation.entryOf(one);
+      const isKnown = entry?.uploadId !== undefined && entry.possiblyDoubled === false;
+      expect(isKnown, `${rewritten.id} is a copy of ${one.id}, which was accepted`).toBe(false);
+    }
+    if (!call.call.autoRelease) continue;
+    const firstDroppedAt = ({ content, key }: Dropped) =>
+      Math.min(
+        ...dropped.filter((each) => each.key === key && each.content === content).map(({ build }) => build.droppedAt),
+      );
+    const newer = dropped.filter((other) => firstDroppedAt(other) > firstDroppedAt(rewritten));
+    const isLive = ({ id }: Dropped) =>
+      accepted.some(
+        ({ at, call: { buildId, projectId } }) => buildId === id && projectId === call.call.projectId && at < call.at,
+      );
+    expect(
+      newer.filter(isLive).map(({ id }) => id),
+      `newer than the content of ${rewritten.id}`,
+    ).toEqual([]);
+  }
 }

@@ -6,7 +6,7 @@ import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
 import type { Fate } from '../simulation/simulated-vendor.ts';
 
 /** Keys are few, so that builds overwrite each other; the first part of a key says which route it belongs to. */
-const KEYS = ['plain/a.zip', 'plain/b.zip', 'same-user/c.zip', 'other-user/d.zip', 'unrouted/e.zip'] as const;
+export const KEYS = ['plain/a.zip', 'plain/b.zip', 'same-user/c.zip', 'other-user/d.zip', 'unrouted/e.zip'] as const;
 export type Key = (typeof KEYS)[number];
 
 export interface Drop {
@@ -33,6 +33,12 @@ export interface Plan {
   readonly drops: readonly Drop[];
   /** A message about a build is also about the one dropped before it. */
   readonly severalRecords: boolean;
+  /** A tool writes the bytes that a key holds once more. */
+  readonly rewrites: readonly { readonly key: Key; readonly at: number }[];
+  /** A tool moves all dead letters to the builds queue by their bodies alone. */
+  readonly moves: readonly number[];
+  /** A deployment gives the first route another project, or another user. */
+  readonly routeChange: { readonly at: number; readonly to: 'project' | 'user' } | undefined;
   readonly deletions: readonly { readonly key: Key; readonly at: number }[];
   /** Messages that the queue hands out once more while they are in flight. */
   readonly redeliveries: readonly { readonly message: number; readonly at: number }[];
@@ -59,6 +65,9 @@ export const ONE_BUILD: Plan = {
   skews: [0],
   drops: [{ key: 'plain/a.zip', isZip: true, at: 0, told: [0] }],
   severalRecords: false,
+  rewrites: [],
+  moves: [],
+  routeChange: undefined,
   deletions: [],
   redeliveries: [],
   foreignCalls: [],
@@ -130,6 +139,9 @@ export const QUIET: PlanArbitraries = {
     { minLength: 1, maxLength: 12 },
   ),
   severalRecords: fc.constant(false),
+  rewrites: fc.constant([]),
+  moves: fc.constant([]),
+  routeChange: fc.constant(undefined),
   deletions: fc.constant([]),
   redeliveries: fc.constant([]),
   foreignCalls: fc.constant([]),
@@ -175,6 +187,11 @@ export const CHAOS: PlanArbitraries = {
   onLostAnswer: fc.constantFrom('retry' as const, 'dead-letter' as const),
   onlyLatest: fc.boolean(),
   drops: fc.oneof(fc.array(drop, { minLength: 1, maxLength: 2 }), fc.array(drop, { minLength: 1, maxLength: 8 })),
+  rewrites: few(fc.record({ key: fc.constantFrom(...KEYS), at: when }), 3),
+  moves: few(fc.nat({ max: 4 * SPAN_S }), 2),
+  routeChange: fc.option(fc.record({ at: when, to: fc.constantFrom('project' as const, 'user' as const) }), {
+    nil: undefined,
+  }),
   deletions: few(fc.record({ key: fc.constantFrom(...KEYS), at: when }), 2),
   fates: few(fate, 12),
   faults: at(fc.oneof(crash, hitch)),

@@ -12,6 +12,7 @@ export interface Dropped {
   readonly id: string;
   readonly key: Key;
   readonly isZip: boolean;
+  readonly content: string;
   readonly route: Route | undefined;
   /** When the queue hears of it first, in ms since the epoch. */
   readonly firstToldAt: number;
@@ -43,7 +44,10 @@ export async function redrive(simulation: Simulation): Promise<void> {
 const LONG_MS = 5 * 24 * 3_600_000;
 
 /** Runs a plan until nothing happens any more. */
-export async function simulate(plan: Plan): Promise<Simulation> {
+export async function simulate(
+  plan: Plan,
+  beforeRun: (design: OurDesign, routes: readonly Route[]) => void = () => {},
+): Promise<Simulation> {
   const dropped: Dropped[] = [];
   const faults: { call: Call; fault: Fault }[] = [];
   let mended = false;
@@ -65,16 +69,41 @@ export async function simulate(plan: Plan): Promise<Simulation> {
   });
   const { time } = design;
   const start = time.now();
+  const note = (build: Build, key: Key, isZip: boolean, toldLater: number) => {
+    const route = routes.find(({ prefix }) => key.startsWith(prefix));
+    const content = design.bucket.contentOf(build) ?? '';
+    const firstToldAt = time.now() + toldLater * 1000;
+    dropped.push({ build, id: buildId(build), key, isZip, content, route, firstToldAt });
+  };
   const after = (seconds: number, action: () => void) => time.after(seconds * 1000, action);
 
   for (const { key, isZip, at, told } of plan.drops) {
     after(at, () => {
       const build = design.bucket.put(key, isZip);
-      const route = routes.find(({ prefix }) => key.startsWith(prefix));
-      const firstToldAt = time.now() + Math.min(...told) * 1000;
-      dropped.push({ build, id: buildId(build), key, isZip, route, firstToldAt });
+      note(build, key, isZip, Math.min(...told));
       const previous = plan.severalRecords ? dropped.slice(-2, -1).map((other) => other.build) : [];
       for (const later of told) after(later, () => design.announce(...previous, build));
+    });
+  }
+  for (const { key, at } of plan.rewrites) {
+    after(at, () => {
+      const again = design.bucket.rewrite(key);
+      if (again === undefined) return;
+      note(again.build, key, again.isZip, 0);
+      design.announce(again.build);
+    });
+  }
+  for (const at of plan.moves) {
+    after(at, () => {
+      for (const { body } of design.deadLetters.drain()) design.queue.send(body);
+    });
+  }
+  if (plan.routeChange !== undefined) {
+    const { at, to } = plan.routeChange;
+    after(at, () => {
+      const changed = to === 'user' ? { userId: 'new-user', projectId: 'project-4' } : { projectId: 'project-4' };
+      const [first, ...others] = design.settings.routes;
+      if (first !== undefined) design.settings = { ...design.settings, routes: [{ ...first, ...changed }, ...others] };
     });
   }
   for (const { key, at } of plan.deletions) after(at, () => design.bucket.delete(key));
@@ -89,6 +118,7 @@ export async function simulate(plan: Plan): Promise<Simulation> {
       });
     });
   }
+  beforeRun(design, routes);
   await time.run(start + LONG_MS);
   return {
     plan,
@@ -116,7 +146,7 @@ function faultOf({ number, service, at }: Call, plan: Plan, start: number): Faul
 function routesOf({ onlyLatest, everyVersion }: Plan): readonly Route[] {
   const common = { autoRelease: false, apiKeyParameter: '/api-key', onlyLatest, everyVersion };
   return [
-    { ...common, prefix: 'plain/', userId: 'user', projectId: 'project-1' },
+    { ...common, autoRelease: true, prefix: 'plain/', userId: 'user', projectId: 'project-1' },
     { ...common, prefix: 'same-user/', userId: 'user', projectId: 'project-2' },
     { ...common, prefix: 'other-user/', userId: 'other-user', projectId: 'project-3' },
   ];

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
+import { OurDesign } from '../simulation/our-design.ts';
+import { seededRandom } from '../simulation/random.ts';
 import {
   expectAllRulesKept,
   expectIntervalKeptByAll,
@@ -8,7 +10,7 @@ import {
   expectNoUnmarkedDouble,
   lettersOf,
 } from './invariants.ts';
-import { CHAOS, DISTURBED, type Plan, type PlanArbitraries, QUIET, SENT_TWICE } from './plan.ts';
+import { CHAOS, DISTURBED, KEYS, type Plan, type PlanArbitraries, QUIET, SENT_TWICE } from './plan.ts';
 import { type Dropped, redrive, type Simulation, simulate } from './simulation.ts';
 
 /** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
@@ -70,6 +72,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
         onLostAnswer: fc.constant('dead-letter'),
         drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, told: drop.told.map(() => 0) }))),
         severalRecords: fc.constant(false),
+        moves: fc.constant([]),
       },
       async (plan) => {
         const simulation = await simulate(plan);
@@ -101,6 +104,34 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
         expect(simulation.design.vendor.acceptancesOf(dropped.id)).toHaveLength(1);
         expect(await simulation.entryOf(dropped)).toMatchObject({ attempts: 0, possiblyDoubled: false });
       }
+    }));
+
+  it('submits no content of a key twice where nothing fails, however often its bytes are written again', () =>
+    check(
+      { ...DISTURBED, rewrites: fc.array(fc.record({ key: fc.constantFrom(...KEYS), at: fc.nat({ max: 4_000 }) })) },
+      async (plan) => {
+        const simulation = await simulate(plan);
+
+        await expectAllRulesKept(simulation);
+      },
+    ));
+
+  it('keeps the interval and submits each build once where two stacks share a ledger table', () =>
+    check({ ...QUIET, tables: fc.constant('dynamodb'), skews: DISTURBED.skews }, async (plan) => {
+      const { design } = await simulate(plan, (first, routes) => {
+        const random = seededRandom(plan.seed + 1);
+        const second = new OurDesign({ random, routes, sharedWith: first, bucket: 'second' });
+        for (const { key, at } of plan.drops) {
+          second.time.after(at * 1_000 + 500, () => second.announce(second.bucket.put(key)));
+        }
+      });
+
+      const calls = design.vendor.arrivals.map(
+        ({ accepted, call }) => `${call.buildId} ${accepted ? 'accepted' : 'refused'}`,
+      );
+      expect(calls.filter((call) => call.endsWith('refused'))).toEqual([]);
+      expect(new Set(calls).size).toBe(calls.length);
+      expect(calls).toHaveLength(2 * plan.drops.length);
     }));
 
   it('submits undisturbed builds in the order of their drop, without a 429, in two receives each', () =>

@@ -71,6 +71,10 @@ export interface OurDesignOptions {
   readonly faultOf?: (call: Call) => Fault | undefined;
   readonly fateOf?: (call: UploadCall, number: number) => Fate;
   readonly refusedCallsCount?: boolean;
+  /** Another stack of the same account: its ledger table is shared, and so is Streampixel. */
+  readonly sharedWith?: OurDesign;
+  /** Name of the drop bucket. */
+  readonly bucket?: string;
 }
 
 export interface LogLine {
@@ -92,28 +96,33 @@ export interface Submission extends PacedCall {
  * a simulated AWS and a simulated vendor.
  */
 export class OurDesign {
-  readonly time = new VirtualTime(START);
+  readonly time: VirtualTime;
   readonly log: LogLine[] = [];
   readonly submissions: Submission[] = [];
-  readonly bucket = new SimulatedBucket(this.time);
+  readonly bucket: SimulatedBucket;
   readonly vendor: SimulatedVendor;
   readonly deadLetters: SimulatedQueue;
   readonly queue: SimulatedQueue;
   readonly network: Network;
-  readonly settings: BatchSettings;
+  /** A deployment may change them while builds are under way. */
+  settings: BatchSettings;
   /** What SSM holds and what the vendor takes; a person changes the one after the other. */
   parameter = { value: 'key-1', version: 1 };
   validKey = this.parameter.value;
   /** The ledger, read without a network in between. */
   readonly ledger: Ledger;
   readonly #memoryPacer: Pacer | undefined;
-  readonly #table = new SimulatedTable();
+  readonly #table: SimulatedTable;
   readonly #gates = new Map<string, number>();
   #ids = 0;
 
   constructor(options: OurDesignOptions) {
     const { random, routes } = options;
-    const { time } = this;
+    const { sharedWith } = options;
+    const time = sharedWith?.time ?? new VirtualTime(START);
+    this.time = time;
+    this.#table = sharedWith === undefined ? new SimulatedTable() : sharedWith.#table;
+    this.bucket = new SimulatedBucket(time, options.bucket);
     this.settings = {
       routes,
       intervalMs: DEPLOYED.intervalMs,
@@ -133,12 +142,13 @@ export class OurDesign {
       },
       calls: noCalls(),
     };
-    this.vendor = new SimulatedVendor(time, {
+    const vendor = {
       windowMs: VENDOR_WINDOW_MS,
       refusedCallsCount: options.refusedCallsCount ?? false,
       validKey: () => this.validKey,
-      fateOf: options.fateOf ?? (() => 'accepted'),
-    });
+      fateOf: options.fateOf ?? (() => 'accepted' as const),
+    };
+    this.vendor = sharedWith?.vendor ?? new SimulatedVendor(time, vendor);
     const { visibilityTimeoutMs, retentionMs, deadLetterRetentionMs, maxReceiveCount, batchSize } = DEPLOYED;
     this.deadLetters = new SimulatedQueue(time, random, { visibilityTimeoutMs, retentionMs: deadLetterRetentionMs });
     this.queue = new SimulatedQueue(time, random, {
@@ -182,7 +192,7 @@ export class OurDesign {
     const sqs = { send: (command: SqsCommand) => this.#sqs(sandbox, command) } as unknown as SQSClient;
     const table = overNetwork(this.#table, sandbox);
     const log = this.#logOf();
-    const newId = () => `id-${this.#ids++}`;
+    const newId = () => `${this.bucket.name}-${this.#ids++}`;
     const ledger =
       this.#memoryPacer === undefined ? createDynamoDbLedger(table, newId) : overNetwork(this.ledger, sandbox);
     const pacer =
@@ -271,6 +281,8 @@ export class OurDesign {
         const call = {
           userId: route.userId,
           apiKey: apiKey.reveal(),
+          projectId: route.projectId,
+          autoRelease: route.autoRelease,
           buildId: fileUrl.reveal().replace('https://s3.example/', '').split('?', 1)[0] ?? '',
         };
         const answer = await new Promise<UploadAnswer>((resolve) => {

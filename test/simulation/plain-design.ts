@@ -79,7 +79,8 @@ export class PlainDesign {
       apiKey ??= sandbox.call('ssm', 'GetParameter', () => API_KEY);
       for (const { body } of messages) {
         const { userId, buildId } = JSON.parse(body) as Omit<UploadCall, 'apiKey'>;
-        const reply = await this.#post(sandbox, { userId, buildId, apiKey: await apiKey });
+        const call = { userId, buildId, projectId: 'project', autoRelease: false, apiKey: await apiKey };
+        const reply = await this.#post(sandbox, call);
         if (reply.status !== 200) throw new Error(`upload-file answered ${reply.status}`);
       }
       return { batchItemFailures: [] };

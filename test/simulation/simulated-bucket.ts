@@ -6,18 +6,20 @@ const REGION = 'eu-central-1';
 
 /** A versioned S3 bucket in virtual time: knows what each key holds, and what it held. */
 export class SimulatedBucket {
-  readonly name = 'drop';
+  readonly name: string;
   readonly #time: VirtualTime;
-  readonly #versions = new Map<string, { readonly isZip: boolean }>();
+  readonly #versions = new Map<string, { readonly isZip: boolean; readonly content: string }>();
   /** `undefined`: a delete marker. */
   readonly #current = new Map<string, string | undefined>();
   #puts = 0;
 
-  constructor(time: VirtualTime) {
+  constructor(time: VirtualTime, name = 'drop') {
     this.#time = time;
+    this.name = name;
   }
 
-  put(key: string, isZip = true): Build {
+  /** @param content two builds with the same content are copies of one another */
+  put(key: string, isZip = true, content = `content-${this.#puts}`): Build {
     const number = this.#puts++;
     const build: Build = {
       bucket: this.name,
@@ -28,9 +30,19 @@ export class SimulatedBucket {
       region: REGION,
       droppedAt: this.#time.now(),
     };
-    this.#versions.set(buildId(build), { isZip });
+    this.#versions.set(buildId(build), { isZip, content });
     this.#current.set(key, buildId(build));
     return build;
+  }
+
+  /** Writes the bytes that the key holds once more, as an edit of the metadata does; `undefined` where it holds none. */
+  rewrite(key: string): { readonly build: Build; readonly isZip: boolean } | undefined {
+    const held = this.#versions.get(this.#current.get(key) ?? '');
+    return held && { build: this.put(key, held.isZip, held.content), isZip: held.isZip };
+  }
+
+  contentOf(build: Build): string | undefined {
+    return this.#versions.get(buildId(build))?.content;
   }
 
   /** Deletes the key: its versions stay under a delete marker. */
@@ -54,7 +66,7 @@ export class SimulatedBucket {
       return { kind: 'refused', reason: 'BuildMissing', detail: 'S3 answered 404.', status: 404 };
     if (held !== id) return { kind: 'superseded', detail: `The key now holds ${held}.` };
     if (!version.isZip) return { kind: 'refused', reason: 'NotAZip', detail: 'Not a zip.', status: 206 };
-    return { kind: 'ready' };
+    return { kind: 'ready', content: version.content };
   }
 }
 

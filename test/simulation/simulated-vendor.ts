@@ -6,6 +6,8 @@ export interface UploadCall {
   readonly apiKey: string;
   /** The build that the `fileUrl` leads to. */
   readonly buildId: string;
+  readonly projectId: string;
+  readonly autoRelease: boolean;
 }
 
 /** An answer over HTTP, or none. */

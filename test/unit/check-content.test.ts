@@ -73,10 +73,16 @@ describe('a key whose bytes are written again', () => {
 
   it('is unchanged although the ledger has forgotten the build itself', async () => {
     await world.ledger.noteContent(OLD, 'one');
+    world.now += 91 * 24 * 3_600_000;
     expect(await submit(rewritten(OLD), 'one')).toMatchObject({
       cause: 'Unchanged',
       detail: 'The content is that of drop/Game-1.0.zip@v1, which Streampixel has.',
     });
+  });
+
+  it('is submitted where the build before is only being looked at: one of the two must go', async () => {
+    await world.ledger.noteContent(OLD, 'one');
+    expect(await submit(rewritten(OLD), 'one')).toMatchObject({ kind: 'submitted' });
   });
 
   it('goes through where a person asks for it', async () => {

@@ -5,6 +5,12 @@ import type { KnownContent } from '../ports.ts';
 import type { Visit } from './visit.ts';
 
 /**
+ * The ledger forgets a build 90 days after its last change. One that is unknown long after its drop was on its way to Streampixel then;
+ * one that is unknown sooner is being processed for the first time, and has not been submitted. In ms.
+ */
+const FORGOTTEN_AFTER_MS = 30 * 24 * 3_600_000;
+
+/**
  * S3 announces a "new" object whenever the bytes of an old one are written again: an edit of its metadata, another storage class or
  * key, a gateway. So a build is compared, by what is in it, with the last build of its key that Streampixel has: what is rejected,
  * skipped or dead-lettered may be tried again by dropping it again, and other content under the key is a new build.
@@ -17,11 +23,12 @@ export async function checkContent(
   { delivery, ports }: Visit,
 ): Promise<string | undefined> {
   if (delivery.submitAgain !== undefined) return undefined;
-  for (const known of contents.toReversed()) {
+  const newestFirst = contents.toSorted((a, b) => b.droppedAt - a.droppedAt);
+  for (const known of newestFirst) {
     if (known.id === entry.id) continue;
     const earlier = await ports.ledger.find(known.id);
-    if (earlier !== undefined && !isAccepted(earlier)) continue;
-    // One that the ledger has forgotten (it keeps builds for 90 days) was on its way to Streampixel when it was noted.
+    const isForgotten = earlier === undefined && ports.clock.now() - known.droppedAt > FORGOTTEN_AFTER_MS;
+    if (!isForgotten && !isAccepted(earlier)) continue;
     if (known.content !== entry.content) return undefined;
     const uploadId = earlier?.uploadId === undefined ? '' : `, upload id ${earlier.uploadId}`;
     return `The content is that of ${known.id}${uploadId}, which Streampixel has.`;
@@ -30,8 +37,8 @@ export async function checkContent(
 }
 
 /** Streampixel took the build, and has not rejected it. */
-function isAccepted({ state }: LedgerEntry): boolean {
-  return state === 'submitted' || state === 'approved' || state === 'released';
+function isAccepted(entry: LedgerEntry | undefined): boolean {
+  return entry?.state === 'submitted' || entry?.state === 'approved' || entry?.state === 'released';
 }
 
 /**
