@@ -19,7 +19,8 @@ import {
 import { retryNotification } from './notify-outcome.ts';
 
 /**
- * Receives after which a message that only waits (429) goes on as a new one: waiting must not use up the receives that SQS counts.
+ * Receives after which a message that only waits (429, or 503 with a time to come back) goes on as a new one: waiting must not use
+ * up the receives that SQS counts.
  */
 const RECEIVES_OF_A_MESSAGE = 50;
 

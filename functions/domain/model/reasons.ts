@@ -95,6 +95,8 @@ export type RetryCause = keyof typeof RETRY_CAUSES;
 export const POSTPONE_CAUSES = {
   Slot: 'Its turn at Streampixel (one upload per user and interval) has not come.',
   RateLimited: 'Streampixel answered 429: something else on the account has used the slot.',
+  VendorBusy:
+    'Streampixel answered with an error of its own (5xx) and said when to come back, such as 503 with Retry-After.',
   KeyChanged: 'The key was replaced while the build was on its way; it goes again with the new one.',
   InProgress: 'Another worker has this build in hand.',
 } as const satisfies Record<string, string>;
