@@ -4,6 +4,9 @@ type Decoder = (body: Buffer, options: zlib.ZlibOptions) => Buffer;
 
 const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['identity', (body) => body],
+  // No codings, but sent all the same.
+  ['none', (body) => body],
+  ['utf-8', (body) => body],
   // A proxy may have decoded it and kept the header.
   ['gzip', (body, options) => (isGzip(body) ? zlib.gunzipSync(body, options) : body)],
   // Half of the senders leave out the wrapper of zlib, which is known by its first two bytes (RFC 1950).

@@ -249,10 +249,13 @@ function readAnswer(
   return { status, isCutOff, json, message, detail: redact(message, secrets) || nothing };
 }
 
-/** Whether what came so far is all: nothing that begins as an object is one before its last brace. */
-function isWhole({ body, headers }: HttpAnswer): boolean {
-  const { text = '' } = decodeText(body, headers['content-encoding'], PROJECT_LIMIT);
-  return parseObject(text) !== undefined;
+/** The object in an answer of at most a megabyte. A cut-off one is none: it ends with its last brace. */
+export function jsonOf({ body, headers }: HttpAnswer): Readonly<Record<string, unknown>> | undefined {
+  return parseObject(decodeText(body, headers['content-encoding'], PROJECT_LIMIT).text ?? '');
+}
+
+function isWhole(answer: HttpAnswer): boolean {
+  return jsonOf(answer) !== undefined;
 }
 
 /** The two documented messages. They are fixed in different ways, so a third one is not guessed at. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 
@@ -30,7 +31,8 @@ export interface HttpAnswer {
 export function eventOf(api: ApiRequest): APIGatewayProxyEventV2 {
   const { body, path, pathParameters, rawQuery, request, routeKey } = api;
   const { cookie, ...headers } = request.headersDistinct;
-  const isText = TEXT.test(request.headers['content-type'] ?? '');
+  // What is no text, such as JSON as gzip, can't be handed over as one.
+  const isText = TEXT.test(request.headers['content-type'] ?? '') && isUtf8(body);
   const domainName = (request.headers.host ?? '').split(':')[0] ?? '';
   return {
     version: '2.0',

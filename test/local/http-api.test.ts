@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHttpApis, type HttpApiSpec, httpApiPath, type InvokeFunction } from '../../local/aws/http-api.ts';
@@ -191,6 +192,12 @@ describe('the event', () => {
     await send({ headers: type === undefined ? {} : { 'content-type': type }, body: 'häh?' });
     const body = isBase64Encoded ? Buffer.from('häh?').toString('base64') : 'häh?';
     expect(events).toMatchObject([{ body, isBase64Encoded }]);
+  });
+
+  it('has in base64 what is no text, whatever it is called', async () => {
+    const body = gzipSync('{"event":"build.approved"}');
+    await send({ headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' }, body });
+    expect(events).toMatchObject([{ body: body.toString('base64'), isBase64Encoded: true }]);
   });
 
   it('has neither body nor parameters of a query where there are none', async () => {

@@ -21,7 +21,13 @@ export type VendorReply =
  * - `lost`: no usable answer, and nothing was accepted
  * - `accepted-lost`: accepted, but the caller does not learn of it
  */
-export type Fate = 'accepted' | 'failed' | 'busy' | 'lost' | 'accepted-lost' | { readonly status: 400 | 401 | 403 | 404 };
+export type Fate =
+  | 'accepted'
+  | 'failed'
+  | 'busy'
+  | 'lost'
+  | 'accepted-lost'
+  | { readonly status: 400 | 401 | 403 | 404 };
 
 export interface Arrival {
   /** ms since the epoch, by the vendor's clock. */

@@ -2,7 +2,7 @@ import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
 export type Reply =
-  | { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  | { readonly status: number; readonly body?: string | Buffer; readonly headers?: Record<string, string> }
   /** Headers promise more than comes; then the connection breaks. */
   | { readonly cutOff: string; readonly status?: number }
   | 'reset'
