@@ -1,6 +1,6 @@
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { exchange } from '../../functions/adapters/http-exchange.ts';
-import { createStreampixelKeyChecks } from '../../functions/adapters/streampixel-api.ts';
+import { createStreampixelKeyChecks, jsonOf } from '../../functions/adapters/streampixel-api.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
@@ -72,20 +72,17 @@ export async function projectIds(
       method: 'GET',
       // Never printed: Streampixel wants the key in the query.
       url: `${settings.streampixelBaseUrl}/projects/projects-status?${query}`,
-      headers: { accept: 'application/json', 'user-agent': 'streampixel-drop' },
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'streampixel-drop' },
       deadline: Date.now() + TIMEOUT_MS,
       maxBytes: ANSWER_LIMIT,
     },
     { now: Date.now },
   );
   if (result.kind !== 'answered' || result.status !== 200) return undefined;
-  try {
-    const { projects } = JSON.parse(result.body.toString('utf8')) as { projects?: { _id?: string; id?: string }[] };
-    // An older page of Streampixel's documentation has `id`.
-    return projects?.map(({ _id, id }) => _id ?? id ?? '');
-  } catch {
-    return undefined;
-  }
+  const projects = jsonOf(result)?.projects;
+  if (!Array.isArray(projects)) return undefined;
+  // An older page of Streampixel's documentation has `id`.
+  return (projects as ({ _id?: string; id?: string } | null)[]).map((project) => project?._id ?? project?.id ?? '');
 }
 
 /** The answer in words, without the key. */

@@ -11,24 +11,34 @@ export interface HttpRequest {
   readonly deadline: number;
   /** Bytes of the answer's body to read at most; the rest is never fetched. */
   readonly maxBytes: number;
+  /** Whether this body is certainly all there is. With it, an answer counts although its connection stays open. */
+  readonly isWhole?: (answer: HttpAnswer) => boolean;
+}
+
+export interface HttpAnswer {
+  readonly kind: 'answered';
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+  /**
+   * `whole`: as long as was announced. `unproven`: the connection broke, time ran out, or it closed without an announced length,
+   * so more may have been meant to come. `too-long`: cut here, at `maxBytes`.
+   */
+  readonly extent: 'whole' | 'unproven' | 'too-long';
+  /** ms since the epoch. */
+  readonly sentAt: number;
 }
 
 /** How an exchange ended. Details carry no URL and nothing of the request. */
 export type HttpExchange =
-  | {
-      readonly kind: 'answered';
-      readonly status: number;
-      readonly headers: http.IncomingHttpHeaders;
-      readonly body: Buffer;
-      /** `false` where the connection broke, time ran out or `maxBytes` was reached before the body's end. */
-      readonly complete: boolean;
-      /** ms since the epoch. */
-      readonly sentAt: number;
-    }
+  | HttpAnswer
   /** No connection was made: the server has seen nothing of the request. */
   | { readonly kind: 'not-sent'; readonly detail: string }
   /** The request was sent and no status came back. */
   | { readonly kind: 'unanswered'; readonly detail: string; readonly sentAt: number };
+
+/** How long an answer that `isWhole` must be followed by nothing before it counts, in ms. */
+const QUIET_MS = 1_000;
 
 /**
  * One request on a connection of its own, following no redirect. Node's own client rather than `fetch`, because it knows a request
@@ -37,20 +47,34 @@ export type HttpExchange =
  */
 export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promise<HttpExchange> {
   return new Promise((resolve) => {
+    const timeLeft = request.deadline - clock.now();
+    if (timeLeft <= 0) return resolve({ kind: 'not-sent', detail: 'no time left' });
+    const { maxBytes, method } = request;
     const url = new URL(request.url);
     const secure = url.protocol === 'https:';
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
     const headers = body === undefined ? request.headers : { ...request.headers, 'content-length': `${body.length}` };
-    const outgoing = (secure ? https : http).request(url, { method: request.method, headers, agent: false });
+    const outgoing = (secure ? https : http).request(url, { method, headers, agent: false });
     let sentAt: number | undefined;
+    let incoming: http.IncomingMessage | undefined;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let quiet: NodeJS.Timeout | undefined;
 
-    const timeLeft = Math.max(1, request.deadline - clock.now());
-    const timer = setTimeout(() => outgoing.destroy(new Error('no answer in time')), timeLeft);
-    const end = (result: HttpExchange) => {
-      clearTimeout(timer);
+    const settle = (detail: string, extent: HttpAnswer['extent'] = 'unproven') => {
+      clearTimeout(deadline);
+      clearTimeout(quiet);
       outgoing.destroy();
-      resolve(result);
+      resolve(soFar(detail, extent));
     };
+    const soFar = (detail: string, extent: HttpAnswer['extent']): HttpExchange => {
+      if (sentAt === undefined) return { kind: 'not-sent', detail };
+      if (incoming === undefined) return { kind: 'unanswered', detail, sentAt };
+      const { headers, statusCode: status = 0 } = incoming;
+      return { kind: 'answered', status, headers, body: Buffer.concat(chunks).subarray(0, maxBytes), extent, sentAt };
+    };
+    // Settles by itself: what Node emits after `destroy` depends on how far the exchange was, and can be nothing at all.
+    const deadline = setTimeout(() => settle('no answer in time'), timeLeft);
 
     // Nothing is written before the connection is made, so "not sent" is certain.
     outgoing.once('socket', (socket) =>
@@ -59,33 +83,40 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
         outgoing.end(body);
       }),
     );
-    outgoing.once('error', (error: NodeJS.ErrnoException) => {
-      const detail = error.code ?? error.message;
-      end(sentAt === undefined ? { kind: 'not-sent', detail } : { kind: 'unanswered', detail, sentAt });
+    // An answer that has begun says itself how it ends: these two may come before its last bytes have been read.
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (incoming === undefined) settle(error.code ?? error.message);
     });
-    outgoing.once('response', (incoming) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      const answer = (complete: boolean) =>
-        end({
-          kind: 'answered',
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          body: Buffer.concat(chunks).subarray(0, request.maxBytes),
-          complete,
-          sentAt: sentAt ?? clock.now(),
-        });
-      incoming.on('data', (chunk: Buffer) => {
+    outgoing.once('close', () => {
+      if (incoming === undefined) settle('the connection was closed');
+    });
+    // 101 Switching Protocols answers nothing that was asked.
+    outgoing.once('upgrade', ({ statusCode }) => settle(`HTTP ${statusCode}`));
+    outgoing.once('response', (response) => {
+      if (response.statusCode === 101) return settle('HTTP 101');
+      incoming = response;
+      response.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes > request.maxBytes) answer(false);
+        if (bytes > maxBytes) return settle('', 'too-long');
+        clearTimeout(quiet);
+        quiet = setTimeout(() => {
+          const answer = soFar('', 'unproven');
+          if (answer.kind === 'answered' && request.isWhole?.(answer)) settle('');
+        }, QUIET_MS);
       });
-      incoming.once('end', () => answer(incoming.complete));
+      response.once('end', () => settle('', response.complete && hasEnd(response) ? 'whole' : 'unproven'));
       // A body that breaks off ends in 'error' or, where the socket just closes, in 'close' alone.
-      incoming.once('error', () => answer(false));
-      incoming.once('close', () => answer(incoming.complete));
+      response.on('error', ({ message }) => settle(message));
+      response.once('close', () => settle('the connection was closed'));
     });
   });
+}
+
+/** Without a length, a body ends where its connection closes, for whatever reason it does. */
+function hasEnd({ headers, statusCode }: http.IncomingMessage): boolean {
+  const isChunked = /\bchunked\s*$/i.test(headers['transfer-encoding'] ?? '');
+  return isChunked || headers['content-length'] !== undefined || statusCode === 204 || statusCode === 304;
 }
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);

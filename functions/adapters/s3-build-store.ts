@@ -109,7 +109,7 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
         throw new Unread({ kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` });
       // A store that ignores ranges serves its objects all the same; what is in them is not known then.
       if (result.status === 200) throw new Unread({ kind: 'ready' });
-      const isWhole = result.status === 206 && result.complete;
+      const isWhole = result.status === 206 && result.extent === 'whole';
       if (!isWhole) throw new Unread(result.status === 206 ? BROKEN_OFF : readable(result));
       return result;
     };
@@ -172,11 +172,13 @@ function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'a
 /** What S3's answer to a ranged GET of the first bytes says about the build. */
 function readable(result: HttpExchange): Inspection {
   if (result.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` };
-  const { status, body } = result;
+  const { body, extent, status } = result;
   const refused = (reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string) =>
     ({ kind: 'refused', reason, detail: redact(detail), status }) as const;
   if (status === 200 || status === 206) {
     if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
+    // S3 always says how long its answer is.
+    if (extent === 'unproven') return { kind: 'unavailable', detail: 'S3 broke off its answer.', status };
     return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
   }
   const code = /<Code>([\w.]+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';

@@ -12,7 +12,9 @@ import type {
   Releases,
   StreampixelApi,
 } from '../domain/ports.ts';
-import { exchange, type HttpExchange, isSafeForSecrets } from './http-exchange.ts';
+import { decodeText } from './content-coding.ts';
+import { exchange, type HttpAnswer, isSafeForSecrets } from './http-exchange.ts';
+import { parseRetryAfter } from './retry-after.ts';
 
 /** Streampixel answers with a line of JSON; a proxy's page may be longer, and its first lines say enough. In bytes. */
 const ANSWER_LIMIT = 64 * 1024;
@@ -20,9 +22,9 @@ const ANSWER_LIMIT = 64 * 1024;
 const PROJECT_LIMIT = 1024 * 1024;
 /** Longest that a GET may take, in ms. */
 const GET_TIMEOUT_MS = 10_000;
-/** Longest wait that a 429 can ask for, in ms: the documented window is two minutes. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
-const HEADERS = { accept: 'application/json', 'user-agent': 'streampixel-drop' };
+const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'streampixel-drop' };
+/** By these a gateway says that it has no answer from the API behind it, which may have taken the request. 52x and 530 are Cloudflare's. */
+const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 504, 520, 521, 522, 523, 524, 527, 530, 598, 599]);
 
 type Now = Pick<Clock, 'now'>;
 
@@ -57,7 +59,7 @@ export function createStreampixelKeyChecks(baseUrl: string, clock: Now): KeyChec
     async check(userId, apiKey, deadline) {
       const answer = await get(url, userId, apiKey, deadline, ANSWER_LIMIT, clock);
       if (isOk(answer)) return { kind: 'taken' };
-      if (answer.status !== 401) return unclear(answer);
+      if (answer.status !== 401 || answer.isCutOff) return unclear(answer);
       return { kind: 'refused', reason: reasonFor401(answer.message), detail: answer.detail };
     },
   };
@@ -99,7 +101,8 @@ function endpointOf(baseUrl: string, name: string): string {
 /** What came back, with Streampixel's message fit to be shown. */
 interface Answer {
   readonly status: number;
-  readonly complete: boolean;
+  /** More of the body may have been meant to come, and a message or a field of it may be missing. */
+  readonly isCutOff: boolean;
   readonly json: Readonly<Record<string, unknown>> | undefined;
   /** As it came: not to be kept or shown. */
   readonly message: string;
@@ -127,10 +130,13 @@ async function get(
       headers: HEADERS,
       deadline: Math.min(deadline, clock.now() + GET_TIMEOUT_MS),
       maxBytes,
+      isWhole,
     },
     clock,
   );
-  return result.kind === 'answered' ? readAnswer(result, [apiKey]) : { detail: redact(result.detail, [apiKey]) };
+  return result.kind === 'answered'
+    ? readAnswer(result, maxBytes, [apiKey])
+    : { detail: redact(result.detail, [apiKey]) };
 }
 
 function unclear({ detail, status }: Answer | NoAnswer) {
@@ -152,17 +158,19 @@ async function post<Own extends UploadAnswer | ReleaseAnswer>(
 ): Promise<Own | CommonAnswer> {
   const headers = { ...HEADERS, 'content-type': 'application/json' };
   const body = JSON.stringify(fields);
-  const result = await exchange({ method: 'POST', url, headers, body, deadline, maxBytes: ANSWER_LIMIT }, clock);
+  const maxBytes = ANSWER_LIMIT;
+  const result = await exchange({ method: 'POST', url, headers, body, deadline, maxBytes, isWhole }, clock);
   switch (result.kind) {
     case 'not-sent':
       return { kind: 'failed', cause: 'VendorUnreachable', detail: redact(result.detail, secrets) };
     case 'unanswered':
       return { kind: 'lost', detail: redact(result.detail, secrets), sentAt: result.sentAt };
     case 'answered': {
-      const answer = readAnswer(result, secrets);
-      const { location, 'retry-after': retryAfter } = result.headers;
-      const target = redact(location ?? 'nowhere', secrets);
-      const wait = retryAfterMs(retryAfter, answer.message, clock.now());
+      const answer = readAnswer(result, maxBytes, secrets);
+      const target = redact(result.headers.location ?? 'nowhere', secrets);
+      // Half a sentence may name another time.
+      const message = answer.isCutOff ? '' : answer.message;
+      const wait = parseRetryAfter({ ...answer, message, headers: result.headers }, clock.now());
       return { ...(ownAnswer(answer) ?? commonAnswer(answer, target, wait)), sentAt: result.sentAt };
     }
   }
@@ -171,19 +179,21 @@ async function post<Own extends UploadAnswer | ReleaseAnswer>(
 /** What only upload-file means by a status. */
 function uploadAnswer(answer: Answer): UploadAnswer | undefined {
   if (!isOk(answer)) return undefined;
-  const { complete, detail, json, status } = answer;
+  const { detail, isCutOff, json, status } = answer;
   const uploadId = json?.uploadId;
   if (typeof uploadId === 'string' && uploadId !== '') return { kind: 'accepted', uploadId, status };
   // It was probably accepted, and its upload id is not known.
-  return { kind: 'lost', status, detail: `${complete ? 'No uploadId in' : 'Cut-off'} answer: ${detail}` };
+  return { kind: 'lost', status, detail: `${isCutOff ? 'Cut-off' : 'No uploadId in'} answer: ${detail}` };
 }
 
 /** What only distribute-file means by a status. The documentation's pages disagree on its body, so the body is not read. */
 function releaseAnswer(answer: Answer): ReleaseAnswer | undefined {
-  const { detail, message, status } = answer;
+  const { detail, isCutOff, message, status } = answer;
   if (isOk(answer)) return { kind: 'released', status };
-  // A 400 is "the file has no URL yet" or a missing field, and no field is missing here.
-  if (status === 400 || (status === 404 && /file/i.test(message))) return { kind: 'too-early', status, detail };
+  // A 400 is "the file has no URL yet" or a missing field, and no field is missing here. A 404 that does not say what is missing
+  // is asked again: nothing was released.
+  if (status === 400 || (status === 404 && (isCutOff || /file/i.test(message))))
+    return { kind: 'too-early', status, detail };
   return undefined;
 }
 
@@ -194,40 +204,58 @@ type CommonAnswer = Extract<UploadAnswer, { readonly kind: 'rate-limited' | 'ref
  * @param target where a redirect leads
  * @param retryAfterMs what the answer says about when to come back
  */
-function commonAnswer({ detail, message, status }: Answer, target: string, retryAfterMs?: number): CommonAnswer {
+function commonAnswer(
+  { detail, isCutOff, message, status }: Answer,
+  target: string,
+  retryAfterMs?: number,
+): CommonAnswer {
   const refused = (reason: Reason, why = detail) => ({ kind: 'refused', reason, status, detail: why }) as const;
   if (status >= 300 && status < 400) {
     return refused('RequestRejected', `A redirect to ${target}, which is not followed: check the base URL.`);
   }
+  if (status < 200 || GATEWAY_STATUSES.has(status)) return { kind: 'lost', status, detail };
   switch (status) {
     case 401:
-      return refused(reasonFor401(message));
+      // Only its message says why, and half of it may say something else.
+      return isCutOff ? { kind: 'lost', status, detail } : refused(reasonFor401(message));
     case 403:
       return refused('ProjectForbidden');
     case 404:
       return refused('ProjectNotFound');
     case 429:
       return { kind: 'rate-limited', status, detail, ...present({ retryAfterMs }) };
-    case 502:
-    case 504:
-      // A gateway had no answer from the API behind it, which may have taken the request.
-      return { kind: 'lost', status, detail };
     default: {
-      const mayPass = status === 408 || status === 425 || status < 400 || status >= 500;
-      return mayPass ? { kind: 'failed', cause: 'VendorError', status, detail } : refused('RequestRejected');
+      const mayPass = status === 408 || status === 425 || status >= 500;
+      if (!mayPass) return refused('RequestRejected');
+      return { kind: 'failed', cause: 'VendorError', status, detail, ...present({ retryAfterMs }) };
     }
   }
 }
 
 /** Reads an answer. Streampixel's message is in a field of its JSON; without one the whole text is the message. */
 function readAnswer(
-  { body, complete, status }: Extract<HttpExchange, { kind: 'answered' }>,
+  { body, extent, headers, status }: HttpAnswer,
+  maxBytes: number,
   secrets: readonly Secret[],
 ): Answer {
-  const text = body.toString('utf8');
+  const { problem, text = '' } = decodeText(body, headers['content-encoding'], maxBytes);
   const json = parseObject(text);
+  // A gateway's page says nothing that its status does not.
+  const isUnproven = extent === 'unproven' && !/^\s*</.test(text);
+  const isHalf = isUnproven || problem === 'broken or cut off' || /^\s*{/.test(text);
+  const isCutOff = json === undefined && extent !== 'too-long' && isHalf;
   const message = typeof json?.message === 'string' ? json.message : text;
-  return { status, complete, json, message, detail: redact(message, secrets) || `HTTP ${status} without a body` };
+  const nothing = `HTTP ${status} ${problem === undefined ? 'without a body' : `with a body that is ${problem}`}`;
+  return { status, isCutOff, json, message, detail: redact(message, secrets) || nothing };
+}
+
+/** The object in an answer of at most a megabyte. A cut-off one is none: it ends with its last brace. */
+export function jsonOf({ body, headers }: HttpAnswer): Readonly<Record<string, unknown>> | undefined {
+  return parseObject(decodeText(body, headers['content-encoding'], PROJECT_LIMIT).text ?? '');
+}
+
+function isWhole(answer: HttpAnswer): boolean {
+  return jsonOf(answer) !== undefined;
 }
 
 /** The two documented messages. They are fixed in different ways, so a third one is not guessed at. */
@@ -235,19 +263,6 @@ function reasonFor401(message: string): Extract<KeyVerdict, { kind: 'refused' }>
   if (/invalid user/i.test(message)) return 'InvalidUser';
   if (/invalid api[\s_-]?key/i.test(message)) return 'InvalidApiKey';
   return 'Unauthorised';
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { second: 1_000, minute: 60_000, hour: 3_600_000 };
-
-/** From the header (seconds or a date), else from words like "Try again in 2 minutes." In ms. */
-function retryAfterMs(header: string | undefined, message: string, now: number): number | undefined {
-  const words = /(\d{1,6})\s*(second|minute|hour)/i.exec(message);
-  let ms: number;
-  if (header !== undefined && /^\d{1,9}$/.test(header)) ms = Number(header) * 1000;
-  else if (header !== undefined && !Number.isNaN(Date.parse(header))) ms = Date.parse(header) - now;
-  else if (words !== null) ms = Number(words[1]) * (UNIT_MS[words[2]?.toLowerCase() ?? ''] ?? 1_000);
-  else return undefined;
-  return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -5,7 +5,7 @@ import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
 import { lambdaHandler } from '../lambda-handler.ts';
 import { readEnvironment } from './environment.ts';
-import { type Answer, bodyOf, receiveWebhook } from './receive-webhook.ts';
+import { type Answer, receiveWebhook } from './receive-webhook.ts';
 
 const environment = readEnvironment(process.env);
 // Two tries fit into the 10 s that Streampixel waits.
@@ -27,10 +27,11 @@ export const handler = lambdaHandler<APIGatewayProxyEventV2, Answer>(log, FAILUR
   const { body = '', headers, isBase64Encoded, pathParameters, requestContext } = event;
   const request = {
     method: requestContext.http.method,
-    contentType: headers['content-type'] ?? '',
+    contentEncoding: headers['content-encoding'],
     projectId: pathParameters?.projectId ?? '',
     token: pathParameters?.token ?? '',
-    body: bodyOf(body, isBase64Encoded),
+    body,
+    isBase64Encoded,
   };
   return receiveWebhook(request, projectIds, ports);
 });

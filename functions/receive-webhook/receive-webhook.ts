@@ -1,3 +1,4 @@
+import { type DecodedText, decodeText } from '../adapters/content-coding.ts';
 import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/read-webhook.ts';
 import { LONGEST_TOKEN } from '../domain/follow/webhook-tokens.ts';
 import { present } from '../domain/model/optional-fields.ts';
@@ -6,11 +7,12 @@ import type { Clock, FollowQueue, Log, WebhookTokens } from '../domain/ports.ts'
 /** A request to the public address. */
 export interface WebhookRequest {
   readonly method: string;
-  readonly contentType: string;
   readonly projectId: string;
   readonly token: string;
-  /** Absent where it is longer than {@link WEBHOOK_BODY_LIMIT}. */
-  readonly body: string | undefined;
+  /** As API Gateway hands it over: as text or, where it takes it for binary, as base64. */
+  readonly body: string;
+  readonly isBase64Encoded: boolean;
+  readonly contentEncoding: string | undefined;
 }
 
 export interface Answer {
@@ -35,26 +37,41 @@ const RECEIVED: Answer = answer(200, 'Received');
 
 /**
  * Receives a webhook: checks the address, stores the content in the queue, answers. follow-builds applies it later, because
- * Streampixel only waits for 10 s and never sends it again.
+ * Streampixel only waits for 10 s and never sends it again. A webhook is known by its body: its content type can say anything.
  *
  * @param projectIds of the routes, in lower case
  * @throws Error where SSM gives no tokens, or the queue does not take the message
  */
 export async function receiveWebhook(
-  { body, contentType, method, projectId, token }: WebhookRequest,
+  request: WebhookRequest,
   projectIds: ReadonlySet<string>,
   { clock, followQueue, log, tokens }: ReceivePorts,
 ): Promise<Answer> {
-  if (method !== 'POST' || !isJson(contentType) || body === undefined || token.length > LONGEST_TOKEN) return MISS;
-  const verdict = await tokens.check(token);
+  if (request.token.length > LONGEST_TOKEN) return MISS;
+  const verdict = await tokens.check(request.token);
   // Streampixel never sends it again: the error lets the alarm on the function's errors fire.
   if (verdict === 'unavailable') throw new Error('SSM gave no webhook tokens.');
-  const project = projectId.toLowerCase();
-  if (verdict === 'unknown' || !projectIds.has(project)) return MISS;
+  if (verdict === 'unknown') return MISS;
+
+  // From here on the sender knows the address: what is not stored is logged, with nothing else of the path and nothing of the body.
+  const project = request.projectId.toLowerCase();
+  const notStored = (detail: string, answer: Answer) => {
+    const known = present({ projectId: /^[0-9a-f]{24}$/.test(project) ? project : undefined });
+    log.warn(answer === MISS ? 'webhook-refused' : 'webhook-unreadable', {
+      ...known,
+      detail,
+      status: answer.statusCode,
+    });
+    return answer;
+  };
+  if (request.method !== 'POST') return notStored('not a POST', MISS);
+  if (!projectIds.has(project)) return notStored('of a project without a route', MISS);
+  const { problem, text = '' } = textOf(request);
+  if (problem === 'too long') return notStored(`longer than ${WEBHOOK_BODY_LIMIT} bytes`, MISS);
 
   const receivedAt = clock.now();
   const received = { receivedAt, ...present({ isFormer: verdict === 'former' ? (true as const) : undefined }) };
-  const reading = readWebhook(body, project, receivedAt);
+  const reading = readWebhook(fromForm(text), project, receivedAt);
   switch (reading.kind) {
     case 'test':
       await followQueue.send({ kind: 'webhook-test', projectId: project, ...received });
@@ -64,21 +81,21 @@ export async function receiveWebhook(
       return RECEIVED;
     case 'unreadable':
       // Answered all the same, so that Streampixel does not give the webhook up because of a new kind of event.
-      log.warn('webhook-unreadable', { projectId: project, detail: reading.detail });
-      return RECEIVED;
+      return notStored(problem ?? reading.detail, RECEIVED);
   }
 }
 
-function isJson(contentType: string): boolean {
-  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType.trim());
+function textOf({ body, contentEncoding, isBase64Encoded }: WebhookRequest): DecodedText {
+  // Four characters of base64 are three bytes, so nothing longer than this can fit.
+  if (body.length > (WEBHOOK_BODY_LIMIT * 4) / 3 + 4) return { problem: 'too long' };
+  return decodeText(Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8'), contentEncoding, WEBHOOK_BODY_LIMIT);
 }
 
-/** The request's body as text, unless it is too long to be one of Streampixel's. */
-export function bodyOf(body: string, isBase64Encoded: boolean): string | undefined {
-  // Four characters of base64 are three bytes, so nothing longer than this can fit.
-  if (body.length > (WEBHOOK_BODY_LIMIT * 4) / 3 + 4) return undefined;
-  const bytes = Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
-  return bytes.length > WEBHOOK_BODY_LIMIT ? undefined : bytes.toString('utf8');
+/** Some senders wrap their JSON in a form, as the value or as the name of a field. */
+function fromForm(text: string): string {
+  const isObject = (part: string) => part.trimStart().startsWith('{');
+  if (isObject(text)) return text;
+  return [...new URLSearchParams(text)].flatMap(([name, value]) => [value, name]).find(isObject) ?? text;
 }
 
 function answer(statusCode: number, message: string): Answer {

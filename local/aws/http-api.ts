@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -120,7 +121,8 @@ function eventOf(
 ): object {
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   const { 'user-agent': userAgent = '', 'content-type': contentType = '' } = headers;
-  const isText = TEXT.test(contentType);
+  // JSON as gzip, say, is not text whatever its type.
+  const isText = TEXT.test(contentType) && isUtf8(body);
   const [, , , apiId = '', ...path] = url.pathname.split('/');
   const rawPath = `/${path.join('/')}`;
   return {

@@ -24,7 +24,7 @@ import {
 } from '../../functions/domain/model/submission-transitions.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { handleBatch } from '../../functions/message-batch.ts';
-import { receiveWebhook } from '../../functions/receive-webhook/receive-webhook.ts';
+import { receiveWebhook, type WebhookRequest } from '../../functions/receive-webhook/receive-webhook.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
 import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { answerOfAws, type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
@@ -50,7 +50,7 @@ const throws = (error: Error) => () => {
   throw error;
 };
 
-interface Scene {
+interface Scene extends Partial<Pick<WebhookRequest, 'contentEncoding' | 'method' | 'projectId'>> {
   /** What comes in by the webhook's address, one after the other. */
   readonly webhooks?: readonly Readonly<Record<string, unknown>>[];
   /** Under which token it comes; the right one, unless it says otherwise. */
@@ -137,11 +137,12 @@ async function play(scene: Scene) {
   const tokens = createSsmWebhookTokens(getParameter, '/token', clock, log);
   const answers: unknown[] = [];
   for (const payload of scene.webhooks ?? []) {
-    const request = { method: 'POST', contentType: 'application/json', projectId: ROUTE.projectId };
+    const { token = TOKEN } = scene;
+    const { contentEncoding, method = 'POST', projectId = ROUTE.projectId } = scene;
+    const body = JSON.stringify(payload);
+    const request = { method, projectId, token, body, isBase64Encoded: false, contentEncoding };
     try {
-      const body = JSON.stringify(payload);
-      const { token = TOKEN } = scene;
-      answers.push(await receiveWebhook({ ...request, token, body }, new Set([ROUTE.projectId]), { ...ports, tokens }));
+      answers.push(await receiveWebhook(request, new Set([ROUTE.projectId]), { ...ports, tokens }));
     } catch (error) {
       // The handler's middleware logs it by name and message, redacted; nothing else of it gets out.
       answers.push(error instanceof Error ? error.name : 'error');
@@ -220,6 +221,10 @@ const SCENES: [string, Scene][] = [
   ['an unknown event that is all URL', { webhooks: [webhook({ event: SIGNED, status: SIGNED, timestamp: SIGNED })] }],
   ['a webhook of another project', { webhooks: [webhook({ projectId: SIGNED })] }],
   ['a webhook without an upload', { webhooks: [webhook({ uploadId: null, fileUrl: `x ${SIGNED}` })] }],
+  ['a webhook that is refused', { webhooks: [webhook()], method: SIGNED, projectId: `${KEY}${TOKEN}` }],
+  ['a webhook of another address', { webhooks: [webhook()], projectId: `${KEY}${TOKEN}` }],
+  ['a webhook in a coding that is none', { webhooks: [webhook()], contentEncoding: SIGNED }],
+  ['a webhook that is not in its coding', { webhooks: [webhook()], contentEncoding: 'br' }],
   ['a guessed token', { webhooks: [webhook()], token: `${TOKEN.slice(0, -1)}x`, messages: [watch] }],
   ['an SSM error that quotes the token', { webhooks: [webhook()], ssm: throws(talkative), messages: [watch] }],
   ['an SQS error that quotes everything', { webhooks: [webhook()], sqs: throws(talkative), messages: [watch] }],

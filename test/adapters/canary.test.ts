@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
@@ -130,6 +131,16 @@ const SCENES: [string, Scene][] = [
   ...[200, 201, 301, 400, 401, 403, 404, 408, 415, 429, 500, 502, 503].flatMap((status): [string, Scene][] => [
     [`Streampixel echoing the request with ${status}`, { streampixel: echo(status) }],
     [`Streampixel quoting the request in its message with ${status}`, { streampixel: echoInside(status) }],
+  ]),
+  ...[200, 401, 429, 503].flatMap((status): [string, Scene][] => [
+    [
+      `Streampixel echoing the request as gzip with ${status}`,
+      { streampixel: (body) => ({ status, headers: { 'content-encoding': 'gzip' }, body: gzipSync(body) }) },
+    ],
+    [
+      `Streampixel echoing the request in UTF-16 with ${status}`,
+      { streampixel: (body) => ({ status, body: Buffer.from(`\ufeff${body}`, 'utf16le') }) },
+    ],
   ]),
   ['an accepted build', { streampixel: { status: 200, body: '{"uploadId":"u1"}' } }],
   [

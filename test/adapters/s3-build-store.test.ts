@@ -185,6 +185,7 @@ describe('inspect', () => {
     ['a clock that is off', error(403, 'RequestTimeTooSkewed')],
     ['a redirect for a new bucket', error(307, 'TemporaryRedirect')],
     ['a reset', 'reset'],
+    ['an answer that breaks off', { cutOff: 'PK', status: 206 }],
   ])('tries again after %s', async (_, reply) => {
     expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'unavailable' });
   });

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   createStreampixelApi,
@@ -26,6 +27,9 @@ const REQUEST = {
   ),
 };
 const clock = { now: Date.now };
+const ACCEPTED = '{"message":"Build queued for processing","uploadId":"665a"}';
+/** By which a gateway says "I don't know". */
+const GATEWAY_STATUSES = [502, 504, 520, 521, 522, 523, 524, 527, 530, 598, 599];
 
 let server: ScriptedServer | undefined;
 afterEach(() => server?.close());
@@ -43,6 +47,7 @@ describe('upload-file', () => {
     expect(request?.method).toBe('POST');
     expect(request?.url).toBe('/pixelStripeApi/projects/upload-file');
     expect(request?.headers['content-type']).toBe('application/json');
+    expect(request?.headers['accept-encoding']).toBe('identity');
     expect(request?.headers.authorization).toBeUndefined();
     expect(JSON.parse(request?.body ?? '')).toEqual({
       apiKey: 'c4nary-api-key',
@@ -101,7 +106,8 @@ describe('upload-file', () => {
     ['the words', {}, 'Rate limit exceeded. Try again in 2 minutes.', 120_000],
     ['the header before the words', { 'retry-after': '5' }, 'Try again in 2 minutes.', 5_000],
     ['neither', {}, 'slow down', undefined],
-    ['an absurd header', { 'retry-after': '999999999' }, '', 3_600_000],
+    ['an absurd header', { 'retry-after': '999999999' }, '', 86_400_000],
+    ['the words, and not the window', {}, '1 upload per 2 minutes. Try again in 540 seconds', 540_000],
   ])('takes the wait of a 429 from %s', async (_, headers, message, retryAfterMs) => {
     const answer = await upload({ status: 429, headers, body: JSON.stringify({ message }) });
     expect(answer.kind).toBe('rate-limited');
@@ -125,8 +131,82 @@ describe('upload-file', () => {
     });
   });
 
-  it.each([502, 504])('takes a gateway’s %i for lost: the API behind it may have taken the build', async (status) => {
-    expect(await upload({ status, body: '<html>Bad Gateway</html>' })).toMatchObject({ kind: 'lost', status });
+  it.each([500, 503, 408, 425])('takes the time to come back from a %i', async (status) => {
+    expect(await upload({ status, headers: { 'retry-after': '7200' } })).toMatchObject({
+      kind: 'failed',
+      cause: 'VendorError',
+      retryAfterMs: 7_200_000,
+    });
+    await server?.close();
+    const body = '{"message":"Down for maintenance, back in 2 hours."}';
+    expect(await upload({ status, body })).toMatchObject({ kind: 'failed', retryAfterMs: 7_200_000 });
+    await server?.close();
+    expect(await upload({ status, headers: { 'x-ratelimit-reset': '60' } })).not.toHaveProperty('retryAfterMs');
+  });
+
+  it.each(GATEWAY_STATUSES)(
+    'takes a gateway’s %i for lost: the API behind it may have taken the build',
+    async (status) => {
+      expect(await upload({ status, body: '<html>Bad Gateway</html>' })).toMatchObject({ kind: 'lost', status });
+    },
+  );
+
+  it.each([501, 505, 507, 525, 526, 529, 561, 597])('takes %i for certainly not accepted', async (status) => {
+    expect(await upload({ status, body: 'error code' })).toMatchObject({
+      kind: 'failed',
+      cause: 'VendorError',
+      status,
+    });
+  });
+
+  it.each<[string, string, Buffer]>([
+    ['gzip', 'gzip', gzipSync(ACCEPTED)],
+    ['gzip by its old name', 'X-GZip', gzipSync(ACCEPTED)],
+    ['gzip that nothing announces', 'identity', gzipSync(ACCEPTED)],
+    ['gzip that a proxy has decoded', 'gzip', Buffer.from(ACCEPTED)],
+    ['deflate', 'deflate', deflateSync(ACCEPTED)],
+    ['deflate without its wrapper', 'deflate', deflateRawSync(ACCEPTED)],
+    ['br', 'br', brotliCompressSync(ACCEPTED)],
+    ['two codings', 'gzip, br', brotliCompressSync(gzipSync(ACCEPTED))],
+    ['a byte order mark', 'identity', Buffer.from(`\ufeff${ACCEPTED}`)],
+    ['a byte order mark within gzip', 'gzip', gzipSync(`\ufeff${ACCEPTED}`)],
+    ['UTF-16', 'identity', Buffer.from(`\ufeff${ACCEPTED}`, 'utf16le')],
+    ['UTF-16 the other way round', 'identity', Buffer.from(`\ufeff${ACCEPTED}`, 'utf16le').swap16()],
+  ])('reads %s, though it asks for none', async (_, coding, body) => {
+    const headers = coding === 'identity' ? {} : { 'content-encoding': coding };
+    expect(await upload({ status: 200, headers, body })).toMatchObject({ kind: 'accepted', uploadId: '665a' });
+    await server?.close();
+    const refused = {
+      status: 401,
+      headers: { 'content-encoding': 'gzip' },
+      body: gzipSync('{"message":"Invalid User"}'),
+    };
+    expect(await upload(refused)).toMatchObject({ kind: 'refused', reason: 'InvalidUser', detail: 'Invalid User' });
+  });
+
+  it.each<[string, string, string | Buffer, string]>([
+    ['in an unknown coding', 'compress', ACCEPTED, 'in an unknown coding'],
+    ['in too many codings', 'br, br, br, br', ACCEPTED, 'in an unknown coding'],
+    ['that is not what it says', 'br', ACCEPTED, 'broken or cut off'],
+    ['that breaks off', 'gzip', gzipSync(ACCEPTED).subarray(0, -1), 'broken or cut off'],
+    ['that inflates to a megabyte', 'gzip', gzipSync(ACCEPTED + ' '.repeat(1_000_000)), 'too long'],
+    [
+      'that inflates to ten megabytes from forty bytes',
+      'br, br',
+      brotliCompressSync(brotliCompressSync(' '.repeat(1e7))),
+      'too long',
+    ],
+  ])('takes a 200 %s for lost', async (_, coding, body, problem) => {
+    const answer = await upload({ status: 200, headers: { 'content-encoding': coding }, body });
+    expect(answer).toMatchObject({ kind: 'lost', status: 200, detail: expect.stringContaining(problem) });
+  });
+
+  it.each<[string, string, string | Buffer, object]>([
+    ['in an unknown coding', 'compress', 'x', { kind: 'refused', reason: 'Unauthorised' }],
+    ['that breaks off', 'gzip', gzipSync('{"message":"Invalid User"}').subarray(0, 30), { kind: 'lost' }],
+  ])('does not guess at the cause of a 401 %s', async (_, coding, body, expected) => {
+    const answer = await upload({ status: 401, headers: { 'content-encoding': coding }, body });
+    expect(answer).toMatchObject({ ...expected, status: 401 });
   });
 
   it.each<[string, Reply]>([
@@ -213,6 +293,7 @@ describe('the check of a key', () => {
   it.each<[string, Reply]>([
     ['a 404', { status: 404, body: 'c4nary/api+key' }],
     ['a 500', { status: 500, body: '?apikey=c4nary%2Fapi%2Bkey' }],
+    ['a 401 that is cut off', { status: 401, cutOff: '{"message":"Invalid U' }],
     ['a reset', 'reset'],
     ['a server that hangs', 'hang'],
   ])('leaves it open after %s, and shows no key', async (_, reply) => {
@@ -297,13 +378,30 @@ describe('distribute-file', () => {
   });
 
   it.each([500, 503, 408, 425])('takes %i for a no that may pass', async (status) => {
-    const answer = await release({ status, body: '{"message":"Internal server error"}' });
+    const body = '{"message":"Internal server error"}';
+    const answer = await release({ status, body });
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorError', status });
+    expect(answer).not.toHaveProperty('retryAfterMs');
+    await server?.close();
+    const busy = await release({ status, body, headers: { 'retry-after': '600s' } });
+    expect(busy).toMatchObject({ kind: 'failed', retryAfterMs: 600_000 });
+  });
+
+  it('tries again where a 404 does not say what is missing', async () => {
+    expect(await release({ status: 404, cutOff: '{"message":"Fi' })).toMatchObject({ kind: 'too-early', status: 404 });
+  });
+
+  it('reads an answer in a coding that it did not ask for', async () => {
+    const body = gzipSync('{"message":"File not found in project"}');
+    expect(await release({ status: 404, headers: { 'content-encoding': 'gzip' }, body })).toMatchObject({
+      kind: 'too-early',
+      detail: 'File not found in project',
+    });
   });
 
   it.each<[string, Reply]>([
-    ['a 502', { status: 502, body: '<html>Bad Gateway</html>' }],
-    ['a 504', { status: 504 }],
+    ...GATEWAY_STATUSES.map((status): [string, Reply] => [`a ${status}`, { status, body: '<html>Bad Gateway</html>' }]),
+    ['a 401 that is cut off', { status: 401, cutOff: '{"message":"Unauth' }],
     ['a reset connection', 'reset'],
     ['a server that hangs', 'hang'],
   ])('takes %s for lost: it may have been released', async (_, reply) => {

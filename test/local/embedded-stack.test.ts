@@ -227,12 +227,18 @@ describe('trouble that passes', () => {
       'postponed',
       'RateLimited',
     ],
+    [
+      '503 with a time',
+      { kind: 'answer', status: 503, headers: { 'retry-after': '1.5' }, body: '<html>Maintenance</html>' },
+      'postponed',
+      'VendorBusy',
+    ],
     ['500', { kind: 'answer', status: 500, body: { message: 'Internal server error' } }, 'retried', 'VendorError'],
   ] as const)('%s: is tried again and submitted', async (_, behaviour, event, reason) => {
     standIn.script(behaviour);
     const build = await stack.drop(
       await makeSampleBuild(),
-      `${behaviour.status === 429 ? 'limit' : 'trouble'}/game.zip`,
+      `${behaviour.status === 429 ? 'limit' : 'trouble'}/${behaviour.status}.zip`,
     );
     expect(await of(build, event)).toMatchObject({ reason, status: behaviour.status });
     expect(await end(build)).toMatchObject({ event: 'submitted' });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -214,7 +215,6 @@ describe('the public address', () => {
       await post(`${wrong}${'x'.repeat(43)}`, '{}'),
       await post(`${wrong}${'x'.repeat(8_000)}`, '{}'),
       await post(addressOf('flood').replace(routeOf('flood').projectId, 'b'.repeat(24)), '{}'),
-      await post(addressOf('flood'), '{}', { 'content-type': 'text/plain' }),
       await post(addressOf('flood'), JSON.stringify({ event: 'x'.repeat(20_000) })),
       await fetch(addressOf('flood')),
       await post(`${addressOf('flood')}/more`, '{}'),
@@ -240,9 +240,33 @@ describe('the public address', () => {
     ]) {
       expect([body.slice(0, 20), (await post(addressOf('flood'), body)).status]).toEqual([body.slice(0, 20), 200]);
     }
+    for (const type of ['text/plain', 'text/json', 'application/x-www-form-urlencoded']) {
+      expect([type, (await post(addressOf('flood'), foreign, { 'content-type': type })).status]).toEqual([type, 200]);
+    }
     // Webhooks about builds that do not exist have changed nothing, and caused no event.
     expect(stack.busEvents).toHaveLength(before);
     expect(countOf(build, 'rejected')).toBe(0);
+  });
+
+  it('receives a webhook whatever it is called and however it is packed', async () => {
+    const rejected = { event: 'build.rejected', status: 'Reject', objection: 'no' };
+    const ways: readonly (readonly [
+      name: string,
+      headers: Record<string, string>,
+      pack: (body: string) => string | Buffer<ArrayBuffer> | URLSearchParams,
+    ])[] = [
+      ['as text', { 'content-type': 'text/json' }, (body) => body],
+      ['as gzip', { 'content-type': 'application/json', 'content-encoding': 'gzip' }, (body) => gzipSync(body)],
+      ['as a form', {}, (payload) => new URLSearchParams({ payload })],
+    ];
+    for (const [name, headers, pack] of ways) {
+      standIn.plan({ kind: 'silent' });
+      const build = await drop('flood', `${name}.zip`);
+      const { uploadId } = await of(build, 'submitted');
+      const body = pack(JSON.stringify({ ...rejected, uploadId }));
+      expect((await fetch(addressOf('flood'), { method: 'POST', headers, body })).status).toBe(200);
+      await of(build, 'rejected');
+    }
   });
 
   it('stands a flood of 10,000 requests, and processes builds again afterwards', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpApis, type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';
@@ -78,6 +79,12 @@ describe('an HTTP API', () => {
         isBase64Encoded: false,
       },
     ]);
+  });
+
+  it('passes what is not text as base64, whatever its type', async () => {
+    const body = gzipSync('{"event":"build.approved"}');
+    await send('/66b0/t0ken', { headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' }, body });
+    expect(events).toMatchObject([{ body: body.toString('base64'), isBase64Encoded: true }]);
   });
 
   it('passes bodies of other types as base64', async () => {

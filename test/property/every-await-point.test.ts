@@ -25,6 +25,7 @@ const COURSES: readonly { readonly course: string; readonly cause?: string; read
   // Just after the first worker has read the old key.
   { course: 'the key has been changed', cause: 'KeyChanged', plan: { keyChange: { at: 1.1, toldLater: 0 } } },
   { course: 'the vendor fails', cause: 'VendorError', plan: { fates: ['failed'] } },
+  { course: 'Streampixel is busy and says until when', cause: 'VendorBusy', plan: { fates: ['busy'] } },
   { course: 'the answer is lost', cause: 'AnswerLost', plan: { fates: ['accepted-lost'] } },
   {
     course: 'the answer is lost and left to a person',

@@ -103,7 +103,7 @@ const drop: fc.Arbitrary<Drop> = fc.record({
 
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Fate>('accepted') },
-  { weight: 6, arbitrary: fc.constantFrom<Fate>('failed', 'lost', 'accepted-lost') },
+  { weight: 6, arbitrary: fc.constantFrom<Fate>('failed', 'busy', 'lost', 'accepted-lost') },
   { weight: 1, arbitrary: fc.constantFrom<Fate>({ status: 400 }, { status: 401 }, { status: 403 }, { status: 404 }) },
 );
 

@@ -380,6 +380,8 @@ function answerOf(reply: Extract<VendorReply, { status: number }>): UploadAnswer
       return { kind: 'rate-limited', status, detail, retryAfterMs: VENDOR_WINDOW_MS };
     case 500:
       return { kind: 'failed', cause: 'VendorError', status, detail };
+    case 503:
+      return { kind: 'failed', cause: 'VendorError', status, detail, retryAfterMs: 600_000 };
     case 502:
       return { kind: 'lost', status, detail };
     default:

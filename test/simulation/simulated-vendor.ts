@@ -19,10 +19,17 @@ export type VendorReply =
  * What befalls one call that has the right key and comes in time:
  * - `accepted`: as it should be
  * - `failed`: an error that says so; nothing was accepted
+ * - `busy`: likewise, and it says when to come back
  * - `lost`: no usable answer, and nothing was accepted
  * - `accepted-lost`: accepted, but the caller does not learn of it
  */
-export type Fate = 'accepted' | 'failed' | 'lost' | 'accepted-lost' | { readonly status: 400 | 401 | 403 | 404 };
+export type Fate =
+  | 'accepted'
+  | 'failed'
+  | 'busy'
+  | 'lost'
+  | 'accepted-lost'
+  | { readonly status: 400 | 401 | 403 | 404 };
 
 export interface Arrival {
   /** ms since the epoch, by the vendor's clock. */
@@ -86,6 +93,8 @@ export class SimulatedVendor {
         };
       case 'failed':
         return refused(500, 'Internal server error');
+      case 'busy':
+        return refused(503, 'Down for maintenance. Try again in 10 minutes.');
       case 'lost':
         return { reply: { status: 'none' }, accepted: false };
       case 'accepted-lost':

@@ -1,8 +1,8 @@
 import http from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 
 export type Reply =
-  | { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  | { readonly status: number; readonly body?: string | Buffer; readonly headers?: Record<string, string> }
   /** Headers promise more than comes; then the connection breaks. */
   | { readonly cutOff: string; readonly status?: number }
   | 'reset'
@@ -24,7 +24,6 @@ export interface ScriptedServer {
 /** A loopback HTTP server that answers as told, badly if told so. */
 export async function startScriptedServer(...replies: ScriptedServer['replies']): Promise<ScriptedServer> {
   const requests: ScriptedServer['requests'] = [];
-  const sockets = new Set<Socket>();
   const server = http.createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (chunk) => {
@@ -47,6 +46,16 @@ export async function startScriptedServer(...replies: ScriptedServer['replies'])
       response.writeHead(reply.status, reply.headers).end(reply.body ?? '');
     });
   });
+  return { ...(await listen(server)), requests, replies };
+}
+
+/** A loopback TCP server whose every byte is the test's own. Errors of its connections are expected. */
+export function startRawServer(serve: (socket: Socket) => void): Promise<Pick<ScriptedServer, 'url' | 'close'>> {
+  return listen(net.createServer({ allowHalfOpen: true }, (socket) => serve(socket.on('error', () => {}))));
+}
+
+async function listen(server: net.Server): Promise<Pick<ScriptedServer, 'url' | 'close'>> {
+  const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -54,8 +63,6 @@ export async function startScriptedServer(...replies: ScriptedServer['replies'])
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    replies,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();

@@ -405,6 +405,28 @@ describe('a release that Streampixel refuses', () => {
     expect(world.alerts).toEqual([]);
   });
 
+  it('by a maintenance that says when it ends is a wait: it costs no attempt, and those behind move back', async () => {
+    const busy: ReleaseAnswer = {
+      kind: 'failed',
+      cause: 'VendorError',
+      status: 503,
+      retryAfterMs: 7_200_000,
+      detail: 'Maintenance',
+    };
+    world.answers = [busy, releasedAnswer];
+    const until = START + 7_200_500;
+    expect(await world.release({ requestedAt: START - 3 * HOUR_MS })).toEqual({ kind: 'hidden', until });
+    expect(release()).toMatchObject({ state: 'requested', attempts: 0 });
+
+    await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
+    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' });
+    expect(behind).toEqual({ kind: 'hidden', until: until + SPACING_MS });
+
+    world.now = until;
+    expect(await world.release({}, 2)).toEqual(DONE);
+    expect(world.alerts).toEqual([]);
+  });
+
   it.each(['InvalidUser', 'ProjectForbidden', 'ProjectNotFound', 'RequestRejected'] as const)(
     'finally causes one alert, with its message: %s',
     async (reason) => {

@@ -11,7 +11,10 @@ import { tagObject } from './tag-object.ts';
 import { updateWithRetry } from './update-with-retry.ts';
 import { type FollowVisit, retryNotification } from './visit.ts';
 
-/** After so many receives a message that waits for the rate limit is sent as a new one, or SQS would dead-letter it for waiting. */
+/**
+ * After so many receives a message that only waits (429, or 503 with a time to come back) is sent as a new one, or SQS would dead-letter
+ * it for waiting.
+ */
 const RECEIVES_OF_A_MESSAGE = 50;
 
 /** One visit of one request to release an upload, with the request as this worker knows it. */

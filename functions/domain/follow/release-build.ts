@@ -178,13 +178,16 @@ async function settleRelease(
       await notifyReleased(await recordRelease(attempt, { state: 'released', attempts }, 'released'));
       return { kind: 'done' };
     }
-    case 'rate-limited': {
-      const notBefore = ports.clock.now() + (answer.retryAfterMs ?? settings.intervalMs) + SENDING_ALLOWANCE_MS;
-      const waiting = await recordRelease(attempt, { state: 'requested' }, 'RateLimited');
+    case 'rate-limited':
+    case 'failed': {
+      const isLimited = answer.kind === 'rate-limited';
+      const { retryAfterMs = isLimited ? settings.intervalMs : 0 } = answer;
+      if (!isLimited && retryAfterMs === 0) return tryReleaseLater(attempt, answer.detail);
+      const notBefore = ports.clock.now() + retryAfterMs + SENDING_ALLOWANCE_MS;
+      const waiting = await recordRelease(attempt, { state: 'requested' }, isLimited ? 'RateLimited' : 'VendorBusy');
       return waitOn(waiting, await keepFirstInLane(slot, notBefore, settings, ports));
     }
     case 'too-early':
-    case 'failed':
       return tryReleaseLater(attempt, answer.detail);
     case 'refused': {
       const detail = `${answer.reason} (HTTP ${answer.status}): ${answer.detail}`;

@@ -102,6 +102,8 @@ export type RetryCause = keyof typeof RETRY_CAUSES;
 export const POSTPONE_CAUSES = {
   Slot: 'Its slot (one upload per user and interval) has not come.',
   RateLimited: 'Streampixel answered 429: something else on the account has used the slot.',
+  VendorBusy:
+    'Streampixel answered with an error of its own (5xx) and said when to come back, such as 503 with Retry-After.',
   KeyChanged: 'The key was replaced during the call; the build is sent again with the new one.',
   InProgress: 'Another worker is processing this build.',
   JustDropped: 'The object is empty and seconds old: it may be a placeholder that the build is about to replace.',

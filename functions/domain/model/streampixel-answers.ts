@@ -1,5 +1,15 @@
 import type { Reason, RetryCause } from './reasons.ts';
 
+/** Certainly not accepted. It may succeed later. */
+interface FailedAnswer {
+  readonly kind: 'failed';
+  readonly cause: RetryCause;
+  readonly status?: number;
+  /** Where Streampixel says when to come back. */
+  readonly retryAfterMs?: number;
+  readonly detail: string;
+}
+
 /** Every result of a call of `upload-file`. `detail` is Streampixel's message, redacted and shortened. */
 export type UploadAnswer = {
   /** When the request was sent, in ms since the epoch; absent if it never was. */
@@ -8,8 +18,7 @@ export type UploadAnswer = {
   | { readonly kind: 'accepted'; readonly uploadId: string; readonly status: number }
   | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
   | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
-  /** Certainly not accepted. It may succeed later. */
-  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
+  | FailedAnswer
   /** It may have been accepted: no answer came, or it can't be read. */
   | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
 );
@@ -24,6 +33,6 @@ export type ReleaseAnswer = {
   | { readonly kind: 'too-early'; readonly status: number; readonly detail: string }
   | { readonly kind: 'rate-limited'; readonly status: number; readonly retryAfterMs?: number; readonly detail: string }
   | { readonly kind: 'refused'; readonly reason: Reason; readonly status: number; readonly detail: string }
-  | { readonly kind: 'failed'; readonly cause: RetryCause; readonly status?: number; readonly detail: string }
+  | FailedAnswer
   | { readonly kind: 'lost'; readonly status?: number; readonly detail: string }
 );

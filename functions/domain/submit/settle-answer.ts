@@ -14,7 +14,7 @@ import type { ApiKey } from '../ports.ts';
 import { deadLetter } from './dead-letter.ts';
 import { recordEntry } from './record-entry.ts';
 import { retry, retryLostAnswer } from './retry.ts';
-import type { Visit } from './visit.ts';
+import { iso, isTooLate, type Visit } from './visit.ts';
 
 /** Records what came of a call of `upload-file`. `entry` is the claimed one. */
 export async function settleAnswer(
@@ -37,8 +37,8 @@ export async function settleAnswer(
       return { kind: 'submitted', ...facts, ...(isNotified ? {} : { isNotificationPending: true }) };
     }
     case 'rate-limited': {
-      const notBefore = clock.now() + (answer.retryAfterMs ?? settings.intervalMs) + SENDING_ALLOWANCE_MS;
-      return goAgain(entry, slot, notBefore, 'RateLimited', answer.status, visit);
+      const wait = answer.retryAfterMs ?? settings.intervalMs;
+      return goAgain(entry, slot, clock.now() + wait + SENDING_ALLOWANCE_MS, 'RateLimited', answer.status, visit);
     }
     case 'refused': {
       if (answer.reason !== 'InvalidApiKey') return deadLetter(entry, answer, visit);
@@ -50,8 +50,12 @@ export async function settleAnswer(
       const isAlertSent = await rememberRefusedKey(entry, route, answer.detail, visit);
       return deadLetter(entry, { ...answer, isAlertSent }, visit);
     }
-    case 'failed':
-      return retry(entry, answer.cause, answer.detail, visit, answer.status);
+    case 'failed': {
+      const { cause, detail, retryAfterMs = 0, status } = answer;
+      // A maintenance that says when it ends is waited out, however long it takes.
+      if (retryAfterMs === 0) return retry(entry, cause, detail, visit, status);
+      return goAgain(entry, slot, clock.now() + retryAfterMs + SENDING_ALLOWANCE_MS, 'VendorBusy', status, visit);
+    }
     case 'lost':
       return retryLostAnswer(entry, answer.detail, visit, answer.status);
     default:
@@ -59,19 +63,32 @@ export async function settleAnswer(
   }
 }
 
+/**
+ * SQS gives a message up after 100 receives. A build that Streampixel puts off again and again waits twice as long after each ten,
+ * so that they last until the message expires.
+ */
+const RECEIVES_PER_DOUBLING = 10;
+
 /** The slot was used up through no fault of the build: it costs no attempt. */
 async function goAgain(
   entry: LedgerEntry,
   slot: AcquiredSlot,
   notBefore: number,
   cause: PostponeCause,
-  status: number,
+  status: number | undefined,
   visit: Visit,
 ): Promise<Outcome> {
-  const { ports, settings } = visit;
+  const { delivery, ports, settings } = visit;
+  const patience = settings.intervalMs * 2 ** Math.floor(delivery.receiveCount / RECEIVES_PER_DOUBLING);
+  const next = Math.max(notBefore, slot.acquiredAt + patience);
+  if (isTooLate(next, visit)) {
+    await keepFirstInLane(slot, next, settings, ports);
+    const detail = `${cause}: its next try is at ${iso(next)}; the message expires before.`;
+    return deadLetter(entry, { reason: 'WaitTooLong', detail, status }, visit);
+  }
   await recordEntry(waiting(entry, ports.clock.now(), cause, slot.reservation), visit);
-  const until = await keepFirstInLane(slot, notBefore, settings, ports);
-  return { kind: 'postponed', cause, until, status };
+  const until = await keepFirstInLane(slot, next, settings, ports);
+  return { kind: 'postponed', cause, until, ...present({ status }) };
 }
 
 /**

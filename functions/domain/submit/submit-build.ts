@@ -20,6 +20,7 @@ import {
   failureOf,
   inProgress,
   iso,
+  isTooLate,
   postponed,
   retriedUncounted,
   type Step,
@@ -27,9 +28,6 @@ import {
   skippedAs,
   type Visit,
 } from './visit.ts';
-
-/** How long before its message expires a build must have its slot, in ms: time for a few retries. */
-const EXPIRY_MARGIN_MS = 3 * 3_600_000;
 
 /**
  * Takes one build as far as it can go now: route, key, check of the object, slot, call, record. Safe to repeat at any point:
@@ -201,9 +199,9 @@ async function claim(
 
 /** The message goes back to sleep, and the ledger keeps its reservation. */
 async function sleep(entry: LedgerEntry, reservation: SlotReservation, until: number, visit: Visit): Promise<Outcome> {
-  const { delivery, ports } = visit;
-  // The one case in which waiting ends a build: SQS would delete its message before the slot.
-  if (until > delivery.expiresAt - EXPIRY_MARGIN_MS) {
+  const { ports } = visit;
+  // Only this ends a build that waits: SQS would delete its message before the slot.
+  if (isTooLate(until, visit)) {
     const detail = `Its slot is at ${iso(until)}; the message expires before.`;
     return deadLetter(entry, { reason: 'WaitTooLong', detail }, visit);
   }

@@ -66,6 +66,14 @@ export function postponed(cause: PostponeCause, until: number): Outcome {
   return { kind: 'postponed', cause, until };
 }
 
+/** How long before its message expires a build must have its slot, in ms: time for a few retries. */
+const EXPIRY_MARGIN_MS = 3 * 3_600_000;
+
+/** Whether SQS might delete the message before a slot or a try at `until` (ms since the epoch) has come to an outcome. */
+export function isTooLate(until: number, { delivery }: Visit): boolean {
+  return until > delivery.expiresAt - EXPIRY_MARGIN_MS;
+}
+
 /** Another worker has changed the build since this one read it: it comes back when that one has certainly ended. */
 export function inProgress({ delivery }: Visit): Outcome {
   return postponed('InProgress', delivery.leaseUntil);

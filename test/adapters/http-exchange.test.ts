@@ -1,0 +1,177 @@
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { exchange, type HttpExchange, type HttpRequest } from '../../functions/adapters/http-exchange.ts';
+import { startRawServer } from '../support/scripted-server.ts';
+
+const clock = { now: Date.now };
+const HEAD = 'HTTP/1.1 200 OK\r\n';
+const JSON_BODY = '{"uploadId":"665a"}';
+
+/** Long enough for an answer that comes at once, on a machine that is busy. */
+const PATIENCE_MS = 2_000;
+
+/** Asks a server that does with the connection what the test says. */
+async function ask(
+  serve: (socket: Socket) => void,
+  changes: Partial<HttpRequest> = {},
+  scheme = 'http',
+): Promise<HttpExchange> {
+  const server = await startRawServer(serve);
+  const request = {
+    method: 'POST',
+    headers: {},
+    body: '{}',
+    deadline: Date.now() + PATIENCE_MS,
+    maxBytes: 4_096,
+  } as const;
+  try {
+    return await exchange({ ...request, url: server.url.replace('http', scheme), ...changes }, clock);
+  } finally {
+    await server.close();
+  }
+}
+
+/** Answers once the request begins to arrive; reads on. */
+const answers =
+  (...parts: string[]) =>
+  (socket: Socket) => {
+    socket.once('data', () => {
+      for (const part of parts) socket.write(part, 'latin1');
+      socket.resume();
+    });
+  };
+const thenCloses = (text: string) => (socket: Socket) => void socket.once('data', () => socket.end(text, 'latin1'));
+const thenResets = (text: string) => (socket: Socket) =>
+  void socket.once('data', () => socket.write(text, 'latin1', () => socket.resetAndDestroy()));
+/** The same again and again, for as long as there is a connection. */
+const repeats = (first: string, then: string, everyMs: number) => (socket: Socket) => {
+  socket.once('data', () => {
+    socket.write(first);
+    const timer = setInterval(() => socket.write(then), everyMs);
+    socket.once('close', () => clearInterval(timer));
+  });
+};
+
+describe.concurrent('an exchange without an answer ends all the same, as one whose request was sent:', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['a server that accepts and never reads', (socket) => void socket.pause()],
+    ['a server that reads and is silent', (socket) => void socket.resume()],
+    ['a server that closes at once', (socket) => void socket.end()],
+    ['a server that closes when the request comes', thenCloses('')],
+    ['a server that resets when the request comes', thenResets('')],
+    ['a server that goes away', (socket) => void socket.once('data', () => socket.destroy())],
+    [
+      '101 Switching Protocols',
+      answers('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n'),
+    ],
+    ['101 without a protocol', answers('HTTP/1.1 101\r\n\r\n')],
+    [
+      '101 and a close',
+      thenCloses('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nxxxx'),
+    ],
+    ['100 Continue for ever', repeats('', 'HTTP/1.1 100 Continue\r\n\r\n', 1)],
+    ['102 Processing for ever', repeats('', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(1_000), 1)],
+    ['103 Early Hints and silence', answers('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n')],
+    ['an answer of a byte at a time', repeats(HEAD, 'x', 50)],
+    ['headers without end', repeats(HEAD, 'x-header: y\r\n'.repeat(100), 1)],
+    ['one header without end', repeats(`${HEAD}x-header: `, 'y'.repeat(1_000), 1)],
+    ['a head that breaks off', thenCloses(`${HEAD}content-length: 5\r\n`)],
+    ['a head that is reset', thenResets(`${HEAD}content-length: 5\r\n`)],
+    ['garbage before the status line', answers(`garbage\r\n\r\n${HEAD}content-length: 2\r\n\r\n{}`)],
+    ['garbage for a status', answers('HTTP/1.1 abc OK\r\n\r\n')],
+    ['an answer of HTTP/0.9', thenCloses(JSON_BODY)],
+    ['an alert of TLS', thenCloses('\x15\x03\x01\x00\x02\x02\x46')],
+    ['the preface of HTTP/2', answers('\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03')],
+    ['two different lengths', answers(`${HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`)],
+  ])('%s', async (_, serve) => {
+    const result = await ask(serve);
+    expect(result).toEqual({ kind: 'unanswered', sentAt: expect.any(Number), detail: expect.stringMatching(/./) });
+  });
+});
+
+describe('an exchange whose request was never sent says so:', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['a server that is silent before TLS', (socket) => void socket.resume()],
+    ['a server that closes before TLS', (socket) => void socket.end()],
+    ['a server that speaks no TLS', answers('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ])('%s', async (_, serve) => {
+    const result = await ask(serve, {}, 'https');
+    expect(result).toEqual({ kind: 'not-sent', detail: expect.stringMatching(/./) });
+  });
+
+  it('no server', async () => {
+    const gone = await startRawServer(() => {});
+    await gone.close();
+    const result = await ask(() => {}, { url: gone.url });
+    expect(result).toEqual({ kind: 'not-sent', detail: 'ECONNREFUSED' });
+  });
+
+  it('no time: the server sees nothing of it', async () => {
+    let connections = 0;
+    const result = await ask(() => void connections++, { deadline: Date.now() });
+    expect(result).toEqual({ kind: 'not-sent', detail: 'no time left' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(connections).toBe(0);
+  });
+});
+
+describe.concurrent('an answer', () => {
+  it.each<[string, (socket: Socket) => void, string, string]>([
+    ['with its length', answers(`${HEAD}content-length: 19\r\n\r\n${JSON_BODY}`), JSON_BODY, 'whole'],
+    ['behind early hints', answers(`HTTP/1.1 103 X\r\n\r\n${HEAD}content-length: 2\r\n\r\n{}`), '{}', 'whole'],
+    ['in chunks', answers(`${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`), '{}', 'whole'],
+    ['without a body', answers('HTTP/1.1 204 No Content\r\n\r\n'), '', 'whole'],
+    ['longer than its length', thenCloses(`${HEAD}content-length: 2\r\n\r\n{}and more`), '{}', 'whole'],
+    ['without a length, closed', thenCloses(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
+    ['without a length, left open', answers(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
+    ['without a length, reset', thenResets(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
+    [
+      'shorter than its length, closed',
+      thenCloses(`${HEAD}content-length: 50\r\n\r\n${JSON_BODY}`),
+      JSON_BODY,
+      'unproven',
+    ],
+    [
+      'shorter than its length, left open',
+      answers(`${HEAD}content-length: 50\r\n\r\n`, JSON_BODY),
+      JSON_BODY,
+      'unproven',
+    ],
+    ['without a last chunk', answers(`${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n`), '{}', 'unproven'],
+    ['with a broken chunk', answers(`${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\nxyz\r\n`), '{}', 'unproven'],
+    ['of which nothing comes', answers(`${HEAD}content-length: 50\r\n\r\n`), '', 'unproven'],
+    ['that is too long', answers(`${HEAD}\r\n${'x'.repeat(10_000)}`), 'x'.repeat(4_096), 'too-long'],
+    ['without end', repeats(`${HEAD}\r\n`, 'x'.repeat(1_000), 1), 'x'.repeat(4_096), 'too-long'],
+    [
+      'in chunks without end',
+      repeats(`${HEAD}transfer-encoding: chunked\r\n\r\n`, `3e8\r\n${'x'.repeat(1_000)}\r\n`, 1),
+      'x'.repeat(4_096),
+      'too-long',
+    ],
+  ])('%s is what has arrived, and says whether that is all', async (_, serve, body, extent) => {
+    const result = await ask(serve);
+    expect(result).toMatchObject({ kind: 'answered', extent, sentAt: expect.any(Number) });
+    expect('body' in result && result.body.toString('latin1')).toBe(body);
+  });
+
+  it('that drips is not waited for beyond the deadline', async () => {
+    const result = await ask(repeats(`${HEAD}content-length: 4000\r\n\r\n`, 'x', 100));
+    expect(result).toMatchObject({ kind: 'answered', extent: 'unproven' });
+  });
+
+  it('that is whole by itself counts before the deadline, although the connection stays open', async () => {
+    const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
+    const result = await ask(answers(`${HEAD}\r\n`, JSON_BODY), { deadline: Date.now() + 600_000, isWhole });
+    expect(result).toMatchObject({ kind: 'answered', body: Buffer.from(JSON_BODY) });
+  });
+
+  it('that is followed by more was not whole', async () => {
+    const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
+    const twice = (socket: Socket) => {
+      answers(`${HEAD}\r\n`, JSON_BODY)(socket);
+      setTimeout(() => socket.end('{}'), 100);
+    };
+    const result = await ask(twice, { deadline: Date.now() + 60_000, isWhole });
+    expect(result).toMatchObject({ kind: 'answered', body: Buffer.from(`${JSON_BODY}{}`) });
+  });
+});
