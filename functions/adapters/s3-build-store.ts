@@ -126,7 +126,8 @@ function readable(result: HttpExchange): Inspection {
     if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
     return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
   }
-  const code = /<Code>(\w+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
+  // Some have a dot: `KMS.DisabledException`.
+  const code = /<Code>([\w.]+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
   const answered = `S3 answered ${status} ${code}`.trim();
   if (status === 416) return refused('NotAZip', 'The object is empty.');
   if (status === 404) return refused('BuildMissing', `${answered}.`);

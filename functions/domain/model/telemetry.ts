@@ -23,6 +23,8 @@ export const METRICS = {
   BuildsFollowed: 'Count',
   /** From the submission to the vendor's approval. */
   TimeToApproved: 'Seconds',
+  /** Of the oldest dead letter, while there are any. SQS's own figure leaves out what was received three times. */
+  OldestDeadLetterAge: 'Seconds',
   /** How long the session that signs fileUrls has lived at least: since the process began. A URL dies with its session. */
   SessionAge: 'Seconds',
 } as const;
