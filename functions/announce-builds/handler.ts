@@ -23,15 +23,16 @@ export const handler = lambdaHandler<Event, void>(log, FAILURE, async (event) =>
   const { LogicalResourceId, RequestId, RequestType, ResourceProperties, ResponseURL, StackId } = event;
   const { BucketName: bucket, QueueArn: queue } = ResourceProperties;
   const facts = { operation: RequestType, bucket, queue };
-  // With another id CloudFormation deletes the former one when the update has succeeded: the notification of another bucket.
-  let result: Result = { Status: 'SUCCESS', PhysicalResourceId: bucket };
+  // With another id after an update, CloudFormation deletes the former one at its end: the notification of another bucket.
+  const created = { PhysicalResourceId: RequestType === 'Delete' ? event.PhysicalResourceId : bucket };
+  let result: Result = { Status: 'SUCCESS', ...created };
   try {
     if (RequestType !== 'Delete') await announceBuilds(s3, ResourceProperties);
     else if (await isToBeRemoved(event)) await stopAnnouncing(s3, ResourceProperties);
     log.info('notification-changed', facts);
   } catch (error) {
-    const PhysicalResourceId = RequestType === 'Create' ? NOT_CREATED : event.PhysicalResourceId;
-    result = { Status: 'FAILED', Reason: describeError(error), PhysicalResourceId };
+    const former = { PhysicalResourceId: RequestType === 'Create' ? NOT_CREATED : event.PhysicalResourceId };
+    result = { Status: 'FAILED', Reason: describeError(error), ...former };
     log.error('notification-not-changed', { ...facts, error: result.Reason });
   }
   const body = JSON.stringify({ ...result, LogicalResourceId, RequestId, StackId });
