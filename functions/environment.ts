@@ -7,6 +7,7 @@ const wholeNumber = v.pipe(
   v.transform(Number),
 );
 const text = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+const hourOfDay = v.pipe(v.string(), v.regex(/^(\d|1\d|2[0-3])$/, 'must be an hour from 0 to 23'), v.transform(Number));
 const trueOrFalse = v.pipe(
   v.picklist(['true', 'false']),
   v.transform((value) => value === 'true'),
@@ -32,6 +33,7 @@ const VARIABLES = {
   stuckAfterMs: { name: 'STUCK_AFTER_MS', holds: wholeNumber },
   reconcile: { name: 'RECONCILE', holds: trueOrFalse },
   tagObjects: { name: 'TAG_OBJECTS', holds: trueOrFalse },
+  reminderHourUtc: { name: 'REMINDER_HOUR_UTC', holds: hourOfDay },
   /** Dimension of the metrics. */
   stackName: { name: 'STACK_NAME', holds: text },
 } as const;

@@ -1,14 +1,17 @@
 import { Duration } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Alarm, ComparisonOperator, type IMetric, Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IRule } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES, DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 import type { MetricName } from '../functions/domain/model/telemetry.ts';
 import { retryDelay } from '../functions/domain/pacing/retry-delay.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
-import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, OBSERVED_SESSION_HOURS, QUEUE_RETENTION_DAYS } from './limits.ts';
+import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, OBSERVED_SESSION_HOURS } from './limits.ts';
 import type { ReceiveWebhookFunction } from './receive-webhook-function.ts';
+import type { RedriveBuildsFunction } from './redrive-builds-function.ts';
+import type { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import type { Resources } from './resources.ts';
 import type { Settings } from './settings/schema.ts';
 import type { WorkerFunction } from './worker-function.ts';
@@ -20,8 +23,8 @@ export interface Watched extends Pick<Resources, 'settings' | 'topic' | 'buildsQ
     readonly submitBuild: WorkerFunction;
     readonly receiveWebhook: ReceiveWebhookFunction;
     readonly followBuilds: WorkerFunction;
-    readonly redriveBuilds: WorkerFunction;
-    readonly reminder: WorkerFunction;
+    readonly redriveBuilds: RedriveBuildsFunction;
+    readonly reminder: RemindOfDeadLettersFunction;
   };
 }
 
@@ -94,9 +97,18 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
   const perMinute = { statistic: Stats.SUM, period: Duration.minutes(1) };
   const errors = (of: WorkerFunction) => ({ pages: log(of), metric: of.function.metricErrors(perMinute) });
   const throttles = (of: WorkerFunction) => ({ pages: log(of), metric: of.function.metricThrottles(perMinute) });
+  // An event that can't be delivered is dropped. Those that go to a queue have its dead-letter queue instead.
+  const failedInvocations = (of: WorkerFunction & { readonly rule: IRule }) => ({
+    pages: log(of),
+    metric: new Metric({
+      namespace: 'AWS/Events',
+      metricName: 'FailedInvocations',
+      dimensionsMap: { RuleName: of.rule.ruleName },
+      ...perMinute,
+    }),
+  });
   const own = (name: MetricName, statistic: string, period: Duration) =>
     dropMetric(settings.stackName, name, { statistic, period });
-  const daysLeft = DEAD_LETTER_RETENTION_DAYS - DEAD_LETTER_ALARM_DAYS;
   const hoursWithoutProgress = longestGapHours(settings);
   const lifetime = Duration.seconds(settings.fileUrlLifetimeSeconds);
   const noConcurrency = "Lambda does not start the function: the account's concurrency in this region is used up.";
@@ -118,14 +130,13 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'Dead letters will expire',
       severity: 'High',
       text:
-        `The oldest dead letter is ${DEAD_LETTER_ALARM_DAYS} days old. SQS deletes it in ${daysLeft} days; one without a ` +
-        `${DEAD_LETTER_ATTRIBUTES.reason}, whose time counts from the drop, perhaps in ${daysLeft - QUEUE_RETENTION_DAYS}. The zip stays ` +
-        'in the bucket. Redrive or discard: npx streampixel-drop dlq list',
-      pages: deadLetterPage,
-      metric: buildsQueue.deadLetterQueue.metricApproximateAgeOfOldestMessage({
-        statistic: Stats.MAXIMUM,
-        period: Duration.minutes(5),
-      }),
+        `The oldest dead letter is ${DEAD_LETTER_ALARM_DAYS} days old or more; for one without a ${DEAD_LETTER_ATTRIBUTES.reason} this ` +
+        `counts from the drop. SQS deletes it when it is ${DEAD_LETTER_RETENTION_DAYS} days old. The zip stays in the bucket. Redrive ` +
+        'or discard: npx streampixel-drop dlq list',
+      pages: { ...deadLetterPage, ...log(reminder) },
+      // Not the queue's own age metric: it leaves out messages that were received three times, and people look at dead letters.
+      // Three hours, so that a run that is late or fails changes nothing.
+      metric: own('OldestDeadLetterAge', Stats.MAXIMUM, Duration.hours(3)),
       threshold: Duration.days(DEAD_LETTER_ALARM_DAYS).toSeconds(),
     },
     {
@@ -278,8 +289,26 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       id: 'ReminderErrors',
       name: 'remind-of-dead-letters fails',
       severity: 'Low',
-      text: 'The daily check of the dead-letter queue failed, so the reminder may be missing. Check it: npx streampixel-drop dlq list',
+      text: 'An hourly check of the dead-letter queue failed, so a reminder may be missing. Check it: npx streampixel-drop dlq list',
       ...errors(reminder),
+    },
+    {
+      id: 'RedriveBuildsNotStarted',
+      name: 'EventBridge cannot start redrive-builds',
+      severity: 'Medium',
+      text:
+        `An API key was stored, but the rule ${redriveBuilds.rule.ruleName} could not start the function: builds that the former key ` +
+        'stranded stay where they are. Then: npx streampixel-drop dlq redrive --reason InvalidApiKey --yes',
+      ...failedInvocations(redriveBuilds),
+    },
+    {
+      id: 'ReminderNotStarted',
+      name: 'EventBridge cannot start remind-of-dead-letters',
+      severity: 'Low',
+      text:
+        `The rule ${reminder.rule.ruleName} could not start the function: no reminder of dead letters comes, and none that they will ` +
+        'expire. Check them: npx streampixel-drop dlq list',
+      ...failedInvocations(reminder),
     },
   ];
 }

@@ -19,7 +19,7 @@ import type { MetricName } from '../functions/domain/model/telemetry.ts';
 import { slotSpacing } from '../functions/domain/pacing/pacer.ts';
 import type { Alarms, Watched } from './alarms.ts';
 import { dropMetric, dropMetricsBy } from './drop-metrics.ts';
-import { DEAD_LETTER_ALARM_DAYS, OBSERVED_SESSION_HOURS, QUEUE_RETENTION_DAYS } from './limits.ts';
+import { DEAD_LETTER_ALARM_DAYS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import type { Settings } from './settings/schema.ts';
 
 const PERIOD = Duration.minutes(5);
@@ -63,7 +63,6 @@ function graphs({ settings, buildsQueue, followQueue, functions }: Watched): rea
   const visible = (of: IQueue, label: string) => of.metricApproximateNumberOfMessagesVisible({ ...MOST, label });
   const inFlight = (of: IQueue, label: string) => of.metricApproximateNumberOfMessagesNotVisible({ ...MOST, label });
   const spacingS = slotSpacing({ intervalMs: settings.intervalSeconds * 1000 }) / 1000;
-  const oldest = deadLetterQueue.metricApproximateAgeOfOldestMessage(MOST);
   const workers = Object.values(functions);
   const bars = { view: GraphWidgetView.BAR, stacked: true };
   return [
@@ -97,11 +96,12 @@ function graphs({ settings, buildsQueue, followQueue, functions }: Watched): rea
       {
         title: 'Dead letters, and the days until the oldest is deleted',
         left: [visible(deadLetterQueue, 'dead letters')],
-        right: [calculated(`${DEAD_LETTER_RETENTION_DAYS} - age / 86400`, { age: oldest }, 'days left')],
+        right: [
+          calculated(`${DEAD_LETTER_RETENTION_DAYS} - age / 86400`, { age: own('OldestDeadLetterAge') }, 'days left'),
+        ],
         rightYAxis: { min: 0, max: DEAD_LETTER_RETENTION_DAYS },
         rightAnnotations: [
           { value: DEAD_LETTER_RETENTION_DAYS - DEAD_LETTER_ALARM_DAYS, label: 'alarm', color: Color.ORANGE },
-          { value: QUEUE_RETENTION_DAYS, label: 'one without a reason may be deleted from here on', color: Color.RED },
           { value: 0, label: 'deleted', color: Color.RED },
         ],
       },

@@ -1,35 +1,31 @@
 import { Annotations, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import {
-  BlockPublicAccess,
-  Bucket,
-  BucketEncryption,
-  BucketNotificationDestinationType,
-  type CfnBucket,
-  EventType,
-  ObjectOwnership,
-} from 'aws-cdk-lib/aws-s3';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { BucketNotification } from './bucket-notification.ts';
 import type { BuildsQueue } from './builds-queue.ts';
 import type { Settings } from './settings/schema.ts';
 
 /** S3's filter is case-sensitive, as is Streampixel's rule that the URL's path must end so. */
 const BUILD_SUFFIX = '.zip';
 
-/** The bucket that builds are dropped in. It announces each `.zip` under the prefix to the builds queue. */
+/** The bucket that builds are dropped in. Each `.zip` under the prefix is announced to the builds queue. */
 export class DropBucket extends Construct {
   readonly bucketName: string;
   readonly bucketArn: string;
 
-  constructor(scope: Construct, id: string, { bucketName, prefix }: Settings, buildsQueue: BuildsQueue) {
+  constructor(scope: Construct, id: string, settings: Settings, buildsQueue: BuildsQueue) {
     super(scope, id);
+    const { bucketEvents, bucketName } = settings;
     // Named here rather than by CloudFormation: the queue's policy has to name the bucket before the bucket exists.
     this.bucketName = bucketName ?? `${Stack.of(this).stackName.toLowerCase()}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
     this.bucketArn = `arn:${Aws.PARTITION}:s3:::${this.bucketName}`;
-    if (bucketName === undefined) this.createBucket(prefix, buildsQueue);
-    else this.adoptBucket(prefix, buildsQueue);
+    const bucket = bucketName === undefined ? this.createBucket() : undefined;
+    if (bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, bucket);
+    else this.addNotification(settings, buildsQueue, bucket);
   }
 
-  private createBucket(prefix: string, buildsQueue: BuildsQueue): void {
+  private createBucket(): Bucket {
     const bucket = new Bucket(this, 'Bucket', {
       bucketName: this.bucketName,
       // Keeps each drop apart: the presigned URL names the version that was announced, even if another is dropped over it meanwhile.
@@ -50,60 +46,67 @@ export class DropBucket extends Construct {
           noncurrentVersionExpiration: Duration.days(30),
         },
       ],
-      // The bucket outlives the stack under its name: a later stack takes it over with the setting bucketName.
-      removalPolicy: RemovalPolicy.RETAIN,
+      // The bucket outlives the stack under its name: a later stack adopts it with the setting bucketName. Where the first
+      // deployment fails it goes, or its name would make the second one fail.
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
+    // It refuses plain HTTP, and has to do so for as long as the bucket exists.
+    bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
     Validations.of(bucket).acknowledge({
       id: 'AwsSolutions::AwsSolutions-S1',
       reason:
         'Server access logs record request URIs with their query, and so the signatures of presigned URLs: ' +
         'the log would be a store of credentials. What was dropped is in the ledger; who did it, where wanted, in CloudTrail data events.',
     });
-    const notified = buildsQueue.allowNotificationsFrom(this.bucketArn);
-    const suffix = { name: 'suffix', value: BUILD_SUFFIX };
-    const resource = bucket.node.defaultChild as CfnBucket;
-    // On the resource itself: the L2's addEventNotification would bring a custom resource with a function and a wide role.
-    resource.notificationConfiguration = {
-      queueConfigurations: [
-        {
-          // Not only Put: a zip over 5 GB arrives as CompleteMultipartUpload.
-          event: EventType.OBJECT_CREATED,
-          queue: buildsQueue.queue.queueArn,
-          filter: { s3Key: { rules: prefix === '' ? [suffix] : [{ name: 'prefix', value: prefix }, suffix] } },
-        },
-      ],
-    };
-    resource.node.addDependency(notified);
+    return bucket;
   }
 
-  /** CloudFormation can't change an existing bucket, so CDK's custom resource adds the notification. */
-  private adoptBucket(prefix: string, buildsQueue: BuildsQueue): void {
-    const bucket = Bucket.fromBucketName(this, 'Bucket', this.bucketName);
-    const notified = buildsQueue.allowNotificationsFrom(this.bucketArn);
-    bucket.addEventNotification(
-      EventType.OBJECT_CREATED,
-      // Not CDK's SqsDestination: it adds a permission of its own that leaves out the account.
-      {
-        bind: () => ({
-          arn: buildsQueue.queue.queueArn,
-          type: BucketNotificationDestinationType.QUEUE,
-          dependencies: [notified],
-        }),
+  /** S3 sends to the queue by itself. */
+  private addNotification(settings: Settings, buildsQueue: BuildsQueue, bucket: Bucket | undefined): void {
+    const permission = buildsQueue.allowNotificationsFrom(this.bucketArn);
+    new BucketNotification(this, 'Notification', {
+      settings,
+      bucketArn: this.bucketArn,
+      notification: {
+        BucketName: this.bucketName,
+        QueueArn: buildsQueue.queue.queueArn,
+        Prefix: settings.prefix,
+        Suffix: BUILD_SUFFIX,
       },
-      { ...(prefix === '' ? {} : { prefix }), suffix: BUILD_SUFFIX },
-    );
-    const handler = Stack.of(this).node.children.find(({ node }) => node.id.startsWith('BucketNotificationsHandler'));
-    if (handler !== undefined) {
-      Validations.of(handler).acknowledge({
-        id: 'AwsSolutions::AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]',
-        reason:
-          "CDK's own function for bucket notifications: it runs at deployments only, and the managed policy lets it write its log. " +
-          'What else it may do is limited to the notifications of this bucket.',
-      });
-    }
+      dependencies: bucket === undefined ? [permission] : [permission, bucket],
+    });
+    if (bucket !== undefined) return;
     Annotations.of(this).addInfo(
-      `The notification is added to those that ${this.bucketName} has, by reading and writing them all without a lock. ` +
-        'Do not deploy two stacks for one bucket at the same time, and let no other tool own its notifications.',
+      `The notification is added to those that ${this.bucketName} has, by reading and writing them all without a lock. Do not ` +
+        'deploy two stacks for one bucket at the same time. If another tool owns its notifications, set bucketEvents to eventbridge.',
     );
+  }
+
+  /** S3 sends to EventBridge, which sends to the queue. The bucket's notifications to others stay as they are. */
+  private followEvents({ prefix }: Settings, buildsQueue: BuildsQueue, bucket: Bucket | undefined): void {
+    const rule = new Rule(this, 'Dropped', {
+      description: 'A build was dropped: it goes to the builds queue',
+      eventPattern: {
+        source: ['aws.s3'],
+        detailType: ['Object Created'],
+        detail: {
+          bucket: { name: [this.bucketName] },
+          // One condition: several of a list are alternatives. Settings allow neither `*` nor a backslash in the prefix.
+          object: { key: [{ wildcard: `${prefix}*${BUILD_SUFFIX}` }] },
+        },
+      },
+    });
+    buildsQueue.takeEventsOf(rule);
+    if (bucket === undefined) {
+      Annotations.of(this).addInfo(
+        `${this.bucketName} has to send its events to EventBridge: S3 console > the bucket > Properties > Amazon EventBridge > On.`,
+      );
+      return;
+    }
+    const resource = bucket.node.defaultChild as CfnBucket;
+    // On the resource itself: the L2's eventBridgeEnabled would bring a custom resource with a function.
+    resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
+    // In a deployed stack this replaces the bucket's notifications, so the rule has to be there first.
+    resource.node.addDependency(rule);
   }
 }

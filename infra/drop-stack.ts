@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import { WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { Alarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
+import { apiKeyParameters } from './api-key-parameters.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { DropBucket } from './drop-bucket.ts';
@@ -12,7 +13,6 @@ import { FollowQueue } from './follow-queue.ts';
 import { LedgerTable } from './ledger-table.ts';
 import { OBSERVED_SESSION_HOURS } from './limits.ts';
 import { deployedSettings, OUTPUTS } from './outputs.ts';
-import { apiKeyParameters } from './permissions.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
@@ -31,9 +31,9 @@ export class DropStack extends Stack {
     });
     const buildsQueue = new BuildsQueue(this, 'BuildsQueue', SUBMIT_BUILD_TIMEOUT);
     const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue);
-    const ledger = new LedgerTable(this, 'Ledger');
+    const ledger = new LedgerTable(this, 'Ledger', settings);
     const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails);
-    const followQueue = new FollowQueue(this, 'FollowQueue', FOLLOW_BUILDS_TIMEOUT, bucket.bucketName);
+    const followQueue = new FollowQueue(this, 'FollowQueue', FOLLOW_BUILDS_TIMEOUT, bucket.bucketName, settings.prefix);
     const environment = environmentValues(settings, {
       buildsQueueUrl: buildsQueue.queue.queueUrl,
       deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
@@ -61,6 +61,11 @@ export class DropStack extends Stack {
     this.output(OUTPUTS.alertTopicArn, 'Where alerts and alarms are sent', environment.alertTopicArn);
     this.output(OUTPUTS.webhookUrl, 'Where webhooks are sent, followed by /<projectId>/<token>', webhookUrl);
     this.output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', environment.followQueueUrl);
+    this.output(
+      OUTPUTS.rateLimit,
+      "Who keeps to Streampixel's rate limit",
+      rateLimitText(settings, environment.ledgerTable),
+    );
     this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
     this.outputNextSteps(settings, bucket, webhookUrl);
     this.warn(settings);
@@ -71,7 +76,7 @@ export class DropStack extends Stack {
   }
 
   private outputNextSteps(settings: Settings, bucket: DropBucket, webhookUrl: string): void {
-    apiKeyParameters(settings).forEach((name, index) => {
+    apiKeyParameters(settings.routes).forEach((name, index) => {
       this.output(
         numbered(OUTPUTS.storeApiKey, index),
         'First: stores the API key. Run it, paste the key, press Enter; the key is in no history and no process list',
@@ -124,6 +129,14 @@ export class DropStack extends Stack {
       );
     }
   }
+}
+
+/** A stack does not know of others, so each says which uploads it counts. */
+function rateLimitText({ ledgerTableName }: Settings, table: string): string {
+  const others = 'What others upload as the same user is not counted, and Streampixel answers 429.';
+  return ledgerTableName === undefined
+    ? `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table}`
+    : `Shared by all stacks on the ledger ${table}. ${others}`;
 }
 
 /** The first output has the plain id, then `StoreApiKey2`, `StoreApiKey3`, ... */

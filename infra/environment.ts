@@ -22,6 +22,7 @@ export function environmentValues(settings: Settings, names: Readonly<Record<Res
     stuckAfterMs: String(settings.stuckAfterMinutes * 60_000),
     reconcile: String(settings.reconcile),
     tagObjects: String(settings.tagObjects),
+    reminderHourUtc: String(settings.reminderHourUtc),
     stackName: settings.stackName,
   } satisfies Record<string, string>;
 }
@@ -46,6 +47,12 @@ export function environmentOf<K extends keyof EnvironmentValues>(
 export function environmentBytes(settings: Settings): number {
   // Longer than any queue URL or table name of a stack whose name is within bounds.
   const x = 'x'.repeat(160);
-  const names = { buildsQueueUrl: x, deadLetterQueueUrl: x, followQueueUrl: x, ledgerTable: x, alertTopicArn: x };
+  const names = {
+    buildsQueueUrl: x,
+    deadLetterQueueUrl: x,
+    followQueueUrl: x,
+    ledgerTable: settings.ledgerTableName ?? x,
+    alertTopicArn: x,
+  };
   return Buffer.byteLength(JSON.stringify(environmentOf(ENV, environmentValues(settings, names))));
 }

@@ -3,7 +3,14 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/follow-builds/environment.ts';
 import { environmentOf } from './environment.ts';
-import { keepLedger, onBuilds, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import {
+  consumeMessages,
+  keepLedger,
+  onBuilds,
+  type Permission,
+  readApiKeys,
+  sendNotifications,
+} from './permissions.ts';
 import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
@@ -35,6 +42,7 @@ function permissions(resources: Resources): Permission[] {
   const { settings, followQueue, ledger, topic } = resources;
   const { byState, byUploadId } = LEDGER_TABLE;
   return [
+    consumeMessages(followQueue),
     keepLedger(ledger),
     {
       sid: 'FindBuilds',

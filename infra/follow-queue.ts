@@ -1,6 +1,5 @@
 import type { Duration } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
-import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { EVENT_SOURCE, type EventName } from '../functions/domain/model/telemetry.ts';
 import { WorkerQueue } from './worker-queue.ts';
@@ -11,18 +10,19 @@ import { WorkerQueue } from './worker-queue.ts';
  * it sleeps, is precise to the second and needs no service that emulators lack.
  */
 export class FollowQueue extends WorkerQueue {
-  /** @param bucketName the stack's own: another stack of the account may send events on the same bus */
-  constructor(scope: Construct, id: string, consumerTimeout: Duration, bucketName: string) {
+  /** @param bucketName with the prefix the stack's own: another stack of the account may send events on the same bus */
+  constructor(scope: Construct, id: string, consumerTimeout: Duration, bucketName: string, prefix: string) {
     super(scope, id, 'follow', consumerTimeout);
+    const bucket = [bucketName];
     const submitted: EventName = 'Build Submitted';
-    new Rule(this, 'Submitted', {
+    const rule = new Rule(this, 'Submitted', {
       description: 'A build was submitted: watch it from now on',
       eventPattern: {
         source: [EVENT_SOURCE],
         detailType: [submitted],
-        detail: { build: { bucket: [bucketName] } },
+        detail: { build: prefix === '' ? { bucket } : { bucket, key: [{ prefix }] } },
       },
-      targets: [new SqsQueue(this.queue)],
     });
+    this.takeEventsOf(rule);
   }
 }

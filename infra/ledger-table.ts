@@ -1,33 +1,41 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { type Attribute, AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { type Attribute, AttributeType, BillingMode, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
+import type { Settings } from './settings/schema.ts';
 
 const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
 const number = (name: string): Attribute => ({ name, type: AttributeType.NUMBER });
 
-/** The table behind ledger and pacer, in the shape that their adapters define. */
+/** The table behind ledger and pacer, in the shape that their adapters define: a new one, or that of another or a former stack. */
 export class LedgerTable extends Construct {
-  readonly table: Table;
+  readonly table: Pick<ITable, 'tableArn' | 'tableName'>;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { ledgerTableName }: Settings) {
     super(scope, id);
+    this.table =
+      ledgerTableName === undefined ? this.createTable() : Table.fromTableName(this, 'Table', ledgerTableName);
+  }
+
+  private createTable(): Table {
     const { partitionKey, timeToLive, byState, byUploadId } = LEDGER_TABLE;
     // Not TableV2: a global table even in one region, which emulators know less well.
-    this.table = new Table(this, 'Table', {
+    const table = new Table(this, 'Table', {
       partitionKey: text(partitionKey),
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: timeToLive,
-      // Only it knows which builds were accepted: if it went with the stack, late duplicates would be submitted again.
-      removalPolicy: RemovalPolicy.RETAIN,
+      // Only it knows which builds were accepted: if it went with the stack, late duplicates would be submitted again. A later
+      // stack adopts it with the setting ledgerTableName.
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
-    this.table.addGlobalSecondaryIndex({
+    table.addGlobalSecondaryIndex({
       indexName: byState.indexName,
       partitionKey: text(byState.partitionKey),
       sortKey: number(byState.sortKey),
     });
     const { indexName } = byUploadId;
-    this.table.addGlobalSecondaryIndex({ indexName, partitionKey: text(byUploadId.partitionKey) });
+    table.addGlobalSecondaryIndex({ indexName, partitionKey: text(byUploadId.partitionKey) });
+    return table;
   }
 }

@@ -17,5 +17,8 @@ export const DEAD_LETTER_ALARM_DAYS = DEAD_LETTER_RETENTION_DAYS - QUEUE_RETENTI
 /** Longest that the session of a function's role has been seen to last. AWS promises nothing. */
 export const OBSERVED_SESSION_HOURS = 12;
 
+/** What EventBridge takes for the pattern of a rule. */
+export const EVENT_PATTERN_LIMIT = 2048;
+
 /** What Lambda takes for the environment variables of one function. */
 export const ENVIRONMENT_LIMIT_BYTES = 4096;

@@ -17,6 +17,8 @@ export const OUTPUTS = {
   /** Where webhooks go, without `/<projectId>/<token>`: the token is in no template. */
   webhookUrl: 'WebhookUrl',
   followQueueUrl: 'FollowQueueUrl',
+  /** Which uploads count towards Streampixel's rate limit here, and which do not: a sentence. */
+  rateLimit: 'RateLimit',
   setUpWebhooks: 'SetUpWebhooks',
   /** One output per distinct project: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
   webhookOfProject: 'WebhookOfProject',
@@ -29,6 +31,8 @@ export interface DeployedSettings {
   readonly routes: readonly Route[];
   /** Start of the keys that are taken. */
   readonly prefix: string;
+  /** How S3 announces builds; absent in stacks of earlier versions, which only know notifications. */
+  readonly bucketEvents?: BucketEvents;
   readonly streampixelBaseUrl: string;
   readonly intervalSeconds: number;
   /** Name of the SSM SecureString with the webhooks' tokens: one or two lines, the first is the current one. */
@@ -36,9 +40,16 @@ export interface DeployedSettings {
 }
 
 /** The part of the settings that the operator's tool needs. */
-export function deployedSettings(settings: DeployedSettings): DeployedSettings {
-  const { intervalSeconds, prefix, routes, streampixelBaseUrl, webhookTokenParameter } = settings;
-  return { routes, prefix, streampixelBaseUrl, intervalSeconds, webhookTokenParameter };
+export function deployedSettings(settings: Required<DeployedSettings>): DeployedSettings {
+  const { bucketEvents, intervalSeconds, prefix, routes, streampixelBaseUrl, webhookTokenParameter } = settings;
+  return { routes, prefix, bucketEvents, streampixelBaseUrl, intervalSeconds, webhookTokenParameter };
 }
 
 export const DEFAULT_STACK_NAME = 'StreampixelDrop';
+
+/**
+ * - `notification`: the bucket sends to the builds queue by itself
+ * - `eventbridge`: by a rule of EventBridge; the bucket's notifications are not touched
+ */
+export const BUCKET_EVENTS = ['notification', 'eventbridge'] as const;
+export type BucketEvents = (typeof BUCKET_EVENTS)[number];

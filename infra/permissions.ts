@@ -1,10 +1,12 @@
 import { Aws } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { EVENT_SOURCE } from '../functions/domain/model/telemetry.ts';
+import { apiKeyParameters } from './api-key-parameters.ts';
 import { arn } from './arn.ts';
 import type { LedgerTable } from './ledger-table.ts';
 import type { Resources } from './resources.ts';
 import type { Settings } from './settings/schema.ts';
+import type { WorkerQueue } from './worker-queue.ts';
 
 /** One statement of a function's role, for one purpose. */
 export interface Permission {
@@ -16,14 +18,9 @@ export interface Permission {
   readonly why?: string;
 }
 
-/** The distinct parameters that the routes name, in their order. */
-export function apiKeyParameters({ routes }: Pick<Settings, 'routes'>): string[] {
-  return [...new Set(routes.map(({ apiKeyParameter }) => apiKeyParameter))];
-}
-
 /** To read the API keys that the routes name. */
 export function readApiKeys(settings: Settings): Permission[] {
-  return readParameters('ApiKeys', apiKeyParameters(settings));
+  return readParameters('ApiKeys', apiKeyParameters(settings.routes));
 }
 
 /** To read secrets from SSM SecureStrings, under any KMS key. */
@@ -58,9 +55,22 @@ export function sendNotifications(topic: ITopic): Permission[] {
       sid: 'EmitEvents',
       actions: ['events:PutEvents'],
       resources: [arn('events', 'event-bus/default')],
-      conditions: { StringEquals: { 'events:source': EVENT_SOURCE } },
+      conditions: {
+        // One call may carry events of several sources: each has to be ours, and there has to be one.
+        'ForAllValues:StringEquals': { 'events:source': EVENT_SOURCE },
+        Null: { 'events:source': 'false' },
+      },
     },
   ];
+}
+
+/** To be started with a queue's messages, and to hide those that have to wait. */
+export function consumeMessages({ queue }: WorkerQueue): Permission {
+  return {
+    sid: 'ConsumeMessages',
+    actions: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
+    resources: [queue.queueArn],
+  };
 }
 
 /** To read and write the ledger's items. */

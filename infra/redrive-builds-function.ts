@@ -3,8 +3,9 @@ import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { ENV } from '../functions/redrive-builds/environment.ts';
+import { keyStoredPattern } from './api-key-parameters.ts';
 import { environmentOf } from './environment.ts';
-import { apiKeyParameters, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import { type Permission, readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
@@ -16,6 +17,8 @@ const TIMEOUT = Duration.minutes(5);
 
 /** The function that redrives what a refused API key has stranded, and the rule that starts it when a key is stored. */
 export class RedriveBuildsFunction extends WorkerFunction {
+  readonly rule: Rule;
+
   constructor(scope: Construct, id: string, resources: Resources) {
     const { settings, environment } = resources;
     super(scope, id, {
@@ -34,16 +37,9 @@ export class RedriveBuildsFunction extends WorkerFunction {
       // The most Lambda allows. The function reads the key that is stored by then, so a late event is as good as a prompt one.
       maxEventAge: Duration.hours(6),
     });
-    new Rule(this, 'KeyStored', {
+    this.rule = new Rule(this, 'KeyStored', {
       description: 'An API key was stored: builds that the former one stranded can be submitted',
-      // Source: "Amazon EventBridge event examples for Systems Manager". `name` is the parameter's whole name, with its first
-      // slash. A pattern has at most 2,048 characters: routes of the usual lengths fill the functions' environment first.
-      eventPattern: {
-        source: ['aws.ssm'],
-        detailType: ['Parameter Store Change'],
-        // Not Delete, which leaves nothing to redrive with, nor LabelParameterVersion, which changes no key.
-        detail: { name: apiKeyParameters(settings), operation: ['Create', 'Update'] },
-      },
+      eventPattern: keyStoredPattern(settings.routes),
       targets: [new LambdaFunction(this.function)],
     });
   }

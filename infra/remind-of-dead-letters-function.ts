@@ -8,32 +8,34 @@ import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
 /**
- * The function that reminds people of dead letters, and the schedule that starts it; with an empty queue a day costs one invocation.
- * An alarm that fires once a day needs metric math, which emulators don't have.
+ * The function that measures the age of dead letters each hour and reminds people of them once a day, and the schedule that starts
+ * it. An alarm that fires once a day needs metric math, which emulators don't have.
  */
 export class RemindOfDeadLettersFunction extends WorkerFunction {
+  readonly rule: Rule;
+
   constructor(scope: Construct, id: string, { settings, environment, buildsQueue, topic }: Resources) {
     super(scope, id, {
       settings,
       name: 'remind-of-dead-letters',
-      description: 'Reminds people once a day of builds in the dead-letter queue',
-      // Two short calls and their retries.
-      timeout: Duration.seconds(30),
+      description: 'Measures the age of dead letters, and reminds people of them once a day',
+      // Up to a hundred short calls of SQS.
+      timeout: Duration.minutes(1),
       // No one waits for it.
       memorySize: 256,
       environment: environmentOf(ENV, environment),
       permissions: [
         {
-          sid: 'CountDeadLetters',
-          actions: ['sqs:GetQueueAttributes'],
+          sid: 'LookAtDeadLetters',
+          actions: ['sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
           resources: [buildsQueue.deadLetterQueue.queueArn],
         },
         { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topic.topicArn] },
       ],
     });
-    new Rule(this, 'Daily', {
-      description: 'Once a day: are there builds in the dead-letter queue?',
-      schedule: Schedule.cron({ minute: '0', hour: `${settings.reminderHourUtc}` }),
+    this.rule = new Rule(this, 'Hourly', {
+      description: 'Each hour: are there builds in the dead-letter queue, and how old is the oldest?',
+      schedule: Schedule.cron({ minute: '0' }),
       targets: [new LambdaFunction(this.function)],
     });
   }

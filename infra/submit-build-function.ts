@@ -3,7 +3,14 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { environmentOf } from './environment.ts';
-import { keepLedger, onBuilds, type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import {
+  consumeMessages,
+  keepLedger,
+  onBuilds,
+  type Permission,
+  readApiKeys,
+  sendNotifications,
+} from './permissions.ts';
 import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
@@ -33,6 +40,7 @@ export class SubmitBuildFunction extends WorkerFunction {
 function permissions(resources: Resources): Permission[] {
   const { settings, bucket, buildsQueue, ledger, topic } = resources;
   return [
+    consumeMessages(buildsQueue),
     { sid: 'SendDeadLetters', actions: ['sqs:SendMessage'], resources: [buildsQueue.deadLetterQueue.queueArn] },
     keepLedger(ledger),
     {

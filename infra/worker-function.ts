@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { type Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { type Duration, Names, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -23,7 +22,7 @@ export interface WorkerFunctionProps {
   /** In MB. */
   readonly memorySize: number;
   readonly environment: Record<string, string>;
-  /** What CDK does not grant by itself: it does the log, traces and consuming a queue. */
+  /** Beside writing its log and traces. */
   readonly permissions: readonly Permission[];
   /** Default true. */
   readonly traced?: boolean;
@@ -75,9 +74,14 @@ export class WorkerFunction extends Construct {
 
   /** Starts the function with batches of messages. */
   protected consume(queue: IQueue, maxConcurrency: number): void {
-    // No filters: Lambda deletes the messages that don't match, and nothing may be lost unseen.
-    const options = { batchSize: 10, reportBatchItemFailures: true, maxConcurrency };
-    this.function.addEventSource(new SqsEventSource(queue, options));
+    // Not CDK's SqsEventSource, whose grant has more than Lambda's polling and the function need. The id is the one that it gives.
+    this.function.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
+      eventSourceArn: queue.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+      maxConcurrency,
+      // No filters: Lambda deletes the messages that don't match, and nothing may be lost unseen.
+    });
   }
 }
 

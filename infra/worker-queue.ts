@@ -1,4 +1,6 @@
 import { Duration, Stack } from 'aws-cdk-lib';
+import type { Rule } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
@@ -39,5 +41,23 @@ export class WorkerQueue extends Construct {
       // It also makes the other queue a dead-letter queue in SQS's eyes: without it the console and the API refuse to redrive.
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
+  }
+
+  /** Has the rule send its events to the queue, and those that can't be delivered to the dead-letter queue. */
+  takeEventsOf(rule: Rule): void {
+    for (const queue of [this.queue, this.deadLetterQueue]) {
+      // Not CDK's SqsQueue, which allows more than to send.
+      queue.addToResourcePolicy(
+        new PolicyStatement({
+          sid: 'AllowEvents',
+          principals: [new ServicePrincipal('events.amazonaws.com')],
+          actions: ['sqs:SendMessage'],
+          resources: [queue.queueArn],
+          conditions: { ArnEquals: { 'aws:SourceArn': rule.ruleArn } },
+        }),
+      );
+    }
+    const deadLetterConfig = { arn: this.deadLetterQueue.queueArn };
+    rule.addTarget({ bind: () => ({ arn: this.queue.queueArn, deadLetterConfig }) });
   }
 }

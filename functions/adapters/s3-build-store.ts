@@ -181,6 +181,7 @@ function readable(result: HttpExchange): Inspection {
     if (extent === 'unproven') return { kind: 'unavailable', detail: 'S3 broke off its answer.', status };
     return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
   }
+  // Some have a dot: `KMS.DisabledException`.
   const code = /<Code>([\w.]+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
   const answered = `S3 answered ${status} ${code}`.trim();
   if (status === 416) return refused('NotAZip', 'The object is empty.');

@@ -12,7 +12,8 @@ const LONG_POLL_S = 3;
 /**
  * Reads and empties the dead-letter queue.
  *
- * @param hiddenS how long a dead letter stays hidden once received, in s: longer than a redrive of all of them takes
+ * @param hiddenS how long a dead letter stays hidden once received, in s: longer than a redrive of all of them takes; 0
+ * hides none, and they may come again and again
  */
 export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hiddenS = 300): DeadLetterStore {
   return {

@@ -1,4 +1,10 @@
 import { environmentOf } from '../environment.ts';
 
-export const { ENV, readEnvironment } = environmentOf(['deadLetterQueueUrl', 'alertTopicArn', 'alertFormat']);
+export const { ENV, readEnvironment } = environmentOf([
+  'deadLetterQueueUrl',
+  'alertTopicArn',
+  'alertFormat',
+  'reminderHourUtc',
+  'stackName',
+]);
 export type EnvName = (typeof ENV)[keyof typeof ENV];

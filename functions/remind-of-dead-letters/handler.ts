@@ -1,24 +1,30 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import type { ScheduledEvent } from 'aws-lambda';
+import { createSqsDeadLetterStore } from '../adapters/sqs-dead-letter-store.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
 import { lambdaHandler } from '../lambda-handler.ts';
 import { readEnvironment } from './environment.ts';
+import { oldestDeadLetter } from './oldest-dead-letter.ts';
 
 const environment = readEnvironment(process.env);
-const settings = compose.clientSettings();
+// Longer than SQS waits for messages.
+const settings = compose.clientSettings({ requestTimeout: 10_000 });
 const sqs = compose.createSqsClient(settings);
+// Without hiding what it receives: a redrive at the same time must not miss a dead letter.
+const deadLetters = createSqsDeadLetterStore(sqs, environment.deadLetterQueueUrl, 0);
 const alerts = compose.createAlerts(settings, environment);
+const metrics = compose.createMetrics(environment);
 const log = compose.log;
 
 // Lambda tries twice more.
 const FAILURE = { event: 'reminder-failed', message: 'The reminder failed; its log has the cause.' };
 
 /**
- * Reminds people of dead letters once a day while there are any, because an alarm only fires when its state changes. It reads the
- * queue's count and receives nothing, so no dead letter is hidden.
+ * Each hour: measures how old the oldest dead letter is, for the alarm. Once a day: reminds people of dead letters while there are
+ * any, because an alarm only fires when its state changes.
  */
-export const handler = lambdaHandler<ScheduledEvent, { letters: number }>(log, FAILURE, async () => {
+export const handler = lambdaHandler<Pick<ScheduledEvent, 'time'>, { letters: number }>(log, FAILURE, async (event) => {
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: environment.deadLetterQueueUrl,
@@ -27,6 +33,10 @@ export const handler = lambdaHandler<ScheduledEvent, { letters: number }>(log, F
   );
   const letters = Number(Attributes?.ApproximateNumberOfMessages ?? 0);
   log.info('dead-letters-counted', { letters });
-  if (letters > 0) await alerts.send({ kind: 'reminder', letters, at: clock.now() });
+  if (letters > 0 && new Date(event.time).getUTCHours() === environment.reminderHourUtc) {
+    await alerts.send({ kind: 'reminder', letters, at: clock.now() });
+  }
+  const oldest = letters > 0 ? await oldestDeadLetter(deadLetters.receive) : undefined;
+  if (oldest !== undefined) metrics.put('OldestDeadLetterAge', (clock.now() - oldest) / 1000);
   return { letters };
 });

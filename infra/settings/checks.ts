@@ -1,6 +1,7 @@
 import type { Route } from '../../functions/domain/model/route.ts';
+import { keyStoredPattern } from '../api-key-parameters.ts';
 import { environmentBytes } from '../environment.ts';
-import { ENVIRONMENT_LIMIT_BYTES } from '../limits.ts';
+import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT } from '../limits.ts';
 import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './project-context.ts';
 import type { Settings } from './schema.ts';
 
@@ -53,19 +54,35 @@ function releaseProblems(routes: Routes): readonly string[] {
 
 /** Storing the one secret would overwrite the other. */
 function parameterProblems(routes: Routes, webhookTokenParameter: unknown): readonly string[] {
-  const index = routes.findIndex((route) => route?.apiKeyParameter === webhookTokenParameter);
+  const index = routes.findIndex(
+    (route) => route?.apiKeyParameter !== undefined && route.apiKeyParameter === webhookTokenParameter,
+  );
   if (index < 0) return [];
   return [`webhookTokenParameter: is the apiKeyParameter of routes[${index}]. Give each secret a parameter of its own`];
 }
 
-/** Lambda refuses a function whose environment is too large, after minutes of deployment. */
+/** What Lambda or EventBridge would refuse after minutes of deployment. */
 export function sizeProblems(settings: Settings): readonly string[] {
+  return [...environmentProblems(settings), ...patternProblems(settings)];
+}
+
+function environmentProblems(settings: Settings): readonly string[] {
   const bytes = environmentBytes(settings);
   if (bytes <= ENVIRONMENT_LIMIT_BYTES) return [];
   return [
     `routes: ${settings.routes.length} routes are too many for one stack. The function's environment would take up to ${bytes} ` +
       `of Lambda's ${ENVIRONMENT_LIMIT_BYTES} bytes. Shorten prefixes and parameter names, or spread the routes over two stacks ` +
       '(-c stackName=...)',
+  ];
+}
+
+function patternProblems({ routes }: Settings): readonly string[] {
+  // As CloudFormation spells it.
+  const { length } = JSON.stringify(keyStoredPattern(routes)).replace('detailType', 'detail-type');
+  if (length <= EVENT_PATTERN_LIMIT) return [];
+  return [
+    `routes: the names of the API key parameters are too long for one rule of EventBridge, ${length} of ${EVENT_PATTERN_LIMIT} ` +
+      'characters. Shorten them, let routes share a parameter, or spread the routes over two stacks (-c stackName=...)',
   ];
 }
 

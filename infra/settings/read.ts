@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { problemsBetween, sizeProblems, type Unchecked } from './checks.ts';
-import { type Settings, settingsSchema } from './schema.ts';
+import { defaultWebhookTokenParameter, type Settings, settingsSchema } from './schema.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The settings can't be used. */
@@ -24,17 +24,24 @@ export class SettingsError extends Error {
 export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
   const parsed = v.safeParse(settingsSchema, context, { abortPipeEarly: true });
   const issues = (parsed.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message }));
-  const values: Unchecked = parsed.output ?? {};
+  const values = withDefaults(parsed.output ?? {});
   // A watched prefix that is wrong itself says nothing about the routes' prefixes.
   const comparable = issues.some(({ path }) => path === 'prefix') ? { ...values, prefix: '' } : values;
   const problems = [
     ...issues.map(({ path, message }) => `${path}: ${message}`),
     ...problemsBetween(comparable),
     ...unknownSettings(context),
-    ...(parsed.success ? sizeProblems(parsed.output) : []),
+    ...(parsed.success ? sizeProblems(values as Settings) : []),
   ];
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
-  return parsed.output;
+  return values as Settings;
+}
+
+/** The default of one setting depends on another. */
+function withDefaults(values: Unchecked): Unchecked {
+  const { stackName, webhookTokenParameter } = values;
+  if (typeof stackName !== 'string' || webhookTokenParameter !== undefined) return values;
+  return { ...values, webhookTokenParameter: defaultWebhookTokenParameter(stackName) };
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): string {

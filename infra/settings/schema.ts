@@ -3,7 +3,7 @@ import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
-import { DEFAULT_STACK_NAME } from '../outputs.ts';
+import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The longest that any region's name is today (ap-southeast-1 and others). */
@@ -23,6 +23,10 @@ const LONGEST_WAIT_H = QUEUE_RETENTION_DAYS * 24;
 const RUNBOOK = 'docs/runbook.md';
 /** An alarm's description has room for 1,024 characters, and the address is only a part of it. */
 const LONGEST_RUNBOOK_URL = 150;
+/** SSM takes 1,011 characters for a parameter's ARN, which ends in the name. */
+const LONGEST_PARAMETER = 1011 - 'arn:aws-us-gov:ssm:ap-southeast-1:123456789012:parameter'.length;
+/** S3's limit for a key, in bytes. */
+const LONGEST_PREFIX = 1024;
 /** The days that CloudWatch Logs takes. A test compares them with the CDK's. */
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -58,7 +62,11 @@ const unset = v.pipe(
 
 /** In one spelling: Streampixel's rate limit is per user, and two spellings would be two rate-limit lanes. */
 const hexId = v.pipe(v.string(), v.toLowerCase(), v.regex(/^[0-9a-f]{24}$/));
-const parameterName = pattern(/^(?!\/(?:aws|ssm))(?:\/[\w.-]+){1,15}$/i);
+const parameterName = v.pipe(
+  v.string(),
+  v.regex(/^(?!\/(?:aws|ssm))(?:\/[\w.-]+){1,15}$/i),
+  v.maxLength(LONGEST_PARAMETER),
+);
 
 const ROUTE_MESSAGES: Readonly<Record<keyof Route, string>> = {
   prefix: "must be text, the start of the keys that the route takes; '' takes all. Keys do not start with '/'",
@@ -69,7 +77,8 @@ const ROUTE_MESSAGES: Readonly<Record<keyof Route, string>> = {
     'ship the build to live viewers. With false a build waits on the dashboard until a person releases it',
   apiKeyParameter:
     'must be the name of the SSM parameter that holds the API key, not the key: a path such as ' +
-    '/streampixel-drop/api-key, of at most 15 parts of letters, digits, ".", "-" and "_", not under /aws or /ssm',
+    `/streampixel-drop/api-key, of at most 15 parts of letters, digits, ".", "-" and "_" and ${LONGEST_PARAMETER} characters, ` +
+    'not under /aws or /ssm',
   release:
     'must be manual (a person releases an approved build) or on-approval (the stack releases it), or left out for manual; ' +
     'with autoRelease true leave it out: Streampixel releases the build',
@@ -123,8 +132,8 @@ export const settingsSchema = v.object(
     prefix: optional(
       '',
       "must be the start of the keys to watch, such as builds/, of letters, digits and ! - _ . ' ( ) / (S3 filters and IAM " +
-        "read others in their own way), and not start with '/'; '' watches all",
-      pattern(/^(?!\/)[\w!.'()/-]*$/),
+        `read others in their own way), of at most ${LONGEST_PREFIX} characters, and not start with '/'; '' watches all`,
+      v.pipe(pattern(/^(?!\/)[\w!.'()/-]*$/), v.maxLength(LONGEST_PREFIX)),
     ),
     /** Where alerts are sent; each address first has to confirm the mail that AWS sends. */
     alertEmails: optional(
@@ -151,11 +160,26 @@ export const settingsSchema = v.object(
         v.union([unset, pattern(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)]),
       ),
     ),
+    /** How S3 announces builds. */
+    bucketEvents: optional(
+      'notification',
+      'must be notification (the bucket sends to the builds queue by itself) or eventbridge (by a rule of EventBridge: for a ' +
+        'bucket whose notifications belong to another tool)',
+      v.picklist(BUCKET_EVENTS),
+    ),
     /** The customer managed KMS key that the existing bucket is encrypted with, if it is. */
     bucketKmsKeyArn: v.optional(
       withMessage(
         'must be the ARN of a KMS key (arn:aws:kms:...:key/...), or left out where the bucket has no key of its own',
         v.union([unset, pattern(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/)]),
+      ),
+    ),
+    /** The ledger table of another or a former stack in the stack's account and region. Without it the stack makes its own. */
+    ledgerTableName: v.optional(
+      withMessage(
+        'must be the name of the ledger table of a stack in the same account and region (its output LedgerTableName), not an ' +
+          'ARN. Leave it out to get a table made',
+        v.union([unset, pattern(/^[\w.-]{3,255}$/)]),
       ),
     ),
     /** Never ends in a slash. */
@@ -196,11 +220,12 @@ export const settingsSchema = v.object(
       v.picklist(['retry', 'dead-letter']),
     ),
     /** Name of the SSM SecureString with the token in the addresses of webhooks; `npx streampixel-drop webhook` fills it. */
-    webhookTokenParameter: optional(
-      '/streampixel-drop/webhook-token',
-      'must be the name of the SSM parameter for the token of the webhooks, not the token: a path such as ' +
-        '/streampixel-drop/webhook-token, not under /aws or /ssm',
-      parameterName,
+    webhookTokenParameter: v.optional(
+      withMessage(
+        'must be the name of the SSM parameter for the token of the webhooks, not the token: a path such as ' +
+          '/streampixel-drop/webhook-token, not under /aws or /ssm',
+        parameterName,
+      ),
     ),
     /** From its submission until an unfinished build counts as late. */
     lateAfterMinutes: optional(60, PATIENCE_MESSAGE, wholeNumber(1, LONGEST_PATIENCE_MIN)),
@@ -243,7 +268,12 @@ export const settingsSchema = v.object(
   ROUTES_MESSAGE,
 );
 
-export type Settings = Readonly<v.InferOutput<typeof settingsSchema>>;
+export type Settings = Readonly<v.InferOutput<typeof settingsSchema>> & { readonly webhookTokenParameter: string };
+
+/** With the stack's name where it is not the default: a new token of one stack must not end the webhooks of another. */
+export function defaultWebhookTokenParameter(stackName: string): string {
+  return `/streampixel-drop/${stackName === DEFAULT_STACK_NAME ? '' : `${stackName}/`}webhook-token`;
+}
 
 function parsedIfText(value: unknown): unknown {
   if (typeof value !== 'string') return value;

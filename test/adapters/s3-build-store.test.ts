@@ -178,6 +178,11 @@ describe('inspect', () => {
     expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'refused', reason });
   });
 
+  it('names the code by which S3 refused, dots included', async () => {
+    const detail = 'S3 answered 400 KMS.DisabledException to a presigned GET.';
+    expect(await inspect(build, 'readable', error(400, 'KMS.DisabledException'))).toMatchObject({ detail });
+  });
+
   it.each<[string, Reply]>([
     ['a busy S3', error(503, 'SlowDown')],
     ['a broken S3', error(500, 'InternalError')],

@@ -27,7 +27,7 @@ describe('the README', () => {
     );
     // Optional ones are not in the defaults.
     expect(Object.keys(documented).sort()).toEqual(
-      [...new Set([...Object.keys(settings), 'bucketName', 'bucketKmsKeyArn'])].sort(),
+      [...new Set([...Object.keys(settings), 'bucketName', 'bucketKmsKeyArn', 'ledgerTableName'])].sort(),
     );
     for (const name of [
       'streampixelBaseUrl',
@@ -40,6 +40,7 @@ describe('the README', () => {
       'waitingAlarmHours',
       'reminderHourUtc',
       'dashboard',
+      'bucketEvents',
       'stackName',
       'webhookTokenParameter',
       'lateAfterMinutes',

@@ -31,7 +31,7 @@ const deniesPlainHttp = (action: string) =>
 describe('the drop bucket', () => {
   const bucket = stack.only('AWS::S3::Bucket');
 
-  it('keeps versions, is encrypted and private, takes TLS only, and outlives the stack', () => {
+  it('keeps versions, is encrypted and private, and takes TLS only', () => {
     expect(bucket.Properties).toMatchObject({
       VersioningConfiguration: { Status: 'Enabled' },
       BucketEncryption: {
@@ -46,7 +46,6 @@ describe('the drop bucket', () => {
       },
     });
     expect(stack.only('AWS::S3::BucketPolicy').Properties.PolicyDocument.Statement).toEqual([deniesPlainHttp('s3:*')]);
-    expect(bucket.DeletionPolicy).toBe('Retain');
   });
 
   it('deletes abandoned uploads, and replaced versions later than a build can wait for them, but no current one', () => {
@@ -63,28 +62,6 @@ describe('the drop bucket', () => {
     expect(JSON.stringify(Rules)).not.toMatch(/"(ExpirationInDays|ExpirationDate|Transitions?)"/);
   });
 
-  it.each([
-    ['builds/', [{ Name: 'prefix', Value: 'builds/' }]],
-    ['', []],
-  ])('announces every way of creating a zip under %j, to the builds queue only', (prefix, rules) => {
-    const { NotificationConfiguration } = synthesized({ ...STUDIO, prefix }).only('AWS::S3::Bucket').Properties;
-    expect(NotificationConfiguration).toEqual({
-      QueueConfigurations: [
-        {
-          Event: 's3:ObjectCreated:*',
-          Queue: `<${builds.id}.Arn>`,
-          Filter: { S3Key: { Rules: [...rules, { Name: 'suffix', Value: '.zip' }] } },
-        },
-      ],
-    });
-  });
-
-  it('is made after the permission that S3 checks at once, without a custom resource', () => {
-    const policy = stack.only('AWS::SQS::QueuePolicy', ({ Queues }) => Queues.includes(`<${builds.id}>`));
-    expect(bucket.DependsOn).toContain(policy.id);
-    expect(stack.ofType('Custom::S3BucketNotifications')).toEqual([]);
-  });
-
   it('has a name that S3 takes, with the longest name of a stack and of a region', () => {
     const { BucketName } = synthesized({ ...STUDIO, stackName: `S${'x'.repeat(34)}` }).only(
       'AWS::S3::Bucket',
@@ -94,30 +71,103 @@ describe('the drop bucket', () => {
   });
 });
 
-describe('an existing bucket', () => {
-  it('gets the notification from CDK’s custom resource, and is not made or changed otherwise', () => {
-    const queue = queueOf(adopting, '-builds');
-    const policy = adopting.only('AWS::SQS::QueuePolicy', ({ Queues }) => Queues.includes(`<${queue.id}>`));
-    const notifications = adopting.only('Custom::S3BucketNotifications');
+describe.each([
+  ['its own bucket', stack, BUCKET],
+  ['an existing bucket', adopting, 'studio-builds'],
+])('the notification, with %s', (_, given, bucketName) => {
+  const notification = given.only('Custom::BucketNotification');
+  const queue = queueOf(given, '-builds');
 
+  it('is for the zips under the prefix, goes to the builds queue, and does not wait for an hour where it fails', () => {
+    expect(notification.Properties).toMatchObject({
+      BucketName: bucketName,
+      QueueArn: `<${queue.id}.Arn>`,
+      Prefix: 'builds/',
+      Suffix: '.zip',
+      ServiceTimeout: '300',
+    });
+  });
+
+  it('is made after the bucket and the permission that S3 checks at once', () => {
+    const policy = given.only('AWS::SQS::QueuePolicy', ({ Queues }) => Queues.includes(`<${queue.id}>`));
+    const buckets = given.ofType('AWS::S3::Bucket').map(({ id }) => id);
+    expect(notification.DependsOn).toEqual(expect.arrayContaining([policy.id, ...buckets]));
+  });
+});
+
+describe('an existing bucket', () => {
+  it('is not made, and not changed but for the notification', () => {
     expect(adopting.ofType('AWS::S3::Bucket')).toEqual([]);
     expect(adopting.ofType('AWS::S3::BucketPolicy')).toEqual([]);
-    // Not managed: the notifications that it has already are kept.
-    expect(notifications.Properties).toMatchObject({ BucketName: 'studio-builds', Managed: false });
-    const [configuration, ...others] = notifications.Properties.NotificationConfiguration.QueueConfigurations;
-    expect(others).toEqual([]);
-    expect(configuration).toMatchObject({ Events: ['s3:ObjectCreated:*'], QueueArn: `<${queue.id}.Arn>` });
-    expect(configuration.Filter.Key.FilterRules).toEqual(
-      expect.arrayContaining([
-        { Name: 'prefix', Value: 'builds/' },
-        { Name: 'suffix', Value: '.zip' },
-      ]),
-    );
-    expect(notifications.DependsOn).toContain(policy.id);
   });
 
   it('comes with a warning about sharing it', () => {
     expect(adopting.messages).toEqual([expect.stringMatching(/^info: .*Do not deploy two stacks for one bucket/)]);
+  });
+});
+
+describe('events by EventBridge', () => {
+  const own = synthesized({ ...STUDIO, bucketEvents: 'eventbridge' });
+  const existing = synthesized({ ...STUDIO, bucketEvents: 'eventbridge', bucketName: 'studio-builds' });
+
+  describe.each([
+    ['its own bucket', own, BUCKET],
+    ['an existing bucket', existing, 'studio-builds'],
+  ])('with %s', (_, given, bucketName) => {
+    const queue = queueOf(given, '-builds');
+    const rule = given.only('AWS::Events::Rule', ({ Targets }) => Targets[0].Arn === `<${queue.id}.Arn>`);
+
+    it('bring the zips under the prefix of this bucket to the builds queue, or to its dead-letter queue', () => {
+      expect(rule.Properties.EventPattern).toEqual({
+        source: ['aws.s3'],
+        'detail-type': ['Object Created'],
+        detail: { bucket: { name: [bucketName] }, object: { key: [{ wildcard: 'builds/*.zip' }] } },
+      });
+      expect(rule.Properties.Targets).toEqual([
+        expect.objectContaining({
+          DeadLetterConfig: { Arn: `<${queueOf(given, '-builds-dead-letters').id}.Arn>` },
+        }),
+      ]);
+    });
+
+    it('let this rule send to the two queues, and S3 to none', () => {
+      for (const each of [queue, queueOf(given, '-builds-dead-letters')]) {
+        expect(policyOf(given, 'AWS::SQS::QueuePolicy', each)).toEqual([
+          deniesPlainHttp('sqs:*'),
+          expect.objectContaining({
+            Principal: { Service: 'events.amazonaws.com' },
+            Action: 'sqs:SendMessage',
+            Condition: { ArnEquals: { 'aws:SourceArn': `<${rule.id}.Arn>` } },
+          }),
+        ]);
+      }
+    });
+
+    it('do without a function that changes notifications', () => {
+      expect(given.ofType('Custom::BucketNotification')).toEqual([]);
+      expect(given.ofType('AWS::Lambda::Function')).toHaveLength(5);
+    });
+  });
+
+  it('are sent by the stack’s own bucket, from when the rule is there', () => {
+    const bucket = own.only('AWS::S3::Bucket');
+    expect(bucket.Properties.NotificationConfiguration).toEqual({
+      EventBridgeConfiguration: { EventBridgeEnabled: true },
+    });
+    expect(bucket.DependsOn).toEqual([expect.stringMatching(/^DropBucketDropped/)]);
+  });
+
+  it('have to be turned on for an existing bucket, which is not changed', () => {
+    expect(existing.ofType('AWS::S3::Bucket')).toEqual([]);
+    expect(existing.messages).toEqual([expect.stringMatching(/^info: studio-builds has to send .* EventBridge > On/)]);
+  });
+
+  it('are all zips of the bucket where the prefix is empty', () => {
+    const routes = [{ ...ROUTE, prefix: '' }];
+    const all = synthesized({ ...STUDIO, routes, prefix: '', bucketEvents: 'eventbridge' });
+    const { detail } = all.only('AWS::Events::Rule', ({ Targets }) => Targets[0].Arn.includes('BuildsQueue')).Properties
+      .EventPattern;
+    expect(detail.object.key).toEqual([{ wildcard: '*.zip' }]);
   });
 });
 
@@ -183,20 +233,67 @@ describe.each([
   });
 });
 
-it('sends each submission of the stack’s own bucket to the follow queue, and of no other bucket', () => {
-  const follow = queueOf(stack, '-follow');
-  const rule = stack.only('AWS::Events::Rule', ({ Targets }) => Targets[0].Arn === `<${follow.id}.Arn>`);
-  expect(rule.Properties.EventPattern).toEqual({
-    source: ['streampixel-drop'],
-    'detail-type': ['Build Submitted'],
-    detail: { build: { bucket: [BUCKET] } },
+describe('a submission', () => {
+  const submitted = (given: Stack) =>
+    given.only('AWS::Events::Rule', ({ Targets }) => Targets[0].Arn === `<${queueOf(given, '-follow').id}.Arn>`);
+
+  it('of the stack’s own builds goes to the follow queue, and no other: another stack may have the same bucket', () => {
+    const rule = submitted(stack);
+    const deadLetters = queueOf(stack, '-follow-dead-letters');
+    expect(rule.Properties.EventPattern).toEqual({
+      source: ['streampixel-drop'],
+      'detail-type': ['Build Submitted'],
+      detail: { build: { bucket: [BUCKET], key: [{ prefix: 'builds/' }] } },
+    });
+    // What can't be delivered is not lost.
+    expect(rule.Properties.Targets[0].DeadLetterConfig).toEqual({ Arn: `<${deadLetters.id}.Arn>` });
+    for (const queue of [queueOf(stack, '-follow'), deadLetters]) {
+      expect(policyOf(stack, 'AWS::SQS::QueuePolicy', queue)).toContainEqual(
+        expect.objectContaining({
+          Principal: { Service: 'events.amazonaws.com' },
+          Condition: { ArnEquals: { 'aws:SourceArn': `<${rule.id}.Arn>` } },
+        }),
+      );
+    }
   });
-  expect(policyOf(stack, 'AWS::SQS::QueuePolicy', follow)).toContainEqual(
-    expect.objectContaining({
-      Principal: { Service: 'events.amazonaws.com' },
-      Condition: { ArnEquals: { 'aws:SourceArn': `<${rule.id}.Arn>` } },
-    }),
-  );
+
+  it('is known by the bucket where all of its keys are taken', () => {
+    const routes = [{ ...ROUTE, prefix: '' }];
+    const { EventPattern } = submitted(synthesized({ ...STUDIO, routes, prefix: '' })).Properties;
+    expect(EventPattern.detail).toEqual({ build: { bucket: [BUCKET] } });
+  });
+});
+
+describe('destroy', () => {
+  const keptBy = ({ resources }: Stack) =>
+    resources.filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete').map(({ Type }) => Type);
+
+  it('keeps the bucket with its policy and the ledger, and nothing else', () => {
+    expect(keptBy(stack).sort()).toEqual(['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::S3::BucketPolicy']);
+  });
+
+  it('keeps nothing of a first deployment that fails, and a bucket or table that an update would replace', () => {
+    for (const { DeletionPolicy, UpdateReplacePolicy } of stack.resources) {
+      if (DeletionPolicy === undefined || DeletionPolicy === 'Delete') continue;
+      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain']);
+    }
+  });
+
+  it('takes the notification away from the bucket: two rules for the same keys are refused, and so the next stack would be', () => {
+    expect(stack.only('AWS::S3::Bucket').Properties).not.toHaveProperty('NotificationConfiguration');
+    expect(stack.only('Custom::BucketNotification').DeletionPolicy).not.toMatch(/Retain/);
+  });
+
+  it('can be undone by a stack that adopts what was kept', () => {
+    const again = synthesized({ ...STUDIO, bucketName: 'studio-builds', ledgerTableName: 'Old-Ledger' });
+    expect(keptBy(again)).toEqual([]);
+    expect(again.ofType('AWS::DynamoDB::Table')).toEqual([]);
+    expect(again.outputs[OUTPUTS.ledgerTableName]?.Value).toBe('Old-Ledger');
+    const tables = again
+      .ofType('AWS::Lambda::Function')
+      .flatMap(({ Properties }) => Properties.Environment?.Variables.LEDGER_TABLE ?? []);
+    expect(tables).toEqual(['Old-Ledger', 'Old-Ledger', 'Old-Ledger']);
+  });
 });
 
 describe('the ledger’s table', () => {
@@ -221,12 +318,11 @@ describe('the ledger’s table', () => {
     });
   });
 
-  it('costs what is used, can be restored, and outlives the stack', () => {
+  it('costs what is used, and can be restored', () => {
     expect(table.Properties).toMatchObject({
       BillingMode: 'PAY_PER_REQUEST',
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
     });
-    expect(table.DeletionPolicy).toBe('Retain');
   });
 });
 
@@ -282,6 +378,23 @@ describe('outputs', () => {
       [OUTPUTS.alertTopicArn]: `<${topic.id}>`,
       [OUTPUTS.webhookUrl]: `<${stack.only('AWS::ApiGatewayV2::Api').id}.ApiEndpoint>`,
     });
+  });
+
+  it('say whether the rate limit is shared, and how to share it', () => {
+    const rateLimit = ({ outputs }: Stack) => outputs[OUTPUTS.rateLimit]?.Value;
+    const table = stack.only('AWS::DynamoDB::Table');
+    expect(rateLimit(stack)).toMatch(/^Not shared\. /);
+    expect(rateLimit(stack)).toContain(`-c ledgerTableName=<${table.id}>`);
+    expect(rateLimit(synthesized({ ...STUDIO, ledgerTableName: 'Old-Ledger' }))).toMatch(
+      /^Shared by all stacks on the ledger Old-Ledger\. /,
+    );
+  });
+
+  it('tell the operator’s tool how builds are announced', () => {
+    const { bucketEvents } = JSON.parse(
+      synthesized({ ...STUDIO, bucketEvents: 'eventbridge' }).outputs[OUTPUTS.settings]?.Value ?? '',
+    );
+    expect(bucketEvents).toBe('eventbridge');
   });
 
   it('give the command that drops a build under a route', () => {
@@ -350,11 +463,7 @@ describe('synthesis', () => {
     const builds = (bucket: string) => `IAM5[Resource::arn:<AWS::Partition>:s3:::${bucket}/builds/*]`;
     expect(acknowledgedIn(appOf(STUDIO))).toEqual([...always, 'S1', builds(BUCKET)].sort());
     expect(acknowledgedIn(appOf({ ...STUDIO, bucketName: 'studio-builds' }))).toEqual(
-      [
-        ...always,
-        'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]',
-        builds('studio-builds'),
-      ].sort(),
+      [...always, builds('studio-builds')].sort(),
     );
   });
 });

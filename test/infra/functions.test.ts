@@ -15,8 +15,12 @@ const FUNCTIONS = {
   RedriveBuilds: redriveBuilds,
   RemindOfDeadLetters: remindOfDeadLetters,
 };
-type Construct = keyof typeof FUNCTIONS;
-const constructs = Object.keys(FUNCTIONS) as Construct[];
+/** Runs at deployments only, without variables of its own. */
+const ANNOUNCE_BUILDS = 'DropBucketNotificationAnnounceBuilds';
+type Configured = keyof typeof FUNCTIONS;
+type Construct = Configured | typeof ANNOUNCE_BUILDS;
+const configured = Object.keys(FUNCTIONS) as Configured[];
+const constructs: readonly Construct[] = [...configured, ANNOUNCE_BUILDS];
 
 const functionOf = ({ ofType }: Stack, construct: Construct): Resource => {
   const found = ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith(construct));
@@ -47,17 +51,17 @@ describe.each(constructs)('%s', (construct) => {
     const role = stack.ofType('AWS::IAM::Role').find(({ id }) => Properties.Role === `<${id}.Arn>`);
     expect(role?.Properties).not.toHaveProperty('ManagedPolicyArns');
   });
-
-  it('is given exactly the variables that it reads, and can read them', () => {
-    const { ENV, readEnvironment } = FUNCTIONS[construct];
-    const { Variables } = Properties.Environment;
-    expect(Object.keys(Variables).sort()).toEqual(Object.values(ENV).sort());
-    expect(() => readEnvironment(Variables)).not.toThrow();
-  });
 });
 
 describe('the functions', () => {
-  it('are the five of the stack', () => {
+  it.each(configured)('%s is given exactly the variables that it reads, and can read them', (construct) => {
+    const { ENV, readEnvironment } = FUNCTIONS[construct];
+    const { Variables } = functionOf(stack, construct).Properties.Environment;
+    expect(Object.keys(Variables).sort()).toEqual(Object.values(ENV).sort());
+    expect(() => readEnvironment(Variables)).not.toThrow();
+  });
+
+  it('are the five of the path of a build, and the one that runs at deployments', () => {
     expect(stack.ofType('AWS::Lambda::Function')).toHaveLength(constructs.length);
   });
 
@@ -75,11 +79,12 @@ describe('the functions', () => {
       stuckAfterMinutes: 90,
       reconcile: true,
       tagObjects: true,
+      reminderHourUtc: 0,
       stackName: 'BuildsOfTeamA',
     };
     const given = synthesized(settings);
-    const variables = (construct: Construct) => functionOf(given, construct).Properties.Environment.Variables;
-    const read = constructs.map((construct) => FUNCTIONS[construct].readEnvironment(variables(construct)));
+    const variables = (construct: Configured) => functionOf(given, construct).Properties.Environment.Variables;
+    const read = configured.map((construct) => FUNCTIONS[construct].readEnvironment(variables(construct)));
     const queue = (name: string) => given.only('AWS::SQS::Queue', ({ QueueName }) => QueueName.endsWith(name));
 
     expect(Object.assign({}, ...read)).toEqual({
@@ -101,6 +106,7 @@ describe('the functions', () => {
       stuckAfterMs: 90 * 60_000,
       reconcile: true,
       tagObjects: true,
+      reminderHourUtc: 0,
       stackName: 'BuildsOfTeamA',
     });
   });
@@ -160,7 +166,7 @@ describe('what the functions may do', () => {
       .filter((pair) => !pair.startsWith('logs:') && !pair.startsWith('xray:'))
       .sort();
   const consume = (queue: string) =>
-    ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage'].map(
+    ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map(
       (action) => `sqs:${action} ${queue}`,
     );
   const readApiKeys = ['ssm:GetParameter API key', 'kms:Decrypt keys'];
@@ -211,7 +217,22 @@ describe('what the functions may do', () => {
         ...readApiKeys,
       ],
     ],
-    ['RemindOfDeadLetters', ['sqs:GetQueueAttributes StreampixelDrop-builds-dead-letters', 'sns:Publish topic']],
+    [
+      'RemindOfDeadLetters',
+      [
+        'sqs:GetQueueAttributes StreampixelDrop-builds-dead-letters',
+        'sqs:ReceiveMessage StreampixelDrop-builds-dead-letters',
+        'sns:Publish topic',
+      ],
+    ],
+    [
+      ANNOUNCE_BUILDS,
+      [
+        's3:GetBucketNotification bucket',
+        's3:PutBucketNotification bucket',
+        'cloudformation:DescribeStacks <AWS::StackId>',
+      ],
+    ],
   ] as const)('%s: this and nothing else', (construct, pairs) => {
     expect(allowed(construct)).toEqual([...pairs].sort());
   });
@@ -242,7 +263,11 @@ describe('what the functions may do', () => {
         });
       }
       if (Action === 'events:PutEvents') {
-        expect(Condition).toEqual({ StringEquals: { 'events:source': 'streampixel-drop' } });
+        // A call may have several events: a key with several values needs the set operator, which an absent key satisfies as well.
+        expect(Condition).toEqual({
+          'ForAllValues:StringEquals': { 'events:source': 'streampixel-drop' },
+          Null: { 'events:source': 'false' },
+        });
       }
       // Only to tell a missing build from an unreadable one: nothing outside the watched prefix.
       if (Action === 's3:ListBucket') expect(Condition).toEqual({ StringLike: { 's3:prefix': 'builds/*' } });
@@ -341,12 +366,33 @@ describe('what starts the functions', () => {
     expect(redrive).toMatchObject({ MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 6 * 3600 });
   });
 
-  it('RemindOfDeadLetters: once a day, at the hour of the settings', () => {
-    const { ScheduleExpression } = ruleFor(
-      synthesized({ ...STUDIO, reminderHourUtc: 17 }),
-      'RemindOfDeadLetters',
-    ).Properties;
-    expect(ScheduleExpression).toBe('cron(0 17 * * ? *)');
+  it('RemindOfDeadLetters: each hour; it knows itself at which one to remind', () => {
+    expect(ruleFor(stack, 'RemindOfDeadLetters').Properties.ScheduleExpression).toBe('cron(0 * * * ? *)');
+  });
+
+  it('AnnounceBuilds: deployments, for the bucket’s notification', () => {
+    const { ServiceToken } = stack.only('Custom::BucketNotification').Properties;
+    expect(ServiceToken).toBe(`<${functionOf(stack, ANNOUNCE_BUILDS).id}.Arn>`);
+  });
+
+  it('can’t fail unseen: what EventBridge can’t deliver goes to a dead-letter queue, or an alarm names its rule', () => {
+    for (const settings of [STUDIO, { ...STUDIO, bucketEvents: 'eventbridge' }]) {
+      const given = synthesized(settings);
+      const alarms = given
+        .ofType('AWS::CloudWatch::Alarm')
+        .filter(({ Properties }) => Properties.MetricName === 'FailedInvocations');
+      const rules = given.ofType('AWS::Events::Rule');
+      expect(rules.length).toBeGreaterThanOrEqual(3);
+      for (const { id, Properties } of rules) {
+        const alarmed = alarms.filter(
+          (alarm) =>
+            alarm.Properties.Dimensions[0].Value === `<${id}>` && alarm.Properties.AlarmDescription.includes(`<${id}>`),
+        );
+        const [{ DeadLetterConfig }, ...others] = Properties.Targets;
+        expect(others).toEqual([]);
+        expect([id, alarmed.length + (DeadLetterConfig === undefined ? 0 : 1)]).toEqual([id, 1]);
+      }
+    }
   });
 
   it.each(['RedriveBuilds', 'RemindOfDeadLetters'] as const)('%s: its own rule may, and no other', (construct) => {

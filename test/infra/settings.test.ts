@@ -35,6 +35,7 @@ describe('settings', () => {
       prefix: '',
       alertEmails: [],
       alertFormat: 'email',
+      bucketEvents: 'notification',
       streampixelBaseUrl: 'https://api.streampixel.io/pixelStripeApi',
       intervalSeconds: 121,
       fileUrlLifetimeSeconds: 21_600,
@@ -61,7 +62,9 @@ describe('settings', () => {
       alertEmails: 'a@studio.example, b@studio.example,a@studio.example',
       alertFormat: 'chat',
       bucketName: 'studio-builds',
+      bucketEvents: 'eventbridge',
       bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+      ledgerTableName: 'StreampixelDrop-LedgerTable9343E4AA-1ABC',
       streampixelBaseUrl: 'https://proxy.studio.example/streampixel/',
       intervalSeconds: '0.5',
       fileUrlLifetimeSeconds: '3600',
@@ -87,7 +90,9 @@ describe('settings', () => {
       alertEmails: ['a@studio.example', 'b@studio.example'],
       alertFormat: 'chat',
       bucketName: 'studio-builds',
+      bucketEvents: 'eventbridge',
       bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+      ledgerTableName: 'StreampixelDrop-LedgerTable9343E4AA-1ABC',
       streampixelBaseUrl: 'https://proxy.studio.example/streampixel',
       intervalSeconds: 0.5,
       fileUrlLifetimeSeconds: 3600,
@@ -111,7 +116,17 @@ describe('settings', () => {
   it('takes a list as JSON text, and empty text as unset', () => {
     expect(read({ alertEmails: '["a@studio.example"]' }).alertEmails).toEqual(['a@studio.example']);
     expect(read({ alertEmails: '' }).alertEmails).toEqual([]);
-    expect(read({ bucketName: '', bucketKmsKeyArn: '' })).not.toHaveProperty('bucketName', expect.anything());
+    const unset = read({ bucketName: '', bucketKmsKeyArn: '', ledgerTableName: '' });
+    for (const name of ['bucketName', 'bucketKmsKeyArn', 'ledgerTableName']) {
+      expect(unset).not.toHaveProperty(name, expect.anything());
+    }
+  });
+
+  it('keeps the token of another stack’s webhooks apart, and that of the default stack where it was', () => {
+    expect(read({ stackName: 'Staging' }).webhookTokenParameter).toBe('/streampixel-drop/Staging/webhook-token');
+    const webhookTokenParameter = '/streampixel-drop/webhook-token';
+    expect(read({}).webhookTokenParameter).toBe(webhookTokenParameter);
+    expect(read({ stackName: 'Staging', webhookTokenParameter })).toMatchObject({ webhookTokenParameter });
   });
 
   it('spells a user one way, since the rate limit is per user', () => {
@@ -156,6 +171,10 @@ describe('settings', () => {
     ['prefix', 5, 'must be the start of the keys to watch'],
     ['bucketName', 's3://builds', 'bare name of an existing bucket'],
     ['bucketName', 7, 'bare name of an existing bucket'],
+    ['prefix', 'x'.repeat(1025), 'at most 1024 characters'],
+    ['bucketEvents', 'sns', 'must be notification (the bucket sends'],
+    ['ledgerTableName', 'arn:aws:dynamodb:eu-central-1:123456789012:table/Ledger', 'not an ARN'],
+    ['ledgerTableName', 7, 'the name of the ledger table'],
     ['streampixelBaseUrl', 'http://api.streampixel.io/pixelStripeApi', 'must be an https address'],
     ['streampixelBaseUrl', 'https://me:secret@api.streampixel.io', 'without user'],
     ['streampixelBaseUrl', 'https://api.streampixel.io/?apikey=1', 'without user, query or fragment'],
@@ -269,6 +288,27 @@ describe('routes', () => {
       expect(problems[0]).not.toContain(apiKeyParameter);
     },
   );
+
+  it('takes names of parameters as long as SSM does', () => {
+    const name = (length: number) => `/${'x'.repeat(length - 1)}`;
+    expect(problemsOfRoute({ apiKeyParameter: name(955) })).toEqual([]);
+    expect(problemsOfRoute({ apiKeyParameter: name(956) })).toEqual([
+      expect.stringMatching(/^routes\[0\]\.apiKeyParameter: .* 955 characters/),
+    ]);
+  });
+
+  it('refuses names of parameters that are together too long for one rule of EventBridge', () => {
+    const routes = (length: number) =>
+      ['a', 'b', 'c'].map((letter) => ({
+        ...ROUTE,
+        prefix: `${letter}/`,
+        apiKeyParameter: `/${letter.repeat(length)}`,
+      }));
+    expect(problemsOf({ routes: routes(600) })).toEqual([]);
+    expect(problemsOf({ routes: routes(660) })).toEqual([
+      expect.stringMatching(/^routes: the names .* too long for one rule of EventBridge, \d+ of 2048 characters\./),
+    ]);
+  });
 
   it('names the field that was meant by a typo', () => {
     expect(problemsOfRoute({ onlylatest: true })).toEqual([

@@ -25,6 +25,7 @@ export interface Resource {
   readonly Properties: Json;
   readonly DependsOn?: readonly string[];
   readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
 }
 
 const assemblies = mkdtempSync(join(tmpdir(), 'streampixel-drop-infra-'));
@@ -56,6 +57,7 @@ export function synthesized(settings: Record<string, unknown> = STUDIO) {
     return found;
   };
   return {
+    resources,
     ofType,
     only,
     outputs: template.Outputs as Record<string, { Description: string; Value: string }>,

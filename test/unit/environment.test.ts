@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readEnvironment as readFollowBuilds } from '../../functions/follow-builds/environment.ts';
 import { readEnvironment as readReceiveWebhook } from '../../functions/receive-webhook/environment.ts';
+import { readEnvironment as readReminder } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { ROUTE } from '../support/world.ts';
 
@@ -42,6 +43,14 @@ describe('the environment', () => {
     for (const name of ['MAX_ATTEMPTS', 'ROUTES', 'ON_LOST_ANSWER', 'LEDGER_TABLE']) expect(read).toThrow(name);
     expect(read).not.toThrow(/c4nary|STACK_NAME/);
   });
+});
+
+it.each(['0', '9', '23'])('takes %s for an hour of the day', (REMINDER_HOUR_UTC) => {
+  expect(readReminder({ ...GOOD, REMINDER_HOUR_UTC }).reminderHourUtc).toBe(Number(REMINDER_HOUR_UTC));
+});
+
+it.each(['24', '-1', '08', ''])('refuses %j for an hour of the day', (REMINDER_HOUR_UTC) => {
+  expect(() => readReminder({ ...GOOD, REMINDER_HOUR_UTC })).toThrow('REMINDER_HOUR_UTC: must be an hour from 0 to 23');
 });
 
 describe('the environment of those that follow builds', () => {

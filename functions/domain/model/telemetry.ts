@@ -23,6 +23,8 @@ export const METRICS = {
   BuildsFollowed: 'Count',
   /** From the submission to Streampixel's approval. */
   TimeToApproved: 'Seconds',
+  /** Of the oldest dead letter, while there are any. SQS's own figure leaves out what was received three times. */
+  OldestDeadLetterAge: 'Seconds',
   /** Least age of the session that signs fileUrls: that of the process. A URL expires with its session. */
   SessionAge: 'Seconds',
 } as const;
