@@ -5,8 +5,9 @@ import type { Construct } from 'constructs';
 import { ENV } from '../functions/redrive-builds/environment.ts';
 import { keyStoredPattern } from './api-key-parameters.ts';
 import { environmentOf } from './environment.ts';
-import { type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import { readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
+import type { Permission } from './worker-function.ts';
 import { WorkerFunction } from './worker-function.ts';
 
 /**

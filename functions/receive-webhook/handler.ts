@@ -17,7 +17,6 @@ const ports = {
   tokens: createSsmWebhookTokens(compose.createParameters(settings), environment.webhookTokenParameter, clock, log),
   followQueue: createSqsFollowQueue(compose.createSqsClient(settings), environment.followQueueUrl),
 };
-const projectIds = new Set(environment.routes.map(({ projectId }) => projectId));
 
 // API Gateway answers 500, and Streampixel never sends the webhook again.
 const FAILURE = { event: 'webhook-not-stored', message: 'The webhook was not stored; its log has the cause.' };
@@ -33,5 +32,5 @@ export const handler = lambdaHandler<APIGatewayProxyEventV2, Answer>(log, FAILUR
     body,
     isBase64Encoded,
   };
-  return receiveWebhook(request, projectIds, ports);
+  return receiveWebhook(request, ports);
 });

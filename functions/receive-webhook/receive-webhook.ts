@@ -28,6 +28,9 @@ export interface ReceivePorts {
   readonly log: Log;
 }
 
+/** Of Streampixel, in lower case. */
+const PROJECT_ID = /^[0-9a-f]{24}$/;
+
 /**
  * The one answer to everything that is not a webhook of this stack, so that guessing an address shows nothing. Word for word API
  * Gateway's own answer to a path or method without a route.
@@ -39,12 +42,10 @@ const RECEIVED: Answer = answer(200, 'Received');
  * Receives a webhook: checks the address, stores the content in the queue, answers. follow-builds applies it later, because
  * Streampixel only waits for 10 s and never sends it again. A webhook is known by its body: its content type can say anything.
  *
- * @param projectIds of the routes, in lower case
  * @throws Error where SSM gives no tokens, or the queue does not take the message
  */
 export async function receiveWebhook(
   request: WebhookRequest,
-  projectIds: ReadonlySet<string>,
   { clock, followQueue, log, tokens }: ReceivePorts,
 ): Promise<Answer> {
   if (request.token.length > LONGEST_TOKEN) return MISS;
@@ -55,8 +56,9 @@ export async function receiveWebhook(
 
   // From here on the sender knows the address: what is not stored is logged, with nothing else of the path and nothing of the body.
   const project = request.projectId.toLowerCase();
+  const isProject = PROJECT_ID.test(project);
   const notStored = (detail: string, answer: Answer) => {
-    const known = present({ projectId: /^[0-9a-f]{24}$/.test(project) ? project : undefined });
+    const known = present({ projectId: isProject ? project : undefined });
     log.warn(answer === MISS ? 'webhook-refused' : 'webhook-unreadable', {
       ...known,
       detail,
@@ -65,7 +67,8 @@ export async function receiveWebhook(
     return answer;
   };
   if (request.method !== 'POST') return notStored('not a POST', MISS);
-  if (!projectIds.has(project)) return notStored('of a project without a route', MISS);
+  // Not only projects of routes: builds may be under way for one that has left the settings. follow-builds knows them.
+  if (!isProject) return notStored('not the id of a project', MISS);
   const { problem, text = '' } = textOf(request);
   if (problem === 'too long') return notStored(`longer than ${WEBHOOK_BODY_LIMIT} bytes`, MISS);
 

@@ -3,7 +3,7 @@ import type { S3EventRecord } from 'aws-lambda';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 
 export interface CreatedObject {
-  readonly operation: 'Put' | 'CompleteMultipartUpload';
+  readonly operation: 'Put' | 'Copy' | 'CompleteMultipartUpload';
   readonly bucket: string;
   readonly key: string;
   /** Bytes. */

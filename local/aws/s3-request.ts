@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { ObjectContent } from './s3-buckets.ts';
 import { S3Error } from './s3-error.ts';
 import { fromXml, toXml } from './xml.ts';
 
@@ -36,4 +37,13 @@ export async function readS3Xml(request: IncomingMessage): Promise<Record<string
 export function sendS3Xml(response: ServerResponse, root: string, content: object): void {
   response.writeHead(200, { 'Content-Type': 'application/xml' });
   response.end(toXml(root, 'http://s3.amazonaws.com/doc/2006-03-01/', content));
+}
+
+/** What the headers of a new object say of it. */
+export function describedBy({ headers }: IncomingMessage): Pick<ObjectContent, 'contentType' | 'metadata'> {
+  const metadata = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-meta-'));
+  return {
+    contentType: headers['content-type'],
+    metadata: Object.fromEntries(metadata.map(([name, value]) => [name, String(value)])),
+  };
 }

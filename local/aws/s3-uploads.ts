@@ -2,12 +2,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { ObjectContent } from './s3-buckets.ts';
 import { S3Error } from './s3-error.ts';
 import { type StoredFile, storeBody } from './s3-files.ts';
-import { readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
+import { describedBy, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
 
 interface Upload {
   readonly bucket: string;
   readonly key: string;
-  readonly contentType: string | undefined;
+  readonly description: Pick<ObjectContent, 'contentType' | 'metadata'>;
   readonly initiated: Date;
   readonly parts: Map<number, StoredFile>;
 }
@@ -35,8 +35,8 @@ export function createUploads(directory: string) {
   return {
     create({ bucket, key, request, response }: S3Request): void {
       const uploadId = randomUUID();
-      const contentType = request.headers['content-type'];
-      uploads.set(uploadId, { bucket, key, contentType, initiated: new Date(), parts: new Map() });
+      const description = describedBy(request);
+      uploads.set(uploadId, { bucket, key, description, initiated: new Date(), parts: new Map() });
       sendS3Xml(response, 'InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: uploadId });
     },
     async addPart(target: S3Request): Promise<void> {
@@ -60,7 +60,7 @@ export function createUploads(directory: string) {
       uploads.delete(uploadId);
       const md5 = createHash('md5');
       for (const file of files) md5.update(Buffer.from(file.md5, 'hex'));
-      return { files, eTag: `${md5.digest('hex')}-${files.length}`, contentType: upload.contentType };
+      return { files, eTag: `${md5.digest('hex')}-${files.length}`, ...upload.description };
     },
     abort(target: S3Request): void {
       uploads.delete(find(target).uploadId);

@@ -5,7 +5,7 @@ import { type BucketSpec, compareKeys, createBuckets, type ObjectContent, type T
 import { S3Error } from './s3-error.ts';
 import { readBytes, storeBody } from './s3-files.ts';
 import type { CreatedObject } from './s3-notifications.ts';
-import { readS3Request, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
+import { describedBy, readS3Request, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
 import { createUploads } from './s3-uploads.ts';
 import { toXml } from './xml.ts';
 
@@ -56,11 +56,34 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
 
   async function put(target: S3Request): Promise<void> {
     const { bucket, request, response } = target;
-    if (request.headers['x-amz-copy-source'] !== undefined) throw notEmulated();
+    const source = request.headers['x-amz-copy-source'];
+    if (source !== undefined) return copy(target, String(source));
     buckets.spec(bucket);
     const file = await storeBody(request, directory);
-    add('Put', target, { files: [file], eTag: file.md5, contentType: request.headers['content-type'] });
+    add('Put', target, { files: [file], eTag: file.md5, ...describedBy(request) });
     response.end();
+  }
+
+  /** Of a whole object: the copy is made of the same files. */
+  function copy(target: S3Request, address: string): void {
+    const [path = '', query] = address.replace(/^\//, '').split('?');
+    const [bucket = '', ...key] = decodeURIComponent(path).split('/');
+    const { contentType, eTag, files, metadata, tags } = buckets.find(
+      bucket,
+      key.join('/'),
+      new URLSearchParams(query).get('versionId'),
+    );
+    const { headers } = target.request;
+    const isReplaced = headers['x-amz-metadata-directive'] === 'REPLACE';
+    const description = isReplaced ? describedBy(target.request) : { contentType, metadata };
+    add('Copy', target, { files, eTag, ...description });
+    if (headers['x-amz-tagging-directive'] !== 'REPLACE') buckets.find(target.bucket, target.key, null).tags = tags;
+    sendS3Xml(target.response, 'CopyObjectResult', { ETag: `"${eTag}"`, LastModified: new Date().toISOString() });
+  }
+
+  function remove({ bucket, key, query, response }: S3Request): void {
+    buckets.remove(bucket, key, query.get('versionId'));
+    response.writeHead(204).end();
   }
 
   async function completeUpload(target: S3Request): Promise<void> {
@@ -72,11 +95,12 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
 
   async function get(target: S3Request): Promise<void> {
     const { request, response } = target;
-    const { files, size, eTag, contentType = 'binary/octet-stream', lastModified } = find(target);
+    const { files, size, eTag, contentType = 'binary/octet-stream', lastModified, metadata } = find(target);
     const range = readRange(request.headers.range, size);
     const { start, end } = range ?? { start: 0, end: size - 1 };
     if (range !== undefined) response.setHeader('Content-Range', `bytes ${start}-${end}/${size}`);
     response.writeHead(range === undefined ? 200 : 206, {
+      ...metadata,
       'Content-Type': contentType,
       'Content-Length': end - start + 1,
       ETag: `"${eTag}"`,
@@ -120,6 +144,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     'GET ': get,
     'HEAD ': get,
     'PUT ': put,
+    'DELETE ': remove,
     'GET tagging': getTags,
     'PUT tagging': putTags,
     'POST uploads': uploads.create,

@@ -99,7 +99,7 @@ export function deploymentOf(
         handler: properties.Handler,
         timeoutS: properties.Timeout,
         memoryMb: properties.MemorySize,
-        environment: properties.Environment.Variables,
+        environment: properties.Environment?.Variables ?? {},
         logGroup: properties.LoggingConfig.LogGroup,
       }),
     );
@@ -238,7 +238,7 @@ interface FunctionProperties {
   readonly Runtime: string;
   readonly Timeout: number;
   readonly MemorySize: number;
-  readonly Environment: { readonly Variables: Readonly<Record<string, string>> };
+  readonly Environment?: { readonly Variables: Readonly<Record<string, string>> };
   readonly LoggingConfig: { readonly LogGroup: string };
 }
 

@@ -142,7 +142,7 @@ async function play(scene: Scene) {
     const body = JSON.stringify(payload);
     const request = { method, projectId, token, body, isBase64Encoded: false, contentEncoding };
     try {
-      answers.push(await receiveWebhook(request, new Set([ROUTE.projectId]), { ...ports, tokens }));
+      answers.push(await receiveWebhook(request, { ...ports, tokens }));
     } catch (error) {
       // The handler's middleware logs it by name and message, redacted; nothing else of it gets out.
       answers.push(error instanceof Error ? error.name : 'error');

@@ -33,7 +33,7 @@ let ssm: () => Parameter;
 let ssmReads: number;
 let queueIsDown: boolean;
 let now: number;
-let ports: Parameters<typeof receiveWebhook>[2];
+let ports: Parameters<typeof receiveWebhook>[1];
 beforeEach(() => {
   lines = [];
   sent = [];
@@ -64,7 +64,7 @@ beforeEach(() => {
 function post(changes: Partial<WebhookRequest> = {}) {
   const request = { method: 'POST', projectId, token: TOKEN, isBase64Encoded: false, contentEncoding: undefined };
   const body = JSON.stringify(PAYLOAD);
-  return receiveWebhook({ ...request, body, ...changes }, new Set([projectId]), ports);
+  return receiveWebhook({ ...request, body, ...changes }, ports);
 }
 
 /** As API Gateway hands over what it takes for binary. */
@@ -199,9 +199,9 @@ describe('a request to the right address that is no webhook', () => {
     ['a GET', { method: 'GET' }, 'not a POST'],
     ['a PUT', { method: 'PUT' }, 'not a POST'],
     ['a method in small letters', { method: 'post' }, 'not a POST'],
-    ['no project', { projectId: '' }, 'of a project without a route'],
-    ['a project of c4nary', { projectId: 'c4nary' }, 'of a project without a route'],
-    ['a prototype for a project', { projectId: '__proto__' }, 'of a project without a route'],
+    ['no project', { projectId: '' }, 'not the id of a project'],
+    ['a project of c4nary', { projectId: 'c4nary' }, 'not the id of a project'],
+    ['a prototype for a project', { projectId: '__proto__' }, 'not the id of a project'],
     ['a body that is too long', { body: padded(LIMIT + 1) }, 'longer than 16384 bytes'],
     ['a body of ten megabytes', { body: padded(10_000_000) }, 'longer than 16384 bytes'],
     ['base64 that is too long', binary(Buffer.from(padded(LIMIT + 1))), 'longer than 16384 bytes'],
@@ -218,8 +218,15 @@ describe('a request to the right address that is no webhook', () => {
 
   it('names its project where that has the form of one', async () => {
     const other = 'ffffffffffffffffffffffff';
-    expect(await post({ projectId: other })).toStrictEqual(NOT_FOUND);
+    expect(await post({ projectId: other, method: 'PUT' })).toStrictEqual(NOT_FOUND);
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ event: 'webhook-refused', projectId: other }]);
+  });
+
+  it('is none of them where its project has left the settings: builds of it may be under way', async () => {
+    const other = 'ffffffffffffffffffffffff';
+    const { projectId: _, ...payload } = PAYLOAD;
+    expect(await post({ projectId: other, body: JSON.stringify(payload) })).toMatchObject({ statusCode: 200 });
+    expect(sent.map((message) => JSON.stringify(message))).toEqual([expect.stringContaining(other)]);
   });
 
   it('is one from the first byte beyond the limit', async () => {

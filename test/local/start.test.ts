@@ -84,7 +84,7 @@ describe('npm start', () => {
       ...['--once', '--port', '0', '--stage', '0.1', '--course', 'rejected', '--drop', good],
     );
     expect(stdout).toMatch(/rejected\s+good build\.zip\s+Build contains unsupported file formats\./);
-    expect(stdout).toMatch(/They said\s+Build contains unsupported file formats\./);
+    expect(stdout).toMatch(/Message\s+Build contains unsupported file formats\./);
     expect(stdout).toContain('0 of 1 build downloaded byte for byte');
     expect(code).toBe(1);
   });
