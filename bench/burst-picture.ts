@@ -5,7 +5,7 @@ const WIDTH = 760;
 const HEIGHT = 400;
 const PLOT = { left: 62, top: 88, right: 24, bottom: 52 };
 
-/** Of middling brightness, so that they can be told from a white page as well as from a black one. */
+/** Of middle brightness: seen on a white page as well as on a black one. */
 const INK = { ours: '#2f81f7', plain: '#d9722e', limit: '#8b949e', text: '#7d8590', grid: '#8b949e' };
 
 export function titleOf({ row }: BurstRun): string {
@@ -31,7 +31,7 @@ export function drawAcceptances(run: BurstRun): string {
   const legend = [
     { ink: INK.ours, dash: '', at: [0, 0], label: `ours: ${summary(row.ours)}` },
     { ink: INK.plain, dash: '', at: [0, 1], label: `plain: ${summary(row.plain)}` },
-    { ink: INK.limit, dash: DASH, at: [1, 0], label: "the vendor's limit" },
+    { ink: INK.limit, dash: DASH, at: [1, 0], label: "Streampixel's limit" },
   ].map(({ at: [column = 0, line = 0], ...entry }) => ({
     ...entry,
     left: PLOT.left + column * 380,

@@ -2,8 +2,6 @@ import { VENDOR_WINDOW_MS } from '../functions/domain/pacing/pacer.ts';
 import { OurDesign } from '../test/simulation/our-design.ts';
 import { PlainDesign } from '../test/simulation/plain-design.ts';
 import { seededRandom } from '../test/simulation/random.ts';
-import type { Service } from '../test/simulation/sandbox.ts';
-import type { SimulatedQueue } from '../test/simulation/simulated-queue.ts';
 import type { SimulatedVendor } from '../test/simulation/simulated-vendor.ts';
 
 export interface Scenario {
@@ -21,11 +19,11 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 export interface BurstResult {
-  /** Builds that the vendor accepted, once or more often. */
+  /** Builds that Streampixel accepted, once or more often. */
   readonly accepted: number;
   /** Messages in the dead-letter queue at the end. */
   readonly deadLettered: number;
-  /** Calls that the vendor answered with 429. */
+  /** Calls that Streampixel answered with 429. */
   readonly http429: number;
   /** From the drop to the last build's first acceptance. */
   readonly makespanSeconds: number;
@@ -35,7 +33,7 @@ export interface BurstResult {
 }
 
 export interface BurstRow extends Scenario {
-  /** What the vendor's limit makes of it at best: (builds per user - 1) windows. */
+  /** The shortest that Streampixel's limit allows: (builds per user - 1) windows. */
   readonly limitSeconds: number;
   readonly ours: BurstResult;
   readonly plain: BurstResult;
@@ -61,24 +59,13 @@ export async function runBurst(scenario: Scenario, seed: number): Promise<BurstR
   }
   const oursFrom = await finish(ours);
   const plainFrom = await finish(plain);
+  const results = { ours: resultOf(ours, oursFrom, scenario), plain: resultOf(plain, plainFrom, scenario) };
   const limitSeconds = ((scenario.builds / scenario.users - 1) * VENDOR_WINDOW_MS) / 1000;
   return {
-    row: {
-      ...scenario,
-      limitSeconds,
-      ours: resultOf(ours, oursFrom, scenario),
-      plain: resultOf(plain, plainFrom, scenario),
-    },
+    row: { ...scenario, limitSeconds, ...results },
     ours: acceptancesOf(ours.vendor, oursFrom),
     plain: acceptancesOf(plain.vendor, plainFrom),
   };
-}
-
-interface Finished {
-  readonly vendor: SimulatedVendor;
-  readonly queue: SimulatedQueue;
-  readonly deadLetters: SimulatedQueue;
-  readonly network: { readonly calls: Readonly<Record<Service, number>> };
 }
 
 /** @returns when it began, in ms since the epoch */
@@ -89,7 +76,11 @@ async function finish({ time, queue }: Pick<OurDesign, 'time' | 'queue'>): Promi
   return from;
 }
 
-function resultOf({ vendor, queue, deadLetters, network }: Finished, from: number, { builds }: Scenario): BurstResult {
+function resultOf(
+  { deadLetters, network, queue, vendor }: Pick<OurDesign, 'deadLetters' | 'network' | 'queue' | 'vendor'>,
+  from: number,
+  { builds }: Scenario,
+): BurstResult {
   const { vendor: _, ...awsCalls } = network.calls;
   const acceptances = acceptancesOf(vendor, from);
   return {

@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bench, DESIGNS, type Design } from './artifacts.ts';
 import { type Endpoints, startEndpoints } from './endpoints.ts';
-import { startSandbox } from './runtime-api.ts';
-import { environmentFor, sqsEvent } from './worker-events.ts';
+import { startSandbox } from './sandbox.ts';
+import { buildsEvent, environmentFor } from './worker-events.ts';
 
 /** Of all runs, in ms. */
 export interface Spread {
@@ -13,7 +13,7 @@ export interface Spread {
 }
 
 export interface ColdStart {
-  /** From the spawn of the process to its first ask for work. Medians, in ms. */
+  /** From the spawn of the process to its first request for work. Medians, in ms. */
   readonly readyMs: number;
   /** From the spawn to the end of the first invocation: one build, accepted. */
   readonly firstBuildMs: number;
@@ -30,55 +30,40 @@ export interface ColdStartResult extends Readonly<Record<Design, ColdStart>> {
   readonly ratioToPlain: number;
 }
 
-/** Cold starts that a benchmark needs at least to be worth its name. */
+/** Fewer cold starts than this do not make a benchmark. */
 export const COLD_STARTS = 25;
 
 /**
- * Starts each design's artifact again and again, by turns, so that whatever else the machine does hits all of them alike. Each
- * run is a fresh process, a user whose line is idle, and one build.
- *
- * @param wrapper command in front of `node`
+ * Starts each design's artifact again and again, by turns, so that whatever else the machine does affects all of them alike. Each
+ * run is a new process, a user whose lane is idle, and one build.
  */
-export async function measureColdStart(
-  bench: Bench,
-  runs: number = COLD_STARTS,
-  designs: readonly Design[] = DESIGNS,
-  wrapper: readonly string[] = [],
-): Promise<ColdStartResult> {
-  const endpoints = await startEndpoints({
-    table: onlyTable(bench),
-    objectSize: 1024,
-  });
-  const times: Record<Design, { readyMs: number[]; firstBuildMs: number[] }> = {
-    empty: { readyMs: [], firstBuildMs: [] },
-    ours: { readyMs: [], firstBuildMs: [] },
-    plain: { readyMs: [], firstBuildMs: [] },
-  };
+export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS): Promise<ColdStartResult> {
+  const endpoints = await startEndpoints({ table: bench.table, objectSize: 1024 });
+  const starts: Record<Design, { readyMs: number; firstBuildMs: number }[]> = { empty: [], ours: [], plain: [] };
   try {
     // The first round warms the disk's cache and is not counted.
     for (let round = -1; round < runs; round++) {
-      for (const design of designs) {
-        const { readyMs, firstBuildMs } = await start(bench, design, endpoints, `${design}-${round}`, wrapper);
-        if (round < 0) continue;
-        times[design].readyMs.push(readyMs);
-        times[design].firstBuildMs.push(firstBuildMs);
+      for (const design of DESIGNS) {
+        const started = await start(bench, design, endpoints, `${design}-${round}`);
+        if (round >= 0) starts[design].push(started);
       }
     }
   } finally {
     await endpoints.close();
   }
   const result = async (design: Design): Promise<ColdStart> => {
-    const [ready, firstBuild] = [spread(times[design].readyMs), spread(times[design].firstBuildMs)];
+    const readySpread = spread(starts[design].map(({ readyMs }) => readyMs));
+    const firstBuildSpread = spread(starts[design].map(({ firstBuildMs }) => firstBuildMs));
     return {
-      readyMs: ready.median,
-      firstBuildMs: firstBuild.median,
-      bundleKB: await kilobytes(bench.artifacts[design].codeDirectory),
-      readySpread: ready,
-      firstBuildSpread: firstBuild,
+      readyMs: readySpread.median,
+      firstBuildMs: firstBuildSpread.median,
+      bundleKB: await kilobytes(bench.functions[design].codeDirectory),
+      readySpread,
+      firstBuildSpread,
     };
   };
   const ratioTo = (other: Design) =>
-    rounded(median(times.ours.readyMs.map((ms, run) => ms / (times[other].readyMs[run] ?? Number.NaN))), 2);
+    rounded(median(starts.ours.map(({ readyMs }, run) => readyMs / (starts[other][run]?.readyMs ?? Number.NaN))), 2);
   return {
     runs,
     empty: await result('empty'),
@@ -89,34 +74,21 @@ export async function measureColdStart(
   };
 }
 
-async function start(bench: Bench, design: Design, endpoints: Endpoints, id: string, wrapper: readonly string[]) {
+async function start(bench: Bench, design: Design, endpoints: Endpoints, id: string) {
   const before = endpoints.accepted();
-  const lines: string[] = [];
-  const sandbox = await startSandbox(bench.artifacts[design], {
-    ...bench,
-    wrapper,
-    endpoint: endpoints.url,
-    environment: design === 'empty' ? {} : environmentFor(bench, endpoints, `user-${id}`),
-    onLine: (line) => void lines.push(line),
-  });
+  const environment = environmentFor(bench, endpoints, `user-${id}`);
+  const sandbox = await startSandbox(bench, bench.functions[design], endpoints, environment);
   try {
-    const now = Date.now();
-    const build = { id: `message-${id}`, key: `${id}.zip`, size: 1024, droppedAt: now, receiveCount: 1 };
-    const { answer, at } = await sandbox.invoke(sqsEvent([build]), now);
+    const build = { id: `message-${id}`, key: `${id}.zip`, size: 1024, droppedAt: Date.now(), receiveCount: 1 };
+    const { answer, at } = await sandbox.invoke(buildsEvent([build]));
     const failed = (answer as { batchItemFailures: unknown[] }).batchItemFailures.length > 0;
     if (failed || endpoints.accepted() !== before + (design === 'empty' ? 0 : 1)) {
-      throw new Error(`${design} did not submit its build:\n${lines.join('\n')}`);
+      throw new Error(`${design} did not submit its build:\n${sandbox.log().join('\n')}`);
     }
     return { readyMs: sandbox.readyMs, firstBuildMs: at };
   } finally {
     await sandbox.stop();
   }
-}
-
-export function onlyTable({ deployment: { tables } }: Bench) {
-  const [table] = tables;
-  if (table === undefined || tables.length > 1) throw new Error('The stack is expected to have one table.');
-  return table;
 }
 
 async function kilobytes(directory: string): Promise<number> {
@@ -130,7 +102,7 @@ function spread(values: readonly number[]): Spread {
   return { median: ms(median(values)), min: ms(Math.min(...values)), max: ms(Math.max(...values)) };
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,11 @@ import { createSparseZip } from './sparse-zip.ts';
 
 export const AWS_SERVICES = ['dynamodb', 's3', 'sqs', 'ssm', 'sns', 'eventbridge'] as const;
 export type AwsService = (typeof AWS_SERVICES)[number];
-export type Calls = Readonly<Record<AwsService, number>>;
+export type Calls = Readonly<Record<AwsService | 'total', number>>;
+
+export function callsOf(count: (service: AwsService | 'total') => number): Calls {
+  return Object.fromEntries([...AWS_SERVICES, 'total' as const].map((key) => [key, count(key)])) as Calls;
+}
 
 /** What DynamoDB would bill, in request units. */
 export interface TableUnits {
@@ -18,16 +22,11 @@ export interface TableUnits {
   readonly write: number;
 }
 
-/** The part of DynamoDB's inputs that decides what they cost. */
-interface BilledInput {
-  readonly Item?: Record<string, unknown>;
-}
-
-/** Loopback endpoints of everything a worker talks to. They count, and answer at once. */
+/** Loopback endpoints of everything that a worker calls. They count, and answer at once. */
 export interface Endpoints {
   /** `AWS_ENDPOINT_URL`. */
   readonly url: string;
-  readonly vendorUrl: string;
+  readonly streampixelUrl: string;
   /** Since the start. */
   calls(): Calls;
   tableUnits(): TableUnits;
@@ -35,11 +34,11 @@ export interface Endpoints {
   accepted(): number;
   /** Bytes of objects that were given out. */
   bytesRead(): number;
-  /** Bodies of messages that were sent to queues, oldest first; whoever takes one removes it. */
+  /** Bodies of messages that were sent to queues, oldest first; to be removed by the reader. */
   readonly sent: string[];
-  /** Events that were put on the bus, as a rule would put them into a queue; whoever takes one removes it. */
+  /** Events that were put on the bus, as a rule would put them into a queue; to be removed by the reader. */
   readonly emitted: string[];
-  /** What the last change of a message's visibility said, in s, by receipt handle. */
+  /** For how long a message was hidden last, in s, by receipt handle. */
   readonly hiddenFor: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
@@ -50,7 +49,7 @@ export interface EndpointsOptions {
   readonly objectSize: number;
 }
 
-const VENDOR_PATH = '/pixelStripeApi';
+const API_PATH = '/pixelStripeApi';
 /** The API key, and the token of the webhooks, whose shape it has. */
 export const SECRET = 'key-of-the-benchmark-and-token-of-its-webhooks';
 export const VERSION_ID = 'version-1';
@@ -59,7 +58,11 @@ export const E_TAG = 'd41d8cd98f00b204e9800998ecf8427e-3841';
 export async function startEndpoints({ table, objectSize }: EndpointsOptions): Promise<Endpoints> {
   const dynamodb = dynalite({ createTableMs: 0 });
   const zip = createSparseZip(objectSize);
-  const calls: Record<AwsService, number> = { dynamodb: 0, s3: 0, sqs: 0, ssm: 0, sns: 0, eventbridge: 0 };
+  const calls = { ...callsOf(() => 0) } as Record<AwsService | 'total', number>;
+  const count = (service: AwsService) => {
+    calls[service]++;
+    calls.total++;
+  };
   const units = { read: 0, write: 0 };
   const hiddenFor = new Map<string, number>();
   const sent: string[] = [];
@@ -76,49 +79,42 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
     const json = (body: unknown, status = 200) =>
       response.writeHead(status, { 'Content-Type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     if (service.startsWith('DynamoDB_')) {
-      calls.dynamodb++;
-      // Read beside dynalite, which reads it too.
-      let body = '';
-      request.setEncoding('utf8');
-      request.on('data', (chunk: string) => {
-        body += chunk;
-      });
-      request.on('end', () => bill(operation, JSON.parse(body)));
+      count('dynamodb');
+      // dynalite reads the body too.
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk) => chunks.push(Buffer.from(chunk)));
+      request.on('end', () => bill(operation, JSON.parse(Buffer.concat(chunks).toString('utf8')).Item));
       dynamodb.emit('request', request, response);
       return;
     }
     if (request.method === 'GET') return serveObject(request, response);
     const body = await text(request);
-    if (request.url === `${VENDOR_PATH}/projects/upload-file`) {
+    if (request.url === `${API_PATH}/projects/upload-file`) {
       accepted++;
       return void json({ message: 'Build queued for processing', uploadId: `upload-${accepted}` });
     }
-    if (request.url === `${VENDOR_PATH}/projects/distribute-file`)
-      return void json({ message: 'Distribution triggered' });
+    if (request.url === `${API_PATH}/projects/distribute-file`) return void json({ message: 'Distribution triggered' });
     switch (service) {
       case 'AmazonSSM':
-        calls.ssm++;
+        count('ssm');
         return void json({ Parameter: { Type: 'SecureString', Value: SECRET, Version: 1 } });
       case 'AWSEvents':
-        calls.eventbridge++;
+        count('eventbridge');
         for (const { Detail, DetailType, Source } of JSON.parse(body).Entries) {
           emitted.push(JSON.stringify({ source: Source, 'detail-type': DetailType, detail: JSON.parse(Detail) }));
         }
         return void json({ FailedEntryCount: 0, Entries: [{ EventId: 'event' }] });
       case 'AmazonSQS': {
-        calls.sqs++;
+        count('sqs');
         const input = JSON.parse(body);
         for (const { ReceiptHandle, VisibilityTimeout } of input.Entries ?? []) {
           hiddenFor.set(ReceiptHandle, VisibilityTimeout);
         }
         if (input.MessageBody !== undefined) sent.push(input.MessageBody);
-        const md5 = createHash('md5')
-          .update(input.MessageBody ?? '')
-          .digest('hex');
-        return void json({ MessageId: 'letter', MD5OfMessageBody: md5 });
+        return void json({ MessageId: 'message', MD5OfMessageBody: hash('md5', input.MessageBody ?? '') });
       }
       default:
-        calls.sns++;
+        count('sns');
         response
           .writeHead(200, { 'Content-Type': 'text/xml' })
           .end('<PublishResponse><PublishResult><MessageId>alert</MessageId></PublishResult></PublishResponse>');
@@ -126,9 +122,9 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   }
 
   function serveObject(request: IncomingMessage, response: ServerResponse): void {
-    calls.s3++;
+    count('s3');
     const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
-    // Nobody may ask for the whole of it: a build has up to 30 GB.
+    // No worker may ask for the whole of it: a build has up to 30 GB.
     if (first === '' && last === '') return void response.writeHead(500).end();
     const from = first === '' ? Math.max(0, zip.size - Number(last)) : Number(first);
     const to = first === '' || last === '' ? zip.size - 1 : Math.min(zip.size - 1, Number(last));
@@ -146,25 +142,20 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   }
 
   /** By the rules of on-demand capacity; a condition that does not hold costs the same. */
-  function bill(operation: string, input: BilledInput): void {
-    if (operation === 'GetItem') {
-      units.read += 1;
-      return;
-    }
+  function bill(operation: string, item: Readonly<Record<string, unknown>> = {}): void {
     if (operation === 'CreateTable') return;
-    if (operation === 'Query') {
-      // Of an index, which is never read consistently: half a unit for up to 4 KB.
-      units.read += 0.5;
+    if (operation === 'GetItem' || operation === 'Query') {
+      // A query reads an index, which is never consistent: half a unit for up to 4 KB.
+      units.read += operation === 'GetItem' ? 1 : 0.5;
       return;
     }
     // Larger than what is billed, which has no type names and no quotes: up to a whole KB it makes no difference.
-    const perCopy = Math.max(1, Math.ceil(Buffer.byteLength(JSON.stringify(input.Item ?? {})) / 1024));
+    const perCopy = Math.max(1, Math.ceil(Buffer.byteLength(JSON.stringify(item)) / 1024));
     // An entry's sort key in an index changes with each write: the old place is cleared and the new one filled.
-    const indexed = (table.GlobalSecondaryIndexes ?? []).reduce((copies, { KeySchema = [] }) => {
-      const isIn = KeySchema.every(({ AttributeName = '' }) => input.Item?.[AttributeName] !== undefined);
-      return copies + (isIn ? KeySchema.length : 0);
-    }, 0);
-    units.write += perCopy * (1 + indexed);
+    const copies = (table.GlobalSecondaryIndexes ?? [])
+      .map(({ KeySchema = [] }) => KeySchema.map(({ AttributeName = '' }) => item[AttributeName]))
+      .map((keys) => (keys.includes(undefined) ? 0 : keys.length));
+    units.write += perCopy * copies.reduce((all, more) => all + more, 1);
   }
 
   server.listen(0, '127.0.0.1');
@@ -174,11 +165,10 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   const client = new DynamoDBClient({ endpoint: url, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   await client.send(new CreateTableCommand(table));
   client.destroy();
-  calls.dynamodb = 0;
 
   return {
     url,
-    vendorUrl: url + VENDOR_PATH,
+    streampixelUrl: url + API_PATH,
     calls: () => ({ ...calls }),
     tableUnits: () => ({ ...units }),
     accepted: () => accepted,

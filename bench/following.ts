@@ -1,30 +1,21 @@
-import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
-import { ENV as FOLLOW_ENV } from '../functions/follow-builds/environment.ts';
-import { ENV as SUBMIT_ENV } from '../functions/submit-build/environment.ts';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { ENV } from '../functions/follow-builds/environment.ts';
 import type { FunctionSpec } from '../local/aws/lambda-process.ts';
 import type { Bench } from './artifacts.ts';
-import { onlyTable, rounded } from './cold-start.ts';
-import { AWS_SERVICES, type Calls, type Endpoints, SECRET, startEndpoints, type TableUnits } from './endpoints.ts';
-import { metricsOf } from './per-build.ts';
-import { type Sandbox, startSandbox } from './runtime-api.ts';
-import { environmentFor, sqsEvent } from './worker-events.ts';
+import { rounded } from './cold-start.ts';
+import { callsOf, SECRET, startEndpoints, type TableUnits } from './endpoints.ts';
+import { type Sandbox, startSandbox, type Usage } from './sandbox.ts';
+import { buildsEvent, environmentFor, recordOf } from './worker-events.ts';
 
-/** Builds that are followed to their end, one after the other. */
+/** Builds that are followed until they are finished, one after the other. */
 export const FOLLOWED_BUILDS = 100;
 
-/** What one of the two functions takes for a build, after its submission. */
-export interface FollowerUsage {
+/** What one of the two functions takes for a build after its submission; its metrics are those of all builds together. */
+export interface FollowerUsage extends Usage {
   readonly memoryMb: number;
-  readonly invocations: number;
-  readonly cpuMs: number;
-  readonly awsCalls: Calls;
-  /** Bytes of log. */
-  readonly logBytes: number;
-  /** Distinct metrics (name and dimensions) that the log carried, of all builds together. */
-  readonly metrics: number;
 }
 
-/** Per build, from its submission to the end of the watch over it. */
+/** Per build, from its submission until the watch over it has ended. */
 export interface FollowingUsage {
   readonly builds: number;
   readonly webhooks: number;
@@ -35,129 +26,89 @@ export interface FollowingUsage {
   readonly messages: number;
 }
 
-/** The documented course of a build that is released on its approval. */
-const BEFORE_RELEASE = ['uploaded', 'downloading', 'extracting', 'saving', 'approved'] as const;
-const AFTER_RELEASE = ['distributing'] as const;
-/** From one webhook to the next, in ms; from one build to the next the lines of both endpoints have to be idle. */
+/** The documented stages of a build that is released on its approval. */
+const STAGES = ['uploaded', 'downloading', 'extracting', 'saving', 'approved', 'distributing'] as const;
 const BETWEEN_WEBHOOKS_MS = 60_000;
+/** Long enough for the rate-limit lanes of both endpoints to be idle again. */
 const BETWEEN_BUILDS_MS = 300_000;
+/** After this long the watch looks at the build again. */
+const WATCH_MS = 3_600_000;
 
 /**
- * Submits builds and takes each to its end through the real bundles, in processes whose clock is moved: seven messages of Streampixel,
- * the order to release it, and the watch that looks after it an hour later.
+ * Submits builds and follows each until it is finished, through the real bundles, in processes whose clock is moved: Streampixel's
+ * webhooks, the request to release the build, and the watch that looks at it an hour later.
  */
 export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_BUILDS): Promise<FollowingUsage> {
-  const endpoints = await startEndpoints({ table: onlyTable(bench), objectSize: 1_024 });
+  const endpoints = await startEndpoints({ table: bench.table, objectSize: 1_024 });
   const environment = environmentFor(bench, endpoints, 'user');
-  const { receiveWebhook, followBuilds } = bench.followers;
-  const submitter = await startSandbox(bench.artifacts.ours, { ...bench, endpoint: endpoints.url, environment });
-  const receiver = await startFollower(bench, receiveWebhook, endpoints, {
-    [FOLLOW_ENV.routes]: environment[SUBMIT_ENV.routes] ?? '',
-  });
-  const follower = await startFollower(bench, followBuilds, endpoints, environment);
-  const [{ projectId = '' } = {}] = JSON.parse(environment[SUBMIT_ENV.routes] ?? '[]');
+  const routes = environment[ENV.routes] ?? '[]';
+  const [{ projectId = '' } = {}] = JSON.parse(routes);
+  const { followBuilds, ours, receiveWebhook } = bench.functions;
+  const submitter = await startSandbox(bench, ours, endpoints, environment);
+  const receiver = await startSandbox(bench, receiveWebhook, endpoints, { [ENV.routes]: routes });
+  const follower = await startSandbox(bench, followBuilds, endpoints, environment);
   const units = { read: 0, write: 0 };
-  let [offsetMs, webhooks] = [0, 0];
+  let offsetMs = 0;
   const now = () => Date.now() + offsetMs;
 
-  async function hear(stage: string, uploadId: string): Promise<void> {
+  async function receive(stage: string, uploadId: string): Promise<void> {
     offsetMs += BETWEEN_WEBHOOKS_MS;
-    webhooks++;
-    const answer = await receiver.invoke(webhookEvent(projectId, uploadId, stage, now()), offsetMs);
+    const { answer } = await receiver.invoke(webhookEvent(projectId, uploadId, stage, now()), offsetMs);
     if ((answer as { statusCode: number }).statusCode !== 200) throw new Error('A webhook was refused.');
-    await work(endpoints.sent);
+    await handleAll(endpoints.sent);
   }
-  /** Takes whatever lies in a queue. */
-  async function work(queue: string[], receiveCount = 1): Promise<void> {
+  /** Handles every message in a queue. */
+  async function handleAll(queue: string[], receiveCount = 1): Promise<void> {
     for (let body = queue.shift(); body !== undefined; body = queue.shift()) {
-      await follower.invoke(messageEvent(body, receiveCount, now()), offsetMs);
+      await follower.invoke({ Records: [recordOf('0', body, receiveCount, now())] }, offsetMs);
     }
   }
 
   try {
     for (let n = 0; n < builds; n++) {
       offsetMs += BETWEEN_BUILDS_MS;
-      await submitter.probe({ offsetMs });
       const build = { id: `${n}`, key: `builds/MyGame-${n}.zip`, size: 1_024, droppedAt: now(), receiveCount: 1 };
-      await submitter.invoke(sqsEvent([build]), now());
+      await submitter.invoke(buildsEvent([build]), offsetMs);
       if (endpoints.accepted() !== n + 1) throw new Error('A build was not accepted.');
       const before = endpoints.tableUnits();
       const [watch = ''] = endpoints.emitted.splice(0);
-      await work([watch]);
-      const uploadId = `upload-${n + 1}`;
-      for (const stage of BEFORE_RELEASE) await hear(stage, uploadId);
-      for (const stage of AFTER_RELEASE) await hear(stage, uploadId);
-      offsetMs += 3_600_000;
-      await work([watch], 2);
+      await handleAll([watch]);
+      for (const stage of STAGES) await receive(stage, `upload-${n + 1}`);
+      offsetMs += WATCH_MS;
+      await handleAll([watch], 2);
       const after = endpoints.tableUnits();
       units.read += after.read - before.read;
       units.write += after.write - before.write;
       endpoints.emitted.splice(0);
     }
-    const per = (total: number) => rounded(total / builds, 2);
-    const usages = { receiveWebhook: receiver.usage(builds), followBuilds: follower.usage(builds) };
+    const usages = {
+      receiveWebhook: usageOf(receiver, receiveWebhook, builds),
+      followBuilds: usageOf(follower, followBuilds, builds),
+    };
     return {
       builds,
-      webhooks: per(webhooks),
+      webhooks: STAGES.length,
       ...usages,
-      tableUnits: { read: per(units.read), write: per(units.write) },
-      // The watch comes up twice and is one message.
+      tableUnits: { read: rounded(units.read / builds, 2), write: rounded(units.write / builds, 2) },
+      // The watch is received twice and is one message.
       messages: usages.followBuilds.invocations - 1,
     };
   } finally {
-    await Promise.all([submitter.stop(), receiver.stop(), follower.stop()]);
+    await Promise.all([submitter, receiver, follower].map((sandbox) => sandbox.stop()));
     await endpoints.close();
   }
 }
 
-/** A function's process that keeps count of what it takes. */
-interface Follower {
-  invoke(event: unknown, offsetMs: number): Promise<unknown>;
-  usage(builds: number): FollowerUsage;
-  stop: Sandbox['stop'];
-}
-
-async function startFollower(
-  bench: Bench,
-  spec: FunctionSpec,
-  endpoints: Endpoints,
-  environment: Readonly<Record<string, string>>,
-): Promise<Follower> {
-  const { memoryMb, timeoutS } = spec;
-  let [invocations, cpuMs, logBytes] = [0, 0, 0];
-  const awsCalls = Object.fromEntries(AWS_SERVICES.map((service) => [service, 0])) as Record<keyof Calls, number>;
-  const options = { ...bench, memoryMb, timeoutS, endpoint: endpoints.url, environment };
-  // What a line takes beside its text, in CloudWatch's reckoning.
-  const metrics = new Set<string>();
-  const onLine = (line: string) => {
-    logBytes += Buffer.byteLength(line) + 26;
-    for (const metric of metricsOf(line)) metrics.add(metric);
-  };
-  const sandbox = await startSandbox(spec, { ...options, onLine });
+function usageOf(sandbox: Sandbox, { memoryMb }: FunctionSpec, builds: number): FollowerUsage {
+  const { awsCalls, cpuMs, invocations, logBytes, metrics } = sandbox.usage();
+  const per = (total: number) => rounded(total / builds, 2);
   return {
-    async invoke(event, offsetMs) {
-      const before = await sandbox.probe({ offsetMs });
-      const callsBefore = endpoints.calls();
-      const { answer } = await sandbox.invoke(event, Date.now() + offsetMs);
-      const after = await sandbox.probe({ offsetMs });
-      const calls = endpoints.calls();
-      for (const service of AWS_SERVICES) awsCalls[service] += calls[service] - callsBefore[service];
-      cpuMs += after.cpuMs - before.cpuMs;
-      invocations++;
-      return answer;
-    },
-    usage(builds) {
-      const per = (total: number) => rounded(total / builds, 2);
-      return {
-        memoryMb,
-        invocations: per(invocations),
-        cpuMs: per(cpuMs),
-        awsCalls: Object.fromEntries(AWS_SERVICES.map((service) => [service, per(awsCalls[service])])) as Calls,
-        logBytes: per(logBytes),
-        metrics: metrics.size,
-      };
-    },
-    stop: sandbox.stop,
+    memoryMb,
+    invocations: per(invocations),
+    cpuMs: per(cpuMs),
+    awsCalls: callsOf((service) => per(awsCalls[service])),
+    logBytes: per(logBytes),
+    metrics,
   };
 }
 
@@ -167,21 +118,14 @@ function webhookEvent(
   stage: string,
   now: number,
 ): Partial<APIGatewayProxyEventV2> {
-  const body = { event: `build.${stage}`, projectId, uploadId, status: stage, timestamp: new Date(now).toISOString() };
+  const fileUrl = 'https://drop-bucket.s3.us-east-1.amazonaws.com/game.zip';
+  const timestamp = new Date(now).toISOString();
+  const body = { event: `build.${stage}`, projectId, uploadId, status: stage, timestamp, fileUrl, objection: null };
   return {
     headers: { 'content-type': 'application/json' },
     pathParameters: { projectId, token: SECRET },
     requestContext: { http: { method: 'POST' } } as APIGatewayProxyEventV2['requestContext'],
-    body: JSON.stringify({
-      ...body,
-      fileUrl: 'https://drop-bucket.s3.us-east-1.amazonaws.com/game.zip',
-      objection: null,
-    }),
+    body: JSON.stringify(body),
     isBase64Encoded: false,
   };
-}
-
-function messageEvent(body: string, receiveCount: number, sentAt: number): SQSEvent {
-  const { Records } = sqsEvent([{ id: '0', key: '', size: 0, droppedAt: sentAt, receiveCount }]);
-  return { Records: Records.map((record) => ({ ...record, body })) };
 }

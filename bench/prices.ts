@@ -1,23 +1,12 @@
 /**
  * What AWS charges, in US dollars: list prices of one region, without free tiers and volume discounts. The only place where
- * prices are written down; check it against the sources before relying on a figure.
+ * prices are written down. Check it against https://aws.amazon.com/lambda/pricing/, and the same page of each other service, before
+ * you rely on a figure.
  */
 export const PRICES = {
   region: 'us-east-1 (US East, N. Virginia)',
   /** When they were noted. From public pages about AWS's prices: the project's build machines do not reach AWS. */
   asOf: '2026-02',
-  sources: [
-    'https://aws.amazon.com/lambda/pricing/',
-    'https://aws.amazon.com/sqs/pricing/',
-    'https://aws.amazon.com/dynamodb/pricing/on-demand/',
-    'https://aws.amazon.com/s3/pricing/',
-    'https://aws.amazon.com/cloudwatch/pricing/',
-    'https://aws.amazon.com/xray/pricing/',
-    'https://aws.amazon.com/sns/pricing/',
-    'https://aws.amazon.com/eventbridge/pricing/',
-    'https://aws.amazon.com/kms/pricing/',
-    'https://aws.amazon.com/api-gateway/pricing/',
-  ],
   /** arm64, per GB-s. */
   lambdaGbSecond: 0.000_013_333_4,
   lambdaRequest: 0.2 / 1e6,
@@ -29,7 +18,6 @@ export const PRICES = {
   /** Point-in-time recovery, per GB-month of table. */
   dynamoDbBackupGbMonth: 0.2,
   s3Get: 0.4 / 1e6,
-  s3GbMonth: 0.023,
   /** Out to the internet, per GB. */
   transferOutGb: 0.09,
   /** Of a SecureString: SSM's standard parameters are free, their decryption is KMS's. */
@@ -38,7 +26,6 @@ export const PRICES = {
   /** API Gateway's HTTP APIs, up to 512 KB each. */
   httpApiRequest: 1 / 1e6,
   snsPublish: 0.5 / 1e6,
-  snsEmail: 20 / 1e6,
   logsGb: 0.5,
   logsGbMonth: 0.03,
   /** Per metric that an alarm looks at, and month. */

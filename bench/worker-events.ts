@@ -1,7 +1,7 @@
-import type { SQSEvent } from 'aws-lambda';
-import type { Route } from '../functions/domain/model/route.ts';
+import type { SQSEvent, SQSRecord } from 'aws-lambda';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { LOCAL_REGION } from '../local/aws/account.ts';
+import { s3Event } from '../test/support/s3-event.ts';
 import type { Bench } from './artifacts.ts';
 import { E_TAG, type Endpoints, VERSION_ID } from './endpoints.ts';
 
@@ -13,49 +13,43 @@ export interface QueuedBuild {
   readonly size: number;
   /** ms since the epoch. */
   readonly droppedAt: number;
+  readonly receiveCount: number;
 }
 
-export function sqsEvent(builds: readonly (QueuedBuild & { readonly receiveCount: number })[]): SQSEvent {
+export function buildsEvent(builds: readonly QueuedBuild[]): SQSEvent {
   return {
-    Records: builds.map(({ id, key, size, droppedAt, receiveCount }) => ({
-      messageId: id,
-      receiptHandle: `receipt-${id}`,
-      body: JSON.stringify({
-        Records: [
-          {
-            eventVersion: '2.1',
-            eventSource: 'aws:s3',
-            awsRegion: LOCAL_REGION,
-            eventTime: new Date(droppedAt).toISOString(),
-            eventName: 'ObjectCreated:CompleteMultipartUpload',
-            s3: {
-              s3SchemaVersion: '1.0',
-              bucket: { name: 'drop-bucket', arn: 'arn:aws:s3:::drop-bucket' },
-              object: { key, size, eTag: E_TAG, versionId: VERSION_ID, sequencer: '0055AED6DCD90281E5' },
-            },
-          },
-        ],
-      }),
-      attributes: {
-        ApproximateReceiveCount: String(receiveCount),
-        SentTimestamp: String(droppedAt),
-        SenderId: 'S3',
-        ApproximateFirstReceiveTimestamp: String(droppedAt),
-      },
-      messageAttributes: {},
-      md5OfBody: '',
-      eventSource: 'aws:sqs',
-      eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:builds',
-      awsRegion: LOCAL_REGION,
-    })),
+    Records: builds.map(({ droppedAt, id, key, receiveCount, size }) => {
+      const time = new Date(droppedAt).toISOString();
+      return recordOf(id, s3Event({ key, size, time, eTag: E_TAG, versionId: VERSION_ID }), receiveCount, droppedAt);
+    }),
   };
 }
 
-/** The worker's environment where `endpoints` are all there is, for one user of the vendor. */
+/** @param sentAt ms since the epoch */
+export function recordOf(messageId: string, body: string, receiveCount: number, sentAt: number): SQSRecord {
+  return {
+    messageId,
+    receiptHandle: `receipt-${messageId}`,
+    body,
+    attributes: {
+      ApproximateReceiveCount: String(receiveCount),
+      SentTimestamp: String(sentAt),
+      SenderId: 'S3',
+      ApproximateFirstReceiveTimestamp: String(sentAt),
+    },
+    messageAttributes: {},
+    md5OfBody: '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:builds',
+    awsRegion: LOCAL_REGION,
+  };
+}
+
+/** The worker's environment with `endpoints` behind it, for one user. */
 export function environmentFor(bench: Bench, endpoints: Endpoints, userId: string): Record<string, string> {
-  const routes = JSON.parse(bench.artifacts.ours.environment[ENV.routes] ?? '[]') as Route[];
+  const routes: object[] = JSON.parse(bench.functions.ours.environment[ENV.routes] ?? '[]');
   return {
     [ENV.routes]: JSON.stringify(routes.map((route) => ({ ...route, prefix: '', userId }))),
-    [ENV.streampixelBaseUrl]: endpoints.vendorUrl,
+    [ENV.streampixelBaseUrl]: endpoints.streampixelUrl,
   };
 }

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 
-type Colour = 'green' | 'yellow' | 'red' | 'gray' | 'cyan' | 'bold';
+export type Colour = 'green' | 'yellow' | 'red' | 'gray' | 'cyan' | 'bold';
 
-/** Where a command puts its data (stdout) and its talk (stderr). Colours only on terminals, and never under NO_COLOR. */
+/** Where a command puts its data (stdout) and its messages (stderr). Colours only on terminals, and never under NO_COLOR. */
 export class Console {
   readonly json: boolean;
   constructor(json: boolean) {
@@ -24,29 +24,30 @@ export class Console {
     return this.json ? text : styleText(colour, text, { stream: process.stdout });
   }
 
-  /** For talk. */
+  /** For messages. */
   tint(colour: Colour, text: string): string {
     return styleText(colour, text, { stream: process.stderr });
   }
 
   /**
-   * A bar on stderr; off a terminal a line now and then. Call `stop` whatever happens.
+   * Shows a bar on stderr while `work` runs; off a terminal, a line now and then.
    *
-   * @param least no bar for fewer than these: it is over before anybody has read it
+   * @param least no bar for fewer than these: it would be over before it can be read
    */
-  bar(label: string, total: number, { format = String, least = 0 }: BarOptions = {}): Progress {
-    if (total < least) return SILENT;
+  async progress<Result>(
+    label: string,
+    total: number,
+    { format = String, least = 0 }: { readonly format?: (value: number) => string; readonly least?: number },
+    work: (progress: Progress) => Promise<Result>,
+  ): Promise<Result> {
+    if (total < least) return work({ update() {}, total() {} });
     const bar = new SingleBar(
       {
         format: `${label} {bar} {percentage}% | {value} of {total}{rest}`,
         formatValue: (value, _, type) =>
-          type === 'value' || type === 'total'
-            ? format(value)
-            : type === 'percentage'
-              ? `${value}`.padStart(3)
-              : `${value}`,
+          type === 'value' || type === 'total' ? format(value) : `${value}`.padStart(type === 'percentage' ? 3 : 0),
         noTTYOutput: true,
-        // A log is no place for a moving bar: a line every ten seconds shows that it moves.
+        // In a log file a moving bar is of no use: a line every ten seconds shows that it moves.
         notTTYSchedule: 10_000,
         hideCursor: true,
         stream: process.stderr,
@@ -55,29 +56,24 @@ export class Console {
       Presets.shades_classic,
     );
     bar.start(total, 0, { rest: '' });
-    return {
-      update: (value, rest = '') => bar.update(value, { rest: rest && ` | ${rest}` }),
-      total: (value) => bar.setTotal(value),
-      stop: () => bar.stop(),
-    };
+    try {
+      return await work({
+        update: (value, rest = '') => bar.update(value, { rest: rest && ` | ${rest}` }),
+        total: (value) => bar.setTotal(value),
+      });
+    } finally {
+      bar.stop();
+    }
   }
 }
 
-interface BarOptions {
-  readonly format?: (value: number) => string;
-  readonly least?: number;
-}
-
-const SILENT: Progress = { update() {}, total() {}, stop() {} };
-
 export interface Progress {
-  /** @param rest what else to say behind the bar */
+  /** @param rest what else to print behind the bar */
   update(value: number, rest?: string): void;
   total(value: number): void;
-  stop(): void;
 }
 
-/** Rows in columns, two spaces apart; the last column is as wide as it likes. */
+/** Rows in columns, two spaces apart; the last column is as wide as it needs. */
 export function aligned(rows: readonly (readonly string[])[], indent = 0): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -85,7 +81,7 @@ export function aligned(rows: readonly (readonly string[])[], indent = 0): strin
   }
   return rows.map((row) =>
     (' '.repeat(indent) + row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  '))
-      // Only the padding: colours end in a letter.
+      // Removes padding only: a colour's escape sequence ends in a letter.
       .trimEnd(),
   );
 }
@@ -94,7 +90,7 @@ function width(cell: string): number {
   return stripVTControlCharacters(cell).length;
 }
 
-/** Foreign words fit for a terminal, which would obey their control characters. */
+/** Foreign text made fit for a terminal, which would obey the control characters in it. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' ');
 }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './operator-error.ts';
 
-/** Signals that come within this are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
+/** Signals within this time are one press of Ctrl-C: the terminal, npm and the launcher each pass it on. In ms. */
 const ONE_PRESS_MS = 1_000;
 
 /**
- * From here on the first Ctrl-C (or SIGTERM) aborts the signal and the command brings its work to a good end; the second ends
- * the process where it stands.
+ * From now on the first Ctrl-C (or SIGTERM) aborts the signal, so that the command can end its work properly; the second one
+ * ends the process at once.
  *
- * @param onFirst says what is going on
+ * @param onFirst tells the person what happens now
  */
 export function interruptible(onFirst: () => void): AbortSignal {
   const controller = new AbortController();
@@ -25,17 +25,7 @@ export function interruptible(onFirst: () => void): AbortSignal {
   return controller.signal;
 }
 
-/**
- * Sleeps for so many ms, or until the signal is aborted.
- *
- * @returns whether it has slept to the end
- */
+/** Sleeps for so many ms. @returns `false` where the signal was aborted in the meantime */
 export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await sleep(ms, undefined, { signal });
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
-  }
+  return sleep(ms, true, { signal }).catch(() => false);
 }

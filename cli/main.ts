@@ -1,10 +1,11 @@
 import { CommanderError } from 'commander';
-import { explained } from './aws-errors.ts';
+import type { GlobalFlags } from './command.ts';
 import { EXIT } from './operator-error.ts';
-import { createProgram, type GlobalFlags } from './program.ts';
-import { endpointOf } from './stack.ts';
+import { createProgram } from './program.ts';
+import { explained } from './stack/aws-errors.ts';
+import { endpointOf } from './stack/stack.ts';
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that closes the pipe early (`| head`) is no error.
 process.stdout.on('error', () => process.exit(EXIT.done));
 
 const program = createProgram((code) => {
@@ -14,7 +15,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // It has said what is wrong, or shown its help.
+    // Commander has printed what is wrong, or its help.
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
   } else {
     const { json, ...options } = program.opts<GlobalFlags>();

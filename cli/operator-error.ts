@@ -1,10 +1,10 @@
 /** What the process ends with. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Something that the operator can mend: what is wrong, and what to do. */
+/** Something that the operator can fix: what is wrong, and what to do. */
 export class OperatorError extends Error {
   override name = 'OperatorError';
-  /** Stable name of the trouble, for scripts. */
+  /** A stable name for scripts. */
   readonly code: string;
   readonly remedy: string;
   readonly exitCode: number;
@@ -17,7 +17,7 @@ export class OperatorError extends Error {
   }
 }
 
-/** The command line asks for something that makes no sense here. */
+/** The command line makes no sense. */
 export function usageError(message: string, remedy: string): OperatorError {
   return new OperatorError('Usage', message, remedy, EXIT.usage);
 }

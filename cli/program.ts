@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { present } from '../functions/domain/model/optional-fields.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
+import type { Act, GlobalFlags } from './command.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -9,41 +11,23 @@ import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console } from './console.ts';
-import { findStack, type Stack, type StackOptions } from './stack.ts';
-
-/** What a command's action gets. */
-export interface Invocation<Flags> {
-  readonly console: Console;
-  /** Finds the stack: called once the command line has proved to make sense. */
-  readonly stack: () => Promise<Stack>;
-  readonly options: StackOptions;
-  readonly flags: Flags;
-  readonly args: readonly (string | undefined)[];
-}
-
-/** Makes an action of a function that resolves to the exit code. */
-// biome-ignore lint/suspicious/noExplicitAny: commander does not type flags; each command says what it declared.
-export type Act = (action: (invocation: Invocation<any>) => Promise<number>) => (...args: unknown[]) => Promise<void>;
-
-export interface GlobalFlags extends StackOptions {
-  readonly json?: boolean;
-}
+import { findStack } from './stack/stack.ts';
 
 /** @param onExit gets the exit code of the command that ran */
 export function createProgram(onExit: (code: number) => void): Command {
   const program = new Command('streampixel-drop')
     .description(
-      'Operates a deployed streampixel-drop: builds from their line until they are live, dead letters, API key and webhooks.',
+      'Operates a deployed streampixel-drop: builds from the drop until they are live, dead letters, API keys and webhooks.',
     )
-    .option('--stack <name>', 'the stack to operate; that of cdk.json by default')
-    .option('--region <region>', 'its AWS region; that of the AWS profile by default')
+    .option('--stack <name>', 'the stack to operate (default: the one of cdk.json)')
+    .option('--region <region>', 'its AWS region (default: the one of the AWS profile)')
     .addOption(
       new Option('--local [port]', `the embedded stack of npm start, on port ${DEFAULT_PORT} by default`)
         .preset(DEFAULT_PORT)
         .argParser(port),
     )
-    .option('--json', 'data as JSON on stdout; everything else goes to stderr')
-    .showHelpAfterError('--help lists what there is.')
+    .option('--json', 'print data as JSON on stdout; everything else goes to stderr')
+    .showHelpAfterError('--help lists commands and options.')
     .exitOverride();
 
   const act: Act =
@@ -51,14 +35,10 @@ export function createProgram(onExit: (code: number) => void): Command {
     async (...actionArgs) => {
       const command = actionArgs.at(-1) as Command;
       const flags = command.optsWithGlobals<GlobalFlags>();
-      const { local, region, stack } = flags;
-      const options = {
-        ...(stack === undefined ? {} : { stack }),
-        ...(region === undefined ? {} : { region }),
-        ...(local === undefined ? {} : { local }),
-      };
-      const console = new Console(flags.json === true);
-      onExit(await action({ console, stack: () => findStack(options), options, flags, args: command.processedArgs }));
+      const { json, local, region, stack } = flags;
+      const options = present({ stack, region, local });
+      const console = new Console(json === true);
+      onExit(await action({ console, stack: () => findStack(options), flags, args: command.processedArgs }));
     };
 
   addStatusCommand(program, act);

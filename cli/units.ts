@@ -26,7 +26,7 @@ export function span(ms: number): string {
 /** @returns ms from text such as `90s`, `15m`, `36h` or `2d`; throws a usage error for other text */
 export function parseSpan(text: string): number {
   const [, count, unit] = /^(\d+)([dhms])$/.exec(text) ?? [];
-  if (count === undefined) throw usageError(`"${text}" is no time span.`, 'Write it as 90s, 15m, 36h or 2d.');
+  if (count === undefined) throw usageError(`"${text}" is not a time span.`, 'Write it as 90s, 15m, 36h or 2d.');
   return Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
 }
 
@@ -34,19 +34,20 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-GB')} ${count === 1 ? one : many}`;
 }
 
-/** Local time: of day only where it is less than 12 h away from now. */
+/** Local time: only the time of day where it is less than 12 h away from now. */
 export function clockTime(ms: number, now: number): string {
-  const date = new Date(ms);
-  const time = date.toTimeString().slice(0, 8);
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => `${part}`.padStart(2, '0'));
-  return Math.abs(ms - now) < UNITS_MS.h * 12 ? time : `${day.join('-')} ${time.slice(0, 5)}`;
+  // Swedish has the order of ISO 8601: `2026-04-21 12:00:00`.
+  const text = new Date(ms).toLocaleString('sv-SE');
+  return Math.abs(ms - now) < UNITS_MS.h * 12 ? text.slice(11) : text.slice(0, 16);
 }
 
-export function iso(ms: number): string {
-  return new Date(ms).toISOString();
+export function iso(ms: number): string;
+export function iso(ms: number | undefined): string | undefined;
+export function iso(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
-/** Text with the instants in it as people read them: what functions write down is ISO 8601. */
+/** The text with the ISO 8601 times in it as local ones. */
 export function inLocalTime(text: string, now: number): string {
   return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (instant) => clockTime(Date.parse(instant), now));
 }

@@ -16,6 +16,8 @@ export const BUNDLING = {
   mainFields: ['module', 'main'],
   // Without source maps: they would be larger than the code, and every cold start would load them.
   minify: true,
+  // The zip reader is CommonJS and requires Node's own modules, which an ES module can't by itself.
+  banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   esbuildArgs: {
     '--alias': `@aws-sdk/credential-provider-node=${join(ADAPTERS, 'lambda-credentials.ts')}`,
   },

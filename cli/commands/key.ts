@@ -1,28 +1,34 @@
 import { text } from 'node:stream/consumers';
-import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
+import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
-import type { Stack } from '../stack.ts';
-import { checkKey, chosenParameter, keyParameters, type UserVerdict, verdictText } from '../vendor.ts';
+import {
+  checkKey,
+  chosenParameter,
+  keyParameters,
+  storedKey,
+  type UserVerdict,
+  verdictText,
+} from '../stack/api-keys.ts';
+import { writeSecureString } from '../stack/parameters.ts';
+import type { Stack } from '../stack/stack.ts';
 
 export function addKeyCommands(program: Command, act: Act): void {
-  const key = program.command('key').description('Put a new API key in place, or check the one that is.');
+  const key = program.command('key').description('Store a new API key, or check the stored ones.');
   key
     .command('set')
-    .description(
-      'Store a new API key, from a hidden prompt or from stdin; Streampixel is asked first whether it is good.',
-    )
-    .option('--parameter <name>', 'the SSM parameter; needed where the routes read several')
+    .description('Store a new API key, from a hidden prompt or from stdin. Asks Streampixel first whether it is valid.')
+    .option('--parameter <name>', 'the SSM parameter; needed where the routes use several')
     .option('--force', 'store it even if Streampixel refuses it')
     .action(act(async ({ console, stack, flags }) => setKey(console, await stack(), flags)));
   key
     .command('check')
-    .description('Ask Streampixel whether the stored API keys are good. Costs no upload.')
+    .description('Ask Streampixel whether the stored API keys are valid. Uses no upload slot.')
     .option('--parameter <name>', 'only this SSM parameter')
     .action(act(async ({ console, stack, flags }) => checkKeys(console, await stack(), flags)));
 }
@@ -48,10 +54,10 @@ async function setKey(console: Console, stack: Stack, { parameter, force }: KeyF
       `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
       reason === 'InvalidUser'
         ? REASONS.InvalidUser.remedy
-        : 'Check for a typing slip, or for a newer key: only the newest works. --force stores it all the same.',
+        : 'Check it for a typing error. Only the newest key of an account works. --force stores it anyway.',
     );
   }
-  const version = await putKey(stack.clients.ssm, name, apiKey);
+  const version = await writeSecureString(stack.clients.ssm, name, apiKey.reveal());
   const forced = refused !== undefined;
   const checks = verdicts.map(({ userId, verdict }) => ({ userId, verdict: verdict.kind }));
   console.data({ parameter: name, version, checks, forced }, [
@@ -59,8 +65,8 @@ async function setKey(console: Console, stack: Stack, { parameter, force }: KeyF
   ]);
   console.say(
     forced
-      ? 'Builds that need it will go to the dead-letter queue until the key is good.'
-      : 'Builds that the old key stopped go back in line by themselves within a minute: npx streampixel-drop status --watch',
+      ? 'Builds that need it go to the dead-letter queue until a valid key is stored.'
+      : `Builds that the old key stopped are sent again within a minute, without another command: ${TOOL} status --watch`,
   );
   return EXIT.done;
 }
@@ -69,58 +75,34 @@ async function setKey(console: Console, stack: Stack, { parameter, force }: KeyF
 async function readKey(parameter: string): Promise<Secret> {
   const typed = process.stdin.isTTY
     ? await password(
-        // Unless told not to, the prompt shows on Ctrl-T what was typed.
+        // Without this the prompt shows on Ctrl-T what was typed.
         { message: `New API key for ${parameter} (hidden)`, toggleMask: false },
         { output: process.stderr },
       )
     : await text(process.stdin);
   const value = typed.trim();
   if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
-  if (/\s/.test(value)) throw usageError('An API key has no white space in it.', 'Pipe in the key and nothing else.');
+  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Pipe in the key and nothing else.');
   return new Secret(value);
-}
-
-async function putKey(ssm: SSMClient, Name: string, apiKey: Secret): Promise<number> {
-  const command = new PutParameterCommand({ Name, Value: apiKey.reveal(), Type: 'SecureString', Overwrite: true });
-  const { Version } = await ssm.send(command);
-  return Version ?? 0;
-}
-
-/** @returns what is stored, or `undefined` where there is nothing that the pipeline could use */
-export async function storedKey(
-  ssm: SSMClient,
-  Name: string,
-): Promise<{ apiKey: Secret; version: number } | undefined> {
-  try {
-    const { Parameter } = await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
-    const value = Parameter?.Value?.trim() ?? '';
-    if (value === '' || Parameter?.Type !== 'SecureString') return undefined;
-    return { apiKey: new Secret(value), version: Parameter.Version ?? 0 };
-  } catch (error) {
-    if (error instanceof Error && error.name === 'ParameterNotFound') return undefined;
-    throw error;
-  }
 }
 
 async function checkKeys(console: Console, stack: Stack, { parameter }: KeyFlags): Promise<number> {
   const { routes } = stack.settings;
   const wanted = parameter === undefined ? undefined : chosenParameter(routes, parameter);
-  const report: { parameter: string; version: number | undefined; users: readonly UserVerdict[] }[] = [];
+  const keys: { parameter: string; version: number | undefined; users: readonly UserVerdict[] }[] = [];
   for (const [name, userIds] of keyParameters(routes)) {
     if (wanted !== undefined && name !== wanted) continue;
     const stored = await storedKey(stack.clients.ssm, name);
     const users = stored === undefined ? [] : await checkKey(stack, userIds, stored.apiKey);
-    report.push({ parameter: name, version: stored?.version, users });
+    keys.push({ parameter: name, version: stored?.version, users });
   }
-  const lines = report.flatMap(({ parameter: name, version, users }) =>
+  const lines = keys.flatMap(({ parameter: name, version, users }) =>
     version === undefined
-      ? [`${name}  ${console.paint('red', 'no key')}`, '  Store one: npx streampixel-drop key set']
+      ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${TOOL} key set`]
       : [`${name}  version ${version}`, ...aligned(verdictRows(console, users), 2)],
   );
-  console.data({ keys: report }, lines);
-  const isGood = report.every(
-    ({ users }) => users.length > 0 && users.every(({ verdict }) => verdict.kind === 'taken'),
-  );
+  console.data({ keys }, lines);
+  const isGood = keys.every(({ users }) => users.length > 0 && users.every(({ verdict }) => verdict.kind === 'taken'));
   return isGood ? EXIT.done : EXIT.failed;
 }
 

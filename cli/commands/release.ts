@@ -5,18 +5,17 @@ import { isAtVendor, RELEASE_PATIENCE_MS } from '../../functions/domain/model/fo
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { routeTo } from '../../functions/domain/model/route.ts';
 import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
-import { adviceOn, adviceText } from '../advice.ts';
-import { createBuildNews } from '../build-news.ts';
-import { shortId } from '../builds.ts';
+import { statusOf } from '../builds/build-status.ts';
+import { shortId } from '../builds/build-view.ts';
+import { entriesOf, findBuild } from '../builds/search.ts';
+import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
+import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { type Console, printable } from '../console.ts';
-import { objectionOf } from '../ending.ts';
-import { POLL_MS } from '../follow.ts';
 import { interruptible, pause } from '../interruption.ts';
-import { entriesOf, findBuild } from '../ledger-search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
-import type { Stack } from '../stack.ts';
-import { standingOf } from '../standing.ts';
+import { POLL_MS } from '../screens/follow.ts';
+import { createFollowLines } from '../screens/follow-lines.ts';
+import type { Stack } from '../stack/stack.ts';
 import { iso, span } from '../units.ts';
 
 interface ReleaseFlags {
@@ -25,17 +24,17 @@ interface ReleaseFlags {
   readonly yes?: boolean;
 }
 
-/** An order that nobody has taken by then has perhaps nobody to take it, in ms. */
+/** Where no worker has taken the request by then, something may be wrong with the follow queue; in ms. */
 const UNTAKEN_FOR_MS = 60_000;
 
 export function addReleaseCommand(program: Command, act: Act): void {
   program
     .command('release')
-    .argument('[build]', 'id of a build, its s3:// address, or a part that no other has; an older one for the way back')
-    .description('Put a build live: orders Streampixel to distribute it to the viewers of its project.')
-    .option('--upload-id <id>', 'one of its earlier submissions instead of the last')
-    .option('--no-wait', 'only give the order')
-    .option('--yes', 'do it; without it the command says what it would do')
+    .argument('[build]', 'id of a build, its s3:// address, or a part that no other build has; it may be an older one')
+    .description('Put a build live: requests that Streampixel distributes it to the viewers of its project.')
+    .option('--upload-id <id>', 'release an earlier upload of the build instead of its last one')
+    .option('--no-wait', 'only send the request')
+    .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags, args: [build] }) => release(console, await stack(), build, flags)));
 }
 
@@ -50,34 +49,33 @@ async function release(
   const uploadId = releasableUpload(entry, wantedUpload);
   const { id: build, projectId, releaseMode, state, userId } = entry;
   if (routeTo(stack.settings.routes, entry) === undefined) {
-    const remedy = 'Add the route to cdk.json and deploy, or release it on the dashboard.';
-    throw new OperatorError('NoRoute', `No route leads to project ${projectId} of user ${userId} any more.`, remedy);
+    const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
+    throw new OperatorError('NoRoute', `No route has project ${projectId} of user ${userId} any more.`, remedy);
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {
-    const twoHours = span(RELEASE_PATIENCE_MS);
-    const text = `It is not approved yet: Streampixel will say "not yet", and the order is tried again for ${twoHours}.`;
+    const text = `It is not approved yet: until it is, the request is tried again, for up to ${span(RELEASE_PATIENCE_MS)}.`;
     console.say(console.tint('yellow', text));
   }
   const facts = { build, projectId, userId, uploadId, state, releaseMode };
   if (yes !== true) {
     console.data({ dryRun: true, ...facts }, [
       `Would put ${build} live, upload id ${uploadId}.`,
-      `It takes the place of what viewers of project ${projectId} get now.`,
+      `It replaces what viewers of project ${projectId} get now.`,
     ]);
-    console.say('Nothing was changed. Add --yes to do it.');
+    console.say(NOTHING_CHANGED);
     return EXIT.done;
   }
 
-  // From before the order on: Ctrl-C is not to end the command where nobody can say whether it was given.
+  // From before the request on: where Ctrl-C ended the command in between, it would be unknown whether it was sent.
   const signal = interruptible(() => console.say('\nStopping.'));
-  const requestId = await giveOrder(console, stack, entry, uploadId);
+  const requestId = await sendRequest(console, stack, entry, uploadId);
   if (!wait) {
-    console.data({ ...facts, requestId, release: 'requested' }, [`Ordered: ${build}, upload id ${uploadId}.`]);
-    console.say(`See what becomes of it: ${statusCommand(entry.id)}`);
+    console.data({ ...facts, requestId, release: 'requested' }, [`Requested: ${build}, upload id ${uploadId}.`]);
+    console.say(`See what becomes of it: ${statusCommand(build)}`);
     return EXIT.done;
   }
-  console.say('Waiting for Streampixel to take it; Ctrl-C stops looking, not the requestId.');
-  const { attempts, endedAt } = await endOfOrder(console, stack, entry, requestId, signal);
+  console.say('Waiting for Streampixel to accept it. Ctrl-C only stops waiting: the request stays.');
+  const { attempts, endedAt } = await waitForRelease(console, stack, entry, requestId, signal);
   console.data({ ...facts, requestId, release: 'released', attempts, endedAt: iso(endedAt ?? Date.now()) }, [
     console.paint('green', `${shortId(build)} is released: live within minutes. Upload id ${uploadId}.`),
   ]);
@@ -86,120 +84,104 @@ async function release(
 
 async function whichBuild({ ledger }: Stack): Promise<OperatorError> {
   const approved = await entriesOf(ledger, ['approved']);
-  const waiting = approved.filter((entry) => standingOf(entry, true) === 'waits-for-person');
+  const waiting = approved.filter((entry) => statusOf(entry, true) === 'waits-for-person');
   const commands = waiting.map((entry) => `\n  ${releaseCommand(entry.id)}`);
   const remedy =
     waiting.length === 0
-      ? 'None waits for it; one that was live before is named by its id, its s3:// address or a part of it.'
-      : `These wait for it:${commands.join('')}`;
+      ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'
+      : `These wait for their release:${commands.join('')}`;
   return usageError('Say which build to release.', remedy);
 }
 
 /**
  * The upload that is to be released.
  *
- * @throws OperatorError where Streampixel does not have it, or won't
+ * @throws OperatorError where Streampixel does not have it, or has rejected it
  */
 function releasableUpload(entry: LedgerEntry, wanted: string | undefined): string {
   const { formerUploadIds = [], id, uploadId } = entry;
   if (wanted !== undefined && wanted !== uploadId) {
     if (formerUploadIds.includes(wanted)) return wanted;
-    const all = [...(uploadId === undefined ? [] : [uploadId]), ...formerUploadIds];
-    const remedy =
-      all.length === 0 ? 'It has none yet.' : `It has: ${all.map((each) => `--upload-id ${each}`).join(', ')}`;
+    const all = [uploadId ?? [], formerUploadIds].flat().map((each) => `--upload-id ${each}`);
+    const remedy = all.length === 0 ? 'It has none yet.' : `It has: ${all.join(', ')}`;
     throw new OperatorError('UnknownUpload', `${id} has no upload id ${wanted}.`, remedy);
   }
-  const advice = adviceOn(entry, standingOf(entry, true)) ?? {
-    act: 'See what becomes of it.',
-    run: statusCommand(entry.id),
-  };
+  const status = statusOf(entry, true);
   const former = formerUploadIds.at(-1);
-  const wayBack = former === undefined ? '' : `\nIts submission before: --upload-id ${former}`;
+  const remedy = `${adviceText(entry, status)}${former === undefined ? '' : `\nIts upload before: --upload-id ${former}`}`;
   if (!isAtVendor(entry)) {
-    const message = `Streampixel does not have ${id}: it is ${entry.state}.`;
-    throw new OperatorError('NotAtStreampixel', message, `${adviceText(advice)}${wayBack}`);
+    throw new OperatorError('NotAtStreampixel', `Streampixel does not have ${id}: it is ${entry.state}.`, remedy);
   }
-  if (entry.state === 'rejected') {
-    const message = `Streampixel has rejected ${id}, and distributes no rejected build.\nThey said: ${objectionOf(entry)}`;
-    throw new OperatorError('Rejected', message, `${adviceText(advice)}${wayBack}`);
+  if (status === 'rejected') {
+    const message = STATUS_DISPLAY.rejected.message?.(entry).join(': ') ?? '';
+    const text = `Streampixel has rejected ${id} and does not distribute rejected builds.\n${printable(message)}`;
+    throw new OperatorError('Rejected', text, remedy);
   }
   return entry.uploadId;
 }
 
-/** @returns the order's name: that of the one before where it is still under way */
-async function giveOrder(
+/** @returns the request's id: that of the earlier request where that is still in progress */
+async function sendRequest(
   console: Console,
   { clients, followQueueUrl }: Stack,
-  entry: LedgerEntry,
+  { id: build, release: last }: LedgerEntry,
   uploadId: string,
 ): Promise<string> {
-  const { id: build, release: last } = entry;
   const requestedAt = Date.now();
-  if (last !== undefined && last.uploadId === uploadId && isUnderWay(last, requestedAt)) {
-    const who = last.by === 'person' ? 'a person' : 'its approval';
-    console.say(`It was ordered ${span(requestedAt - last.requestedAt)} ago by ${who}: no second order is given.`);
+  if (last?.uploadId === uploadId && isInProgress(last, requestedAt)) {
+    const by = last.by === 'person' ? 'by a person' : 'after its approval';
+    console.say(`It was requested ${span(requestedAt - last.requestedAt)} ago ${by}: no second request is sent.`);
     return last.requestId;
   }
   const requestId = `person/${randomUUID()}`;
   const queue = createSqsFollowQueue(clients.sqs, followQueueUrl);
   await queue.send({ kind: 'release', build, uploadId, requestId, by: 'person', requestedAt });
-  console.say('Ordered.');
+  console.say('Requested.');
   return requestId;
 }
 
-/** An order is tried for some time and then fails; one that is older and has no end has lost its message. */
-function isUnderWay({ requestedAt, state }: Release, now: number): boolean {
+/** A request is tried for some time and then fails. One that is older and has not ended has lost its message. */
+function isInProgress({ requestedAt, state }: Release, now: number): boolean {
   return (state === 'requested' || state === 'calling') && now - requestedAt < 2 * RELEASE_PATIENCE_MS;
 }
 
 /**
- * Tells what becomes of the order, until Streampixel has taken it.
+ * Prints what becomes of the request, until Streampixel has accepted it.
  *
  * @throws OperatorError where it fails, or once the signal is aborted
  */
-async function endOfOrder(
+async function waitForRelease(
   console: Console,
-  { ledger }: Pick<Stack, 'ledger'>,
+  { ledger }: Stack,
   entry: LedgerEntry,
   requestId: string,
   signal: AbortSignal,
 ): Promise<Release> {
-  const begun = Date.now();
-  const tell = createBuildNews(console, entry);
-  let warned = false;
+  const startedAt = Date.now();
+  const print = createFollowLines(console, entry);
+  let isWarned = false;
   for (;;) {
     const current = (await ledger.find(entry.id)) ?? entry;
-    tell(current);
+    print(current);
     const { release: last, releaseRequests = [] } = current;
     if (last?.requestId === requestId) {
-      switch (last.state) {
-        case 'released':
-          return last;
-        case 'failed':
-          throw failedOrder(current, last);
-        case 'requested':
-        case 'calling':
-          break;
-      }
+      if (last.state === 'released') return last;
+      if (last.state === 'failed') throw failedRelease(current, last);
     } else if (releaseRequests.includes(requestId)) {
-      throw new OperatorError('Replaced', 'A later order has taken the place of this one.', statusCommand(entry.id));
-    } else if (!warned && Date.now() - begun > UNTAKEN_FOR_MS) {
-      warned = true;
-      console.say('Nobody has taken the order yet. `streampixel-drop doctor` looks for the cause.');
+      throw new OperatorError('Replaced', 'A later request has replaced this one.', statusCommand(entry.id));
+    } else if (!isWarned && Date.now() - startedAt > UNTAKEN_FOR_MS) {
+      isWarned = true;
+      console.say('The pipeline has not taken the request yet. `streampixel-drop doctor` looks for the cause.');
     }
     if (!(await pause(POLL_MS, signal))) {
       const remedy = `See what becomes of it: ${statusCommand(entry.id)}`;
-      throw new OperatorError('Interrupted', 'Stopped looking; the order stands.', remedy, EXIT.interrupted);
+      throw new OperatorError('Interrupted', 'Stopped waiting; the request stays.', remedy, EXIT.interrupted);
     }
   }
 }
 
-function failedOrder(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
-  const own =
-    uploadId === entry.uploadId ? releaseCommand(entry.id) : `${releaseCommand(entry.id)} --upload-id ${uploadId}`;
-  return new OperatorError(
-    'ReleaseFailed',
-    `${entry.id} was not released.\nThey said: ${printable(detail)}`,
-    `Look at the dashboard which build is live; mend what they name, then order it again.\nThen run: ${own}`,
-  );
+function failedRelease(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
+  const flag = uploadId === entry.uploadId ? '' : ` --upload-id ${uploadId}`;
+  const text = `${entry.id} was not released.\nStreampixel's message: ${printable(detail)}`;
+  return new OperatorError('ReleaseFailed', text, `${adviceText(entry, 'release-failed')}${flag}`);
 }

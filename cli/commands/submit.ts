@@ -5,15 +5,16 @@ import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.
 import { type Build, buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/submit-again.ts';
-import type { StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import { createObjectLookup } from '../builds/search.ts';
+import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
-import { createdNotification } from '../created-notification.ts';
-import { createObjectLookup } from '../ledger-search.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
-import type { Act } from '../program.ts';
-import type { Stack } from '../stack.ts';
+import { createdNotification } from '../stack/created-notification.ts';
+import { BATCH_SIZE, batchesOf } from '../stack/queues.ts';
+import type { Stack } from '../stack/stack.ts';
 import { plural } from '../units.ts';
 
 interface SubmitFlags {
@@ -22,22 +23,21 @@ interface SubmitFlags {
   readonly dryRun?: boolean;
 }
 
-/** What is to become of an object of the bucket. */
-type Plan = { readonly build: Build } & (
-  | { readonly kind: 'submit'; readonly attributes: Readonly<Record<string, string>>; readonly why: string }
-  | { readonly kind: 'leave'; readonly why: string }
-);
-
-/** The most SQS takes in one batch. */
-const BATCH_SIZE = 10;
+/** What to do with an object of the bucket, and why. */
+interface Plan {
+  readonly build: Build;
+  readonly why: string;
+  /** Attributes of the message that submits it; absent where it is left as it is. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
 
 export function addSubmitCommand(program: Command, act: Act): void {
   program
     .command('submit')
-    .argument('[address]', 's3://bucket/key of a build that lies in the drop bucket')
-    .description('Put builds that already lie in the drop bucket in line, unless they have been accepted.')
-    .option('--prefix <prefix>', "all builds whose keys start with this; '' for all there are")
-    .option('--again', 'also those that were accepted before, or skipped')
+    .argument('[address]', 's3://bucket/key of a build that is in the drop bucket')
+    .description('Submit builds that are already in the drop bucket, unless Streampixel has accepted them before.')
+    .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
+    .option('--again', 'also builds that were accepted or skipped before')
     .option('--dry-run', 'only say what would be done')
     .action(act(async ({ console, stack, flags, args: [address] }) => submit(console, stack, address, flags)));
 }
@@ -46,79 +46,68 @@ async function submit(
   console: Console,
   find: () => Promise<Stack>,
   address: string | undefined,
-  flags: SubmitFlags,
+  { again = false, dryRun = false, prefix }: SubmitFlags,
 ): Promise<number> {
-  if ((address === undefined) === (flags.prefix === undefined)) {
-    throw usageError('One of the two is needed: an address, or --prefix.', 'Such as: submit s3://bucket/game.zip');
+  if ((address === undefined) === (prefix === undefined)) {
+    throw usageError('Give either an address or --prefix.', 'For example: submit s3://bucket/game.zip');
   }
   const stack = await find();
-  const keys = address === undefined ? await keysUnder(stack, flags.prefix ?? '') : [keyOf(stack, address)];
+  const keys = address === undefined ? await keysUnder(stack, prefix ?? '') : [keyOf(stack, address)];
   const lookUp = createObjectLookup(stack.ledger);
-  const bar = console.bar('Looking at the objects', keys.length, { least: 2 * BATCH_SIZE });
   const plans: Plan[] = [];
-  try {
-    for (let from = 0; from < keys.length; from += BATCH_SIZE) {
-      const batch = keys.slice(from, from + BATCH_SIZE);
-      plans.push(
-        ...(await Promise.all(batch.map(async (key) => planFor(await objectAt(stack, key), lookUp, stack, flags)))),
-      );
-      bar.update(plans.length);
+  await console.progress('Reading the objects', keys.length, { least: 2 * BATCH_SIZE }, async (progress) => {
+    for (const batch of batchesOf(keys)) {
+      const planned = batch.map(async (key) => planFor(await objectAt(stack, key), lookUp, stack, again));
+      plans.push(...(await Promise.all(planned)));
+      progress.update(plans.length);
     }
-  } finally {
-    bar.stop();
-  }
-  const chosen = plans.filter((plan) => plan.kind === 'submit');
-  const sent = flags.dryRun === true ? [] : await send(stack, chosen);
-  const failed = flags.dryRun === true ? 0 : chosen.length - sent.length;
-  const verb = flags.dryRun === true ? 'would be' : 'were';
-  console.data(
-    {
-      dryRun: flags.dryRun === true,
-      sent: sent.length,
-      failed,
-      builds: plans.map(({ build, kind, why }) => ({ build: buildId(build), submit: kind === 'submit', why })),
-    },
-    [
-      ...aligned(
-        plans.map(({ build, kind, why }) => [
-          kind === 'submit' ? console.paint('green', 'submit') : console.paint('gray', 'leave'),
-          buildId(build),
-          why,
-        ]),
-      ),
-      plans.length === 0
-        ? 'There is no build under that prefix.'
-        : `${flags.dryRun === true ? chosen.length : sent.length} of ${plural(plans.length, 'build')} ${verb} put in line.`,
-    ],
-  );
-  if (plans.some(({ kind, why }) => kind === 'leave' && why.startsWith(ACCEPTED))) {
-    console.say('--again submits those, too, that were accepted before.');
+  });
+  const chosen = plans.filter(({ attributes }) => attributes !== undefined);
+  const sent = dryRun ? 0 : await send(stack, chosen);
+  const failed = dryRun ? 0 : chosen.length - sent;
+  const builds = plans.map(({ attributes, build, why }) => {
+    return { build: buildId(build), submit: attributes !== undefined, why };
+  });
+  const [count, verb] = dryRun ? [chosen.length, 'would be'] : [sent, 'were'];
+  console.data({ dryRun, sent, failed, builds }, [
+    ...aligned(
+      builds.map(({ build, submit: isSubmitted, why }) => [
+        isSubmitted ? console.paint('green', 'submit') : console.paint('gray', 'leave'),
+        build,
+        why,
+      ]),
+    ),
+    plans.length === 0
+      ? 'There is no build under that prefix.'
+      : `${count} of ${plural(plans.length, 'build')} ${verb} sent to the builds queue.`,
+  ]);
+  if (builds.some(({ submit: isSubmitted, why }) => !isSubmitted && why.startsWith(ACCEPTED))) {
+    console.say('--again also submits builds that were accepted before.');
   }
   if (failed > 0) console.say(`SQS refused ${plural(failed, 'message')}. Run the same command again.`);
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** @throws OperatorError (usage) for an address that is none, or of another bucket */
+/** @throws OperatorError (usage) where it is not the address of a build in the drop bucket */
 function keyOf({ bucket }: Stack, address: string): string {
   const [, named, key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
-  if (named === undefined)
-    throw usageError(`${address} is no address of an object.`, `Such as s3://${bucket}/game.zip.`);
+  if (named === undefined) {
+    throw usageError(`${address} is not the address of an object.`, `For example: s3://${bucket}/game.zip`);
+  }
   if (named !== bucket) {
     throw usageError(
       `${named} is not the drop bucket: the pipeline may not read it.`,
-      `Copy it first: aws s3 cp ${address} s3://${bucket}/. That alone submits it.`,
+      `Copy the object, which also submits it: aws s3 cp ${address} s3://${bucket}/`,
     );
   }
-  if (whyNotABuild(key) !== undefined) throw usageError(`${key} does not end in .zip.`, 'Only zips are builds.');
+  if (whyNotABuild(key) !== undefined) throw usageError(`${key} does not end in .zip.`, 'Only zip files are builds.');
   return key;
 }
 
 async function keysUnder({ bucket, clients }: Stack, prefix: string): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { Contents = [] } of paginateListObjectsV2(
-    { client: clients.s3 },
-    { Bucket: bucket, Prefix: prefix },
-  )) {
+  const request = { Bucket: bucket, Prefix: prefix };
+  for await (const { Contents = [] } of paginateListObjectsV2({ client: clients.s3 }, request)) {
     keys.push(...Contents.flatMap(({ Key }) => (Key === undefined || whyNotABuild(Key) !== undefined ? [] : [Key])));
   }
   return keys;
@@ -131,12 +120,14 @@ async function objectAt({ bucket, clients, region }: Stack, key: string): Promis
     return {
       bucket,
       key,
-      // The stack takes buckets of its own region only.
+      // The drop bucket is always in the stack's region.
       region,
       droppedAt: LastModified?.getTime() ?? Date.now(),
-      ...(size === undefined ? {} : { size }),
-      ...(ETag === undefined ? {} : { eTag: ETag.replaceAll('"', '') }),
-      ...(VersionId === undefined || VersionId === 'null' ? {} : { versionId: VersionId }),
+      ...present({
+        size,
+        eTag: ETag?.replaceAll('"', ''),
+        versionId: VersionId === 'null' ? undefined : VersionId,
+      }),
     };
   } catch (error) {
     if (!(error instanceof Error && /NotFound|NoSuchKey/.test(error.name))) throw error;
@@ -147,67 +138,57 @@ async function objectAt({ bucket, clients, region }: Stack, key: string): Promis
 const ACCEPTED = 'accepted before';
 
 async function planFor(
-  object: Build,
+  build: Build,
   lookUp: ReturnType<typeof createObjectLookup>,
   { settings }: Stack,
-  { again }: SubmitFlags,
+  again: boolean,
 ): Promise<Plan> {
-  if (findRoute(settings.routes, object.key) === undefined)
-    return { kind: 'leave', build: object, why: 'no route takes its key' };
-  const entry = await lookUp(object);
-  if (entry === undefined) return { kind: 'submit', build: object, attributes: {}, why: 'not known yet' };
-  // As the ledger has it: without versions its id has a sequencer, which the object does not tell.
-  return planForKnown({ ...object, ...entry.build }, entry, again === true);
+  if (findRoute(settings.routes, build.key) === undefined) return { build, why: 'no route takes its key' };
+  const entry = await lookUp(build);
+  if (entry === undefined) return { build, attributes: {}, why: 'not known yet' };
+  // With the ledger's fields: without versions the build's id has a sequencer, which the object does not tell.
+  return { build: { ...build, ...entry.build }, ...planForKnown(entry, again) };
 }
 
-/** What to do about a build that the ledger knows. */
-function planForKnown(build: Build, entry: LedgerEntry, again: boolean): Plan {
-  const submit = (why: string, attributes: Record<string, string> = {}): Plan => ({
-    kind: 'submit',
-    build,
-    why,
-    attributes,
-  });
-  const leave = (why: string): Plan => ({ kind: 'leave', build, why });
-  const asked = { [SUBMIT_AGAIN_ATTRIBUTE]: randomUUID() };
+/** What to do with a build that the ledger has. */
+function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
+  const attributes = { [SUBMIT_AGAIN_ATTRIBUTE]: randomUUID() };
   switch (entry.state) {
     case 'submitted':
     case 'approved':
     case 'released':
     case 'rejected': {
+      if (again) return { attributes, why: 'again' };
       const since = entry.state === 'submitted' ? '' : `, ${entry.state}`;
-      return again ? submit('again', asked) : leave(`${ACCEPTED}, upload id ${entry.uploadId}${since}`);
+      return { why: `${ACCEPTED}, upload id ${entry.uploadId}${since}` };
     }
     case 'skipped':
       return again
-        ? submit(`again, skipped as ${entry.skipCause}`, asked)
-        : leave(`skipped before: ${entry.skipCause}`);
+        ? { attributes, why: `again, skipped as ${entry.skipCause}` }
+        : { why: `skipped before: ${entry.skipCause}` };
     case 'dead-lettered':
-      // By the letter's id the worker takes it for the redrive of the letter, whether or not that is still there.
-      return submit(
-        `dead-lettered as ${entry.reason}`,
-        entry.deadLetterId === undefined ? {} : { [DEAD_LETTER_ATTRIBUTES.id]: entry.deadLetterId },
-      );
+      // The dead letter's id makes it a redrive for the worker, whether or not the dead letter still exists.
+      return {
+        attributes: entry.deadLetterId === undefined ? {} : { [DEAD_LETTER_ATTRIBUTES.id]: entry.deadLetterId },
+        why: `dead-lettered as ${entry.reason}`,
+      };
     case 'waiting':
     case 'submitting':
     case 'unknown':
-      // A second message does no harm: the ledger knows it for the same build. It helps where the first was lost.
-      return again ? submit('in line already; asked for once more') : leave('in line already');
+      // A second message does no harm, as the ledger has the build, and it helps where the first one was lost.
+      return again ? { attributes: {}, why: 'waiting already; sent once more' } : { why: 'waiting already' };
   }
 }
 
-/** @returns those that SQS has taken */
-async function send(
-  { buildsQueueUrl, clients }: Stack,
-  plans: readonly Extract<Plan, { kind: 'submit' }>[],
-): Promise<readonly StoredLetter[]> {
+/** @returns how many of them SQS has accepted */
+async function send({ buildsQueueUrl, clients }: Stack, plans: readonly Plan[]): Promise<number> {
   const queue = createSqsBuildsQueue(clients.sqs, buildsQueueUrl);
-  const messages = plans.map(({ attributes, build }): StoredLetter => {
-    return { messageId: '', receiptHandle: '', body: createdNotification(build), sentAt: 0, attributes };
-  });
-  const sent: StoredLetter[] = [];
-  for (let from = 0; from < messages.length; from += BATCH_SIZE) {
-    sent.push(...(await queue.send(messages.slice(from, from + BATCH_SIZE))));
+  let sent = 0;
+  for (const batch of batchesOf(plans)) {
+    const messages = batch.map(({ attributes = {}, build }) => {
+      return { messageId: '', receiptHandle: '', body: createdNotification(build), sentAt: 0, attributes };
+    });
+    sent += (await queue.send(messages)).length;
   }
   return sent;
 }

@@ -3,12 +3,19 @@ import { buildId } from '../domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../domain/model/ledger-entry.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import type { WebhookRecord } from '../domain/model/webhook-record.ts';
-import type { Ledger, NewestBuild, RefusedKey } from '../domain/ports.ts';
+import {
+  type KnownContent,
+  type Ledger,
+  LedgerUnavailable,
+  type NewestBuild,
+  type RefusedKey,
+} from '../domain/ports.ts';
 import type { Item, Table } from './dynamodb-table.ts';
 import {
   apiKeyItemKey,
   buildExpiry,
   buildItemKey,
+  contentsItemKey,
   LEDGER_TABLE,
   routeItemKey,
   webhookItemKey,
@@ -17,9 +24,15 @@ import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from './p
 
 const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 
+/** Builds of one key that are remembered: one that was taken is among them, unless this many were rejected since. */
+const CONTENTS_KEPT = 20;
+
+/** Few workers write to one key at a time: more rounds than these mean trouble. */
+const MAX_ROUNDS = 10;
+
 /**
  * The ledger on DynamoDB. Calls of the table: `save` 1, and 2 on a conflict;
- * `announce` 1, and 2 where a newer build is known; the others 1.
+ * `announce` 1, and 2 where a newer build is known; `noteContent` 2; the others 1.
  */
 export function createDynamoDbLedger(table: Table, newId: () => string = randomUUID): Ledger {
   async function newestOf(route: string): Promise<NewestBuild | undefined> {
@@ -40,11 +53,8 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
       const item = { ...saved, [timeToLive]: buildExpiry(entry.updatedAt), savedBy };
       const isUnchanged =
         entry.revision === 0
-          ? { ConditionExpression: `attribute_not_exists(${PK})` }
-          : {
-              ConditionExpression: 'revision = :revision',
-              ExpressionAttributeValues: { ':revision': entry.revision },
-            };
+          ? { condition: `attribute_not_exists(${PK})` }
+          : { condition: 'revision = :revision', values: { ':revision': entry.revision } };
       if (await table.put(key, item, isUnchanged)) return { kind: 'saved', entry: saved };
       // Where an answer is lost the client sends again, and its own first write breaks the condition. Taken for another
       // worker's write, it would look like a call of Streampixel whose result is unknown.
@@ -58,23 +68,16 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     async refuseKey(apiKeyParameter, { at, version }) {
-      const written = await table.put(
-        apiKeyItemKey(apiKeyParameter),
-        { version, at },
-        {
-          // Not "lower than": a parameter that is deleted and made again starts over at version 1.
-          ConditionExpression: `attribute_not_exists(${PK}) OR version <> :version`,
-          ExpressionAttributeValues: { ':version': version },
-        },
-      );
+      // Not "lower than": a parameter that is deleted and made again starts over at version 1.
+      const condition = `attribute_not_exists(${PK}) OR version <> :version`;
+      const key = apiKeyItemKey(apiKeyParameter);
+      const written = await table.put(key, { version, at }, { condition, values: { ':version': version } });
       return written ? 'first' : 'known';
     },
 
     async forgetRefusedKey(apiKeyParameter, version) {
-      await table.delete(apiKeyItemKey(apiKeyParameter), {
-        ConditionExpression: 'version = :version',
-        ExpressionAttributeValues: { ':version': version },
-      });
+      const isThisVersion = { condition: 'version = :version', values: { ':version': version } };
+      await table.delete(apiKeyItemKey(apiKeyParameter), isThisVersion);
     },
 
     async webhookOf(projectId) {
@@ -83,10 +86,8 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     async noteWebhook(projectId, what, at) {
-      await table.update(webhookItemKey(projectId), 'SET #what = :at', {
-        ExpressionAttributeNames: { '#what': what },
-        ExpressionAttributeValues: { ':at': at },
-      });
+      const expressions = { names: { '#what': what }, values: { ':at': at } };
+      await table.update(webhookItemKey(projectId), 'SET #what = :at', expressions);
     },
 
     async findByUploadId(uploadId) {
@@ -138,13 +139,14 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
 
     async announce(route, build) {
       const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
+      // Of two builds of one millisecond any may be the newer, as long as all workers agree.
+      const isNewer = 'droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)';
       const written = await table.put(
         routeItemKey(route),
         { ...newest },
         {
-          // Of two builds of one millisecond any may be the newer, as long as all workers agree.
-          ConditionExpression: `attribute_not_exists(${PK}) OR droppedAt < :droppedAt OR (droppedAt = :droppedAt AND id < :id)`,
-          ExpressionAttributeValues: { ':droppedAt': newest.droppedAt, ':id': newest.id },
+          condition: `attribute_not_exists(${PK}) OR ${isNewer}`,
+          values: { ':droppedAt': newest.droppedAt, ':id': newest.id },
         },
       );
       // Between the two calls the item can only disappear where a person deletes it.
@@ -152,7 +154,33 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     newestOf,
+
+    async contentsOf(build) {
+      return contentsIn(await table.get(contentsItemKey(build)));
+    },
+
+    async noteContent(build, content) {
+      const itemKey = contentsItemKey(build);
+      const id = buildId(build);
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const stored = await table.get(itemKey);
+        const known = contentsIn(stored);
+        if (known.some((each) => each.id === id)) return known;
+        const contents = [...known, { id, content, droppedAt: build.droppedAt }].slice(-CONTENTS_KEPT);
+        const revision = Number(stored?.revision ?? 0);
+        const isUnchanged =
+          stored === undefined
+            ? { condition: `attribute_not_exists(${PK})` }
+            : { condition: 'revision = :revision', values: { ':revision': revision } };
+        if (await table.put(itemKey, { contents, revision: revision + 1 }, isUnchanged)) return contents;
+      }
+      throw new LedgerUnavailable(`The contents of a key changed ${MAX_ROUNDS} times while they were to be written.`);
+    },
   };
+}
+
+function contentsIn(item: Item | undefined): readonly KnownContent[] {
+  return (item?.contents ?? []) as readonly KnownContent[];
 }
 
 function toEntry(item: Item): LedgerEntry {

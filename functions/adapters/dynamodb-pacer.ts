@@ -24,10 +24,10 @@ export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId
   function update(
     lane: string,
     change: string,
-    ConditionExpression: string,
-    ExpressionAttributeValues: Record<string, number | string>,
+    condition: string,
+    values: Record<string, number | string>,
   ): Promise<Item | undefined> {
-    return table.update(laneItemKey(lane), change, { ConditionExpression, ExpressionAttributeValues });
+    return table.update(laneItemKey(lane), change, { condition, values });
   }
 
   /** A slot used on time only changes when the gate opens next, so one write both asks and answers. */

@@ -8,6 +8,7 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { present } from '../domain/model/optional-fields.ts';
 import { LedgerUnavailable } from '../domain/ports.ts';
 import { errorName } from './aws-answer.ts';
 import { LEDGER_TABLE } from './ledger-table.ts';
@@ -16,11 +17,11 @@ const { partitionKey: PK } = LEDGER_TABLE;
 
 export type Item = Readonly<Record<string, unknown>>;
 
-/** What has to be true of the stored item for a write to happen, and the values of the write's expressions. */
+/** What has to be true of the stored item for a write to happen, and the values and names in the write's expressions. */
 export interface Expressions {
-  readonly ConditionExpression?: string;
-  readonly ExpressionAttributeNames?: Record<string, string>;
-  readonly ExpressionAttributeValues?: Record<string, unknown>;
+  readonly condition?: string;
+  readonly values?: Record<string, unknown>;
+  readonly names?: Record<string, string>;
 }
 
 export type TableQuery = Omit<QueryCommandInput, 'TableName'>;
@@ -49,21 +50,16 @@ export function openTable(client: DynamoDBClient, TableName: string): Table {
       return (await answerOf('GetItem', documents.send(command)))?.Item;
     },
     async put(key, item, expressions) {
-      const command = new PutCommand({ TableName, Item: { ...item, [PK]: key }, ...expressions });
+      const command = new PutCommand({ TableName, Item: { ...item, [PK]: key }, ...inputOf(expressions) });
       return (await answerOf('PutItem', documents.send(command))) !== undefined;
     },
     async update(key, UpdateExpression, expressions) {
-      const input = {
-        TableName,
-        Key: { [PK]: key },
-        UpdateExpression,
-        ...expressions,
-        ReturnValues: 'ALL_NEW',
-      } as const;
-      return (await answerOf('UpdateItem', documents.send(new UpdateCommand(input))))?.Attributes;
+      const input = { TableName, Key: { [PK]: key }, UpdateExpression, ...inputOf(expressions) };
+      const command = new UpdateCommand({ ...input, ReturnValues: 'ALL_NEW' });
+      return (await answerOf('UpdateItem', documents.send(command)))?.Attributes;
     },
     async delete(key, expressions) {
-      const command = new DeleteCommand({ TableName, Key: { [PK]: key }, ...expressions });
+      const command = new DeleteCommand({ TableName, Key: { [PK]: key }, ...inputOf(expressions) });
       await answerOf('DeleteItem', documents.send(command));
     },
     async query(query) {
@@ -71,6 +67,14 @@ export function openTable(client: DynamoDBClient, TableName: string): Table {
       return { items: answer?.Items ?? [], count: answer?.Count ?? 0, lastKey: answer?.LastEvaluatedKey };
     },
   };
+}
+
+function inputOf({ condition, names, values }: Expressions) {
+  return present({
+    ConditionExpression: condition,
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: values,
+  });
 }
 
 /**

@@ -12,16 +12,9 @@ export function createEmfMetrics(stack: string, clock: Pick<Clock, 'now'>, write
   return {
     put(name, value, dimensions = {}) {
       const all = { Stack: stack, ...dimensions };
-      const metadata = {
-        Timestamp: clock.now(),
-        CloudWatchMetrics: [
-          {
-            Namespace: METRIC_NAMESPACE,
-            Dimensions: [Object.keys(all)],
-            Metrics: [{ Name: name, Unit: METRICS[name] }],
-          },
-        ],
-      };
+      const metric = { Name: name, Unit: METRICS[name] };
+      const directive = { Namespace: METRIC_NAMESPACE, Dimensions: [Object.keys(all)], Metrics: [metric] };
+      const metadata = { Timestamp: clock.now(), CloudWatchMetrics: [directive] };
       write(`${JSON.stringify({ _aws: metadata, ...all, [name]: value })}\n`);
     },
   };

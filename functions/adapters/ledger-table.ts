@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Build } from '../domain/model/build.ts';
 import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 
 /**
@@ -10,18 +11,13 @@ import type { LedgerEntry } from '../domain/model/ledger-entry.ts';
 export const LEDGER_TABLE = {
   partitionKey: 'pk',
   timeToLive: 'expiresAt',
-  byState: { indexName: 'by-state', partitionKey: 'state', sortKey: 'updatedAt' },
-  byUploadId: { indexName: 'by-upload-id', partitionKey: 'uploadId' },
-} as const satisfies {
-  readonly partitionKey: string;
-  readonly timeToLive: string;
-  readonly byState: {
-    readonly indexName: string;
-    readonly partitionKey: keyof LedgerEntry;
-    readonly sortKey: keyof LedgerEntry;
-  };
-  readonly byUploadId: { readonly indexName: string; readonly partitionKey: keyof LedgerEntry };
-};
+  byState: { indexName: 'by-state', partitionKey: field('state'), sortKey: field('updatedAt') },
+  byUploadId: { indexName: 'by-upload-id', partitionKey: field('uploadId') },
+} as const;
+
+function field<Name extends keyof LedgerEntry>(name: Name): Name {
+  return name;
+}
 
 /** DynamoDB's limit for a partition key, in bytes of UTF-8. */
 const PARTITION_KEY_LIMIT_BYTES = 2_048;
@@ -34,23 +30,17 @@ export function buildItemKey(id: string): string {
 }
 
 /** The rate-limit lane of one endpoint and `userId`. */
-export function laneItemKey(lane: string): string {
-  return `lane#${lane}`;
-}
-
+export const laneItemKey = (lane: string) => `lane#${lane}`;
 /** The version of an API key's parameter that Streampixel refused. */
-export function apiKeyItemKey(parameter: string): string {
-  return `api-key#${parameter}`;
-}
-
+export const apiKeyItemKey = (parameter: string) => `api-key#${parameter}`;
 /** When a project's webhook last sent something. */
-export function webhookItemKey(projectId: string): string {
-  return `webhook#${projectId}`;
-}
-
+export const webhookItemKey = (projectId: string) => `webhook#${projectId}`;
 /** The newest build of a route. */
-export function routeItemKey(route: string): string {
-  return `route#${route}`;
+export const routeItemKey = (route: string) => `route#${route}`;
+
+/** The contents of the last builds of one object key. */
+export function contentsItemKey({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
+  return `contents#${bucket}/${key}`;
 }
 
 /**
@@ -62,8 +52,8 @@ const BUILD_LIFETIME_DAYS = 90;
 /**
  * When DynamoDB may delete a build, in s since the epoch; it deletes late.
  *
- * Lanes and routes never expire. There is one small item for each that the settings name, and a lost lane would open a gate that
- * is shut, and lose the count on which its reservations are based.
+ * Nothing else expires. Lanes and routes have one small item each, and a lost lane would open a gate that is shut and lose the count
+ * on which its reservations are based. What is known of a key must be known for as long as its object may be rewritten.
  *
  * @param updatedAt ms since the epoch
  */

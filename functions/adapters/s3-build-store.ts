@@ -8,6 +8,7 @@ import { redact } from '../domain/model/redaction.ts';
 import { PresignedUrl } from '../domain/model/secret.ts';
 import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
 import { exchange, type HttpExchange } from './http-exchange.ts';
+import { contentOf, TAIL_BYTES } from './zip-content.ts';
 
 export interface S3BuildStoreOptions {
   readonly credentials: ConstructorParameters<typeof S3RequestPresigner>[0]['credentials'];
@@ -76,25 +77,67 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     return new PresignedUrl(`${protocol}//${host}${path}?${pairs.join('&')}`, now + expiresIn * 1000);
   }
 
-  async function fetchFirstBytes(build: Build, versionId: string | undefined, deadline: number): Promise<HttpExchange> {
+  /** @param range as HTTP writes it: `0-3`, or `-100` for the last 100 bytes */
+  async function fetchRange(
+    build: Build,
+    versionId: string | undefined,
+    range: string,
+    deadline: number,
+    maxBytes = ANSWER_LIMIT,
+  ): Promise<HttpExchange> {
     const url = await presign(build, versionId, CHECK_LIFETIME_S);
     return exchange(
       {
         method: 'GET',
         url: url.reveal(),
-        headers: { range: `bytes=0-${ZIP_MAGIC.length - 1}` },
+        headers: { range: `bytes=${range}` },
         deadline: Math.min(deadline, clock.now() + CHECK_TIMEOUT_MS),
-        maxBytes: ANSWER_LIMIT,
+        maxBytes,
       },
       clock,
     );
+  }
+
+  const fetchFirstBytes = (build: Build, versionId: string | undefined, deadline: number) =>
+    fetchRange(build, versionId, `0-${ZIP_MAGIC.length - 1}`, deadline);
+
+  /** The zip's directory is at its end: the last bytes, and what of it does not fit in them. */
+  async function readContent(build: Build, deadline: number): Promise<Inspection> {
+    const fetchPart = async (range: string, maxBytes: number) => {
+      const result = await fetchRange(build, build.versionId, range, deadline, maxBytes);
+      if (result.kind !== 'answered')
+        throw new Unread({ kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` });
+      // A store that ignores ranges serves its objects all the same; what is in them is not known then.
+      if (result.status === 200) throw new Unread({ kind: 'ready' });
+      const isWhole = result.status === 206 && result.complete;
+      if (!isWhole) throw new Unread(result.status === 206 ? BROKEN_OFF : readable(result));
+      return result;
+    };
+    try {
+      const last = await fetchPart(`-${TAIL_BYTES}`, TAIL_BYTES);
+      const size = Number(/\/(\d+)$/.exec(last.headers['content-range'] ?? '')?.[1] ?? Number.NaN);
+      if (!Number.isSafeInteger(size)) return { kind: 'ready' };
+      const content = await contentOf(size, last.body, async (start, end) => {
+        const part = await fetchPart(`${start}-${end - 1}`, end - start);
+        // Without versions the object may have been replaced meanwhile: the parts of two zips make no directory.
+        if (part.headers.etag !== last.headers.etag) throw new Unread(BROKEN_OFF);
+        return part.body;
+      });
+      return { kind: 'ready', ...present({ content }) };
+    } catch (error) {
+      if (error instanceof Unread) return error.inspection;
+      throw error;
+    }
   }
 
   return {
     presign: (build) => presign(build, build.versionId, lifetimeS),
 
     async inspect(build, check, deadline) {
-      if (check === 'readable') return readable(await fetchFirstBytes(build, build.versionId, deadline));
+      if (check === 'readable') {
+        const inspection = readable(await fetchFirstBytes(build, build.versionId, deadline));
+        return inspection.kind === 'ready' ? readContent(build, deadline) : inspection;
+      }
       const result = await fetchFirstBytes(build, undefined, deadline);
       if (result.kind === 'answered' && result.status < 300) {
         const other = heldInstead(build, result);
@@ -104,6 +147,16 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     },
   };
 }
+
+/** A part of the zip could not be read: what that says of the build. */
+class Unread extends Error {
+  readonly inspection: Inspection;
+  constructor(inspection: Inspection) {
+    super('a part could not be read');
+    this.inspection = inspection;
+  }
+}
+const BROKEN_OFF: Inspection = { kind: 'unavailable', detail: 'S3 served a part of the zip incompletely.' };
 
 /** What the key holds now, where that is not this build any more. */
 function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'answered' }>): string | undefined {
@@ -126,7 +179,6 @@ function readable(result: HttpExchange): Inspection {
     if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
     return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
   }
-  // Some have a dot: `KMS.DisabledException`.
   const code = /<Code>([\w.]+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
   const answered = `S3 answered ${status} ${code}`.trim();
   if (status === 416) return refused('NotAZip', 'The object is empty.');

@@ -1,7 +1,8 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { buildId } from '../domain/model/build.ts';
+import type { DeadLetter } from '../domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
-import type { DeadLetter, DeadLetterQueue } from '../domain/ports.ts';
+import type { DeadLetterQueue } from '../domain/ports.ts';
 import { stringAttributes } from './sqs-builds-queue.ts';
 
 /**

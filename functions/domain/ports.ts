@@ -1,5 +1,6 @@
 import type { FollowMessage } from './follow/follow-message.ts';
 import type { Build } from './model/build.ts';
+import type { DeadLetter } from './model/dead-letter.ts';
 import type { Admission, SlotReservation } from './model/lane.ts';
 import type { BuildState, LedgerEntry } from './model/ledger-entry.ts';
 import type { Reason } from './model/reasons.ts';
@@ -61,7 +62,11 @@ export interface ApiKeys {
 }
 
 export type Inspection =
-  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'ready';
+      /** Digest of what is in the zip; absent where its directory could not be read, or was not asked for. */
+      readonly content?: string;
+    }
   | { readonly kind: 'superseded'; readonly detail: string }
   | {
       readonly kind: 'refused';
@@ -71,7 +76,7 @@ export type Inspection =
     }
   | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
 /**
- * - `readable`: this version can be fetched through a presigned URL, as the vendor will, and starts like a zip
+ * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and starts like a zip; what is in it is read, too
  * - `current`: the key still holds this version
  */
 export type Check = 'readable' | 'current';
@@ -169,25 +174,6 @@ export interface ObjectTags {
   add(build: Build, tags: Readonly<Record<string, string>>): Promise<void>;
 }
 
-/** What a dead letter says beside the original body: at most the 10 attributes SQS allows. */
-export interface DeadLetter {
-  readonly id: string;
-  readonly body: string;
-  readonly reason: Reason;
-  readonly detail: string;
-  readonly status?: number;
-  readonly attempts: number;
-  /** Absent for a message that is no build. */
-  readonly build?: Build;
-  readonly userId?: string;
-  readonly projectId?: string;
-  /** Version of the API key's parameter that was used last. */
-  readonly keyVersion?: number;
-  /** ms since the epoch. */
-  readonly at: number;
-  /** Where the log of this try lies: group, stream and request id. */
-  readonly logPointer: string;
-}
 export interface DeadLetterQueue {
   /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
   send(letter: DeadLetter): Promise<void>;
@@ -252,6 +238,23 @@ export interface NewestBuilds {
   newestOf(route: string): Promise<NewestBuild | undefined>;
 }
 
+/** One build of an object key, and what is in it. */
+export interface KnownContent {
+  readonly id: string;
+  /** Digest, as {@link BuildStore.inspect} gives it. */
+  readonly content: string;
+  /** ms since the epoch. */
+  readonly droppedAt: number;
+}
+
+/** What the ledger knows of an object key: the contents of its last builds. It never expires. */
+export interface KeyContents {
+  /** Oldest first. */
+  contentsOf(build: Pick<Build, 'bucket' | 'key'>): Promise<readonly KnownContent[]>;
+  /** Remembers what is in a build; returns all that is known of its key then. */
+  noteContent(build: Build, content: string): Promise<readonly KnownContent[]>;
+}
+
 /** Versions of API key parameters that Streampixel refused. */
 export interface RefusedKeys {
   refusedKeyOf(apiKeyParameter: string): Promise<RefusedKey | undefined>;
@@ -275,7 +278,7 @@ export interface WebhookRecords {
   noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
 }
 
-export interface Ledger extends BuildLedger, NewestBuilds, RefusedKeys, WebhookRecords {}
+export interface Ledger extends BuildLedger, KeyContents, NewestBuilds, RefusedKeys, WebhookRecords {}
 
 /** A version of an API key parameter that the vendor refused. */
 export interface RefusedKey {

@@ -9,7 +9,7 @@ import { createSqsMessageVisibility } from '../adapters/sqs-message-visibility.t
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
-import { handleFollowMessage } from '../domain/follow/follow-build.ts';
+import { handleFollowMessage } from '../domain/follow/handle-follow-message.ts';
 import { BATCH_FAILED, lambdaHandler } from '../lambda-handler.ts';
 import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } from '../message-batch.ts';
 import { readEnvironment } from './environment.ts';

@@ -1,4 +1,4 @@
-import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/webhook.ts';
+import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/read-webhook.ts';
 import { LONGEST_TOKEN } from '../domain/follow/webhook-tokens.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import type { Clock, FollowQueue, Log, WebhookTokens } from '../domain/ports.ts';

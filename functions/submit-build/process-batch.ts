@@ -38,12 +38,14 @@ function deliveryOf(
 ): Delivery {
   const redriveOf = record.messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.stringValue;
   const submitAgain = record.messageAttributes[SUBMIT_AGAIN_ATTRIBUTE]?.stringValue;
+  const sentAt = Number(record.attributes.SentTimestamp);
   return {
     body: record.body,
     receiveCount: receiveCountOf(record),
     deadline,
     leaseUntil,
-    expiresAt: Number(record.attributes.SentTimestamp) + messageRetentionS * 1000,
+    sentAt,
+    expiresAt: sentAt + messageRetentionS * 1000,
     logPointer,
     ...(redriveOf === undefined ? {} : { redriveOf }),
     ...(submitAgain === undefined ? {} : { submitAgain }),

@@ -1,8 +1,11 @@
-/** Everything local is in this region; it is nowhere. */
+/** The region of everything local. */
 export const LOCAL_REGION = 'us-east-1';
 
-/** What people put into `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; the AWS tools insist on something. */
+/** The account that everything local belongs to, as in other emulators. */
+export const LOCAL_ACCOUNT_ID = '000000000000';
+
+/** For `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`: AWS tools refuse to work without any. */
 export const LOCAL_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
 
-/** Where the AWS endpoint is unless told otherwise: the customary port of AWS emulators. */
+/** Default port of the AWS endpoint: the usual one of AWS emulators. */
 export const DEFAULT_PORT = 4566;

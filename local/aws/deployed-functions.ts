@@ -1,40 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { unreachable } from '../../functions/domain/model/outcome.ts';
-import { type AsyncInvocations, startAsyncInvocations } from './async-invocations.ts';
 import type { BusEvent } from './event-bus.ts';
 import { matches } from './event-rules.ts';
 import { startEventSource } from './event-source.ts';
-import type { InvokeFunction } from './http-api.ts';
-import { type FunctionOptions, type FunctionSpec, type LambdaFunction, startFunction } from './lambda-process.ts';
-import type { Deployment, EventRule, RuleTarget } from './template.ts';
+import {
+  type FunctionOptions,
+  type FunctionSpec,
+  type InvocationResult,
+  type LambdaFunction,
+  startFunction,
+} from './lambda-process.ts';
+import type { Deployment, RuleTarget } from './template.ts';
 
 export interface DeployedFunctionsOptions extends FunctionOptions {
   readonly sqs: SQSClient;
   readonly region: string;
-  /** For people. */
+  /** A problem in a sentence. */
   readonly onProblem: (problem: string) => void;
+  /** Wait before a failed event is tried again, in ms; twice as long before the next. Lambda waits a minute. Default: 1 s. */
+  readonly retryDelayMs?: number;
 }
 
-export interface DeployedFunctions {
-  /** Sends the event to every function and queue that has a rule for it. */
-  deliver(event: BusEvent): void;
-  /** Invokes a function for somebody who waits for its answer. */
-  readonly invoke: InvokeFunction;
-  /** Goes by the functions and rules of another deployment of the same stack; its queues and event sources stay as they are. */
-  update(deployment: Deployment): void;
-  /** Waits for what is under way and starts nothing more. */
-  stop(): Promise<void>;
-}
+export type DeployedFunctions = ReturnType<typeof startFunctions>;
 
 /** Runs a deployment's functions and what invokes them: event sources and rules. A process starts with its first invocation. */
-export function startFunctions(deployment: Deployment, options: DeployedFunctionsOptions): DeployedFunctions {
-  const { sqs, region, onProblem } = options;
+export function startFunctions(deployment: Deployment, options: DeployedFunctionsOptions) {
+  const { sqs, region, onProblem, retryDelayMs = 1_000 } = options;
   const functions = new Map<string, LambdaFunction>();
-  const invocations = new Map<string, AsyncInvocations>();
-  /** Invocations whose answer somebody waits for, and messages being sent. */
-  const underWay = new Set<Promise<unknown>>();
-  let rules: readonly EventRule[] = deployment.rules;
-  let stopping = false;
+  const running = new Set<Promise<unknown>>();
+  const stopping = new AbortController();
+  let { rules } = deployment;
 
   function lambdaOf(spec: FunctionSpec): LambdaFunction {
     const lambda = functions.get(spec.name) ?? startFunction(spec, options);
@@ -42,37 +37,27 @@ export function startFunctions(deployment: Deployment, options: DeployedFunction
     return lambda;
   }
 
-  async function track<T>(work: Promise<T>): Promise<T> {
-    underWay.add(work);
-    try {
-      return await work;
-    } finally {
-      underWay.delete(work);
-    }
+  function track<T>(work: Promise<T>): Promise<T> {
+    const tracked: Promise<unknown> = work.catch(() => {}).finally(() => running.delete(tracked));
+    running.add(tracked);
+    return work;
   }
 
-  const sources = deployment.eventSources.map((source) => {
-    const { invoke } = lambdaOf(source.function);
-    return startEventSource(source, { sqs, region, invoke, onProblem });
-  });
+  const sources = deployment.eventSources.map((source) =>
+    startEventSource(source, { sqs, region, invoke: lambdaOf(source.function).invoke, onProblem }),
+  );
 
-  function send(target: RuleTarget, event: BusEvent): void {
-    switch (target.kind) {
-      case 'function': {
-        const { function: spec, retryAttempts } = target;
-        const { invoke } = lambdaOf(spec);
-        const invocation =
-          invocations.get(spec.name) ??
-          startAsyncInvocations({ functionName: spec.name, invoke, retryAttempts, onProblem });
-        invocations.set(spec.name, invocation);
-        invocation.send(event);
-        return;
-      }
-      case 'queue':
-        void track(sendToQueue(target.queueUrl, event));
-        return;
-      default:
-        unreachable(target);
+  /** Invokes a function as Lambda does where the sender does not wait: an attempt that failed is repeated. */
+  async function invokeWithRetries(spec: FunctionSpec, retryAttempts: number, event: BusEvent): Promise<void> {
+    for (let attempt = 1; !stopping.signal.aborted; attempt++) {
+      const result = await lambdaOf(spec).invoke(event);
+      if (result.kind === 'answered') return;
+      const isLast = attempt > retryAttempts;
+      const next = isLast ? `It was the last of ${attempt} attempts: the event is dropped.` : 'It is tried again.';
+      onProblem(`${spec.name} failed: ${result.errorType}: ${result.errorMessage} ${next}`);
+      if (isLast) return;
+      // Stopping ends the wait, and with it the loop.
+      await sleep(attempt * retryDelayMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   }
 
@@ -81,38 +66,41 @@ export function startFunctions(deployment: Deployment, options: DeployedFunction
       await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: JSON.stringify(event) }));
     } catch (error) {
       const message = error instanceof Error ? error.message : `${error}`;
-      onProblem(`The event "${event['detail-type']}" did not get into the queue ${queueUrl}: ${message}`);
+      onProblem(`The event "${event['detail-type']}" could not be sent to the queue ${queueUrl}: ${message}`);
     }
   }
 
+  function send(target: RuleTarget, event: BusEvent): Promise<void> {
+    return target.kind === 'queue'
+      ? sendToQueue(target.queueUrl, event)
+      : invokeWithRetries(target.function, target.retryAttempts, event);
+  }
+
   return {
-    deliver(event) {
+    /** Sends the event to every function and queue that has a rule for it. */
+    deliver(event: BusEvent): void {
       for (const { pattern, targets } of rules) {
-        if (matches(pattern, event)) for (const target of targets) send(target, event);
+        if (matches(pattern, event)) for (const target of targets) void track(send(target, event));
       }
     },
-    async invoke(spec, event) {
-      if (stopping) {
+    /** Invokes a function and waits for its answer. */
+    async invoke(spec: FunctionSpec, event: unknown): Promise<InvocationResult> {
+      if (stopping.signal.aborted) {
         return { kind: 'failed', errorType: 'Runtime.Stopped', errorMessage: 'The local stack is stopping.' };
       }
       return track(lambdaOf(spec).invoke(event));
     },
-    update(next) {
+    /** Uses the functions and rules of another deployment of the same stack; queues and event sources stay as they are. */
+    update(next: Deployment): void {
       rules = next.rules;
-      for (const spec of functionsOf(next)) functions.get(spec.name)?.update(spec);
+      for (const spec of next.functions) functions.get(spec.name)?.update(spec);
     },
-    async stop() {
+    /** Starts nothing more, and waits for what is running. */
+    async stop(): Promise<void> {
       rules = [];
-      stopping = true;
-      await Promise.all([...[...sources, ...invocations.values()].map((each) => each.stop()), ...underWay]);
+      stopping.abort();
+      await Promise.all([...sources.map((source) => source.stop()), ...running]);
       await Promise.all([...functions.values()].map((lambda) => lambda.stop()));
     },
   };
-}
-
-/** All that something invokes. */
-function functionsOf({ eventSources, rules, httpApis }: Deployment): FunctionSpec[] {
-  const targets = rules.flatMap((rule) => rule.targets).filter((target) => target.kind === 'function');
-  const routes = httpApis.flatMap((api) => api.routes);
-  return [...eventSources, ...targets, ...routes].map((invoker) => invoker.function);
 }

@@ -23,25 +23,24 @@ export interface EventSourceOptions {
   readonly sqs: SQSClient;
   readonly region: string;
   readonly invoke: (event: SQSEvent) => Promise<InvocationResult>;
-  /** What went wrong with polling, or with an invocation: for people. */
+  /** What went wrong with polling or with an invocation, in a sentence. */
   readonly onProblem: (problem: string) => void;
 }
 
 export interface EventSource {
-  /** Takes no more messages and waits until those in hand are dealt with. */
+  /** Receives no more messages, and waits until the function has processed those it has. */
   stop(): Promise<void>;
 }
 
 /** Longest wait that SQS allows, in s. */
 const LONG_POLL_S = 20;
 
-/** A queue that does not answer is asked again after this, in ms. */
+/** Wait before the next poll of a queue that did not answer, in ms. */
 const POLL_RETRY_MS = 1_000;
 
 /**
- * Polls a queue as Lambda's event source mapping does: long polls, hands each batch to the function, and deletes what the
- * answer proves done. What is not deleted comes back when its visibility timeout ends; receive counts and the redrive
- * policy are the queue's own business.
+ * Polls a queue as Lambda's event source mapping does: it hands each batch to the function, and deletes the messages that
+ * the function's answer reports as processed. The others come back when their visibility timeout ends.
  */
 export function startEventSource(spec: EventSourceSpec, options: EventSourceOptions): EventSource {
   const { sqs, invoke, onProblem } = options;
@@ -73,20 +72,17 @@ export function startEventSource(spec: EventSourceSpec, options: EventSourceOpti
     const records = messages.map((message) => toRecord(message, spec, options.region));
     const result = await invoke({ Records: records });
     if (result.kind === 'failed') onProblem(`The function failed: ${result.errorType}: ${result.errorMessage}`);
-    const done = provenDone(
-      result,
-      records.map((record) => record.messageId),
-      spec.reportBatchItemFailures,
-    );
+    const ids = records.map((record) => record.messageId);
+    const processed = processedMessages(result, ids, spec.reportBatchItemFailures);
     const entries = records
-      .filter((record) => done.has(record.messageId))
+      .filter((record) => processed.has(record.messageId))
       .map((record, index) => ({ Id: String(index), ReceiptHandle: record.receiptHandle }));
     if (entries.length > 0) {
       await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: spec.queueUrl, Entries: entries }));
     }
   }
 
-  // A poller takes the next batch only when its last is dealt with, so nothing is received that has no process to go to.
+  // A poller receives again only when its last batch is processed: no message is received that has no process to run in.
   const pollers = Array.from({ length: spec.maximumConcurrency }, poll);
   return {
     async stop() {
@@ -97,12 +93,12 @@ export function startEventSource(spec: EventSourceSpec, options: EventSourceOpti
 }
 
 /**
- * The message ids that the function's answer proves done; the others go back.
+ * The messages that the function's answer reports as processed.
  *
- * As the Lambda guide has it: nothing, null, an empty object and an empty or null list mean that all are done; an error, an
- * answer of another shape, and an identifier that is empty, null, misnamed or not in the batch mean that none is.
+ * As the Lambda guide has it: nothing, null, an empty object and an empty or null list report all of them; an error, an
+ * answer of another shape, and an identifier that is empty, null, misnamed or not in the batch report none.
  */
-export function provenDone(
+export function processedMessages(
   result: InvocationResult,
   messageIds: readonly string[],
   reportBatchItemFailures: boolean,
@@ -115,13 +111,8 @@ export function provenDone(
   const { batchItemFailures: failures } = result.payload as { batchItemFailures?: unknown };
   if (failures === null || failures === undefined) return all;
   if (!Array.isArray(failures)) return none;
-  const done = new Set(all);
-  for (const failure of failures) {
-    const id: unknown = failure?.itemIdentifier;
-    if (typeof id !== 'string' || !all.has(id)) return none;
-    done.delete(id);
-  }
-  return done;
+  const failed = failures.map((failure) => failure?.itemIdentifier);
+  return failed.every((id) => all.has(id)) ? new Set(messageIds.filter((id) => !failed.includes(id))) : none;
 }
 
 function toRecord(message: Message, spec: EventSourceSpec, region: string): SQSRecord {
@@ -129,25 +120,18 @@ function toRecord(message: Message, spec: EventSourceSpec, region: string): SQSR
     messageId: message.MessageId ?? '',
     receiptHandle: message.ReceiptHandle ?? '',
     body: message.Body ?? '',
-    attributes: (message.Attributes ?? {}) as unknown as SQSRecord['attributes'],
+    attributes: message.Attributes as unknown as SQSRecord['attributes'],
     messageAttributes: Object.fromEntries(
       Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [name, toMessageAttribute(value)]),
     ),
     md5OfBody: message.MD5OfBody ?? '',
-    ...(message.MD5OfMessageAttributes === undefined ? {} : { md5OfMessageAttributes: message.MD5OfMessageAttributes }),
     eventSource: 'aws:sqs',
     eventSourceARN: spec.queueArn,
     awsRegion: region,
   };
 }
 
-function toMessageAttribute(value: MessageAttributeValue): SQSMessageAttribute {
-  return {
-    ...(value.StringValue === undefined ? {} : { stringValue: value.StringValue }),
-    // In the event, binary values are base64.
-    ...(value.BinaryValue === undefined ? {} : { binaryValue: Buffer.from(value.BinaryValue).toString('base64') }),
-    stringListValues: [],
-    binaryListValues: [],
-    dataType: value.DataType as SQSMessageAttribute['dataType'],
-  };
+function toMessageAttribute({ StringValue = '', DataType }: MessageAttributeValue): SQSMessageAttribute {
+  const dataType = DataType as SQSMessageAttribute['dataType'];
+  return { stringValue: StringValue, stringListValues: [], binaryListValues: [], dataType };
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -21,7 +21,7 @@ export interface FunctionSpec {
   readonly logGroup: string;
 }
 
-/** One line the function wrote. */
+/** One line of a function's log. */
 export interface LogLine {
   readonly functionName: string;
   readonly stream: 'stdout' | 'stderr';
@@ -38,52 +38,42 @@ export interface FunctionOptions {
   readonly onLog: (line: LogLine) => void;
 }
 
-export interface LambdaFunction {
-  /** Runs the handler in an idle process, or in a new one if none is idle. Never rejects. */
-  invoke(event: unknown): Promise<InvocationResult>;
-  /** Runs this version from the next invocation on; those under way end with the one they began with. */
-  update(spec: FunctionSpec): void;
-  /** Processes alive now. */
-  processCount(): number;
-  /** Kills every process; an invocation under way fails. */
-  stop(): Promise<void>;
-}
+export type LambdaFunction = ReturnType<typeof startFunction>;
 
-const STOPPED = 'The local stack is stopping.';
-
-/** Lambda gives the init phase 10 s; loading a bundle takes a fraction of one. */
-const INIT_TIMEOUT_MS = 10_000;
+const STOPPED = failure('Runtime.Stopped', 'The local stack is stopping.');
 
 /** Runs a function as Lambda does: one invocation per process at a time, processes reused, killed at the timeout. */
-export function startFunction(initialSpec: FunctionSpec, options: FunctionOptions): LambdaFunction {
+export function startFunction(initialSpec: FunctionSpec, options: FunctionOptions) {
   let spec = initialSpec;
-  const environments = new Set<ExecutionEnvironment>();
-  let stopped = false;
+  let isStopped = false;
+  const processes = new Set<FunctionProcess>();
   return {
-    async invoke(event) {
-      if (stopped) return { kind: 'failed', errorType: 'Runtime.Stopped', errorMessage: STOPPED };
-      let environment = [...environments].find((candidate) => candidate.idle);
-      if (environment === undefined) {
-        const created = new ExecutionEnvironment(spec, options, () => environments.delete(created));
-        environments.add(created);
-        environment = created;
-      }
-      return environment.invoke(event);
+    /** Runs the handler in an idle process, or in a new one if none is idle. Never rejects. */
+    async invoke(event: unknown): Promise<InvocationResult> {
+      if (isStopped) return STOPPED;
+      const idle = [...processes].find((each) => each.isIdle);
+      if (idle !== undefined) return idle.invoke(event);
+      const created = new FunctionProcess(spec, options);
+      processes.add(created);
+      created.exited.then(() => processes.delete(created));
+      return created.invoke(event);
     },
-    update(next) {
+    /** Runs this version from the next invocation on; running invocations finish with the old one. */
+    update(next: FunctionSpec): void {
       spec = next;
-      for (const environment of environments) environment.retire();
+      for (const each of processes) each.retire();
     },
-    processCount: () => environments.size,
-    async stop() {
-      stopped = true;
-      await Promise.all([...environments].map((environment) => environment.end()));
+    processCount: (): number => processes.size,
+    /** Kills every process; running invocations fail. */
+    async stop(): Promise<void> {
+      isStopped = true;
+      await Promise.all([...processes].map((each) => each.kill()));
     },
   };
 }
 
 const alive = new Set<ChildProcess>();
-// Whatever way this process ends, those go with it.
+// However this process ends, those end with it.
 process.once('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
@@ -95,162 +85,139 @@ interface Invocation {
   timer?: NodeJS.Timeout;
 }
 
-/** One process and the Runtime API it talks to. */
-class ExecutionEnvironment {
-  /** Alive and without an event. It may not have asked for the next one yet. */
-  idle = true;
+/** A process, and the Lambda Runtime API from which it gets its events. */
+class FunctionProcess {
+  /** It runs and has no event. It may still be starting. */
+  isIdle = true;
+  readonly exited: Promise<void>;
   readonly #spec: FunctionSpec;
-  readonly #server: Server;
-  readonly #exited: Promise<void>;
   #child: ChildProcess | undefined;
-  #ending = false;
-  #retired = false;
+  #isKilled = false;
+  #isRetired = false;
   #current: Invocation | undefined;
-  #waitingForNext: ServerResponse | undefined;
-  #initTimer: NodeJS.Timeout | undefined;
+  /** The request for the next event, while the process waits. */
+  #waiting: ServerResponse | undefined;
 
-  constructor(spec: FunctionSpec, options: FunctionOptions, onExit: () => void) {
+  constructor(spec: FunctionSpec, options: FunctionOptions) {
     this.#spec = spec;
-    // A handler may think for as long as its timeout allows before it answers.
-    this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
-      this.#route(request, response).catch((error) => response.destroy(error));
-    });
-    this.#exited = this.#run(options).finally(onExit);
+    this.exited = this.#run(options);
   }
 
-  async invoke(event: unknown): Promise<InvocationResult> {
-    this.idle = false;
+  invoke(event: unknown): Promise<InvocationResult> {
+    this.isIdle = false;
     return new Promise((settle) => {
       this.#current = { requestId: randomUUID(), event, settle };
       this.#deliver();
     });
   }
 
-  /** Takes no further event, and ends with the one it has. */
+  /** Takes no further event, and ends after the one that it has. */
   retire(): void {
-    this.#retired = true;
-    if (this.idle) this.#rest();
+    this.#isRetired = true;
+    if (this.isIdle) this.#becomeIdle();
   }
 
-  #rest(): void {
-    this.idle = !this.#retired;
-    if (this.#retired) void this.end();
-  }
-
-  async end(): Promise<void> {
-    this.#ending = true;
+  kill(): Promise<void> {
+    this.#isKilled = true;
     this.#child?.kill('SIGKILL');
-    await this.#exited;
+    return this.exited;
   }
 
-  async #run(options: FunctionOptions): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const { port } = this.#server.address() as AddressInfo;
-    if (this.#ending) {
-      this.#server.close();
-      return this.#fail('Runtime.Stopped', STOPPED);
-    }
+  #becomeIdle(): void {
+    this.isIdle = !this.#isRetired;
+    if (this.#isRetired) this.kill();
+  }
+
+  async #run({ platformEnvironment, onLog }: FunctionOptions): Promise<void> {
     const spec = this.#spec;
-    const child = spawn(
-      process.execPath,
-      [
-        // As the managed runtime sets them: a handler that reads a build into memory dies here too.
-        `--max-old-space-size=${Math.floor(spec.memoryMb * 0.9)}`,
-        `--max-semi-space-size=${Math.max(1, Math.floor(spec.memoryMb * 0.05))}`,
-        fileURLToPath(new URL('lambda-runtime.ts', import.meta.url)),
-      ],
-      { cwd: spec.codeDirectory, env: environmentOf(spec, options, port), stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    this.#child = child;
-    alive.add(child);
-    this.#initTimer = setTimeout(() => child.kill('SIGKILL'), INIT_TIMEOUT_MS);
-    for (const stream of ['stdout', 'stderr'] as const) {
-      createInterface({ input: child[stream] }).on('line', (line) => {
-        options.onLog({ functionName: spec.name, stream, text: line });
+    // No time limit: a handler answers when it has finished.
+    const server = createServer({ requestTimeout: 0 }, (request, response) => {
+      this.#serve(request, response).catch((error) => response.destroy(error));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    if (!this.#isKilled) {
+      // Flags as the managed runtime sets them: a handler that needs more memory than it has fails here, too.
+      const flags = [`--max-old-space-size=${Math.floor(spec.memoryMb * 0.9)}`];
+      const child = spawn(process.execPath, [...flags, fileURLToPath(new URL('lambda-runtime.ts', import.meta.url))], {
+        cwd: spec.codeDirectory,
+        env: { ...environmentOf(spec, port), ...platformEnvironment, ...spec.environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
       });
+      this.#child = child;
+      alive.add(child);
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const lines = createInterface({ input: child[stream] });
+        lines.on('line', (line) => onLog({ functionName: spec.name, stream, text: line }));
+      }
+      // Not `exit`: at `close` its last lines have been read.
+      const [code, signal] = await once(child, 'close').catch((error: Error) => [error.message, null]);
+      alive.delete(child);
+      const how = signal === null ? `exit status ${code}` : `signal ${signal}`;
+      this.#settle(failure('Runtime.ExitError', `Runtime exited with ${how}`));
     }
-    // `close` rather than `exit`: by then its last lines have been read.
-    const [code, signal] = await once(child, 'close').catch((error: Error) => [error.message, null]);
-    alive.delete(child);
-    clearTimeout(this.#initTimer);
-    this.idle = false;
-    this.#fail(
-      'Runtime.ExitError',
-      `Runtime exited with ${signal === null ? `exit status ${code}` : `signal ${signal}`}`,
-    );
-    this.#server.closeAllConnections();
-    this.#server.close();
+    this.isIdle = false;
+    this.#settle(STOPPED);
+    server.closeAllConnections();
+    server.close();
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.replace('/2018-06-01/runtime', '');
     if (path === '/invocation/next') {
-      clearTimeout(this.#initTimer);
-      this.#waitingForNext = response;
-      this.#deliver();
-      return;
+      this.#waiting = response;
+      return this.#deliver();
     }
-    const body = await text(request);
+    const body = JSON.parse(await text(request));
     response.writeHead(202).end();
-    if (path === '/init/error') {
-      this.#failWith(body);
-    } else if (this.#current !== undefined && path === `/invocation/${this.#current.requestId}/response`) {
-      this.#rest();
-      this.#settle({ kind: 'answered', payload: JSON.parse(body) });
-    } else if (this.#current !== undefined && path === `/invocation/${this.#current.requestId}/error`) {
-      // After an error of the runtime's own, one that nobody caught, the process is about to exit.
-      if (request.headers['lambda-runtime-function-error-type']?.toString().startsWith('Runtime.') !== true)
-        this.#rest();
-      this.#failWith(body);
+    if (path === `/invocation/${this.#current?.requestId}/response`) {
+      this.#becomeIdle();
+      this.#settle({ kind: 'answered', payload: body });
+    } else if (path === '/init/error' || path === `/invocation/${this.#current?.requestId}/error`) {
+      // After an error of the runtime itself, such as an uncaught one, the process is about to exit.
+      const isOfHandler = !String(request.headers['lambda-runtime-function-error-type']).startsWith('Runtime.');
+      if (isOfHandler && path !== '/init/error') this.#becomeIdle();
+      this.#settle(failure(body.errorType, body.errorMessage));
     }
   }
 
-  /** Hands the event over once there is one and the process waits for one. */
+  /** Sends the event once there is one and the process waits for it. */
   #deliver(): void {
     const invocation = this.#current;
-    const response = this.#waitingForNext;
+    const response = this.#waiting;
     if (invocation === undefined || response === undefined) return;
-    this.#waitingForNext = undefined;
-    const timeoutMs = this.#spec.timeoutS * 1000;
+    this.#waiting = undefined;
+    const { timeoutS, arn } = this.#spec;
     invocation.timer = setTimeout(() => {
-      this.#fail(
-        'Sandbox.Timedout',
-        `${invocation.requestId} Task timed out after ${this.#spec.timeoutS.toFixed(2)} seconds`,
-      );
-      // Lambda gives no notice, and neither does this: what the handler had not finished is not finished.
-      this.#child?.kill('SIGKILL');
-    }, timeoutMs);
+      const message = `${invocation.requestId} Task timed out after ${timeoutS.toFixed(2)} seconds`;
+      this.#settle(failure('Sandbox.Timedout', message));
+      // Without a warning, as in Lambda.
+      this.kill();
+    }, timeoutS * 1000);
     response
       .writeHead(200, {
         'Content-Type': 'application/json',
         'Lambda-Runtime-Aws-Request-Id': invocation.requestId,
-        'Lambda-Runtime-Deadline-Ms': String(Date.now() + timeoutMs),
-        'Lambda-Runtime-Invoked-Function-Arn': this.#spec.arn,
+        'Lambda-Runtime-Deadline-Ms': String(Date.now() + timeoutS * 1000),
+        'Lambda-Runtime-Invoked-Function-Arn': arn,
       })
       .end(JSON.stringify(invocation.event));
   }
 
-  #fail(errorType: string, errorMessage: string): void {
-    this.#settle({ kind: 'failed', errorType, errorMessage });
-  }
-
-  #failWith(body: string): void {
-    const { errorType, errorMessage } = JSON.parse(body) as { errorType: string; errorMessage: string };
-    this.#fail(errorType, errorMessage);
-  }
-
   #settle(result: InvocationResult): void {
-    const invocation = this.#current;
-    if (invocation === undefined) return;
+    clearTimeout(this.#current?.timer);
+    this.#current?.settle(result);
     this.#current = undefined;
-    clearTimeout(invocation.timer);
-    invocation.settle(result);
   }
 }
 
-/** Just what Lambda gives, and the function's own: nothing of the user's environment leaks in and makes it work by chance. */
-function environmentOf(spec: FunctionSpec, options: FunctionOptions, runtimeApiPort: number): Record<string, string> {
+function failure(errorType: string, errorMessage: string): InvocationResult {
+  return { kind: 'failed', errorType, errorMessage };
+}
+
+/** What Lambda itself sets. Nothing comes from the user's environment, or a function would work here and not in AWS. */
+export function environmentOf(spec: FunctionSpec, runtimeApiPort: number): Record<string, string> {
   return {
     // Sockets need it on Windows.
     ...(process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot }),
@@ -267,7 +234,5 @@ function environmentOf(spec: FunctionSpec, options: FunctionOptions, runtimeApiP
     AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${runtimeApiPort}`,
     LAMBDA_TASK_ROOT: spec.codeDirectory,
     _HANDLER: spec.handler,
-    ...options.platformEnvironment,
-    ...spec.environment,
   };
 }

@@ -1,58 +1,41 @@
 /**
- * The process in which a bundled function runs locally: a client of the Lambda Runtime API, as the managed Node.js runtime
- * is one. It loads the handler once, then takes one invocation after the other.
- *
- * It knows nothing of this project; what the function may see is what is in the environment.
+ * The program of a process in which a bundled function runs: a client of the Lambda Runtime API, like the managed Node.js
+ * runtime. It loads the handler once, then runs it for one event after the other.
  */
 import { existsSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 
-interface Answer {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly body: string;
-}
+type Handler = (event: unknown, context: object) => unknown;
 
 const agent = new http.Agent({ keepAlive: true });
 const [host, port] = required('AWS_LAMBDA_RUNTIME_API').split(':');
 let currentRequestId: string | undefined;
 
-/** Not `fetch`: it gives up on an answer after 300 s, and an idle function waits longer than that for its next event. */
-function call(method: string, path: string, body?: string, headers: http.OutgoingHttpHeaders = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+/** Not `fetch`: it gives up after 300 s without an answer, and an idle function may wait longer for its next event. */
+async function call(
+  method: string,
+  path: string,
+  body?: string,
+  headers: http.OutgoingHttpHeaders = {},
+): Promise<{ headers: http.IncomingHttpHeaders; body: string }> {
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const request = http.request({ agent, host, port, method, path: `/2018-06-01/runtime${path}`, headers });
-    request.on('error', reject);
-    request.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString('utf8'),
-        }),
-      );
-    });
-    request.end(body);
+    request.on('response', resolve).on('error', reject).end(body);
   });
+  return { headers: response.headers, body: await text(response) };
 }
 
-function describeError(error: unknown): { errorType: string; errorMessage: string; trace: string[] } {
-  return error instanceof Error
-    ? { errorType: error.name, errorMessage: error.message, trace: error.stack?.split('\n') ?? [] }
-    : { errorType: typeof error, errorMessage: String(error), trace: [] };
+async function postError(path: string, error: unknown, type?: string): Promise<void> {
+  const { name, message, stack } = error instanceof Error ? error : { name: typeof error, message: String(error) };
+  const errorType = type ?? name;
+  const body = JSON.stringify({ errorType, errorMessage: message, trace: stack?.split('\n') ?? [] });
+  await call('POST', path, body, { 'Lambda-Runtime-Function-Error-Type': errorType });
 }
 
-function postError(path: string, error: unknown, errorType?: string): Promise<Answer> {
-  const described = describeError(error);
-  const body = JSON.stringify(errorType === undefined ? described : { ...described, errorType });
-  return call('POST', path, body, { 'Lambda-Runtime-Function-Error-Type': errorType ?? described.errorType });
-}
-
-/** What nobody caught ends the process, as in Lambda; the invocation under way fails with it. */
+/** An uncaught error ends the process, as in Lambda; the current invocation fails with it. */
 function exitAfter(errorType: string): (error: unknown) => void {
   return (error) => {
     const path = currentRequestId === undefined ? '/init/error' : `/invocation/${currentRequestId}/error`;
@@ -64,11 +47,9 @@ process.on('unhandledRejection', exitAfter('Runtime.UnhandledPromiseRejection'))
 
 function required(name: string): string {
   const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: this file is started by the local stack, not by hand.`);
+  if (value === undefined) throw new Error(`${name} is not set: the local stack starts this file, not a person.`);
   return value;
 }
-
-type Handler = (event: unknown, context: object) => unknown;
 
 /** `index.handler` is the export `handler` of `index.mjs` (or `.js`, `.cjs`) in the task root. */
 async function loadHandler(): Promise<Handler> {
@@ -98,28 +79,19 @@ function contextOf(headers: http.IncomingHttpHeaders): object {
   };
 }
 
-async function run(): Promise<void> {
-  let handler: Handler;
+const handler = await loadHandler().catch(async (error) => {
+  await postError('/init/error', error);
+  process.exit(1);
+});
+for (;;) {
+  currentRequestId = undefined;
+  const next = await call('GET', '/invocation/next');
+  currentRequestId = String(next.headers['lambda-runtime-aws-request-id']);
   try {
-    handler = await loadHandler();
+    const result = await handler(JSON.parse(next.body), contextOf(next.headers));
+    // `undefined` has no JSON; Lambda answers null for it.
+    await call('POST', `/invocation/${currentRequestId}/response`, JSON.stringify(result) ?? 'null');
   } catch (error) {
-    await postError('/init/error', error);
-    process.exit(1);
-  }
-  for (;;) {
-    currentRequestId = undefined;
-    const next = await call('GET', '/invocation/next');
-    currentRequestId = String(next.headers['lambda-runtime-aws-request-id']);
-    const traceId = next.headers['lambda-runtime-trace-id'];
-    if (typeof traceId === 'string') process.env._X_AMZN_TRACE_ID = traceId;
-    try {
-      const result = await handler(JSON.parse(next.body), contextOf(next.headers));
-      // `undefined` has no JSON; Lambda answers null for it.
-      await call('POST', `/invocation/${currentRequestId}/response`, JSON.stringify(result) ?? 'null');
-    } catch (error) {
-      await postError(`/invocation/${currentRequestId}/error`, error);
-    }
+    await postError(`/invocation/${currentRequestId}/error`, error);
   }
 }
-
-await run();

@@ -1,6 +1,9 @@
-import { createHash, createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { S3Error } from '../../node_modules/fauxqs/dist/common/errors.js';
+import { isDeepStrictEqual } from 'node:util';
+import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
+import { Sha256 } from '@smithy/core/checksum';
+import { HttpRequest } from '@smithy/core/protocols';
+import { S3Error } from './s3-error.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -8,82 +11,56 @@ export interface Credentials {
   readonly sessionToken?: string;
 }
 
-/** Longest life that SigV4 allows, in s. */
-const LONGEST_LIFETIME_S = 7 * 24 * 3600;
-
 /**
- * Refuses what S3 refuses: a request that nobody signed, and a presigned URL that is expired, changed in any part, or used
- * with another method than it was signed for. The emulator behind serves them all.
+ * Refuses what S3 refuses: a request without a signature, and a presigned URL that is expired, changed in any part, or used
+ * with another method than it was signed for. It signs the URL again, as the SDK does, and compares both.
  *
- * A signature in the `Authorization` header is taken as good, whatever the key: people use the local stack with the
+ * A signature in the `Authorization` header is accepted unchecked, whatever the key: people use the local stack with the
  * credentials they have.
  *
- * @param known the credentials whose presigned URLs are good
- * @throws S3Error 403, as S3 words it; 400 for parameters that make no sense
+ * @param known the credentials whose presigned URLs are valid
+ * @throws S3Error
  */
-export function authorize(request: IncomingMessage, known: readonly Credentials[], now: Date): void {
-  const { rawPath, query } = partsOf(request);
-  const signature = query.get('X-Amz-Signature');
-  if (signature === null) {
-    if (request.headers.authorization === undefined) throw new S3Error('AccessDenied', 'Access Denied', 403);
+export async function checkSignature(request: IncomingMessage, known: readonly Credentials[]): Promise<void> {
+  const [path = '', rawQuery = ''] = (request.url ?? '').split('?');
+  // A plus in a signed query is a plus, not a space.
+  const query = Object.fromEntries(new URLSearchParams(rawQuery.replaceAll('+', '%2B')));
+  if (query['X-Amz-Signature'] === undefined) {
+    if (request.headers.authorization === undefined) throw new S3Error(403, 'AccessDenied', 'Access Denied');
     return;
   }
-  const [accessKeyId, ...scope] = (query.get('X-Amz-Credential') ?? '').split('/');
+  const [accessKeyId, , region = ''] = query['X-Amz-Credential']?.split('/') ?? [];
   const credentials = known.find((candidate) => candidate.accessKeyId === accessKeyId);
   if (credentials === undefined) {
-    throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.', 403);
+    throw new S3Error(403, 'InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.');
   }
-  if ((query.get('X-Amz-Security-Token') ?? undefined) !== credentials.sessionToken) {
-    throw new S3Error('InvalidToken', 'The provided token is malformed or otherwise invalid.', 403);
+  const date = query['X-Amz-Date']?.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5') ?? '';
+  const [signingDate, expiresIn] = [new Date(date), Number(query['X-Amz-Expires'])];
+  // Not "later than": a date that can't be read counts as past.
+  if (!(Date.now() <= signingDate.getTime() + expiresIn * 1000)) {
+    throw new S3Error(403, 'AccessDenied', 'Request has expired');
   }
-  const date = query.get('X-Amz-Date') ?? '';
-  const lifetimeS = Number(query.get('X-Amz-Expires'));
-  if (!(lifetimeS > 0 && lifetimeS <= LONGEST_LIFETIME_S)) {
-    const message = 'X-Amz-Expires must be a number of seconds above 0 and less than a week';
-    throw new S3Error('AuthorizationQueryParametersError', message, 400);
-  }
-  const signedAt = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-  // A date that can't be read is as good as a past one.
-  if (!(now.getTime() <= signedAt + lifetimeS * 1000)) throw new S3Error('AccessDenied', 'Request has expired', 403);
-
-  const signedHeaders = (query.get('X-Amz-SignedHeaders') ?? '').split(';');
-  query.delete('X-Amz-Signature');
-  const canonicalRequest = [
-    request.method,
-    rawPath
-      .split('/')
-      .map((segment) => encode(decodeURIComponent(segment)))
-      .join('/'),
-    [...query]
-      .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-      .sort()
-      .join('&'),
-    ...signedHeaders.map((name) => `${name}:${String(request.headers[name] ?? '').trim()}`),
-    '',
-    signedHeaders.join(';'),
-    query.get('X-Amz-Content-Sha256') ?? 'UNSIGNED-PAYLOAD',
-  ].join('\n');
-  const hash = createHash('sha256').update(canonicalRequest).digest('hex');
-  const key = scope.reduce<Buffer | string>((secret, part) => hmac(secret, part), `AWS4${credentials.secretAccessKey}`);
-  const expected = hmac(key, ['AWS4-HMAC-SHA256', date, scope.join('/'), hash].join('\n')).toString('hex');
-  if (signature !== expected) {
+  const { host = '' } = request.headers;
+  const unsigned = new HttpRequest({
+    method: request.method ?? '',
+    hostname: host,
+    path: path.split('/').map(encoded).join('/'),
+    query: Object.fromEntries(Object.entries(query).filter(([name]) => !name.startsWith('X-Amz-'))),
+    headers: { host },
+  });
+  const presigner = new S3RequestPresigner({ credentials, region, sha256: Sha256 });
+  const { query: expected } = await presigner.presign(unsigned, { expiresIn, signingDate });
+  if (!isDeepStrictEqual(expected, query)) {
     const message =
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.';
-    throw new S3Error('SignatureDoesNotMatch', message, 403);
+    throw new S3Error(403, 'SignatureDoesNotMatch', message);
   }
 }
 
-function hmac(key: Buffer | string, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
-}
-
-/** RFC 3986, as SigV4 wants it: `encodeURIComponent` leaves five characters alone. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-/** The query by percent-decoding only: in a signed query a plus is a plus, not a space. */
-function partsOf(request: IncomingMessage): { rawPath: string; query: URLSearchParams } {
-  const [rawPath = '/', rawQuery = ''] = (request.url ?? '/').split('?');
-  return { rawPath, query: new URLSearchParams(rawQuery.replaceAll('+', '%2B')) };
+/** RFC 3986, as signatures have it: `encodeURIComponent` leaves five characters alone. */
+function encoded(segment: string): string {
+  return encodeURIComponent(decodeURIComponent(segment)).replaceAll(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -1,75 +1,70 @@
 import { randomBytes } from 'node:crypto';
 import type { S3EventRecord } from 'aws-lambda';
-import type { CreatedObject } from './s3-objects.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 
-/** One queue configuration of a bucket, as the template describes it. */
+export interface CreatedObject {
+  readonly operation: 'Put' | 'CompleteMultipartUpload';
+  readonly bucket: string;
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes. */
+  readonly eTag: string;
+  readonly versionId: string | undefined;
+}
+
+/** A bucket's notification of a queue about new objects. */
 export interface NotificationSpec {
-  readonly id: string;
   readonly queueArn: string;
-  /** Such as `s3:ObjectCreated:*`. */
-  readonly events: readonly string[];
-  /** `''` where the filter names none. */
+  /** `''` for all keys; likewise the suffix. */
   readonly prefix: string;
   readonly suffix: string;
 }
 
-/** Whether S3 would tell the queue of this object. Both ends of the key are compared as they are, case included. */
-export function isNotified(spec: NotificationSpec, { operation, key }: CreatedObject): boolean {
-  const event = `s3:ObjectCreated:${operation}`;
-  return (
-    spec.events.some((pattern) => pattern === event || pattern === 's3:ObjectCreated:*') &&
-    key.startsWith(spec.prefix) &&
-    key.endsWith(spec.suffix)
-  );
+/** Whether the object's key is one that the queue is notified of. Upper and lower case are different. */
+export function isNotified({ prefix, suffix }: NotificationSpec, { key }: CreatedObject): boolean {
+  return key.startsWith(prefix) && key.endsWith(suffix);
 }
 
-/** The body of the message that S3 sends for one object. */
-export function createdEvent(spec: NotificationSpec, created: CreatedObject, region: string, now: Date): string {
+/** The body of the message about a new object. */
+export function createdEvent({ operation, bucket, key, size, eTag, versionId }: CreatedObject, region: string): string {
+  const now = new Date();
   const record: S3EventRecord = {
     eventVersion: '2.5',
     eventSource: 'aws:s3',
     awsRegion: region,
     eventTime: now.toISOString(),
-    eventName: `ObjectCreated:${created.operation}`,
-    userIdentity: { principalId: 'AWS:AIDALOCALSTACK' },
+    eventName: `ObjectCreated:${operation}`,
+    userIdentity: { principalId: 'local' },
     requestParameters: { sourceIPAddress: '127.0.0.1' },
-    responseElements: {
-      'x-amz-request-id': randomBytes(8).toString('hex').toUpperCase(),
-      'x-amz-id-2': randomBytes(32).toString('base64'),
-    },
+    responseElements: { 'x-amz-request-id': requestId(), 'x-amz-id-2': requestId() },
     s3: {
       s3SchemaVersion: '1.0',
-      configurationId: spec.id,
-      bucket: {
-        name: created.bucket,
-        ownerIdentity: { principalId: 'LOCALSTACK' },
-        arn: `arn:aws:s3:::${created.bucket}`,
-      },
-      object: {
-        key: formEncode(created.key),
-        size: created.size,
-        eTag: created.eTag,
-        ...(created.versionId === undefined ? {} : { versionId: created.versionId }),
-        sequencer: nextSequencer(now),
-      },
+      configurationId: 'local',
+      bucket: { name: bucket, ownerIdentity: { principalId: 'local' }, arn: `arn:aws:s3:::${bucket}` },
+      object: { key: formEncode(key), size, eTag, ...present({ versionId }), sequencer: nextSequencer(now) },
     },
   };
   return JSON.stringify({ Records: [record] });
 }
 
-/** The message S3 sends once when a notification is set up, to see whether it may. */
-export function testEvent(bucket: string, now: Date): string {
+/** The message that S3 sends when a notification is set up, to test whether the queue accepts it. */
+export function testEvent(bucket: string): string {
   return JSON.stringify({
     Service: 'Amazon S3',
     Event: 's3:TestEvent',
-    Time: now.toISOString(),
+    Time: new Date().toISOString(),
     Bucket: bucket,
-    RequestId: randomBytes(8).toString('hex').toUpperCase(),
-    HostId: randomBytes(32).toString('base64'),
+    RequestId: requestId(),
+    HostId: requestId(),
   });
 }
 
-/** Keys travel form-encoded, slashes apart: a space is `+`, a plus `%2B`. */
+function requestId(): string {
+  return randomBytes(8).toString('hex').toUpperCase();
+}
+
+/** Keys are form-encoded, except for slashes: a space is `+`, a plus `%2B`. */
 function formEncode(key: string): string {
   return encodeURIComponent(key)
     .replaceAll(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)

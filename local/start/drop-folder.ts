@@ -4,35 +4,34 @@ import { join } from 'node:path';
 export interface DropFolderOptions {
   /** Exists. */
   readonly directory: string;
-  /** A file has arrived and is complete. */
+  /** Called with each new file once it is complete. */
   readonly onFile: (path: string, name: string) => void;
   /** How often to look, in ms. */
   readonly intervalMs?: number;
 }
 
-/** A file that has been the same for so many looks in a row is taken for complete. */
+/** A file that has not changed for so many looks is complete. */
 const QUIET_LOOKS = 3;
 
 /**
- * Watches a folder for files that are copied into it. What was there before is left alone; a file that is overwritten later
- * counts as a new one. By polling, because a file's completeness is not an event that file systems report.
+ * Watches a folder for files that are copied into it. Those that were there before are ignored; a file that is overwritten
+ * later counts as a new one. It polls, because file systems do not report when a file is complete.
  *
  * @returns stops watching
  */
 export async function watchDropFolder({ directory, onFile, intervalMs = 500 }: DropFolderOptions): Promise<() => void> {
-  /** What each file looked like last, and for how many looks: `Infinity` once it has been reported. */
-  const seen = new Map<string, { look: string; quiet: number }>();
-  for (const [name, look] of await takeStock(directory)) seen.set(name, { look, quiet: Number.POSITIVE_INFINITY });
+  /** What each file looked like last, and for how many looks since. */
+  const seen = new Map<string, { state: string; quiet: number }>();
+  for (const [name, state] of await fileStates(directory)) seen.set(name, { state, quiet: QUIET_LOOKS });
   let timer = setTimeout(poll, intervalMs);
   let stopped = false;
 
   async function poll(): Promise<void> {
-    for (const [name, look] of await takeStock(directory)) {
+    for (const [name, state] of await fileStates(directory)) {
       const last = seen.get(name);
-      const quiet = last?.look === look ? last.quiet + 1 : 0;
-      seen.set(name, { look, quiet: quiet >= QUIET_LOOKS ? Number.POSITIVE_INFINITY : quiet });
-      if (quiet >= QUIET_LOOKS && last?.quiet !== Number.POSITIVE_INFINITY && !stopped)
-        onFile(join(directory, name), name);
+      const quiet = last?.state === state ? last.quiet + 1 : 0;
+      seen.set(name, { state, quiet });
+      if (quiet === QUIET_LOOKS && !stopped) onFile(join(directory, name), name);
     }
     if (!stopped) timer = setTimeout(poll, intervalMs);
   }
@@ -43,17 +42,14 @@ export async function watchDropFolder({ directory, onFile, intervalMs = 500 }: D
   };
 }
 
-/** Size and time of change of every plain file in the folder; hidden ones are a copying tool's own. */
-async function takeStock(directory: string): Promise<Map<string, string>> {
-  const looks = new Map<string, string>();
+/** Size and time of change of every file in the folder, without the hidden ones: copying tools use those while they work. */
+async function fileStates(directory: string): Promise<Map<string, string>> {
+  const states = new Map<string, string>();
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (!entry.isFile() || entry.name.startsWith('.')) continue;
-    try {
-      const { size, mtimeMs } = await stat(join(directory, entry.name));
-      looks.set(entry.name, `${size} ${mtimeMs}`);
-    } catch {
-      // Gone between the two calls.
-    }
+    const file = await stat(join(directory, entry.name)).catch(() => undefined);
+    // Undefined: deleted between the two calls.
+    if (file !== undefined) states.set(entry.name, `${file.size} ${file.mtimeMs}`);
   }
-  return looks;
+  return states;
 }

@@ -27,91 +27,85 @@ const COLOURS: Readonly<Record<LocalEventName, 'cyan' | 'yellow' | 'green' | 're
 };
 const EVENT_WIDTH = Math.max(...Object.keys(COLOURS).map((name) => name.length));
 const KEY_WIDTH = 24;
+/** Where the text of an alert begins: under the event's name, because its lines are long. */
+const MESSAGE_INDENT = '00:00:00'.length + 2;
+/** Where the description of an event begins. */
+const INDENT = MESSAGE_INDENT + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
 
-/** One event as a line for people (two for a dead letter: the second says what to do). Coloured on a terminal only. */
+/** One event as a line (two for a dead letter: the second says what to do). Coloured on a terminal only. */
 export function lineOf(event: LocalEvent): string {
   const name = styleText(COLOURS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
-  return `${clock(event.time)}  ${name}  ${shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH)}  ${story(event)}`.replace(
-    / +$/,
-    '',
-  );
+  const key = shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH);
+  return `${clock(event.time)}  ${name}  ${key}  ${describe(event)}`.replace(/ +$/, '');
 }
 
-function story(event: LocalEvent): string {
+function describe(event: LocalEvent): string {
   const { reason = '', detail, status, attempt } = event;
   const why = [reason, ...(status === undefined ? [] : [`HTTP ${status}`])].join(', ');
   switch (event.event) {
     case 'dropped':
       return bytes(event.size ?? 0);
     case 'submitted':
-      return `upload id ${event.uploadId}, HTTP ${status}${event.possiblyDoubled ? '; an earlier try may have got there, too' : ''}`;
+      return `upload id ${event.uploadId}, HTTP ${status}${event.possiblyDoubled ? '; an earlier attempt may have been accepted, too' : ''}`;
     case 'postponed':
-      return reason === 'Slot' ? `its turn comes at ${clock(event.until)}` : `again at ${clock(event.until)}: ${why}`;
+      return reason === 'Slot' ? `its slot is at ${clock(event.until)}` : `again at ${clock(event.until)}: ${why}`;
     case 'retried':
-      return `again at ${clock(event.until)} after ${attempt} failed: ${why}. ${detail}`;
+      return `again at ${clock(event.until)}, because attempt ${attempt} failed: ${why}. ${detail}`;
     case 'skipped':
       return detail === undefined ? why : `${why}: ${detail}`;
     case 'dead-lettered': {
-      const remedy =
-        event.reason !== undefined && event.reason in REASONS
-          ? REASONS[event.reason as keyof typeof REASONS].remedy
-          : '';
-      const cause = why === '' ? detail : `${why}: ${detail}`;
-      return remedy === '' ? String(cause) : `${cause}\n${' '.repeat(INDENT)}${remedy}`;
+      const text = why === '' ? `${detail}` : `${why}: ${detail}`;
+      return reason in REASONS
+        ? `${text}\n${' '.repeat(INDENT)}${REASONS[reason as keyof typeof REASONS].remedy}`
+        : text;
     }
     case 'alert':
-      // In full: it is what the person gets who is to mend it.
+      // The whole text: it is what subscribers get.
       return event.message === undefined
         ? `${event.alarm}: ${detail}`
         : `${detail}\n\n${event.message.replaceAll(/^(?=.)/gm, ' '.repeat(MESSAGE_INDENT))}\n`;
     case 'redriven': {
+      const builds = event.moved === 1 ? '1 build is' : `${event.moved} builds are`;
       const left = event.left === 0 ? '' : `; ${event.left} could not be moved`;
-      return `the new key works: ${event.moved === 1 ? '1 build' : `${event.moved} builds`} back in line${left}`;
+      return `the new key works: ${builds} back in the builds queue${left}`;
     }
     case 'downloaded': {
-      const verdict = { true: ', byte for byte', false: ', NOT the bytes that were dropped', undefined: '' }[
-        `${event.intact}`
-      ];
+      const compared = { true: ', byte for byte', false: ', NOT the bytes that were dropped', undefined: '' };
+      const verdict = compared[`${event.intact}`];
       return `${bytes(event.size ?? 0)} through the presigned URL${verdict} (SHA-256 ${event.sha256?.slice(0, 12)}...)`;
     }
     case 'heard':
-      return `Streampixel: ${event.stage ?? 'something new'}`;
-    case 'approved':
-      return `${took(event.tookSeconds)}; ${MEANINGS[event.releaseMode ?? 'manual']}`;
+      return `Streampixel reports: ${event.stage ?? 'a stage that is not known here'}`;
+    case 'approved': {
+      const took = event.tookSeconds === undefined ? '' : `after ${event.tookSeconds} s; `;
+      return `${took}${RELEASES[event.releaseMode ?? 'manual']}`;
+    }
     case 'released':
-      return `Streampixel distributes it, by order of ${event.by === 'person' ? 'a person' : 'its approval'}`;
+      return `Streampixel accepted the release, requested ${event.by === 'person' ? 'by a person' : 'on its approval'}`;
     case 'live':
       return `upload id ${event.uploadId}`;
     case 'late':
+      return `it takes longer than usual; upload id ${event.uploadId}`;
     case 'stuck':
-      return `upload id ${event.uploadId}`;
+      return `no progress at Streampixel; upload id ${event.uploadId}`;
     case 'silent':
-      return "the project's webhook has never spoken";
+      return 'the project has never sent a webhook';
     case 'rejected':
     case 'release-failed':
-      return String(detail);
+      return `${detail}`;
     default:
       return unreachable(event.event);
   }
 }
 
-/** What an approval means, by who releases. */
-const MEANINGS: Readonly<Record<ReleaseMode, string>> = {
+/** What follows an approval. */
+const RELEASES: Readonly<Record<ReleaseMode, string>> = {
   automatic: 'Streampixel makes it live by itself',
-  manual: 'it waits for somebody to release it',
-  'on-approval': 'its release is ordered',
+  manual: 'it waits until a person releases it',
+  'on-approval': 'its release is requested',
 };
 
-function took(seconds: number | undefined): string {
-  return seconds === undefined ? 'good' : `good, after ${seconds} s`;
-}
-
-/** Where the text of an alert begins: under the event's name, since its lines are long. */
-const MESSAGE_INDENT = '00:00:00'.length + 2;
-/** Where the story begins. */
-const INDENT = '00:00:00'.length + 2 + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
-
-/** A line of the function's log that is worth a look, or `undefined` for the ordinary ones. */
+/** A line of a function's log that a person should see, or `undefined` for the ordinary ones. */
 export function troubleOf({ functionName, stream, text }: LogLine): string | undefined {
   const fields = parse(text);
   if (fields === undefined) return text === '' ? undefined : `${functionName} (${stream}): ${text}`;
@@ -126,7 +120,7 @@ function clock(iso: string | undefined): string {
   return Number.isNaN(date.getTime()) ? '?' : date.toTimeString().slice(0, 8);
 }
 
-/** The start and the end of a long key: the middle says least. */
+/** The start and the end of a long key. */
 function shortened(key: string): string {
   return key.length <= KEY_WIDTH ? key : `${key.slice(0, 8)}...${key.slice(11 - KEY_WIDTH)}`;
 }

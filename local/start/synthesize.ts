@@ -7,11 +7,11 @@ import type { Settings } from '../../infra/settings/schema.ts';
 const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Synthesizes the stack, bundle included, as the CDK CLI does it: by running the app with the context and the output
- * directory in its environment. In a process of its own, for CDK's chatter and its memory.
+ * Synthesizes the stack and bundles its functions as the CDK CLI does: by running the app with the context and the output
+ * directory in its environment. In a process of its own, because of CDK's output and its memory.
  *
  * @param overrides settings on top of those in cdk.json
- * @throws Error whose message is what the app had to say, settings errors among it
+ * @throws Error with what the app printed, such as what is wrong with the settings
  */
 export async function synthesize(overrides: Partial<Settings>, outputDirectory: string): Promise<void> {
   const child = spawn(process.execPath, ['infra/app.ts'], {
@@ -23,9 +23,9 @@ export async function synthesize(overrides: Partial<Settings>, outputDirectory: 
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const [said, code] = await Promise.all([
+  const [printed, code] = await Promise.all([
     text(child.stderr),
     new Promise((resolve, reject) => child.on('error', reject).on('close', resolve)),
   ]);
-  if (code !== 0) throw new Error(said.trim());
+  if (code !== 0) throw new Error(printed.trim());
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unreachable } from '../../functions/domain/model/outcome.ts';
-import { fetchBuild } from './stand-in-download.ts';
-import type { Deliveries, WebhookLine, Webhooks } from './stand-in-webhooks.ts';
+import { downloadBuild } from './stand-in-download.ts';
+import type { Deliveries, WebhookSequence, Webhooks } from './stand-in-webhooks.ts';
 
 /** The raw pipeline status of each stage, in their order. Source: the build-lifecycle page of docs.streampixel.io. */
 const STATUS_OF = {
@@ -16,85 +15,74 @@ const STATUS_OF = {
 } as const;
 
 export type Stage = keyof typeof STATUS_OF;
-/** A stage that takes its time, and that a build comes out of again. */
+/** A stage that takes some time and is followed by another. */
 export type OpenStage = Exclude<Stage, 'approved' | 'rejected'>;
 
-/** Every event about a build: one for each stage that is entered. */
+/** Every event about a build: one for each stage that it enters. */
 export const BUILD_EVENTS = Object.keys(STATUS_OF).map((stage) => `build.${stage}`);
 
-/** What every build goes through before it is approved. */
+/** The stages of every build before its approval. */
 const PROCESSING: readonly OpenStage[] = ['uploaded', 'downloading', 'extracting', 'saving'];
 
 /**
- * What becomes of an accepted upload. Whatever the course, a file that can't be downloaded or is no whole zip is
- * rejected.
+ * What happens to an accepted upload. Whatever the course, a file that can't be downloaded or is no whole zip is rejected.
  *
- * `distributing` comes before the approval where `autoRelease` is true, and with each `distribute-file`: a course that
- * ends there ends then.
+ * `distributing` comes before the approval where `autoRelease` is true, and with each `distribute-file`: a course that ends
+ * there ends then.
  */
 export type Course =
   | { readonly kind: 'documented'; readonly deliveries?: Deliveries }
-  /** Enters the stage and is rejected instead of leaving it. At `downloading`, `fileUrl` is not asked for anything. */
+  /** Enters the stage and is rejected at its end. At `downloading`, `fileUrl` is not requested. */
   | {
       readonly kind: 'rejected';
       readonly at: OpenStage;
       readonly objection: string;
       readonly deliveries?: Deliveries;
     }
-  /** Enters the stage, does the work of it and never leaves: no more webhooks, no approval. */
+  /** Enters the stage and never leaves it: no more webhooks, no approval. */
   | { readonly kind: 'stuck'; readonly after: OpenStage; readonly deliveries?: Deliveries }
-  /** The documented course, of which no webhook tells. */
+  /** The documented course without webhooks. */
   | { readonly kind: 'silent' };
 
 export type StandInEvent =
-  /** The zip's bytes have been read to their end through `fileUrl`. */
+  /** The whole zip was read through `fileUrl`. */
   | ({ readonly kind: 'downloaded'; readonly size: number; readonly sha256: string } & StandInBuild)
-  /** As the vendor's `build.rejected`: it was accepted, and turned out unusable. */
+  /** As Streampixel's `build.rejected`: it was accepted, and can't be used. */
   | ({ readonly kind: 'rejected'; readonly objection: string } & StandInBuild)
-  /** As the vendor's `build.approved`: it passed. */
+  /** As Streampixel's `build.approved`. */
   | ({ readonly kind: 'approved' } & StandInBuild)
-  /** It is what the project's viewers get from now on. */
+  /** The project's viewers get it from now on. */
   | ({ readonly kind: 'live'; readonly by: ReleasedBy } & StandInBuild);
 
 export type ReleasedBy = 'auto-release' | 'distribute-file';
 
 interface StandInBuild {
   readonly uploadId: string;
-  /** Path of `fileUrl`, still percent-encoded. Of its query only what is no secret: */
+  /** Path of `fileUrl`, percent-encoded. */
   readonly path: string;
+  /** The only part of the query of `fileUrl` that is no secret. */
   readonly versionId: string | undefined;
 }
 
-/** What `upload-file` asked for. */
-export interface UploadOrder {
+/** A request of `upload-file`. */
+export interface UploadRequest {
   readonly projectId: string;
   readonly fileUrl: string;
   readonly autoRelease: boolean;
 }
 
-/** An accepted upload, as far as it has come. */
-export interface Upload extends Readonly<UploadOrder> {
+/** An accepted upload and its state. */
+export interface Upload extends UploadRequest {
   readonly uploadId: string;
   readonly acceptedAt: Date;
-  /** Of the pipeline, in the vendor's words. */
-  readonly status: string;
+  /** Of the pipeline, in Streampixel's words. */
+  status: string;
   /** Why it was rejected. */
-  readonly objection: string | undefined;
+  objection: string | undefined;
   /** It was approved, and not rejected since: it may be distributed. */
-  readonly isReleasable: boolean;
-}
-
-export interface Lifecycle {
-  /** Lines up courses for the next uploads that are accepted. */
-  plan(courses: readonly Course[]): void;
-  /** Starts an upload on its course. */
-  accept(order: UploadOrder): Upload;
-  /** Starts to make a releasable upload the live one. */
-  distribute(upload: Upload): void;
-  /** Oldest first. */
-  uploadsOf(projectId: string): readonly Upload[];
-  /** Upload id of the build that is live. */
-  live(projectId: string): string | undefined;
+  isReleasable: boolean;
+  readonly course: Course;
+  readonly webhooks: WebhookSequence;
 }
 
 export interface LifecycleOptions {
@@ -104,19 +92,10 @@ export interface LifecycleOptions {
   readonly queueMs: () => number;
   readonly webhooks: Webhooks;
   readonly onEvent: (event: StandInEvent) => void;
-  /** Is told of every course under way. */
+  /** Gets every course that is in progress. */
   readonly track: (course: Promise<void>) => void;
-  /** Ends every course where it is. */
+  /** Ends every course. */
   readonly signal: AbortSignal;
-}
-
-/** An upload with what only its course may change. */
-interface Followed extends Upload {
-  status: string;
-  objection: string | undefined;
-  isReleasable: boolean;
-  readonly course: Course;
-  readonly line: WebhookLine;
 }
 
 /** How a stage ends. */
@@ -125,18 +104,17 @@ type StageEnd =
   | { readonly kind: 'rejected'; readonly objection: string }
   | { readonly kind: 'stuck' };
 
-const PASSED: StageEnd = { kind: 'passed' };
-const SILENCE: WebhookLine = { add() {}, release() {} };
+const NO_WEBHOOKS: WebhookSequence = { add() {}, release() {} };
 
-/** What the vendor does with uploads once it has accepted them. Every stage that is entered is told by webhook. */
-export function createLifecycle(options: LifecycleOptions): Lifecycle {
+/** What Streampixel does with accepted uploads. It sends a webhook for every stage that a build enters. */
+export function createLifecycle(options: LifecycleOptions) {
   const { stageMs, queueMs, webhooks, onEvent, track, signal } = options;
   const planned: Course[] = [];
-  const uploads = new Map<string, Followed>();
+  const uploads: Upload[] = [];
   const liveOf = new Map<string, string>();
 
-  /** From acceptance to approval or rejection, or to where it gets stuck. */
-  async function follow(upload: Followed): Promise<void> {
+  /** From acceptance to approval or rejection, or until it gets stuck. */
+  async function process(upload: Upload): Promise<void> {
     const stages: readonly OpenStage[] = upload.autoRelease ? [...PROCESSING, 'distributing'] : PROCESSING;
     for (const stage of stages) {
       if (!(await passes(upload, stage))) return;
@@ -144,50 +122,42 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     enter(upload, 'approved');
     upload.isReleasable = true;
     onEvent({ kind: 'approved', ...buildOf(upload) });
-    upload.line.release();
+    upload.webhooks.release();
     if (upload.autoRelease) goLive(upload, 'auto-release');
   }
 
-  async function release(upload: Followed): Promise<void> {
+  async function release(upload: Upload): Promise<void> {
     if (!(await passes(upload, 'distributing'))) return;
-    // Whether a second `build.approved` is sent is documented nowhere; none is sent here.
+    // The documentation does not say whether a second `build.approved` is sent. Here it is not.
     upload.status = STATUS_OF.approved;
     goLive(upload, 'distribute-file');
   }
 
-  /** Brings the build through a stage. @returns whether it goes on */
-  async function passes(upload: Followed, stage: OpenStage): Promise<boolean> {
+  /** @returns whether the build goes on to the next stage */
+  async function passes(upload: Upload, stage: OpenStage): Promise<boolean> {
     enter(upload, stage);
     const end = await endOf(upload, stage);
-    switch (end.kind) {
-      case 'passed':
-        return true;
-      case 'rejected': {
-        const { objection } = end;
-        enter(upload, 'rejected', objection);
-        upload.isReleasable = false;
-        onEvent({ kind: 'rejected', objection, ...buildOf(upload) });
-        break;
-      }
-      case 'stuck':
-        break;
-      default:
-        return unreachable(end);
+    if (end.kind === 'passed') return true;
+    if (end.kind === 'rejected') {
+      const { objection } = end;
+      enter(upload, 'rejected', objection);
+      upload.isReleasable = false;
+      onEvent({ kind: 'rejected', objection, ...buildOf(upload) });
     }
-    upload.line.release();
+    upload.webhooks.release();
     return false;
   }
 
-  function enter(upload: Followed, stage: Stage, objection?: string): void {
+  function enter(upload: Upload, stage: Stage, objection?: string): void {
     upload.status = STATUS_OF[stage];
     upload.objection = objection;
     const { projectId, uploadId, fileUrl, status } = upload;
     const timestamp = new Date().toISOString();
     const event = `build.${stage}`;
-    upload.line.add({ event, projectId, uploadId, fileUrl, status, objection: objection ?? null, timestamp });
+    upload.webhooks.add({ event, projectId, uploadId, fileUrl, status, objection: objection ?? null, timestamp });
   }
 
-  async function endOf(upload: Followed, stage: OpenStage): Promise<StageEnd> {
+  async function endOf(upload: Upload, stage: OpenStage): Promise<StageEnd> {
     const end = plannedEnd(upload.course, stage);
     const isRead = stage === 'downloading' && end.kind !== 'rejected';
     const [objection] = await Promise.all([
@@ -198,20 +168,20 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   /** @returns what is wrong with the file */
-  async function download(upload: Followed): Promise<string | undefined> {
-    const download = await fetchBuild(upload.fileUrl, signal);
+  async function download(upload: Upload): Promise<string | undefined> {
+    const result = await downloadBuild(upload.fileUrl, signal);
     signal.throwIfAborted();
-    if (download.kind === 'unusable') return download.objection;
-    onEvent({ ...download, ...buildOf(upload) });
+    if (result.kind === 'unusable') return result.objection;
+    onEvent({ ...result, ...buildOf(upload) });
     return undefined;
   }
 
-  function goLive(upload: Followed, by: ReleasedBy): void {
+  function goLive(upload: Upload, by: ReleasedBy): void {
     liveOf.set(upload.projectId, upload.uploadId);
     onEvent({ kind: 'live', by, ...buildOf(upload) });
   }
 
-  /** Runs until the stand-in is stopped, at the latest. */
+  /** Ends without an error when the stand-in stops. */
   async function untilStopped(work: Promise<void>): Promise<void> {
     try {
       await work;
@@ -221,46 +191,38 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   return {
-    plan: (courses) => void planned.push(...courses),
-    accept(order) {
+    /** Queues courses for the next uploads that are accepted. */
+    plan: (...courses: Course[]): void => void planned.push(...courses),
+    accept(request: UploadRequest): Upload {
       const course = planned.shift() ?? { kind: 'documented' };
-      const upload: Followed = {
-        ...order,
+      const upload: Upload = {
+        ...request,
         uploadId: randomBytes(12).toString('hex'),
         acceptedAt: new Date(),
         status: STATUS_OF.uploaded,
         objection: undefined,
         isReleasable: false,
         course,
-        line: course.kind === 'silent' ? SILENCE : webhooks.line(course.deliveries),
+        webhooks: course.kind === 'silent' ? NO_WEBHOOKS : webhooks.sequence(course.deliveries),
       };
-      uploads.set(upload.uploadId, upload);
-      track(untilStopped(follow(upload)));
+      uploads.push(upload);
+      track(untilStopped(process(upload)));
       return upload;
     },
-    distribute({ uploadId }) {
-      const upload = uploads.get(uploadId);
-      if (!upload?.isReleasable) throw new Error(`The upload ${uploadId} can't be distributed.`);
-      track(untilStopped(release(upload)));
-    },
-    uploadsOf: (projectId) => [...uploads.values()].filter((upload) => upload.projectId === projectId),
-    live: (projectId) => liveOf.get(projectId),
+    /** Makes a releasable upload the live one, after a while. */
+    distribute: (upload: Upload): void => track(untilStopped(release(upload))),
+    /** Oldest first. */
+    uploadsOf: (projectId: string): Upload[] => uploads.filter((upload) => upload.projectId === projectId),
+    /** Upload id of the live build. */
+    live: (projectId: string): string | undefined => liveOf.get(projectId),
   };
 }
 
-/** What the course has in store for a build in this stage. */
+/** How the course ends this stage. */
 function plannedEnd(course: Course, stage: OpenStage): StageEnd {
-  switch (course.kind) {
-    case 'documented':
-    case 'silent':
-      return PASSED;
-    case 'rejected':
-      return course.at === stage ? { kind: 'rejected', objection: course.objection } : PASSED;
-    case 'stuck':
-      return course.after === stage ? { kind: 'stuck' } : PASSED;
-    default:
-      return unreachable(course);
-  }
+  if (course.kind === 'rejected' && course.at === stage) return { kind: 'rejected', objection: course.objection };
+  if (course.kind === 'stuck' && course.after === stage) return { kind: 'stuck' };
+  return { kind: 'passed' };
 }
 
 function buildOf({ uploadId, fileUrl }: Upload): StandInBuild {

@@ -1,12 +1,12 @@
-/** What is POSTed to a project's webhook: the same flat shape for every event. */
+/** The body of a webhook: the same flat shape for every event. */
 export interface WebhookPayload {
   /** `build.` and the stage entered, or `webhook.test`. */
   readonly event: string;
   readonly projectId: string;
   readonly uploadId: string | null;
-  /** As it was given to `upload-file`, signature and all: the vendor does not say that it takes the query off. */
+  /** As it was given to `upload-file`, signature included: Streampixel does not say that it removes the query. */
   readonly fileUrl: string | null;
-  /** Of the pipeline, in the vendor's words. */
+  /** Of the pipeline, in Streampixel's words. */
   readonly status: string;
   /** Why a build was rejected; `null` on every other event. */
   readonly objection: string | null;
@@ -14,50 +14,44 @@ export interface WebhookPayload {
   readonly timestamp: string;
 }
 
-/** What the vendor does not rule out: how the webhooks of one build arrive, where not each once and in order. */
+/** How the webhooks of one build arrive. Streampixel does not promise that each comes once and in order. */
 export interface Deliveries {
   /** How often each is delivered. Default: once. */
   readonly times?: number;
   /**
-   * Holds them all back until the build is approved, is rejected or gets stuck, and sends them in this order then. What
-   * comes of a `distribute-file` after that is sent as it comes.
+   * Holds all webhooks back until the build is approved, is rejected or gets stuck, and then sends them in a random order.
+   * Those of a later `distribute-file` are sent at once.
    */
-  readonly order?: 'shuffled' | 'reversed';
-  /** `build.uploaded`, the only event before the download, carries no upload id. */
+  readonly order?: 'shuffled';
+  /** Whether `build.uploaded`, the only event before the download, lacks the upload id. */
   readonly nullIds?: boolean;
 }
 
 /** The webhooks of one build, delivered one after the other. */
-export interface WebhookLine {
+export interface WebhookSequence {
   add(payload: WebhookPayload): void;
-  /** Sends what was held back; nothing is from then on. */
+  /** Sends what was held back. From then on nothing is held back. */
   release(): void;
 }
 
-export interface Webhooks {
-  set(projectId: string, url: string | undefined): void;
-  urlOf(projectId: string): string | undefined;
-  line(deliveries?: Deliveries): WebhookLine;
-  /** @returns whether the receiver answered with a 2xx */
-  test(projectId: string): Promise<boolean>;
-}
-
 export interface WebhooksOptions {
-  /** Longest a delivery waits for its answer, in ms. */
+  /** Longest wait for the answer to a delivery, in ms. */
   readonly timeoutMs: number;
   /** In [0, 1): shuffles. */
   readonly random: () => number;
-  /** Is told of every delivery under way. */
+  /** Gets every delivery that is in progress. */
   readonly track: (delivery: Promise<unknown>) => void;
   /** Ends every delivery. */
   readonly signal: AbortSignal;
 }
 
-/** The vendor's webhooks: one address a project, each delivery tried once, its answer of no consequence. */
-export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOptions): Webhooks {
+export type Webhooks = ReturnType<typeof createWebhooks>;
+
+/** Streampixel's webhooks: one address for each project, one attempt for each delivery, whatever the answer. */
+export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOptions) {
   const urls = new Map<string, string>();
 
-  /** Delivers to the address as it is now. Never throws. */
+  /** Delivers to the address that is set now. Never rejects. */
   async function deliver(payload: WebhookPayload): Promise<boolean> {
     const url = urls.get(payload.projectId);
     if (url === undefined || signal.aborted) return false;
@@ -77,12 +71,12 @@ export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOpt
   }
 
   return {
-    set(projectId, url) {
+    set(projectId: string, url: string | undefined): void {
       if (url === undefined) urls.delete(projectId);
       else urls.set(projectId, new URL(url).href);
     },
-    urlOf: (projectId) => urls.get(projectId),
-    line({ times = 1, order, nullIds = false } = {}) {
+    urlOf: (projectId: string): string | undefined => urls.get(projectId),
+    sequence({ times = 1, order, nullIds = false }: Deliveries = {}): WebhookSequence {
       let last: Promise<unknown> = Promise.resolve();
       let held: WebhookPayload[] | undefined = order === undefined ? undefined : [];
       function send(payload: WebhookPayload): void {
@@ -101,11 +95,12 @@ export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOpt
         release() {
           const all = held ?? [];
           held = undefined;
-          for (const payload of order === 'reversed' ? all.toReversed() : shuffled(all, random)) send(payload);
+          for (const payload of shuffled(all, random)) send(payload);
         },
       };
     },
-    test(projectId) {
+    /** @returns whether the receiver answered with a 2xx */
+    test(projectId: string): Promise<boolean> {
       const timestamp = new Date().toISOString();
       const nothing = { uploadId: null, fileUrl: null, objection: null };
       const delivery = deliver({ event: 'webhook.test', projectId, status: 'test', timestamp, ...nothing });
@@ -115,7 +110,7 @@ export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOpt
   };
 }
 
-/** The items in an order that only `random` decides. */
+/** The items in an order that depends on `random` only. */
 function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
   const left = [...items];
   return items.flatMap(() => left.splice(Math.floor(random() * left.length), 1));

@@ -9,31 +9,26 @@ import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
 export type { Course, OpenStage, ReleasedBy, Stage, StandInEvent } from './stand-in-lifecycle.ts';
 export type { Deliveries, WebhookPayload } from './stand-in-webhooks.ts';
 
-/**
- * A server that plays Streampixel as its documentation describes it: the endpoints are here, what becomes of an
- * accepted build is in stand-in-lifecycle.ts, and the webhooks that tell of it are in stand-in-webhooks.ts. Answers and
- * courses that are not documented can be scripted.
- */
 export interface StandInOptions {
   /** Who may upload where; asked at each request. */
   readonly users: () => readonly StandInUser[];
-  /** The one valid key; {@link StandIn.rotateKey} replaces it at once, as the vendor does. */
+  /** The only valid key; {@link StandIn.rotateKey} replaces it at once, as Streampixel does. */
   readonly apiKey: string;
   /**
-   * An accepted upload closes the door to further ones of its user for this long, in ms; asked at each request. So does
-   * an order to distribute, by a door of its own.
+   * How long an accepted upload blocks further ones of its user, in ms; asked at each request. An accepted `distribute-file`
+   * blocks further ones in the same way, independently of uploads.
    */
   readonly windowMs: () => number;
-  /** How long a build is in one stage, in ms; asked at each. A download that takes longer takes longer. Default 50. */
+  /** How long a build is in one stage, in ms; asked at each. A slow download takes longer. Default 50. */
   readonly stageMs?: () => number;
   /**
-   * Shortest time that an accepted build is queued, in ms, however short a stage is: by its end the answer to the
-   * upload has long arrived. Default 300.
+   * Shortest time that an accepted build is queued, in ms, however short a stage is: the answer to the upload arrives before
+   * the first webhooks. Default 300.
    */
   readonly queueMs?: () => number;
-  /** Longest a webhook waits for its answer, in ms. Default: the documented 10 s. */
+  /** Longest wait for the answer to a webhook, in ms. Default: the documented 10 s. */
   readonly webhookTimeoutMs?: number;
-  /** In [0, 1), for deliveries that are to be shuffled. Default: the same numbers in every run. */
+  /** In [0, 1), for deliveries that are shuffled. Default: the same numbers in every run. */
   readonly random?: () => number;
   readonly onEvent: (event: StandInEvent) => void;
 }
@@ -57,7 +52,7 @@ export type Behaviour =
   | { readonly kind: 'reset' }
   /** Reads the request and never answers. */
   | { readonly kind: 'hang' }
-  /** Announces the documented answer and closes the connection half-way through it. */
+  /** Does what is documented, and closes the connection in the middle of the answer. */
   | { readonly kind: 'cut-off' };
 
 /** A request as it arrived. Bodies hold API keys and signed URLs: for assertions, not for logs. */
@@ -71,18 +66,18 @@ export interface RecordedRequest {
 }
 
 export interface StandIn {
-  /** What the client is configured with: `http://127.0.0.1:<port>/pixelStripeApi`. */
+  /** For the setting `streampixelBaseUrl`: `http://127.0.0.1:<port>/pixelStripeApi`. */
   readonly baseUrl: string;
   readonly requests: readonly RecordedRequest[];
-  /** Lines up behaviours for the next calls of `upload-file`, first come first served. */
+  /** Queues behaviours for the next calls of `upload-file`. */
   script(...behaviours: Behaviour[]): void;
   /** Likewise for `distribute-file`. */
   scriptDistribute(...behaviours: Behaviour[]): void;
-  /** Lines up what becomes of the next uploads that are accepted, first come first served. */
+  /** Queues what happens to the next uploads that are accepted. */
   plan(...courses: Course[]): void;
   rotateKey(apiKey: string): void;
   /**
-   * Does what a person does on the dashboard, where every event is ticked; `undefined` empties the field.
+   * Sets the webhook as a person does on the dashboard, for all events; `undefined` removes it.
    *
    * @throws TypeError for what is no URL
    */
@@ -91,20 +86,18 @@ export interface StandIn {
   testWebhook(projectId: string): Promise<boolean>;
   /** Upload id of the build that the project's viewers get. */
   live(projectId: string): string | undefined;
-  /** Resolves when no build is on its way and no webhook is being delivered. A stuck build is not on its way. */
+  /** Resolves when no build is in progress (a stuck one is not) and no webhook is being delivered. */
   settled(): Promise<void>;
-  /** Ends builds on their way and deliveries at once. Once, however often it is called. */
+  /** Ends builds and deliveries at once. Further calls wait for the same end. */
   stop(): Promise<void>;
 }
 
 const BASE_PATH = '/pixelStripeApi';
-const PROJECT_ENDPOINT = new RegExp(`^GET ${BASE_PATH}/projects/([^/]+)$`);
 
-/** Required fields of the documented requests, in the order they are complained about. */
+/** Required fields of the documented requests, in the order in which they are checked. */
 const UPLOAD_FIELDS = ['apiKey', 'userId', 'projectId', 'fileUrl'] as const;
 const DISTRIBUTE_FIELDS = ['apiKey', 'userId', 'projectId', 'uploadId'] as const;
 
-/** What a request says, as far as answers go by it. */
 interface Call {
   readonly headers: IncomingHttpHeaders;
   readonly query: URLSearchParams;
@@ -116,7 +109,7 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** An answer other than 2xx, in the vendor's words. */
+/** An answer other than 2xx, in Streampixel's words. */
 class Refusal extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -125,31 +118,28 @@ class Refusal extends Error {
   }
 }
 
-/** Starts the stand-in on a free port of the loopback interface. */
+/**
+ * Starts a server on the loopback interface that behaves like Streampixel as its documentation describes it. Answers and
+ * courses that are not documented can be scripted.
+ */
 export async function startStandIn(options: StandInOptions): Promise<StandIn> {
-  const {
-    stageMs = () => 50,
-    queueMs = () => 300,
-    webhookTimeoutMs = 10_000,
-    random = fixedRandom(1),
-    onEvent,
-  } = options;
+  const { stageMs = () => 50, queueMs = () => 300, webhookTimeoutMs = 10_000, random = fixedRandom(1) } = options;
   let { apiKey } = options;
   const uploadBehaviours: Behaviour[] = [];
   const distributeBehaviours: Behaviour[] = [];
   const requests: RecordedRequest[] = [];
-  const passUploadDoor = createDoor(options.windowMs);
-  const passDistributeDoor = createDoor(options.windowMs);
+  const limitUploads = createRateLimit(options.windowMs);
+  const limitDistributions = createRateLimit(options.windowMs);
 
-  const underWay = new Set<Promise<unknown>>();
+  const running = new Set<Promise<unknown>>();
   function track(work: Promise<unknown>): void {
-    const tracked: Promise<unknown> = work.finally(() => underWay.delete(tracked));
-    underWay.add(tracked);
+    const tracked: Promise<unknown> = work.finally(() => running.delete(tracked));
+    running.add(tracked);
   }
   const stopping = new AbortController();
   const { signal } = stopping;
   const webhooks = createWebhooks({ timeoutMs: webhookTimeoutMs, random, track, signal });
-  const lifecycle = createLifecycle({ stageMs, queueMs, webhooks, onEvent, track, signal });
+  const lifecycle = createLifecycle({ stageMs, queueMs, webhooks, onEvent: options.onEvent, track, signal });
 
   function authenticate(userId: string, key: string): void {
     if (!options.users().some((user) => user.userId === userId)) throw new Refusal(401, 'Invalid User');
@@ -169,7 +159,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     return ids.map((id, index) => ({ id, name: `Project ${index + 1}` }));
   }
 
-  /** @param denial to say of another user's project: each endpoint has its own words for it */
+  /** @param denial the message for another user's project: each endpoint has its own */
   function projectOf(userId: string, projectId: string, denial: string): { readonly name: string } {
     if (!options.users().some(({ projectIds }) => projectIds.includes(projectId))) {
       throw new Refusal(404, 'Project not found');
@@ -180,7 +170,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   }
 
   function uploadFile(call: Call): Answer {
-    const { autoRelease = true, ...fields } = logFields(call, UPLOAD_FIELDS);
+    const { autoRelease = true, ...fields } = readFields(call, UPLOAD_FIELDS);
     if (typeof autoRelease !== 'boolean') throw new Refusal(400, 'Invalid field: autoRelease');
     const { userId, projectId, fileUrl } = fields;
     authenticate(userId, fields.apiKey);
@@ -188,19 +178,19 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     if (!URL.canParse(fileUrl) || !new URL(fileUrl).pathname.endsWith('.zip')) {
       throw new Refusal(400, 'Invalid fileUrl: must be a direct link to a .zip file');
     }
-    passUploadDoor(userId);
+    limitUploads(userId);
     const { uploadId } = lifecycle.accept({ projectId, fileUrl, autoRelease });
     return { status: 200, body: { message: 'Build queued for processing', uploadId } };
   }
 
   function distributeFile(call: Call): Answer {
-    const { apiKey: key, userId, projectId, uploadId } = logFields(call, DISTRIBUTE_FIELDS);
+    const { apiKey: key, userId, projectId, uploadId } = readFields(call, DISTRIBUTE_FIELDS);
     authenticate(userId, key);
     projectOf(userId, projectId, 'Access denied');
     const upload = lifecycle.uploadsOf(projectId).find((candidate) => candidate.uploadId === uploadId);
     if (upload === undefined) throw new Refusal(404, 'File not found in project');
     if (!upload.isReleasable) throw new Refusal(400, 'File has no URL yet');
-    passDistributeDoor(userId);
+    limitDistributions(userId);
     lifecycle.distribute(upload);
     return { status: 200, body: { message: 'Distribution triggered' } };
   }
@@ -215,7 +205,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     return { status: 200, body: { totalProjects: projects.length, projects } };
   }
 
-  /** Of an earlier generation of the vendor's documentation, which no longer mentions it. */
+  /** The documentation had this endpoint once; now it does not mention it. */
   function getProject(projectId: string, { query }: Call): Answer {
     const { name } = projectOf(authenticateByQuery(query), projectId, 'Access denied');
     const files = lifecycle.uploadsOf(projectId).map(({ uploadId, fileUrl, status, acceptedAt, objection = null }) => {
@@ -236,26 +226,17 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     const { method = '', headers } = request;
     requests.push({ method, path: url.pathname, headers, body, at: Date.now() });
     const call: Call = { headers, query: url.searchParams, body };
-    const endpoint = `${method} ${url.pathname}`;
-    switch (endpoint) {
-      case `POST ${BASE_PATH}/projects/upload-file`:
-        return behave(response, () => uploadFile(call), uploadBehaviours.shift());
-      case `POST ${BASE_PATH}/projects/distribute-file`:
-        return behave(response, () => distributeFile(call), distributeBehaviours.shift());
-      case `GET ${BASE_PATH}/projects/projects-status`:
-        return send(
-          response,
-          answered(() => projectsStatus(call)),
-        );
-      default: {
-        const projectId = PROJECT_ENDPOINT.exec(endpoint)?.[1];
-        if (projectId === undefined) return send(response, { status: 404, body: { message: 'Not Found' } });
-        return send(
-          response,
-          answered(() => getProject(projectId, call)),
-        );
-      }
+    const [, endpoint = ''] = `${method} ${url.pathname}`.split(`${BASE_PATH}/projects/`);
+    if (method === 'POST' && endpoint === 'upload-file') {
+      return behave(response, () => uploadFile(call), uploadBehaviours.shift());
     }
+    if (method === 'POST' && endpoint === 'distribute-file') {
+      return behave(response, () => distributeFile(call), distributeBehaviours.shift());
+    }
+    behave(response, () => {
+      if (method !== 'GET' || endpoint === '' || endpoint.includes('/')) throw new Refusal(404, 'Not Found');
+      return endpoint === 'projects-status' ? projectsStatus(call) : getProject(endpoint, call);
+    });
   }
 
   const server = http.createServer((request, response) => {
@@ -271,22 +252,22 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     server.closeAllConnections();
     server.close();
     await once(server, 'close');
-    await Promise.allSettled(underWay);
+    await Promise.allSettled(running);
   }
   return {
     baseUrl: `http://127.0.0.1:${port}${BASE_PATH}`,
     requests,
     script: (...next) => void uploadBehaviours.push(...next),
     scriptDistribute: (...next) => void distributeBehaviours.push(...next),
-    plan: (...next) => lifecycle.plan(next),
+    plan: lifecycle.plan,
     rotateKey(next) {
       apiKey = next;
     },
-    setWebhook: (projectId, url) => webhooks.set(projectId, url),
-    testWebhook: (projectId) => webhooks.test(projectId),
-    live: (projectId) => lifecycle.live(projectId),
+    setWebhook: webhooks.set,
+    testWebhook: webhooks.test,
+    live: lifecycle.live,
     async settled() {
-      while (underWay.size > 0) await Promise.all(underWay);
+      while (running.size > 0) await Promise.all(running);
     },
     stop() {
       stopped ??= stop();
@@ -295,24 +276,24 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   };
 }
 
-/** Lets one call of each user through in a window. @returns what throws a {@link Refusal} for any other */
-function createDoor(windowMs: () => number): (userId: string) => void {
-  const lastPassed = new Map<string, number>();
+/** Accepts one call of each user in a window. @returns function that throws a {@link Refusal} for any other */
+function createRateLimit(windowMs: () => number): (userId: string) => void {
+  const lastAccepted = new Map<string, number>();
   return (userId) => {
     const now = Date.now();
-    if (now - (lastPassed.get(userId) ?? Number.NEGATIVE_INFINITY) < windowMs()) {
+    if (now - (lastAccepted.get(userId) ?? Number.NEGATIVE_INFINITY) < windowMs()) {
       throw new Refusal(429, `Rate limit exceeded. Try again in ${inWords(windowMs())}.`);
     }
-    lastPassed.set(userId, now);
+    lastAccepted.set(userId, now);
   };
 }
 
 /**
- * The fields of a JSON body, of which the named ones are there.
+ * The fields of a JSON body that has the named ones.
  *
  * @throws Refusal
  */
-function logFields<Name extends string>(
+function readFields<Name extends string>(
   { headers, body }: Call,
   required: readonly Name[],
 ): Record<Name, string> & { readonly autoRelease?: unknown } {
@@ -331,16 +312,7 @@ function logFields<Name extends string>(
   return fields;
 }
 
-function answered(answer: () => Answer): Answer {
-  try {
-    return answer();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { status: error.status, body: { message: error.message } };
-  }
-}
-
-/** @param documented makes the documented answer, with all that comes of it */
+/** @param documented makes the documented answer, with all its effects */
 function behave(
   response: ServerResponse,
   documented: () => Answer,
@@ -348,7 +320,7 @@ function behave(
 ): void {
   switch (behaviour.kind) {
     case 'documented':
-      send(response, answered(documented));
+      send(response, answerOf(documented));
       break;
     case 'answer':
       send(response, behaviour, behaviour.headers);
@@ -359,7 +331,7 @@ function behave(
     case 'hang':
       break;
     case 'cut-off': {
-      const whole = JSON.stringify(answered(documented).body);
+      const whole = JSON.stringify(answerOf(documented).body);
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(whole) });
       response.write(whole.slice(0, whole.length / 2), () => response.destroy());
       break;
@@ -369,13 +341,22 @@ function behave(
   }
 }
 
-function send(response: ServerResponse, answer: Answer, headers: http.OutgoingHttpHeaders = {}): void {
-  const asText = typeof answer.body === 'string';
-  response.writeHead(answer.status, { 'Content-Type': asText ? 'text/html' : 'application/json', ...headers });
-  response.end(asText ? answer.body : JSON.stringify(answer.body));
+function answerOf(documented: () => Answer): Answer {
+  try {
+    return documented();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: error.status, body: { message: error.message } };
+  }
 }
 
-/** The vendor's sentence says "2 minutes"; a shorter window needs a smaller unit. */
+function send(response: ServerResponse, answer: Answer, headers: http.OutgoingHttpHeaders = {}): void {
+  const isText = typeof answer.body === 'string';
+  response.writeHead(answer.status, { 'Content-Type': isText ? 'text/html' : 'application/json', ...headers });
+  response.end(isText ? answer.body : JSON.stringify(answer.body));
+}
+
+/** Streampixel's message says "2 minutes"; a shorter window needs a smaller unit. */
 function inWords(windowMs: number): string {
   const minutes = windowMs / 60_000;
   if (Number.isInteger(minutes)) return minutes === 1 ? '1 minute' : `${minutes} minutes`;

@@ -13,7 +13,7 @@ import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { createStreampixelProjectFiles, createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   answerLost,
@@ -58,7 +58,7 @@ interface Scene {
   /** What lies in the follow queue beside. */
   readonly messages?: readonly string[];
   readonly entry?: (entry: LedgerEntry) => LedgerEntry;
-  readonly vendor?: Reply | ((body: string) => Reply);
+  readonly streampixel?: Reply | ((body: string) => Reply);
   readonly world?: Reply;
   readonly ssm?: () => never;
   readonly sqs?: () => never;
@@ -68,7 +68,7 @@ interface Scene {
 
 /** Plays a scene through the real adapters and gives back everything that came out anywhere. */
 async function play(scene: Scene) {
-  const streampixel = await startScriptedServer(scene.vendor ?? { status: 200, body: '{}' });
+  const streampixel = await startScriptedServer(scene.streampixel ?? { status: 200, body: '{}' });
   const world = await startScriptedServer(scene.world ?? answerOfAws);
   servers.push(streampixel, world);
   const lines: string[] = [];
@@ -163,12 +163,12 @@ async function play(scene: Scene) {
     answers.push(await handleBatch([record], invocation, handle, ports));
     bodies.push(...sent.slice(before).map(({ MessageBody = '' }) => MessageBody));
   }
-  const told = world.requests.map(({ body }) =>
+  const published = world.requests.map(({ body }) =>
     body.startsWith('Action=') ? [...new URLSearchParams(body)].map((pair) => pair.join('=')).join('\n') : body,
   );
   const parts = [lines.join(''), sent, answers, tagged, ledger.entries()];
-  const out = `${parts.map((part) => inspect(part, { depth: 20 })).join('\n')}\n${told.join('\n')}`;
-  return { out, lines, sent, tagged, told, called: streampixel.requests };
+  const out = `${parts.map((part) => inspect(part, { depth: 20 })).join('\n')}\n${published.join('\n')}`;
+  return { out, lines, sent, tagged, published, called: streampixel.requests };
 }
 
 const webhook = (changes: Readonly<Record<string, unknown>> = {}) => ({
@@ -227,27 +227,27 @@ const SCENES: [string, Scene][] = [
   ['an SNS that quotes everything', { webhooks: [webhook()], world: { status: 400, body: `${KEY} ${SIGNED}` } }],
   ['a message that is none', { messages: [`{"kind":"${SIGNED}","apiKey":"${KEY}"}`, KEY] }],
   ...[200, 301, 400, 401, 403, 404, 408, 415, 429, 500, 502, 503].flatMap((status): [string, Scene][] => [
-    [`a release whose request is echoed with ${status}`, { messages: [release], vendor: echo(status) }],
-    [`a release whose request is quoted with ${status}`, { messages: [release], vendor: echoInside(status) }],
+    [`a release whose request is echoed with ${status}`, { messages: [release], streampixel: echo(status) }],
+    [`a release whose request is quoted with ${status}`, { messages: [release], streampixel: echoInside(status) }],
   ]),
   [
     'a release that is redirected with the key',
-    { messages: [release], vendor: { status: 302, headers: { location: `https://x.example/?k=${KEY}` } } },
+    { messages: [release], streampixel: { status: 302, headers: { location: `https://x.example/?k=${KEY}` } } },
   ],
   [
     'a release whose answer is cut off inside the key',
-    { messages: [release], vendor: { cutOff: `{"message":"bad key ${KEY.slice(0, 14)}`, status: 401 } },
+    { messages: [release], streampixel: { cutOff: `{"message":"bad key ${KEY.slice(0, 14)}`, status: 401 } },
   ],
-  ['a release that is reset', { messages: [release], vendor: 'reset' }],
-  ['a list of builds that quotes the URL', { messages: [watch], vendor: listed({}) }],
-  ['a list of builds with a stuck one', { messages: [watch], vendor: listed({ status: SIGNED }) }],
+  ['a release that is reset', { messages: [release], streampixel: 'reset' }],
+  ['a list of builds that quotes the URL', { messages: [watch], streampixel: listed({}) }],
+  ['a list of builds with a stuck one', { messages: [watch], streampixel: listed({ status: SIGNED }) }],
   ...[200, 301, 401, 404, 429, 500].map((status): [string, Scene] => [
     `a list of builds that is refused in words with the key, ${status}`,
-    { messages: [watch], vendor: { status, body: `GET /projects?apikey=${KEY} ${SIGNED}` } },
+    { messages: [watch], streampixel: { status, body: `GET /projects?apikey=${KEY} ${SIGNED}` } },
   ]),
   ...[1, 2, 3, 4, 5, 6].map((n): [string, Scene] => [
     `a ledger away from call ${n} on`,
-    { webhooks: [webhook()], messages: [release, watch], vendor: echoInside(401), ledgerFailsFrom: n },
+    { webhooks: [webhook()], messages: [release, watch], streampixel: echoInside(401), ledgerFailsFrom: n },
   ]),
 ];
 
@@ -261,18 +261,20 @@ describe('no key, no token and no signature comes out of', () => {
 
   it('scenes in which they really travelled, and everything else came out', async () => {
     const rejection = await play({ webhooks: [webhook()] });
-    expect(rejection.told.map((text) => text.slice(0, 14))).toEqual(['Action=Publish', '{"Entries":[{"']);
-    expect(rejection.told.join()).toContain('could not fetch https://drop.s3.eu-central-1.amazonaws.com/games/a.zip?');
+    expect(rejection.published.map((text) => text.slice(0, 14))).toEqual(['Action=Publish', '{"Entries":[{"']);
+    expect(rejection.published.join()).toContain(
+      'could not fetch https://drop.s3.eu-central-1.amazonaws.com/games/a.zip?',
+    );
     expect(rejection.sent).toHaveLength(1);
     expect(rejection.tagged).toHaveLength(1);
     expect(rejection.lines.join('')).toContain('BuildsFollowed');
 
-    const refused = await play({ messages: [release], vendor: echoInside(401) });
+    const refused = await play({ messages: [release], streampixel: echoInside(401) });
     expect(refused.called[0]?.body).toContain(KEY);
-    expect(refused.told.join()).toContain('Unauthorised (HTTP 401)');
+    expect(refused.published.join()).toContain('Unauthorised (HTTP 401)');
 
-    const list = await play({ messages: [watch], vendor: listed({}) });
+    const list = await play({ messages: [watch], streampixel: listed({}) });
     expect(list.called[0]?.url).toContain(encodeURIComponent(KEY));
-    expect(list.told.join()).toContain('games/a.zip?[query]');
+    expect(list.published.join()).toContain('games/a.zip?[query]');
   });
 });

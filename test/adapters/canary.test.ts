@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 interface Scene {
-  readonly vendor: Reply | ((body: string) => Reply);
+  readonly streampixel: Reply | ((body: string) => Reply);
   readonly s3?: Reply;
   readonly ssm?: () => Parameter;
   readonly deadLetterQueue?: () => unknown;
@@ -39,11 +39,11 @@ interface Scene {
 }
 
 /** Plays one message through the real adapters and gives back everything that came out anywhere. */
-async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
-  const streampixel = await startScriptedServer(vendor);
+async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
+  const api = await startScriptedServer(streampixel);
   const bucket = await startScriptedServer(s3 ?? { status: 206, body: 'PK\x03\x04' });
   const world = await startScriptedServer(answerOfAws);
-  servers.push(streampixel, bucket, world);
+  servers.push(api, bucket, world);
   const lines: string[] = [];
   const sent: unknown[] = [];
   const presigned: string[] = [];
@@ -72,7 +72,7 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
   const ports = {
     clock,
     random: Math.random,
-    newId: () => 'letter-1',
+    newId: () => 'dead-letter-1',
     log,
     apiKeys: createSsmApiKeys(getParameter, clock, log),
     builds: {
@@ -83,7 +83,7 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
         return url;
       },
     },
-    streampixel: createStreampixelApi(streampixel.url, clock),
+    streampixel: createStreampixelApi(api.url, clock),
     deadLetters: createSqsDeadLetterQueue(sqsClient, 'https://sqs.example/dlq'),
     alerts: createSnsAlerts(new SNSClient(aws), 'arn:aws:sns:eu-central-1:000000000000:alerts', 'email'),
     events: createEventBridgeEvents(new EventBridgeClient(aws)),
@@ -110,10 +110,10 @@ async function play({ vendor, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene
   const invocation = { startedAt: now, deadline: now + 26_000, leaseUntil: now + 60_000 };
   const response = await processBatch([record], invocation, 'group stream id', settings, ports);
   const out = [lines.join(''), sent, response, ledger.entries()].map((part) => inspect(part, { depth: 20 })).join('\n');
-  const told = world.requests.map(({ body }) =>
+  const published = world.requests.map(({ body }) =>
     body.startsWith('Action=') ? [...new URLSearchParams(body)].map((pair) => pair.join('=')).join('\n') : body,
   );
-  return { out: `${out}\n${told.join('\n')}`, told, lines, sent, presigned, called: streampixel.requests.length };
+  return { out: `${out}\n${published.join('\n')}`, published, lines, sent, presigned, called: api.requests.length };
 }
 
 const echo = (status: number) => (body: string) => ({ status, body });
@@ -128,26 +128,32 @@ const talkative = Object.assign(new Error(`apiKey=${KEY}&X-Amz-Security-Token=${
 
 const SCENES: [string, Scene][] = [
   ...[200, 201, 301, 400, 401, 403, 404, 408, 415, 429, 500, 502, 503].flatMap((status): [string, Scene][] => [
-    [`the vendor echoing the request with ${status}`, { vendor: echo(status) }],
-    [`the vendor quoting the request in its message with ${status}`, { vendor: echoInside(status) }],
+    [`Streampixel echoing the request with ${status}`, { streampixel: echo(status) }],
+    [`Streampixel quoting the request in its message with ${status}`, { streampixel: echoInside(status) }],
   ]),
-  ['an accepted build', { vendor: { status: 200, body: '{"uploadId":"u1"}' } }],
+  ['an accepted build', { streampixel: { status: 200, body: '{"uploadId":"u1"}' } }],
   [
     'a redirect that carries the query',
-    { vendor: { status: 302, headers: { location: `https://x.example/?k=${KEY}` } } },
+    { streampixel: { status: 302, headers: { location: `https://x.example/?k=${KEY}` } } },
   ],
-  ['a body cut off inside the key', { vendor: { cutOff: `{"message":"bad key ${KEY.slice(0, 14)}`, status: 401 } }],
-  ['a reset', { vendor: 'reset' }],
+  [
+    'a body cut off inside the key',
+    { streampixel: { cutOff: `{"message":"bad key ${KEY.slice(0, 14)}`, status: 401 } },
+  ],
+  ['a reset', { streampixel: 'reset' }],
   [
     'an S3 that quotes the signature',
-    { vendor: 'reset', s3: { status: 403, body: `<Code>AccessDenied</Code>${SESSION}` } },
+    { streampixel: 'reset', s3: { status: 403, body: `<Code>AccessDenied</Code>${SESSION}` } },
   ],
-  ['an SSM error that quotes the key', { vendor: 'reset', ssm: throws(talkative) }],
-  ['a parameter of the wrong type', { vendor: 'reset', ssm: () => ({ Value: KEY, Type: 'String' }) }],
-  ['a dead-letter queue whose error quotes the key', { vendor: echoInside(401), deadLetterQueue: throws(talkative) }],
+  ['an SSM error that quotes the key', { streampixel: 'reset', ssm: throws(talkative) }],
+  ['a parameter of the wrong type', { streampixel: 'reset', ssm: () => ({ Value: KEY, Type: 'String' }) }],
+  [
+    'a dead-letter queue whose error quotes the key',
+    { streampixel: echoInside(401), deadLetterQueue: throws(talkative) },
+  ],
   ...[1, 2, 3, 4, 5].map((n): [string, Scene] => [
     `a ledger away from call ${n} on`,
-    { vendor: echoInside(401), ledgerFailsFrom: n },
+    { streampixel: echoInside(401), ledgerFailsFrom: n },
   ]),
 ];
 
@@ -165,9 +171,9 @@ describe('neither the key nor a signature comes out of', () => {
   });
 
   it('a scene in which both really travelled', async () => {
-    const { presigned, called, told } = await play({ vendor: echoInside(401) });
+    const { presigned, called, published } = await play({ streampixel: echoInside(401) });
     expect(called).toBe(1);
-    expect(told.map((text) => text.slice(0, 14))).toEqual(['{"Entries":[{"', 'Action=Publish']);
+    expect(published.map((text) => text.slice(0, 14))).toEqual(['{"Entries":[{"', 'Action=Publish']);
     expect(presigned[0]).toMatch(LEAKS);
     expect(presigned[0]).toContain(encodeURIComponent(SESSION));
   });

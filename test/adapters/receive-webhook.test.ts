@@ -6,7 +6,7 @@ import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import { WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/webhook.ts';
+import { WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { bodyOf, receiveWebhook, type WebhookRequest } from '../../functions/receive-webhook/receive-webhook.ts';
 import { ROUTE, START } from '../support/world.ts';
 
@@ -125,7 +125,7 @@ describe('a webhook at its address', () => {
     await expect(post()).rejects.toThrow('SQS is down');
   });
 
-  it('fails, so that the alarm on errors goes off, where SSM does not tell the tokens', async () => {
+  it('fails, so that the alarm on errors fires, where SSM gives no tokens', async () => {
     ssm = () => {
       throw new Error('ThrottlingException');
     };
@@ -163,7 +163,7 @@ describe('a webhook at its address', () => {
   });
 });
 
-describe('whoever guesses the address', () => {
+describe('a guess of the address', () => {
   const MISSES: [string, Partial<WebhookRequest>][] = [
     ['a wrong token', { token: 'x'.repeat(43) }],
     ['a token that is nearly right', { token: `${TOKEN.slice(0, -1)}x` }],
@@ -171,7 +171,7 @@ describe('whoever guesses the address', () => {
     ['no token', { token: '' }],
     ['a token that is longer than any', { token: TOKEN.repeat(100) }],
     ['a megabyte of token', { token: 'x'.repeat(1_000_000) }],
-    ['the token of nobody’s project', { projectId: 'ffffffffffffffffffffffff' }],
+    ['a project of no route', { projectId: 'ffffffffffffffffffffffff' }],
     ['no project', { projectId: '' }],
     ['a prototype for a project', { projectId: '__proto__' }],
     ['a GET', { method: 'GET' }],
@@ -179,7 +179,7 @@ describe('whoever guesses the address', () => {
     ['a method in small letters', { method: 'post' }],
     ['a form', { contentType: 'application/x-www-form-urlencoded' }],
     ['text', { contentType: 'text/plain' }],
-    ['nothing said of its content', { contentType: '' }],
+    ['no content type', { contentType: '' }],
     ['nearly JSON', { contentType: 'application/jsonp' }],
     ['JSON behind something', { contentType: 'text/html,application/json' }],
     ['a body that is too long', { body: undefined }],

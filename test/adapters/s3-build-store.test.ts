@@ -87,12 +87,62 @@ describe('inspect', () => {
     return storeAt(server.url).inspect(target, check, NOW + 2_000);
   }
 
-  it('reads four bytes of this version through a presigned URL', async () => {
+  it('reads four bytes and the end of this version through presigned URLs', async () => {
     expect(await inspect(build, 'readable', { status: 206, body: ZIP, headers: current })).toEqual({ kind: 'ready' });
-    expect(server?.requests).toHaveLength(1);
-    expect(server?.requests[0]?.headers.range).toBe('bytes=0-3');
-    expect(server?.requests[0]?.url).toMatch(/versionId=v1\.x.*X-Amz-Signature=/);
-    expect(server?.requests[0]?.headers.authorization).toBeUndefined();
+    expect(server?.requests.map(({ headers }) => headers.range)).toEqual(['bytes=0-3', 'bytes=-67584']);
+    for (const { headers, url } of server?.requests ?? []) {
+      expect(url).toMatch(/versionId=v1\.x.*X-Amz-Signature=/);
+      expect(headers.authorization).toBeUndefined();
+    }
+  });
+
+  describe('what is in the zip', () => {
+    const head: Reply = { status: 206, body: ZIP, headers: current };
+    // The end record of a zip without entries: enough to be read as a directory.
+    const end = `PK\x05\x06${'\0'.repeat(18)}`;
+    const tail = (headers: Record<string, string>): Reply => ({ status: 206, body: end, headers });
+
+    it('is said by a digest', async () => {
+      const range = { ...current, 'content-range': 'bytes 0-21/22' };
+      expect(await inspect(build, 'readable', head, tail(range))).toMatchObject({
+        kind: 'ready',
+        content: expect.stringMatching(/^[0-9a-f]{64}$/),
+      });
+    });
+
+    it.each<[string, Reply]>([
+      ['the server ignores ranges', { status: 200, body: end, headers: current }],
+      ['the size is not said', tail(current)],
+      ['the size is not a number', tail({ ...current, 'content-range': 'bytes 0-21/*' })],
+      ['the end is no directory', { status: 206, body: 'x'.repeat(22), headers: { 'content-range': 'bytes 0-21/22' } }],
+    ])('is not known where %s', async (_, reply) => {
+      expect(await inspect(build, 'readable', head, reply)).toEqual({ kind: 'ready' });
+    });
+
+    it.each<[string, Reply, string]>([
+      ['a reset', 'reset', 'unavailable'],
+      ['a part that breaks off', { cutOff: end, status: 206 }, 'unavailable'],
+      ['a busy S3', error(503, 'SlowDown'), 'unavailable'],
+      ['an object that is deleted meanwhile', error(404, 'NoSuchKey'), 'refused'],
+    ])('is asked for again, or the build refused, after %s', async (_, reply, kind) => {
+      expect(await inspect(build, 'readable', head, reply)).toMatchObject({ kind });
+    });
+
+    it('is not put together from two objects', async () => {
+      // The directory is said to be before the end, in a file of 1 MB.
+      const record = Buffer.from(end, 'latin1');
+      record.writeUInt16LE(1, 10);
+      record.writeUInt32LE(50, 16);
+      const size = 1_000_000;
+      const last = {
+        status: 206,
+        body: record.toString('latin1'),
+        headers: { etag: '"a"', 'content-range': `bytes 0-21/${size}` },
+      };
+      const part = { status: 206, body: 'y'.repeat(size), headers: { etag: '"b"' } };
+      const { versionId: __, eTag: ___, ...plain } = build;
+      expect(await inspect(plain, 'readable', head, last, part)).toMatchObject({ kind: 'unavailable' });
+    });
   });
 
   it('asks for what the key holds, not for the version, to find out whether it is still this one', async () => {
@@ -103,7 +153,7 @@ describe('inspect', () => {
   it.each<[string, Build, Record<string, string>]>([
     ['another version', build, { ...current, 'x-amz-version-id': 'v2' }],
     ['another ETag, without versions', unversioned, { etag: '"other"' }],
-    ['another ETag, where the store tells no versions', build, { etag: '"other"' }],
+    ['another ETag, where the store gives no versions', build, { etag: '"other"' }],
   ])('calls a build superseded when the key holds %s', async (_, target, headers) => {
     expect(await inspect(target, 'current', { status: 206, body: ZIP, headers })).toMatchObject({ kind: 'superseded' });
   });
@@ -123,7 +173,7 @@ describe('inspect', () => {
     ['a denied read', error(403, 'AccessDenied'), 'BuildUnreadable'],
     ['an archived object', error(403, 'InvalidObjectState'), 'BuildUnreadable'],
     ['another region', error(301, 'PermanentRedirect'), 'BuildUnreadable'],
-    ['a key of KMS that is gone', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
+    ['a disabled key of KMS', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
   ])('dead-letters %s', async (_, reply, reason) => {
     expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'refused', reason });
   });

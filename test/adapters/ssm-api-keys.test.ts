@@ -72,7 +72,7 @@ describe('API keys from SSM', () => {
     expect(shown(await keys.read(NAME))).toEqual(['one', 1]);
   });
 
-  it('reads past the cache when told to, and gives no stale key then', async () => {
+  it('reads past the cache on demand, and gives no stale key then', async () => {
     const { keys } = given(parameter('one', 1), parameter('two', 2), named('ThrottlingException'));
     await keys.read(NAME);
     expect(shown(await keys.readAgain(NAME))).toEqual(['two', 2]);

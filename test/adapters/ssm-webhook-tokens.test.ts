@@ -98,7 +98,7 @@ describe('the tokens of webhooks', () => {
     expect(lines).toContainEqual(['webhook-token-not-read', expect.objectContaining({ parameter: NAME })]);
   });
 
-  it('are not known to be wrong where SSM never told: that is no 404', async () => {
+  it('are not known to be wrong where SSM never gave any: that is no 404', async () => {
     const { check, getParameter, wait } = given(named('ThrottlingException'), parameter(ONE));
     // However many come: others of the account need SSM, too.
     for (let n = 0; n < 50; n++) expect(await check(ONE)).toBe('unavailable');
@@ -111,7 +111,7 @@ describe('the tokens of webhooks', () => {
     ['is not there', named('ParameterNotFound')],
     ['is empty', parameter('')],
     ['holds nothing that could not be guessed', parameter('secret\n1234')],
-    ['is a String, which whoever may read parameters may have read', parameter(ONE, 'String')],
+    ['is a String, which is not encrypted', parameter(ONE, 'String')],
     ['is a StringList', parameter(ONE, 'StringList')],
     ['has no type', { Value: ONE }],
     ['has no value', { Type: 'SecureString' }],

@@ -139,9 +139,9 @@ describe('upload-file', () => {
   });
 
   it('takes a refused connection for never sent', async () => {
-    const gone = await startScriptedServer({ status: 200 });
-    await gone.close();
-    const answer = await createStreampixelApi(gone.url, clock).uploadFile(REQUEST, Date.now() + 1_000);
+    const closed = await startScriptedServer({ status: 200 });
+    await closed.close();
+    const answer = await createStreampixelApi(closed.url, clock).uploadFile(REQUEST, Date.now() + 1_000);
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
     expect(answer.sentAt).toBeUndefined();
   });
@@ -159,7 +159,7 @@ describe('upload-file', () => {
     expect('detail' in answer ? answer.detail.length : 0).toBeLessThanOrEqual(300);
   });
 
-  it('keeps every secret out of the vendor’s words, even when it echoes the request', async () => {
+  it('keeps every secret out of Streampixel’s message, even when it echoes the request', async () => {
     for (const status of [200, 400, 401, 403, 404, 429, 500, 502]) {
       for (const echo of [
         (body: string) => body,
@@ -223,7 +223,7 @@ describe('the check of a key', () => {
 });
 
 describe('distribute-file', () => {
-  const ORDER = {
+  const RELEASE = {
     userId: '6650a1b2c3d4e5f60718293a',
     projectId: '664f0e1d2c3b4a5968778695',
     uploadId: '665a2b3c4d5e6f7a8b9c0e1f',
@@ -233,7 +233,7 @@ describe('distribute-file', () => {
   async function release(reply: Reply | ((body: string) => Reply), timeoutMs = 5_000): Promise<ReleaseAnswer> {
     server = await startScriptedServer(reply);
     const releases = createStreampixelReleases(`${server.url}/pixelStripeApi/`, clock);
-    return releases.distributeFile(ORDER, Date.now() + timeoutMs);
+    return releases.distributeFile(RELEASE, Date.now() + timeoutMs);
   }
 
   it('sends exactly the documented body', async () => {
@@ -243,7 +243,7 @@ describe('distribute-file', () => {
     expect(request).toMatchObject({ method: 'POST', url: '/pixelStripeApi/projects/distribute-file' });
     expect(request?.headers['content-type']).toBe('application/json');
     expect(request?.headers.authorization).toBeUndefined();
-    expect(JSON.parse(request?.body ?? '')).toEqual({ ...ORDER, apiKey: 'c4nary-api-key' });
+    expect(JSON.parse(request?.body ?? '')).toEqual({ ...RELEASE, apiKey: 'c4nary-api-key' });
   });
 
   it.each<[string, Reply]>([
@@ -313,9 +313,9 @@ describe('distribute-file', () => {
   });
 
   it('takes a refused connection for never sent', async () => {
-    const gone = await startScriptedServer({ status: 200 });
-    await gone.close();
-    const answer = await createStreampixelReleases(gone.url, clock).distributeFile(ORDER, Date.now() + 1_000);
+    const closed = await startScriptedServer({ status: 200 });
+    await closed.close();
+    const answer = await createStreampixelReleases(closed.url, clock).distributeFile(RELEASE, Date.now() + 1_000);
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
     expect(answer.sentAt).toBeUndefined();
   });
@@ -327,7 +327,7 @@ describe('distribute-file', () => {
     expect(server?.requests).toHaveLength(1);
   });
 
-  it('keeps the key out of the vendor’s words, even when it echoes the request', async () => {
+  it('keeps the key out of Streampixel’s message, even when it echoes the request', async () => {
     for (const status of [400, 401, 403, 404, 429, 500, 502]) {
       for (const echo of [
         (body: string) => body,
@@ -412,7 +412,10 @@ describe('the builds of a project', () => {
   });
 
   it.each<[string, Reply]>([
-    ['a 404, as the endpoint may be gone', { status: 404, body: 'Cannot GET /projects/p1?apikey=c4nary/api+key' }],
+    [
+      'a 404, as the endpoint may not exist any more',
+      { status: 404, body: 'Cannot GET /projects/p1?apikey=c4nary/api+key' },
+    ],
     ['a 401', { status: 401, body: '{"message":"Unauthorized: Invalid API Key"}' }],
     ['a 403', { status: 403, body: '{"message":"Access denied"}' }],
     ['a 429', { status: 429 }],

@@ -6,7 +6,7 @@ import { type Bench, prepare } from '../../bench/artifacts.ts';
 import { measureColdStart } from '../../bench/cold-start.ts';
 import { estimateCost } from '../../bench/cost.ts';
 import { type FollowingUsage, measureFollowing } from '../../bench/following.ts';
-import { type LineUsage, measurePerBuild } from '../../bench/per-build.ts';
+import { measurePerBuild, type QueueUsage } from '../../bench/per-build.ts';
 import { PRICES } from '../../bench/prices.ts';
 
 // Real processes on a machine that may be busy: what is counted is checked here, what is timed only by the benchmark.
@@ -19,10 +19,10 @@ describe('what the worker takes', { timeout: 120_000 }, () => {
   }, 120_000);
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  it('is a bundle of at most 450 KB, which starts and submits a build, as the plain design does', async () => {
+  it('is a bundle of at most 480 KB, which starts and submits a build, as the plain design does', async () => {
     const result = await measureColdStart(bench, 1);
 
-    expect(result.ours.bundleKB).toBeLessThanOrEqual(450);
+    expect(result.ours.bundleKB).toBeLessThanOrEqual(480);
     expect(result.ours.bundleKB).toBeGreaterThan(100);
     expect(result.plain.bundleKB).toBeGreaterThan(result.ours.bundleKB);
     const timed = { readyMs: expect.any(Number), firstBuildMs: expect.any(Number), bundleKB: expect.any(Number) };
@@ -35,13 +35,13 @@ describe('what the worker takes', { timeout: 120_000 }, () => {
     });
   });
 
-  it('is at most 15 AWS calls a build, whatever the size of the object, of which it reads a few KB', async () => {
+  it('is at most 22 AWS calls a build, whatever the size of the object, of which it reads a few KB', async () => {
     const { awsCalls, byObjectSize } = await measurePerBuild(bench, 30);
 
-    expect(awsCalls.total).toBeLessThanOrEqual(15);
+    expect(awsCalls.total).toBeLessThanOrEqual(22);
     const { '1KB': small, '30GB': large } = byObjectSize;
     expect(large.objectBytes).toBe(30 * 1024 ** 3);
-    expect(large.awsCalls.total).toBeLessThanOrEqual(15);
+    expect(large.awsCalls.total).toBeLessThanOrEqual(22);
     expect(large.objectBytesRead).toBeLessThanOrEqual(Math.max(small.objectBytesRead, 256 * 1024));
   });
 });
@@ -50,7 +50,7 @@ describe('what follows a build', { timeout: 120_000 }, () => {
   let directory: string;
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  it('takes each webhook in one call, and sees to it in a few', async () => {
+  it('takes each webhook in one call, and applies it in a few', async () => {
     directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-following-'));
     const usage = await measureFollowing(await prepare(directory), 4);
 
@@ -59,7 +59,7 @@ describe('what follows a build', { timeout: 120_000 }, () => {
     // Storing it, and a read of the token now and then.
     expect(receiveWebhook).toMatchObject({ invocations: 6, awsCalls: { sqs: 6, dynamodb: 0 } });
     expect(receiveWebhook.awsCalls.ssm).toBeLessThanOrEqual(6);
-    // Six webhooks, the order to release, and the watch at its two ends.
+    // Six webhooks, the request to release, and the watch, which is received twice.
     expect(followBuilds.invocations).toBe(9);
     expect(followBuilds.awsCalls.dynamodb).toBeLessThanOrEqual(40);
     expect(followBuilds.awsCalls.eventbridge).toBe(2);
@@ -67,12 +67,11 @@ describe('what follows a build', { timeout: 120_000 }, () => {
 });
 
 describe('the cost', () => {
-  const usage: LineUsage = {
+  const usage: QueueUsage = {
     builds: 1_000,
     objectBytes: 1_024,
     awsCalls: { dynamodb: 7, s3: 2, sqs: 0.1, ssm: 0.3, sns: 0, eventbridge: 1, total: 10.4 },
     cpuMs: 9,
-    runtimeCpuMs: 1,
     peakRssMB: 100,
     objectBytesRead: 8,
     visits: 2,
@@ -81,7 +80,7 @@ describe('the cost', () => {
     logBytes: 3_000,
     metrics: 6,
   };
-  const calls = { dynamodb: 0, s3: 0, sqs: 6, ssm: 0, sns: 0, eventbridge: 0 };
+  const calls = { dynamodb: 0, s3: 0, sqs: 6, ssm: 0, sns: 0, eventbridge: 0, total: 6 };
   const following: FollowingUsage = {
     builds: 100,
     webhooks: 6,
@@ -134,6 +133,6 @@ describe('the cost', () => {
     const { perIdleMonthItems } = estimateCost(usage, following, template, 512);
     expect(dollarsOf(perIdleMonthItems, 'Alarms')).toBeCloseTo(3 * PRICES.alarmMonth, 4);
     expect(dollarsOf(perIdleMonthItems, 'Dashboard')).toBe(PRICES.dashboardMonth);
-    expect(dollarsOf(perIdleMonthItems, 'Looking into idle queues')).toBeCloseTo(648_000 * PRICES.sqsRequest, 4);
+    expect(dollarsOf(perIdleMonthItems, 'Polls of idle queues')).toBeCloseTo(648_000 * PRICES.sqsRequest, 4);
   });
 });

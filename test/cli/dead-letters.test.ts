@@ -1,87 +1,41 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  ChangeMessageVisibilityBatchCommand,
-  CreateQueueCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { ChangeMessageVisibilityBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
+import { batchesOf } from '../../cli/stack/queues.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
+import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
-import type { DeadLetter } from '../../functions/domain/ports.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
-import { startTool, tool, toolJson } from './tool.ts';
+import { BUILDS, DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
+import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 
-/** Queues that nobody but the tool touches: what it moved stays where it put it. */
+/** Queues that only the tool uses: what it moved stays where it put it. */
 interface Queues {
   readonly port: number;
-  /** Puts a letter into the dead-letter queue as the worker does; answers its build's key. */
+  /** Puts a dead letter into its queue as the worker does; returns its build's key. */
   deadLetter(changes?: Partial<DeadLetter>): Promise<string>;
-  /** Puts a message there as SQS's own redrive policy does: without a word. */
+  /** Puts a message there as SQS's own redrive policy does: without attributes. */
   moveSilently(key: string): Promise<void>;
-  /** Names of the letters in each queue, hidden ones included, and the handles of those. */
+  /** Names of the dead letters in each queue, hidden ones included, and the handles of the hidden ones. */
   look(): Promise<{ builds: string[]; letters: string[]; hidden: string[] }>;
-  /** Names of the letters in the builds queue, in the order in which they came. */
+  /** Names of the dead letters in the builds queue, in the order in which they came. */
   order(): (string | undefined)[];
-  /** As time would do. */
+  /** As happens when the visibility timeout has passed. */
   letHidingRunOut(): Promise<void>;
 }
 
-// Each run of the tool is a process of its own, and a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
-
-const [BUILDS, LETTERS] = ['builds', 'builds-dead-letters'];
+vi.setConfig(PATIENCE);
 
 /** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
 async function openQueues(onTestFinished: TestContext['onTestFinished']): Promise<Queues> {
-  const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
-  const gateway = await startGateway({
-    port: 0,
-    region: LOCAL_REGION,
-    objectsDirectory: directory,
-    credentials: [LOCAL_CREDENTIALS],
-    onObjectCreated() {},
-    onPublished() {},
-    onBusEvent() {},
-  });
-  const sqs = new SQSClient({ endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
-  onTestFinished(async () => {
-    sqs.destroy();
-    await gateway.close();
-    await rm(directory, { recursive: true });
-  });
-  const urlOf = (name: string) => `${gateway.endpoint}/${LOCAL_ACCOUNT_ID}/${name}`;
-  for (const QueueName of [BUILDS, LETTERS]) {
-    await sqs.send(new CreateQueueCommand({ QueueName, Attributes: { MessageRetentionPeriod: '1209600' } }));
-  }
-  const settings: DeployedSettings = {
-    routes: [ROUTE],
-    prefix: '',
-    streampixelBaseUrl: gateway.endpoint,
-    intervalSeconds: 121,
-    webhookTokenParameter: '/drop/webhook-token',
-  };
-  gateway.describeStack(DEFAULT_STACK_NAME, {
-    ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
-    [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
-    [OUTPUTS.deadLetterQueueUrl]: urlOf(LETTERS),
-    [OUTPUTS.settings]: JSON.stringify(settings),
-  });
+  const { gateway, sqs, urlOf } = await openQuietStack(onTestFinished);
 
   async function inspect(queue: string): Promise<{ names: string[]; hidden: string[] }> {
-    const answer = await fetch(`${gateway.endpoint}/_fauxqs/queues/${queue}`);
-    const { messages } = (await answer.json()) as { messages: { ready: Inspected[]; inflight: InFlight[] } };
-    const all = [...messages.ready, ...messages.inflight.map(({ message }) => message)];
-    const names = all.map(({ messageAttributes }) => messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.StringValue ?? '?');
-    return { names: names.sort(), hidden: messages.inflight.map(({ receiptHandle }) => receiptHandle) };
+    const [waiting, hidden] = [gateway.peek(queue), gateway.peek(queue, 'hidden')];
+    const names = [...waiting, ...hidden].map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id] ?? '?');
+    return { names: names.sort(), hidden: hidden.map(({ receiptHandle = '' }) => receiptHandle) };
   }
-  const deadLetters = createSqsDeadLetterQueue(sqs, urlOf(LETTERS));
+  const deadLetters = createSqsDeadLetterQueue(sqs, urlOf(DEAD_LETTERS));
   let ids = 0;
 
   return {
@@ -106,40 +60,32 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
       return key;
     },
     async moveSilently(key) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(LETTERS), MessageBody: s3Event({ key }) }));
+      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody: s3Event({ key }) }));
     },
     async look() {
-      const [{ names: builds }, { names: letters, hidden }] = [await inspect(BUILDS), await inspect(LETTERS)];
+      const [{ names: builds }, { names: letters, hidden }] = [await inspect(BUILDS), await inspect(DEAD_LETTERS)];
       return { builds, letters, hidden };
     },
     order: () => gateway.peek(BUILDS).map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id]),
     async letHidingRunOut() {
-      const { hidden } = await inspect(LETTERS);
+      const { hidden } = await inspect(DEAD_LETTERS);
       for (let from = 0; from < hidden.length; from += 10) {
         const Entries = hidden.slice(from, from + 10).map((ReceiptHandle, index) => {
           return { Id: `${index}`, ReceiptHandle, VisibilityTimeout: 0 };
         });
-        await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: urlOf(LETTERS), Entries }));
+        await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: urlOf(DEAD_LETTERS), Entries }));
       }
     },
   };
 }
 
-interface Inspected {
-  readonly messageAttributes: Record<string, { StringValue?: string }>;
-}
-interface InFlight {
-  readonly message: Inspected;
-  readonly receiptHandle: string;
-}
-
 describe.concurrent('dlq list', () => {
-  it('groups by reason, says why and what to do, and hides nothing afterwards', async ({ onTestFinished }) => {
+  it('groups by reason, says why and what to do, and leaves nothing hidden', async ({ onTestFinished }) => {
     // Prepare
     const queues = await openQueues(onTestFinished);
     await queues.deadLetter();
     await queues.deadLetter();
-    await queues.deadLetter({ reason: 'NotAZip', detail: 'starts with <html', at: Date.now() - 3_600_000 });
+    await queues.deadLetter({ reason: 'NotAZip', detail: 'starts with <html', at: Date.now() - 36.5 * 3_600_000 });
     await queues.moveSilently('crash.zip');
 
     // Act
@@ -149,7 +95,9 @@ describe.concurrent('dlq list', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ProjectNotFound {2}2 dead letters/);
     expect(stdout).toContain('npx streampixel-drop dlq redrive --reason ProjectNotFound --yes');
-    expect(stdout).toMatch(/NotAZip {2}1 dead letter, .*\n.*\n.*\n.*dlq discard --reason NotAZip --yes\n\n {2}1 h ago/);
+    expect(stdout).toMatch(
+      /NotAZip {2}1 dead letter, .*\n.*\n.*\n.*dlq discard --reason NotAZip --yes\n\n {2}1 d 12 h ago/,
+    );
     expect(stdout).toMatch(/none {2}1 dead letter/);
     expect(stdout).toContain('crash.zip@0055AED6DCD90281E5');
     expect((await queues.look()).hidden).toEqual([]);
@@ -167,7 +115,7 @@ describe.concurrent('dlq list', () => {
     const { data } = await toolJson(queues.port, ['dlq', 'list', ...filter, '--build', wanted]);
 
     // Assess
-    expect(data.letters).toMatchObject([{ reason: 'NoRoute', builds: [`drop/${wanted}@v1`] }]);
+    expect(data.deadLetters).toMatchObject([{ reason: 'NoRoute', builds: [`drop/${wanted}@v1`] }]);
     expect((await queues.look()).hidden).toEqual([]);
   });
 });
@@ -182,7 +130,7 @@ describe.concurrent('dlq redrive', () => {
     expect(await queues.look()).toEqual({ builds: [], letters: ['letter-1'], hidden: [] });
   });
 
-  it('sends what the filter picks to the builds queue, oldest first, and leaves the others', async ({
+  it('sends what the filter matches to the builds queue, oldest first, and leaves the others', async ({
     onTestFinished,
   }) => {
     // Prepare
@@ -204,22 +152,19 @@ describe.concurrent('dlq redrive', () => {
   const name = (index: number) => `many-${index}`.padStart(9, '0');
   const all = Array.from({ length: MANY }, (_, index) => name(index)).sort();
   async function fill(queues: Queues): Promise<void> {
-    await Promise.all(all.map((id) => queues.deadLetter({ id })));
+    for (const batch of batchesOf(all)) await Promise.all(batch.map((id) => queues.deadLetter({ id })));
   }
 
   /** Kills the tool once it has moved so many, as soon as that is seen. */
   async function interruptAfter(queues: Queues, moved: number, signal: NodeJS.Signals): Promise<number | null> {
     const running = startTool(queues.port, ['dlq', 'redrive', '--yes']);
-    await vi.waitFor(() => expect(queues.order().length).toBeGreaterThanOrEqual(moved), {
-      interval: 1,
-      timeout: 15_000,
-    });
+    await vi.waitFor(() => expect(queues.order().length).toBeGreaterThanOrEqual(moved), { ...EVENTUALLY, interval: 1 });
     running.process.kill(signal);
     return (await running.ended).code;
   }
 
   it.for([1, 150])(
-    'killed after %i, loses no letter, and doubles none but those in hand, which name the same letter',
+    'killed after %i, loses no dead letter, and doubles only those of the batch in progress, with the same id',
     async (moved, { onTestFinished }) => {
       // Prepare
       const queues = await openQueues(onTestFinished);
@@ -242,7 +187,7 @@ describe.concurrent('dlq redrive', () => {
     },
   );
 
-  it('interrupted by Ctrl-C, ends after the batch in hand and hides nothing', async ({ onTestFinished }) => {
+  it('interrupted by Ctrl-C, ends after the batch in progress and hides nothing', async ({ onTestFinished }) => {
     const queues = await openQueues(onTestFinished);
     await fill(queues);
     const code = await interruptAfter(queues, 50, 'SIGINT');
@@ -255,7 +200,7 @@ describe.concurrent('dlq redrive', () => {
 });
 
 describe.concurrent('dlq discard', () => {
-  it('deletes what the filter picks, and prints it in full for the last time', async ({ onTestFinished }) => {
+  it('deletes what the filter matches, and prints it in full for the last time', async ({ onTestFinished }) => {
     // Prepare
     const queues = await openQueues(onTestFinished);
     const key = await queues.deadLetter({ reason: 'NotAZip' });
@@ -270,7 +215,7 @@ describe.concurrent('dlq discard', () => {
     // Assess
     expect(dry.data).toEqual({ dryRun: true, count: 1, byReason: { NotAZip: 1 } });
     expect(before.letters).toHaveLength(2);
-    expect(data).toMatchObject({ discarded: 1, left: 0, letters: [{ body: expect.stringContaining(key) }] });
+    expect(data).toMatchObject({ discarded: 1, left: 0, deadLetters: [{ body: expect.stringContaining(key) }] });
     expect((await queues.look()).letters).toEqual(['other']);
   });
 });

@@ -1,6 +1,7 @@
 import { releaseChanged, requestRelease, withNews } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { opened, routed, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
@@ -11,51 +12,50 @@ export const MANUAL: Route = ROUTE;
 export const AUTOMATIC: Route = { ...ROUTE, autoRelease: true };
 export const ON_APPROVAL: Route = { ...ROUTE, release: 'on-approval' };
 
-/** What befalls a build. Times in ms since the epoch. */
+/** What happens to a build. Times in ms since the epoch. */
 export interface Course {
   readonly key?: string;
   readonly route?: Route;
   readonly droppedAt: number;
   readonly submittedAt?: number;
-  /** What the vendor tells, each with its time. */
+  /** The stages that Streampixel reports, each with its time. */
   readonly news?: readonly (readonly [Stage, number])[];
   readonly objection?: string;
 }
 
-/** A build in line, or submitted and from then on as the vendor tells. */
+/** A build that waits, or one that was submitted and from then on as Streampixel reports. */
 export function anEntry({ droppedAt, key = 'game.zip', news = [], objection, route = MANUAL, submittedAt }: Course) {
-  const inLine = routed(opened(aBuild({ key, droppedAt }), droppedAt), route);
-  if (submittedAt === undefined) return inLine;
+  const waiting = routed(opened(aBuild({ key, droppedAt }), droppedAt), route);
+  if (submittedAt === undefined) return waiting;
   const uploadId = `upload-of-${key}`;
-  let entry = submitted(submitting(inLine, submittedAt, submittedAt + MINUTE), submittedAt, uploadId);
+  let entry = submitted(submitting(waiting, submittedAt, submittedAt + MINUTE), submittedAt, uploadId);
   for (const [stage, at] of news) {
-    const notice = {
-      projectId: route.projectId,
-      uploadId,
-      stage,
-      at,
-      ...(objection === undefined ? {} : { objection }),
-    };
+    const notice = { projectId: route.projectId, uploadId, stage, at, ...present({ objection }) };
     entry = withNews(entry, notice, at, at) ?? entry;
   }
   return entry;
 }
 
-/** A build that the vendor has approved. */
+/** A build that Streampixel has approved. */
 export function approvedAt(at: number, course: Partial<Course> = {}): LedgerEntry {
   const submittedAt = at - 20 * MINUTE;
   return anEntry({ droppedAt: submittedAt - 2 * MINUTE, submittedAt, news: [['approved', at]], ...course });
 }
 
-/** The entry once its own upload is ordered to be released. */
+/** The entry once the release of its own upload is requested. */
 export function requestedAt(entry: LedgerEntry, at: number, requestId = 'person/one'): LedgerEntry {
   const { uploadId = '' } = entry;
   return requestRelease(entry, { by: 'person', requestId, requestedAt: at, uploadId }, at)?.entry ?? entry;
 }
 
-/** The entry once its order has come to an end. */
-export function orderEnded(entry: LedgerEntry, at: number, state: 'released' | 'failed', detail?: string): LedgerEntry {
-  if (entry.release === undefined) throw new Error('there is no order');
-  const end = { ...entry.release, state, ...(detail === undefined ? {} : { detail }) };
+/** The entry once its release request has ended. */
+export function requestEnded(
+  entry: LedgerEntry,
+  at: number,
+  state: 'released' | 'failed',
+  detail?: string,
+): LedgerEntry {
+  if (entry.release === undefined) throw new Error('there is no release request');
+  const end = { ...entry.release, state, ...present({ detail }) };
   return releaseChanged(entry, end, at, detail ?? state);
 }

@@ -6,38 +6,44 @@ import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TestContext } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
+import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { type FollowMessage, parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
-import type { Ledger } from '../../functions/domain/ports.ts';
+import type { Ledger, Pacer } from '../../functions/domain/ports.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
-import { LOCAL_ACCOUNT_ID, startGateway } from '../../local/aws/gateway.ts';
+import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { createLedgerTable } from '../support/ledger-table.ts';
 import { ROUTE } from '../support/world.ts';
 
 export const TOKEN_PARAMETER = '/drop/webhook-token';
 export const WEBHOOK_URL = 'https://hooks.example/stack';
 
-/** A stack that nobody works on: builds are where a test has put them, and what the tool sends stays where it has sent it. */
+/** A stack without workers: builds stay as a test has put them, and what the tool sends stays where it has sent it. */
 export interface QuietStack {
   readonly port: number;
   readonly ledger: Ledger;
+  readonly pacer: Pacer;
+  readonly gateway: Gateway;
+  readonly sqs: SQSClient;
+  urlOf(queue: string): string;
   /** Puts builds into the ledger as they are. */
   put(...entries: readonly LedgerEntry[]): Promise<void>;
   /** Changes a build as a worker would. */
   change(id: string, work: (entry: LedgerEntry) => LedgerEntry): Promise<void>;
   /** Messages in the follow queue. */
-  orders(): readonly (FollowMessage | undefined)[];
+  requests(): readonly (FollowMessage | undefined)[];
   /** Puts a message into the follow queue's dead-letter queue. */
   failToFollow(body: string): Promise<void>;
-  /** The parameter with the webhooks' tokens, or what a person has made of it. */
+  /** The value of the parameter with the webhooks' tokens. */
   token(): Promise<string | undefined>;
   storeToken(value: string, type?: 'String' | 'SecureString'): Promise<void>;
 }
 
-const [BUILDS, LETTERS, FOLLOW, FOLLOW_LETTERS] = ['builds', 'letters', 'follow', 'follow-letters'];
+export const [BUILDS, DEAD_LETTERS] = ['builds', 'builds-dead-letters'] as const;
+const [FOLLOW, FOLLOW_LETTERS] = ['follow', 'follow-letters'];
 
 /** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
 export async function openQuietStack(
@@ -69,8 +75,8 @@ export async function openQuietStack(
   });
   const kept = { MessageRetentionPeriod: '1209600' };
   for (const [QueueName, Attributes] of [
-    [LETTERS, kept],
-    [BUILDS, redriveTo(LETTERS)],
+    [DEAD_LETTERS, kept],
+    [BUILDS, redriveTo(DEAD_LETTERS)],
     [FOLLOW_LETTERS, kept],
     [FOLLOW, redriveTo(FOLLOW_LETTERS)],
   ] as const) {
@@ -88,17 +94,22 @@ export async function openQuietStack(
   gateway.describeStack(DEFAULT_STACK_NAME, {
     ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
     [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
-    [OUTPUTS.deadLetterQueueUrl]: urlOf(LETTERS),
+    [OUTPUTS.deadLetterQueueUrl]: urlOf(DEAD_LETTERS),
     [OUTPUTS.followQueueUrl]: urlOf(FOLLOW),
     [OUTPUTS.ledgerTableName]: TableName,
     [OUTPUTS.webhookUrl]: WEBHOOK_URL,
     [OUTPUTS.settings]: JSON.stringify(settings),
   });
-  const ledger = createDynamoDbLedger(openTable(dynamoDb, TableName));
+  const table = openTable(dynamoDb, TableName);
+  const ledger = createDynamoDbLedger(table);
 
   return {
     port: gateway.port,
     ledger,
+    pacer: createDynamoDbPacer(table, { intervalMs: settings.intervalSeconds * 1_000 }),
+    gateway,
+    sqs,
+    urlOf,
     async put(...entries) {
       for (const entry of entries) await ledger.save(entry);
     },
@@ -107,7 +118,7 @@ export async function openQuietStack(
       if (entry === undefined) throw new Error(`the ledger does not know ${id}`);
       await ledger.save(work(entry));
     },
-    orders: () => gateway.peek(FOLLOW).map(({ body }) => parseFollowMessage(body)),
+    requests: () => gateway.peek(FOLLOW).map(({ body }) => parseFollowMessage(body)),
     async failToFollow(MessageBody) {
       await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(FOLLOW_LETTERS), MessageBody }));
     },

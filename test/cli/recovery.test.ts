@@ -5,19 +5,18 @@ import type { DroppedBuild } from '../../local/start/embedded-stack.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import type { Behaviour } from '../../local/streampixel/streampixel-stand-in.ts';
 import { routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
-import { startTool, tool, toolJson } from './tool.ts';
+import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 
 const ROUTES = routesFor('submit', 'redrive', 'doctor');
 const use = useOperatedStack(ROUTES);
-// Each run of the tool is a process of its own, and a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
-/** A project's id is mistyped. */
+vi.setConfig(PATIENCE);
+/** The id of the project has a typing error. */
 const NO_PROJECT: Behaviour = { kind: 'answer', status: 404, body: { message: 'Project not found' } };
 
 describe('submit', () => {
   const address = (key: string) => `s3://${use().stack.bucket}/${key}`;
 
-  it('leaves what was accepted, and submits what was dead-lettered or is not known', async () => {
+  it('leaves what was accepted, and submits what was dead-lettered or is unknown', async () => {
     // Prepare
     const zip = await makeSampleBuild();
     const accepted = await use().stack.drop(zip, 'submit/accepted.zip');
@@ -45,17 +44,17 @@ describe('submit', () => {
     expect(dry.data).toMatchObject({ dryRun: true, sent: 0, builds: plan });
     expect({ code, data }).toMatchObject({ code: 0, data: { sent: 2, builds: plan } });
     await use().seen(stranded, 'submitted');
-    await vi.waitFor(() => expect(submissionsOf(forgotten)).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(submissionsOf(forgotten)).toBe(2), EVENTUALLY);
     expect(submissionsOf(accepted)).toBe(1);
   });
 
-  it('submits again what was accepted, where a person insists', async () => {
+  it('submits again what was accepted, where a person asks for it', async () => {
     const build = await use().stack.drop(await makeSampleBuild(), 'submit/once-more.zip');
-    // While Streampixel speaks of it, the worker may find the build in other hands, and waits for a minute.
+    // While webhooks about it are processed, the worker may find the build in use, and waits for a minute.
     await use().seen(build, 'approved');
     const { data } = await toolJson(use().stack.port, ['submit', address('submit/once-more.zip'), '--again']);
     expect(data).toMatchObject({ sent: 1, builds: [{ build: build.build, submit: true }] });
-    await vi.waitFor(() => expect(submissionsOf(build)).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(submissionsOf(build)).toBe(2), EVENTUALLY);
   });
 
   const submissionsOf = ({ build }: DroppedBuild) =>
@@ -72,7 +71,7 @@ describe('submit', () => {
 });
 
 describe('dlq redrive', () => {
-  it('killed and run again, brings every build of a mended project to Streampixel, and each once', async () => {
+  it('killed and run again, submits every build of a corrected project, and each once', async () => {
     // Prepare
     const zip = await makeSampleBuild();
     use().standIn.script(...Array.from({ length: 5 }, () => NO_PROJECT));
@@ -91,12 +90,14 @@ describe('dlq redrive', () => {
     // Assess
     expect(again.code).toBe(0);
     await Promise.all(dropped.map((build) => use().seen(build, 'submitted')));
-    await vi.waitFor(() =>
-      expect(
-        use()
-          .stack.deadLetters()
-          .filter(({ body }) => body.includes('redrive/')),
-      ).toEqual([]),
+    await vi.waitFor(
+      () =>
+        expect(
+          use()
+            .stack.deadLetters()
+            .filter(({ body }) => body.includes('redrive/')),
+        ).toEqual([]),
+      EVENTUALLY,
     );
     const submitted = use().stack.events.filter(({ build, event }) => event === 'submitted' && isOurs(build));
     expect(submitted.map(({ build }) => build).sort()).toEqual(dropped.map(({ build }) => build).sort());
@@ -108,7 +109,7 @@ describe('dlq redrive', () => {
 });
 
 describe('doctor', () => {
-  it('finds everything in order, and a key that is not', async () => {
+  it('finds everything in order, and a key that is refused', async () => {
     const good = await toolJson(use().stack.port, ['doctor']);
     await tool(use().stack.port, ['key', 'set', '--parameter', '/drop/doctor', '--force'], WRONG_KEY);
     const bad = await tool(use().stack.port, ['doctor']);

@@ -3,13 +3,13 @@ import type { FollowMessage } from '../../functions/domain/follow/follow-message
 import { releaseChanged, requestRelease } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { deadLettered, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
-import { AUTOMATIC, anEntry, approvedAt, MINUTE, orderEnded, requestedAt } from './entries.ts';
+import { AUTOMATIC, anEntry, approvedAt, MINUTE, requestEnded, requestedAt } from './entries.ts';
 import { openQuietStack, type QuietStack } from './quiet-stack.ts';
-import { startTool, tool, toolJson } from './tool.ts';
+import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 
-// Each run of the tool is a process of its own, and a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
-const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+vi.setConfig(PATIENCE);
+const startedAt = Date.now();
+const ago = (minutes: number) => startedAt - minutes * MINUTE;
 
 /** A stack with this build in it. */
 async function stackWith(
@@ -21,28 +21,25 @@ async function stackWith(
   return stack;
 }
 
-/** The order that the tool has sent, once it has. */
-async function orderOf(stack: QuietStack): Promise<Extract<FollowMessage, { kind: 'release' }>> {
-  return vi.waitFor(
-    () => {
-      const [order] = stack.orders();
-      if (order?.kind !== 'release') throw new Error('there is no order yet');
-      return order;
-    },
-    { timeout: 20_000, interval: 50 },
-  );
+/** The request that the tool has sent, once it has. */
+async function requestOf(stack: QuietStack): Promise<Extract<FollowMessage, { kind: 'release' }>> {
+  return vi.waitFor(() => {
+    const [request] = stack.requests();
+    if (request?.kind !== 'release') throw new Error('there is no request yet');
+    return request;
+  }, EVENTUALLY);
 }
 
-/** Plays follow-builds: takes the order, then brings it to each of these states. */
+/** Plays follow-builds: takes the request, then brings it to each of these states. */
 async function play(
   stack: QuietStack,
-  requestId: Extract<FollowMessage, { kind: 'release' }>,
+  request: Extract<FollowMessage, { kind: 'release' }>,
   ...steps: readonly (readonly [Partial<Release> & Pick<Release, 'state'>, string])[]
 ): Promise<void> {
-  await stack.change(requestId.build, (entry) => requestRelease(entry, requestId, Date.now())?.entry ?? entry);
+  await stack.change(request.build, (entry) => requestRelease(entry, request, Date.now())?.entry ?? entry);
   for (const [patch, note] of steps) {
-    await stack.change(requestId.build, (entry) => {
-      if (entry.release === undefined) throw new Error('there is no order');
+    await stack.change(request.build, (entry) => {
+      if (entry.release === undefined) throw new Error('there is no release request');
       return releaseChanged(entry, { ...entry.release, ...patch }, Date.now(), note);
     });
   }
@@ -57,10 +54,10 @@ describe.concurrent('release', () => {
       stdout: expect.stringMatching(/^Would put drop\/game\.zip@v1 live, upload id upload-of-game\.zip\./),
     });
     expect(stderr).toContain('--yes');
-    expect(stack.orders()).toEqual([]);
+    expect(stack.requests()).toEqual([]);
   });
 
-  it("orders the build's own upload, tells of slot and of what the vendor says, and ends with its release", async ({
+  it("requests the release of the build's own upload, prints its slot and Streampixel's messages, and ends with its release", async ({
     onTestFinished,
   }) => {
     // Prepare
@@ -69,11 +66,11 @@ describe.concurrent('release', () => {
 
     // Act
     const running = startTool(stack.port, ['release', 's3://drop/game.zip', '--yes', '--json']);
-    const requestId = await orderOf(stack);
+    const request = await requestOf(stack);
     const slot = Date.now() + 2 * MINUTE;
     await play(
       stack,
-      requestId,
+      request,
       [
         { state: 'requested', reservation: { slot, pushed: 0 } },
         `slot for its release at ${new Date(slot).toISOString()}`,
@@ -84,7 +81,7 @@ describe.concurrent('release', () => {
     const { code, stderr, stdout } = await running.ended;
 
     // Assess
-    expect(requestId).toEqual({
+    expect(request).toEqual({
       kind: 'release',
       build: entry.id,
       uploadId: entry.uploadId,
@@ -96,25 +93,28 @@ describe.concurrent('release', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       build: entry.id,
       release: 'released',
-      requestId: requestId.requestId,
+      requestId: request.requestId,
       attempts: 2,
     });
     expect(stderr).toMatch(/slot for its release at \d\d:\d\d:\d\d\n.*File has no URL yet\n.*released/);
-    // What was before the order is no news.
+    // What was before the request is not printed.
     expect(stderr).not.toContain('submitting');
   });
 
-  it('fails with the words of the vendor and the way to try again', async ({ onTestFinished }) => {
+  it("fails with Streampixel's message and the command to try again", async ({ onTestFinished }) => {
     const stack = await stackWith(onTestFinished, approvedAt(ago(5), { route: AUTOMATIC }));
     const running = startTool(stack.port, ['release', 'game.zip', '--yes', '--json']);
-    await play(stack, await orderOf(stack), [{ state: 'failed', detail: 'Access denied (HTTP 403)' }, 'Access denied']);
+    await play(stack, await requestOf(stack), [
+      { state: 'failed', detail: 'Access denied (HTTP 403)' },
+      'Access denied',
+    ]);
     const { code, stderr, stdout } = await running.ended;
     expect({ code, error: JSON.parse(stdout).error.code }).toEqual({ code: 1, error: 'ReleaseFailed' });
-    expect(stderr).toContain('They said: Access denied (HTTP 403)');
+    expect(stderr).toContain("Streampixel's message: Access denied (HTTP 403)");
     expect(stderr).toContain('npx streampixel-drop release drop/game.zip@v1 --yes');
   });
 
-  it('goes back to an earlier submission of the build, whatever became of the last', async ({ onTestFinished }) => {
+  it('goes back to an earlier upload of the build, whatever became of the last one', async ({ onTestFinished }) => {
     // Prepare
     const rejected = anEntry({ droppedAt: ago(30), submittedAt: ago(20), news: [['rejected', ago(9)]] });
     const stack = await stackWith(onTestFinished, { ...rejected, formerUploadIds: ['first', 'second'] });
@@ -127,38 +127,40 @@ describe.concurrent('release', () => {
     // Assess
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('--upload-id second') });
     expect({ code, data }).toMatchObject({ code: 0, data: { uploadId: 'first', release: 'requested' } });
-    expect(stack.orders()).toMatchObject([{ uploadId: 'first', requestId: data.requestId }]);
+    expect(stack.requests()).toMatchObject([{ uploadId: 'first', requestId: data.requestId }]);
   });
 
-  it('puts a build live again that a newer one has replaced', async ({ onTestFinished }) => {
-    const released = orderEnded(requestedAt(approvedAt(ago(500)), ago(490)), ago(480), 'released');
+  it('puts a build live again after a newer one was approved', async ({ onTestFinished }) => {
+    const released = requestEnded(requestedAt(approvedAt(ago(500)), ago(490)), ago(480), 'released');
     const stack = await stackWith(onTestFinished, released, approvedAt(ago(5), { key: 'newer.zip' }));
     await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
-    expect(stack.orders()).toMatchObject([{ build: released.id, uploadId: released.uploadId }]);
+    expect(stack.requests()).toMatchObject([{ build: released.id, uploadId: released.uploadId }]);
   });
 
-  it('warns that Streampixel will not be ready where it has not approved the build', async ({ onTestFinished }) => {
+  it('warns that Streampixel is not ready where it has not approved the build', async ({ onTestFinished }) => {
     const stack = await stackWith(onTestFinished, anEntry({ droppedAt: ago(9), submittedAt: ago(8) }));
     const { code, stderr } = await tool(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/not approved yet: .*"not yet".* for 2 h/);
-    expect(stack.orders()).toHaveLength(1);
+    expect(stderr).toMatch(/not approved yet: .*tried again.* 2 h/);
+    expect(stack.requests()).toHaveLength(1);
   });
 
-  it('gives no second order while one is under way, and another where that is long ago', async ({ onTestFinished }) => {
+  it('sends no second request while one is in progress, and another where that is long ago', async ({
+    onTestFinished,
+  }) => {
     const lost = requestedAt(approvedAt(ago(900), { key: 'lost.zip' }), ago(899));
-    const stack = await stackWith(onTestFinished, requestedAt(approvedAt(ago(5)), ago(4), 'person/first'), lost);
+    const stack = await stackWith(onTestFinished, requestedAt(approvedAt(ago(155)), ago(150), 'person/first'), lost);
     const { data, stderr } = await toolJson(stack.port, ['release', 'game.zip', '--yes', '--no-wait']);
-    const before = stack.orders();
+    const before = stack.requests();
     await toolJson(stack.port, ['release', 'lost.zip', '--yes', '--no-wait']);
     expect(data.requestId).toBe('person/first');
-    expect(stderr).toMatch(/ordered 4 m.* ago by a person/);
+    expect(stderr).toMatch(/requested 2 h \d+ m ago by a person/);
     expect(before).toEqual([]);
-    expect(stack.orders()).toMatchObject([{ build: lost.id }]);
+    expect(stack.requests()).toMatchObject([{ build: lost.id }]);
   });
 
   const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: ago(9) } as const;
-  const inLine = anEntry({ droppedAt: ago(9) });
+  const waiting = anEntry({ droppedAt: ago(9) });
   const rejected = anEntry({
     droppedAt: ago(9),
     submittedAt: ago(8),
@@ -166,24 +168,19 @@ describe.concurrent('release', () => {
     objection: 'No exe.',
   });
   it.for([
-    ['is in line', inLine, 'NotAtStreampixel', /it is waiting\.\n.*\n.*status drop\/game\.zip@v1/],
+    ['waits', waiting, 'NotAtStreampixel', /it is waiting\.\n.*\n.*status drop\/game\.zip@v1/],
     [
       'is dead-lettered',
-      deadLettered(inLine, ago(8), failure, 'x'),
+      deadLettered(waiting, ago(8), failure, 'x'),
       'NotAtStreampixel',
       /dlq redrive --reason ProjectNotFound/,
     ],
-    [
-      'is in line once more',
-      submittedAgain(rejected, ago(1), 'x'),
-      'NotAtStreampixel',
-      /--upload-id upload-of-game\.zip/,
-    ],
+    ['waits once more', submittedAgain(rejected, ago(1), 'x'), 'NotAtStreampixel', /--upload-id upload-of-game\.zip/],
     [
       'was rejected',
       rejected,
       'Rejected',
-      /They said: No exe\.\n.*\nIf they err: .*submit --again s3:\/\/drop\/game\.zip/,
+      /Streampixel's message: No exe\.\n.*\nIf you think this is wrong: .*submit --again s3:\/\/drop\/game\.zip/,
     ],
     [
       'is of a project without a route',
@@ -196,10 +193,10 @@ describe.concurrent('release', () => {
     const { code, data, stderr } = await toolJson(stack.port, ['release', 'game.zip', '--yes']);
     expect({ code, name: data.error.code }).toEqual({ code: 1, name });
     expect(stderr).toMatch(words);
-    expect(stack.orders()).toEqual([]);
+    expect(stack.requests()).toEqual([]);
   });
 
-  it('wants to know which, and names those that wait', async ({ onTestFinished }) => {
+  it('needs a build, and names those that wait', async ({ onTestFinished }) => {
     const automatic = approvedAt(ago(9), { key: 'live.zip', route: AUTOMATIC });
     const stack = await stackWith(onTestFinished, approvedAt(ago(5)), automatic);
     const { code, stderr } = await tool(stack.port, ['release']);
@@ -208,14 +205,14 @@ describe.concurrent('release', () => {
     expect(stderr).not.toContain('live.zip');
   });
 
-  it('interrupted by Ctrl-C, ends looking and leaves the order', async ({ onTestFinished }) => {
+  it('interrupted by Ctrl-C, stops waiting and leaves the request', async ({ onTestFinished }) => {
     const stack = await stackWith(onTestFinished, approvedAt(ago(5)));
     const running = startTool(stack.port, ['release', 'game.zip', '--yes']);
-    await orderOf(stack);
+    await requestOf(stack);
     running.process.kill('SIGINT');
     const { code, stderr } = await running.ended;
     expect(code).toBe(130);
-    expect(stderr).toContain('the order stands');
-    expect(stack.orders()).toHaveLength(1);
+    expect(stderr).toContain('the request stays');
+    expect(stack.requests()).toHaveLength(1);
   });
 });

@@ -16,6 +16,14 @@ export interface Running {
   readonly ended: Promise<Ran>;
 }
 
+/**
+ * How long a test may take, in ms. Each run of the tool is a process of its own: on a busy machine it takes many times as long
+ * as on an idle one.
+ */
+export const PATIENCE = { testTimeout: 240_000, hookTimeout: 240_000 };
+/** How long a test waits for what has to happen. */
+export const EVENTUALLY = { timeout: 120_000, interval: 100 };
+
 /** Starts the operator's tool in a process of its own, on an embedded stack. */
 export function startTool(port: number, args: readonly string[], stdin = ''): Running {
   const child = spawn(process.execPath, [MAIN, ...args, '--local', `${port}`], { stdio: 'pipe' });
@@ -27,7 +35,7 @@ export function startTool(port: number, args: readonly string[], stdin = ''): Ru
   return { process: child, ended };
 }
 
-/** Everything that any run has printed, for the canary. */
+/** Everything that any run has printed: secrets must not be in it. */
 export const printed: string[] = [];
 
 /** Runs the operator's tool to its end. */

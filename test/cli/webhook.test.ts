@@ -3,11 +3,11 @@ import { tokensIn } from '../../functions/domain/follow/webhook-tokens.ts';
 import { ROUTE } from '../support/world.ts';
 import { MINUTE } from './entries.ts';
 import { openQuietStack, TOKEN_PARAMETER, WEBHOOK_URL } from './quiet-stack.ts';
-import { printed, tool, toolJson } from './tool.ts';
+import { PATIENCE, printed, tool, toolJson } from './tool.ts';
 
-// Each run of the tool is a process of its own, and a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
-const ago = (minutes: number) => Date.now() - minutes * MINUTE;
+vi.setConfig(PATIENCE);
+/** Tests expect full hours only: how long a test takes changes the minutes. */
+const hoursAgo = (hours: number) => Date.now() - hours * 60 * MINUTE;
 const OTHER = { ...ROUTE, prefix: 'other/', projectId: 'bbbbbbbbbbbbbbbbbbbbbbbb' };
 const ROUTES = [ROUTE, OTHER, { ...ROUTE, prefix: 'again/' }];
 const TOKEN = 'a-token-of-at-least-32-letters-and-digits';
@@ -18,7 +18,7 @@ describe.concurrent('webhook', () => {
   }) => {
     // Prepare
     const stack = await openQuietStack(onTestFinished, ROUTES);
-    const lastWebhookAt = ago(3);
+    const lastWebhookAt = hoursAgo(3.5);
     await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', lastWebhookAt);
 
     // Act
@@ -46,12 +46,14 @@ describe.concurrent('webhook', () => {
     expect(again.data).toEqual({ ...first.data, isNew: false });
     expect(await stack.token()).toBe(token);
     expect(stdout).toContain(address(ROUTE.projectId));
-    expect(stdout).toMatch(/never heard\n(.|\n)*last heard of a build 3 m/);
+    expect(stdout).toMatch(/no webhook received yet\n(.|\n)*last webhook received 3 h \d+ m ago/);
     expect(stdout).toMatch(/tick every event, save, then press Test Webhook/);
     expect(stdout).toContain(`https://dashboard.streampixel.io/projectdetail/${ROUTE.projectId}`);
   });
 
-  it('replaces what could be guessed, and refuses what others may read', async ({ onTestFinished }) => {
+  it('replaces a token that could be guessed, and refuses a parameter that others may read', async ({
+    onTestFinished,
+  }) => {
     const stack = await openQuietStack(onTestFinished);
     await stack.storeToken('hunter2');
     const { data } = await toolJson(stack.port, ['webhook']);
@@ -61,7 +63,7 @@ describe.concurrent('webhook', () => {
     expect(data.isNew).toBe(true);
     expect(tokensIn((await stack.token()) ?? '')).toHaveLength(1);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/no SecureString.*\n.*delete-parameter --name \/drop\/webhook-token/);
+    expect(stderr).toMatch(/not a SecureString.*\n.*delete-parameter --name \/drop\/webhook-token/);
   });
 });
 
@@ -91,7 +93,7 @@ describe.concurrent('webhook rotate', () => {
     expect(rotated.data.projects[0].address).toBe(`${WEBHOOK_URL}/${ROUTE.projectId}/${current}`);
     expect(rotated.stdout + rotated.stderr + shown.stdout).not.toContain(TOKEN);
     expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining('rotate --finish --yes') });
-    expect(shown.stderr).toContain('A rotation is under way');
+    expect(shown.stderr).toContain('A rotation is in progress');
     expect(dry.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
     expect(before).toBe(`${current}\n${TOKEN}`);
     expect(done).toMatchObject({ code: 0, data: { dropped: true } });
@@ -99,7 +101,7 @@ describe.concurrent('webhook rotate', () => {
     expect(none).toMatchObject({ code: 0, data: { dropped: false } });
   });
 
-  it('knows a dashboard that still has the former address, although its webhook speaks', async ({ onTestFinished }) => {
+  it('finds a dashboard that still has the former address, although webhooks come', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished, ROUTES);
     await stack.storeToken(TOKEN);
     await tool(stack.port, ['webhook', 'rotate']);
@@ -113,16 +115,16 @@ describe.concurrent('webhook rotate', () => {
     ]);
 
     expect(data.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
-    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  spoke .* ago, at the former address`));
-    expect(text.stdout).toMatch(new RegExp(`${OTHER.projectId}  spoke .* ago, at the new address`));
+    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  last webhook received .* ago, at the former address`));
+    expect(text.stdout).toMatch(new RegExp(`${OTHER.projectId}  last webhook received .* ago, at the new address`));
     expect(text.stderr).toContain('press Test Webhook');
 
-    // It is put right, and speaks again.
+    // A person corrects it, and another webhook comes.
     await stack.ledger.noteWebhook(ROUTE.projectId, 'testedAt', at + 1);
     expect((await toolJson(stack.port, ['webhook', 'rotate', '--finish'])).data).toMatchObject({ notMoved: [] });
   });
 
-  it('needs one to replace, and --finish something to end', async ({ onTestFinished }) => {
+  it('needs a token to replace, and --finish a rotation to end', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const runs = await Promise.all([
       tool(stack.port, ['webhook', 'rotate']),
@@ -140,7 +142,7 @@ describe.concurrent('doctor', () => {
     readonly check: string;
     readonly status: string;
     readonly text: string;
-    readonly mend?: string;
+    readonly remedy?: string;
   }
   const findingsOn = (data: { findings: Finding[] }, name: string) =>
     data.findings.filter(({ check }) => check === name);
@@ -149,19 +151,19 @@ describe.concurrent('doctor', () => {
     const stack = await openQuietStack(onTestFinished);
     const { data } = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(data, 'Webhook')).toMatchObject([
-      { status: 'warn', mend: expect.stringContaining('npx streampixel-drop webhook') },
+      { status: 'warn', remedy: expect.stringContaining('npx streampixel-drop webhook') },
     ]);
   });
 
-  it('tells of each project whether it was heard, and gives the address where it was not', async ({
+  it('says for each project when the last webhook came, and gives the address where none has come', async ({
     onTestFinished,
   }) => {
     // Prepare
     const tested = { ...ROUTE, prefix: 'tested/', projectId: 'cccccccccccccccccccccccc' };
     const stack = await openQuietStack(onTestFinished, [...ROUTES, tested]);
     await stack.storeToken(TOKEN);
-    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', ago(7));
-    await stack.ledger.noteWebhook(tested.projectId, 'testedAt', ago(8));
+    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', hoursAgo(7.5));
+    await stack.ledger.noteWebhook(tested.projectId, 'testedAt', hoursAgo(8.5));
 
     // Act
     const { data } = await toolJson(stack.port, ['doctor']);
@@ -169,9 +171,9 @@ describe.concurrent('doctor', () => {
 
     // Assess
     expect(findingsOn(data, 'Webhook')).toMatchObject([
-      { status: 'warn', text: `project ${ROUTE.projectId}: never heard` },
-      { status: 'ok', text: expect.stringMatching(/last heard of a build 7 m/) },
-      { status: 'ok', text: expect.stringMatching(/tested 8 m.* ago, and not heard of a build yet/) },
+      { status: 'warn', text: `project ${ROUTE.projectId}: no webhook received yet` },
+      { status: 'ok', text: expect.stringMatching(/last webhook received 7 h \d+ m ago/) },
+      { status: 'ok', text: expect.stringMatching(/test webhook received 8 h \d+ m ago, none about a build yet/) },
     ]);
     expect(stdout).toMatch(
       new RegExp(
@@ -183,29 +185,33 @@ describe.concurrent('doctor', () => {
   it('reminds of a rotation that is not finished', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     await stack.storeToken(`${TOKEN}\n${TOKEN}-former`);
-    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', ago(7));
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', hoursAgo(7.5));
     const { data, stdout } = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(data, 'Webhook')).toMatchObject([
       { status: 'ok' },
-      { status: 'warn', mend: expect.stringContaining('webhook rotate --finish') },
+      { status: 'warn', remedy: expect.stringContaining('webhook rotate --finish') },
     ]);
     expect(stdout).not.toContain(`${TOKEN}-former`);
   });
 
-  it('finds what the follow queue has given up', async ({ onTestFinished }) => {
+  it('finds messages in the dead-letter queue of the follow queue', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const good = await toolJson(stack.port, ['doctor']);
     await stack.failToFollow('{}');
     const bad = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(good.data, 'Follow queue')).toMatchObject([{ status: 'ok' }]);
     expect(findingsOn(bad.data, 'Follow queue')).toMatchObject([
-      { status: 'warn', text: expect.stringMatching(/^1 message /), mend: expect.stringContaining(':follow-letters') },
+      {
+        status: 'warn',
+        text: expect.stringMatching(/^1 message /),
+        remedy: expect.stringContaining(':follow-letters'),
+      },
     ]);
   });
 });
 
 afterAll(() => {
-  // An address and no more: never a token by itself, and none that is former.
+  // Only inside an address: never a token by itself, and no former one.
   const lines = printed.join('\n').split('\n');
   for (const line of lines.filter((each) => each.includes(TOKEN))) {
     expect(line).toContain(`/${TOKEN}`);

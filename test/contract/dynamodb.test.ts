@@ -86,17 +86,17 @@ describe('a lost answer', () => {
   });
 
   it.each([
-    ['in its turn', 0],
+    ['in its slot', 0],
     ['late', IN_PROCESS_WAIT_MS + 1],
-  ])('of an entry %s that went through does not cost the build its turn', async (_, late) => {
+  ])('of an acquire %s that went through does not cost the build its slot', async (_, late) => {
     const table = await dynamoDb.newTable();
-    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('line', NOW);
+    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('lane', NOW);
     const pacer = createDynamoDbPacer(openTable(losingFirstAnswer('UpdateItemCommand'), table), SETTINGS);
 
-    const entry = await pacer.acquire('line', reservation, NOW + late);
+    const entry = await pacer.acquire('lane', reservation, NOW + late);
 
     expect(entry).toEqual({ kind: 'acquired', at: NOW + late });
-    expect(await pacer.acquire('line', reservation, NOW + late)).toEqual({
+    expect(await pacer.acquire('lane', reservation, NOW + late)).toEqual({
       kind: 'blocked',
       until: NOW + late + INTERVAL,
     });
@@ -104,12 +104,12 @@ describe('a lost answer', () => {
 
   it('of a push back does not push twice', async () => {
     const table = await dynamoDb.newTable();
-    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('line', NOW);
+    const reservation = await createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS).reserve('lane', NOW);
     const pacer = createDynamoDbPacer(openTable(losingFirstAnswer('UpdateItemCommand'), table), SETTINGS);
 
-    await pacer.pushBack('line', reservation, NOW + 9_000);
+    await pacer.pushBack('lane', reservation, NOW + 9_000);
 
-    expect(await pacer.reserve('line', NOW)).toEqual({ slot: NOW + 9_000 + slotSpacing(SETTINGS), pushed: 9_000 });
+    expect(await pacer.reserve('lane', NOW)).toEqual({ slot: NOW + 9_000 + slotSpacing(SETTINGS), pushed: 9_000 });
   });
 });
 
@@ -131,7 +131,7 @@ describe('a table that does not answer', () => {
     ['UpdateItem', (_, pacer) => pacer.blockUntil('secret-id', NOW)],
   ];
 
-  it.each(calls)('is said to be unavailable, with %s and the error’s name only', async (operation, call) => {
+  it.each(calls)('is reported as unavailable, with %s and the error’s name only', async (operation, call) => {
     const error = await failureOf(
       call(
         createDynamoDbLedger(openTable(dynamoDb.client, 'no-such-table')),
@@ -144,7 +144,7 @@ describe('a table that does not answer', () => {
     expect(error.cause).toBeUndefined();
   });
 
-  it('is told by its code where it can’t even be reached', async () => {
+  it('is reported by its code where it can’t even be reached', async () => {
     const client = dynamoDb.newClient();
     const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:443'), { code: 'ECONNREFUSED' });
     client.middlewareStack.add(() => () => Promise.reject(refused), { step: 'finalizeRequest', priority: 'low' });
@@ -175,17 +175,17 @@ describe('a table that does not answer', () => {
     const table = await dynamoDb.newTable();
     const client = dynamoDb.newClient();
     const rival = createDynamoDbPacer(openTable(dynamoDb.client, table), SETTINGS);
-    const reservation = await rival.reserve('line', NOW);
+    const reservation = await rival.reserve('lane', NOW);
     client.middlewareStack.add(
       (next, context) => async (args) => {
-        if (context.commandName === 'UpdateItemCommand') await rival.reserve('line', NOW);
+        if (context.commandName === 'UpdateItemCommand') await rival.reserve('lane', NOW);
         return next(args);
       },
       { step: 'initialize' },
     );
 
     const error = await failureOf(
-      createDynamoDbPacer(openTable(client, table), SETTINGS).pushBack('line', reservation, NOW + 1),
+      createDynamoDbPacer(openTable(client, table), SETTINGS).pushBack('lane', reservation, NOW + 1),
     );
 
     expect(error).toBeInstanceOf(LedgerUnavailable);
@@ -208,25 +208,29 @@ describe('calls of the table', () => {
     ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'lastWebhookAt', NOW)],
     ['note it again', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'testedAt', NOW + 1)],
     ['ask for a webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
-    ['reserve on a new line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
-    ['reserve on a busy line', ['UpdateItem'], (_, pacer) => pacer.reserve('line', NOW)],
-    ['enter early', ['GetItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW - 1)],
-    ['enter in turn', ['UpdateItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW + 2_000)],
-    ['find the gate shut', ['UpdateItem', 'GetItem'], (_, pacer) => pacer.acquire('line', slot(1), NOW + INTERVAL)],
-    ['miss a turn', ['GetItem'], (_, pacer) => pacer.acquire('line', slot(0), NOW + 2 * INTERVAL)],
-    ['enter late', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.acquire('line', slot(1), NOW + INTERVAL + 60_000)],
-    ['push back', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('line', slot(1), NOW + 3 * INTERVAL)],
-    ['keep shut', ['UpdateItem'], (_, pacer) => pacer.blockUntil('line', NOW + 4 * INTERVAL)],
-    ['keep shut for less', ['UpdateItem'], (_, pacer) => pacer.blockUntil('line', NOW)],
-    ['push back a new line', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('pushed', slot(0), NOW + 4_000)],
+    ['reserve on a new lane', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
+    ['reserve on a busy lane', ['UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
+    ['acquire early', ['GetItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW - 1)],
+    ['acquire in the slot', ['UpdateItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW + 2_000)],
     [
-      'enter in a turn that was pushed back',
+      'acquire while the gate is shut',
+      ['UpdateItem', 'GetItem'],
+      (_, pacer) => pacer.acquire('lane', slot(1), NOW + INTERVAL),
+    ],
+    ['miss a slot', ['GetItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW + 2 * INTERVAL)],
+    ['acquire late', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.acquire('lane', slot(1), NOW + INTERVAL + 60_000)],
+    ['push back', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('lane', slot(1), NOW + 3 * INTERVAL)],
+    ['block', ['UpdateItem'], (_, pacer) => pacer.blockUntil('lane', NOW + 4 * INTERVAL)],
+    ['block for less', ['UpdateItem'], (_, pacer) => pacer.blockUntil('lane', NOW)],
+    ['push back a new lane', ['GetItem', 'UpdateItem'], (_, pacer) => pacer.pushBack('pushed', slot(0), NOW + 4_000)],
+    [
+      'acquire in a slot that was pushed back',
       ['UpdateItem', 'GetItem', 'UpdateItem'],
       (_, pacer) => pacer.acquire('pushed', slot(0), NOW + 4_000),
     ],
-    ['reserve on another line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW)],
+    ['reserve on another lane', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW)],
     ['reserve as it runs dry', ['UpdateItem'], (_, pacer) => pacer.reserve('dry', NOW + INTERVAL)],
-    ['reserve on an idle line', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('line', NOW * 2)],
+    ['reserve on an idle lane', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW * 2)],
   ];
 
   it('are as few as promised, and the memory implementations count the same', async () => {
@@ -268,7 +272,7 @@ describe('calls of the table', () => {
   }
 });
 
-/** A client that does what it is told and then loses the first answer to a command, as a broken connection does. */
+/** A client that carries out a command and then loses the first answer to it, as a broken connection does. */
 function losingFirstAnswer(command: string): DynamoDBClient {
   const client = dynamoDb.newClient();
   let lost = false;
@@ -284,7 +288,7 @@ function losingFirstAnswer(command: string): DynamoDBClient {
   return client;
 }
 
-/** An error after which the SDK's client tries again, as its own are: with more in them than should be told. */
+/** An error after which the SDK's client tries again, as its own are: with more in it than may be shown. */
 function timeout(): Error {
   return Object.assign(new Error('secret-id'), { name: 'TimeoutError', request: 'secret-id' });
 }

@@ -46,7 +46,7 @@ export function defineLedgerContract(
       expect(await ledger.refusedKeyOf('/other')).toBeUndefined();
     });
 
-    it('tells the first who says that a version of a key is refused from all others', async () => {
+    it('lets only the first who refuses a version of a key know that it is the first', async () => {
       const words = await Promise.all([1, 2, 3, 4].map(() => ledger.refuseKey('/key', { version: 3, at: NOW })));
       expect(words.toSorted()).toEqual(['first', 'known', 'known', 'known']);
       expect(await ledger.refuseKey('/key', { version: 4, at: NOW })).toBe('first');
@@ -54,7 +54,7 @@ export function defineLedgerContract(
       expect(await ledger.refuseKey('/key', { version: 1, at: NOW })).toBe('first');
     });
 
-    it('forgets a refused version, but no other, and minds none it never knew', async () => {
+    it('forgets a refused version, but no other, and ignores an unknown one', async () => {
       await ledger.refuseKey('/key', { version: 3, at: NOW });
       await ledger.forgetRefusedKey('/key', 4);
       expect((await ledger.refusedKeyOf('/key'))?.version).toBe(3);
@@ -64,7 +64,7 @@ export function defineLedgerContract(
       expect(await ledger.refuseKey('/key', { version: 3, at: NOW })).toBe('first');
     });
 
-    it('keeps what is known of each project’s webhook, moment by moment, and the last word on each counts', async () => {
+    it('keeps each moment of a project’s webhook, and its last write counts', async () => {
       expect(await ledger.webhookOf('p1')).toStrictEqual({});
 
       await ledger.noteWebhook('p1', 'testedAt', NOW);
@@ -79,7 +79,7 @@ export function defineLedgerContract(
       expect(await ledger.webhookOf('p')).toStrictEqual({});
     });
 
-    it('loses no moment of a webhook that many note at once', async () => {
+    it('loses no moment of a webhook that many workers note at once', async () => {
       const moments = ['testedAt', 'lastWebhookAt', 'silenceNotifiedAt'] as const;
       await Promise.all(
         Array.from({ length: 30 }, (_, n) => ledger.noteWebhook('p1', moments[n % 3] ?? 'lastWebhookAt', n)),
@@ -143,9 +143,9 @@ export function defineLedgerContract(
       ['spaces, plus and percent signs', 'builds/My Game + 100%20.zip'],
       ['umlauts, composed and not', 'builds/\u00fc-u\u0308.zip'],
       ['emoji', 'builds/\u{1f680}\u{1f469}\u200d\u{1f680}.zip'],
-      ['the signs that keys are joined with', 'builds/line#a@b/c#d.zip'],
+      ['the signs that keys are joined with', 'builds/lane#a@b/c#d.zip'],
       ['the longest key and version id that S3 has', `${'k'.repeat(1_020)}.zip`, 'v'.repeat(1_024)],
-    ])('tells builds apart whose key has %s', async (_, key, versionId = '1') => {
+    ])('keeps builds apart whose key has %s', async (_, key, versionId = '1') => {
       // Prepare
       const entry = opened(aBuild({ bucket: 'b'.repeat(63), key, versionId }), NOW);
       const neighbour = opened(aBuild({ bucket: 'b'.repeat(63), key, versionId: `${versionId.slice(0, -1)}2` }), NOW);
@@ -161,7 +161,7 @@ export function defineLedgerContract(
       );
     });
 
-    it('refuses what was reckoned from an older revision, and keeps what it has', async () => {
+    it('refuses what was made from an older revision, and keeps what it has', async () => {
       // Prepare
       const first = await save(opened(aBuild(), NOW));
       const second = await save(waiting(first, NOW + 1, 'second'));
@@ -259,7 +259,7 @@ export function defineLedgerContract(
       }
     });
 
-    it('keeps the newest build of a route, whatever order they are announced in', async () => {
+    it('keeps the newest build of a route, in whatever order they are announced', async () => {
       const [oldest, middle, newest] = [1, 2, 3].map((n) => aBuild({ key: `${n}.zip`, droppedAt: NOW + n }));
       if (oldest === undefined || middle === undefined || newest === undefined) throw new Error('unreachable');
 

@@ -15,22 +15,22 @@ describe('the memory implementations', () => {
   it('change nothing where the table call fails', async () => {
     const ledger = new MemoryLedger(unavailable);
     const pacer = new MemoryPacer({ intervalMs: 121_000 }, unavailable);
-    const before = pacer.lane('line');
+    const before = pacer.lane('lane');
 
     await expect(ledger.save(opened(build, 1))).rejects.toThrow(LedgerUnavailable);
     await expect(ledger.announce('r', build)).rejects.toThrow(LedgerUnavailable);
     await expect(ledger.noteWebhook('p', 'lastWebhookAt', 1)).rejects.toThrow(LedgerUnavailable);
-    await expect(pacer.reserve('line', 1)).rejects.toThrow(LedgerUnavailable);
-    await expect(pacer.blockUntil('line', 1)).rejects.toThrow(LedgerUnavailable);
+    await expect(pacer.reserve('lane', 1)).rejects.toThrow(LedgerUnavailable);
+    await expect(pacer.blockUntil('lane', 1)).rejects.toThrow(LedgerUnavailable);
 
     expect(ledger.entries()).toEqual([]);
-    expect(pacer.lane('line')).toEqual(before);
+    expect(pacer.lane('lane')).toEqual(before);
   });
 
   it('stay atomic while table calls take time', async () => {
     const pacer = new MemoryPacer({ intervalMs: 10 }, () => Promise.resolve());
 
-    const reservations = await Promise.all(Array.from({ length: 20 }, () => pacer.reserve('line', 1)));
+    const reservations = await Promise.all(Array.from({ length: 20 }, () => pacer.reserve('lane', 1)));
 
     expect(new Set(reservations.map(({ slot }) => slot)).size).toBe(20);
   });

@@ -60,14 +60,14 @@ export function definePacerContract(
       expect(await pacer.reserve('another', NOW)).toEqual({ slot: NOW + SPACING, pushed: 0 });
     });
 
-    it('gives 100 who ask at once 100 slots, an interval apart and without a hole', async () => {
+    it('gives 100 callers at once 100 slots, an interval apart and without a hole', async () => {
       const reservations = await Promise.all(Array.from({ length: 100 }, () => pacer.reserve('lane', NOW)));
 
       const slots = reservations.map(({ slot }) => slot).sort((a, b) => a - b);
       expect(slots).toEqual(Array.from({ length: 100 }, (_, n) => NOW + n * SPACING));
     });
 
-    it('lets one of 50 pass who come at once, and tells the others when to come again', async () => {
+    it('lets one of 50 callers at once pass, and gives the others the time to come again', async () => {
       const reservation = await pacer.reserve('lane', NOW);
 
       const entries = await Promise.all(
@@ -80,7 +80,7 @@ export function definePacerContract(
       expect(entries.filter((admission) => admission.kind === 'blocked' && admission.until === until)).toHaveLength(49);
     });
 
-    it('never lets two pass closer than the interval, whoever comes when', async () => {
+    it('never lets two pass closer than the interval, in whatever order they come', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(
@@ -117,7 +117,7 @@ export function definePacerContract(
       );
     });
 
-    it('sends away who comes before his slot, and takes the same reservation then', async () => {
+    it('blocks a caller before its slot, and admits it with the same reservation later', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW);
 
@@ -125,7 +125,7 @@ export function definePacerContract(
       expect(await pacer.acquire('lane', second, NOW + SPACING)).toEqual({ kind: 'acquired', at: NOW + SPACING });
     });
 
-    it('has the next one wait at the gate where one came a little late, and moves no slot', async () => {
+    it('blocks the next caller at the gate where one came a little late, and moves no slot', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW + IN_PROCESS_WAIT_MS);
 
@@ -135,7 +135,7 @@ export function definePacerContract(
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
-    it('moves everyone behind where one came late', async () => {
+    it('moves every later slot where a caller came late', async () => {
       const [first, second] = await pair();
       const late = 60_000;
       await pacer.acquire('lane', first, NOW + late);
@@ -144,7 +144,7 @@ export function definePacerContract(
       expect(await pacer.reserve('lane', NOW)).toEqual({ slot: NOW + 2 * SPACING + late, pushed: late });
     });
 
-    it('calls a turn missed once an interval has gone by, and a new reservation goes behind the others', async () => {
+    it('calls a slot missed after an interval, and a new reservation comes after the others', async () => {
       const [first, second] = await pair();
 
       expect(await pacer.acquire('lane', first, NOW + INTERVAL)).toEqual({ kind: 'missed' });
@@ -152,7 +152,7 @@ export function definePacerContract(
       expect((await pacer.acquire('lane', second, second.slot)).kind).toBe('acquired');
     });
 
-    it('lets who missed his turn go at once with a new reservation where nobody waits', async () => {
+    it('lets a caller that missed its slot pass at once with a new reservation where no other waits', async () => {
       const [, last] = await pair();
       const now = last.slot + 10 * INTERVAL;
 
@@ -162,7 +162,7 @@ export function definePacerContract(
       expect(await pacer.acquire('lane', reservation, now)).toEqual({ kind: 'acquired', at: now });
     });
 
-    it('pushes everyone behind back by as much as the holder, who keeps his reservation', async () => {
+    it('pushes every later slot back by as much as the holder’s, whose reservation stays valid', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW);
       const until = NOW + 300_000;
@@ -176,7 +176,7 @@ export function definePacerContract(
       expect((await pacer.acquire('lane', second, until + SPACING)).kind).toBe('acquired');
     });
 
-    it('pushes nobody back twice for one cause, nor forward', async () => {
+    it('pushes a lane back once for one cause, and never forward', async () => {
       const [first] = await pair();
       await pacer.acquire('lane', first, NOW);
 
@@ -185,7 +185,7 @@ export function definePacerContract(
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING + 300_000);
     });
 
-    it('keeps the gate shut for as long as the longest wish, and moves no slot', async () => {
+    it('blocks the gate for as long as the longest request, and moves no slot', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW);
 
@@ -197,7 +197,7 @@ export function definePacerContract(
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING);
     });
 
-    it('shuts and pushes back lanes that nobody has drawn from', async () => {
+    it('blocks and pushes back lanes without any reservation', async () => {
       await pacer.blockUntil('shut', NOW + 9_000);
       await pacer.pushBack('pushed', { slot: NOW, pushed: 0 }, NOW + 9_000);
       const reservation = await pacer.reserve('shut', NOW);
@@ -209,7 +209,7 @@ export function definePacerContract(
       });
     });
 
-    it('comes to what the pure functions come to, in some order of the calls that run at once', async () => {
+    it('has the result of the pure functions, in some order of the calls that run at once', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.constantFrom(3_000, INTERVAL),
@@ -261,7 +261,7 @@ const anyCall = fc.record({
   after: fc.constantFrom(-0.004, 0, 0, 0.01, 0.04, 0.05, 0.5, 0.999, 1, 1, 1.02, 1.6, 7),
 });
 
-/** How long a push or a keeping shut is wanted for, in ms. */
+/** How long a push or a block is requested for, in ms. */
 const HOLD_MS = 7_000;
 
 async function callPacer(pacer: Pacer, { kind, reservation, now }: Call) {

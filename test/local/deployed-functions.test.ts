@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DeployedFunctions, startFunctions } from '../../local/aws/deployed-functions.ts';
 import type { BusEvent } from '../../local/aws/event-bus.ts';
 import { readEventPattern } from '../../local/aws/event-rules.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { httpApiPath } from '../../local/aws/http-api.ts';
-import { readRouteKey } from '../../local/aws/http-api-routes.ts';
 import type { FunctionSpec } from '../../local/aws/lambda-process.ts';
 import type { Deployment, EventRule } from '../../local/aws/template.ts';
+import { eventually } from './eventually.ts';
 
 const REGION = 'us-east-1';
 const EVENT: BusEvent = {
@@ -72,12 +72,12 @@ function lambda(name: string, source: string): FunctionSpec {
     logGroup: '/log',
   };
 }
-/** Says on its log who it is and what it got, and answers that as well. */
-const telling = (who: string) =>
+/** Logs its name and what it got, and answers with that, too. */
+const logging = (who: string) =>
   `export const handler = async (event) => {
-     const told = ${JSON.stringify(who)} + ' ' + (event.Records?.map(({ body }) => body).join() ?? event['detail-type'] ?? event.body);
-     console.log(told);
-     return event.Records ? undefined : { statusCode: 200, body: told };
+     const line = ${JSON.stringify(who)} + ' ' + (event.Records?.map(({ body }) => body).join() ?? event['detail-type'] ?? event.body);
+     console.log(line);
+     return event.Records ? undefined : { statusCode: 200, body: line };
    };`;
 
 async function createQueue(name: string): Promise<string> {
@@ -90,6 +90,7 @@ function deployment(parts: Partial<Deployment>): Deployment {
     queues: [],
     tables: [],
     topicArns: [],
+    functions: [],
     eventSources: [],
     rules: [],
     httpApis: [],
@@ -110,24 +111,25 @@ const source = (queueUrl: string, spec: FunctionSpec) => ({
   function: spec,
 });
 const rule = (pattern: object, ...targets: EventRule['targets']): EventRule => ({
-  name: 'rule',
   pattern: readEventPattern(pattern),
   targets,
 });
-const toFunction = (spec: FunctionSpec) => ({ kind: 'function', function: spec, retryAttempts: 0 }) as const;
+const toFunction = (spec: FunctionSpec) => ({ kind: 'function', function: spec, retryAttempts: 2 }) as const;
 const toQueue = (queueUrl: string) => ({ kind: 'queue', queueUrl }) as const;
 const httpApi = (spec: FunctionSpec) => ({
   id: 'Drop-Api',
-  routes: [{ key: readRouteKey('POST /{token}'), function: spec, timeoutMs: 10_000 }],
+  routes: [{ key: 'POST /{token}', function: spec }],
   throttle: { ratePerS: 100, burst: 100 },
 });
-function start(parts: Partial<Deployment>): DeployedFunctions {
+function start(parts: Partial<Deployment>, options: { retryDelayMs?: number } = {}): DeployedFunctions {
   functions = startFunctions(deployment(parts), {
     sqs,
     region: REGION,
     platformEnvironment: {},
     onLog: ({ text }) => void lines.push(text),
     onProblem: (problem) => void problems.push(problem),
+    retryDelayMs: 1,
+    ...options,
   });
   return functions;
 }
@@ -138,7 +140,7 @@ describe('rules', () => {
     const queueUrl = await createQueue('follow');
     const { deliver } = start({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(queueUrl))] });
     deliver(EVENT);
-    await vi.waitFor(() => expect(bodies('follow').map((body) => JSON.parse(body))).toEqual([EVENT]));
+    await eventually(() => expect(bodies('follow').map((body) => JSON.parse(body))).toEqual([EVENT]));
     expect(gateway.peek('follow')[0]?.attributes).toEqual({});
   });
 
@@ -155,7 +157,7 @@ describe('rules', () => {
     deliver(EVENT);
     deliver({ ...EVENT, 'detail-type': 'Build Rejected' });
     deliver({ ...EVENT, source: 'aws.ssm' });
-    await vi.waitFor(() => expect(bodies('all')).toHaveLength(2));
+    await eventually(() => expect(bodies('all')).toHaveLength(2));
     await functions?.stop();
     const types = (queueName: string) => bodies(queueName).map((body) => JSON.parse(body)['detail-type']);
     expect([types('submitted'), types('rejected'), types('all').sort()]).toEqual([
@@ -167,19 +169,19 @@ describe('rules', () => {
 
   it('send to functions and queues alike', async () => {
     const queueUrl = await createQueue('follow');
-    const spec = lambda('redrive', telling('redrive'));
+    const spec = lambda('redrive', logging('redrive'));
     const { deliver } = start({ rules: [rule({ source: ['streampixel-drop'] }, toFunction(spec), toQueue(queueUrl))] });
     deliver(EVENT);
-    await vi.waitFor(() => expect([lines, bodies('follow').length]).toEqual([['redrive Build Submitted'], 1]));
+    await eventually(() => expect([lines, bodies('follow').length]).toEqual([['redrive Build Submitted'], 1]));
   });
 
-  it('say which queue an event did not get into, and go on', async () => {
+  it('report a queue that an event could not be sent to, and go on', async () => {
     const queueUrl = await createQueue('follow');
-    const gone = queueUrl.replace('follow', 'gone');
-    const { deliver } = start({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(gone), toQueue(queueUrl))] });
+    const missing = queueUrl.replace('follow', 'gone');
+    const { deliver } = start({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(missing), toQueue(queueUrl))] });
     deliver(EVENT);
-    await vi.waitFor(() => expect(problems).toEqual([expect.stringContaining(`into the queue ${gone}: `)]));
-    await vi.waitFor(() => expect(bodies('follow')).toHaveLength(1));
+    await eventually(() => expect(problems).toEqual([expect.stringContaining(`to the queue ${missing}: `)]));
+    await eventually(() => expect(bodies('follow')).toHaveLength(1));
   });
 
   it('are those of the latest deployment', async () => {
@@ -187,7 +189,7 @@ describe('rules', () => {
     const { deliver, update } = start({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(before))] });
     update(deployment({ rules: [rule({ source: ['streampixel-drop'] }, toQueue(after))] }));
     deliver(EVENT);
-    await vi.waitFor(() => expect(bodies('after')).toHaveLength(1));
+    await eventually(() => expect(bodies('after')).toHaveLength(1));
     expect(bodies('before')).toEqual([]);
   });
 
@@ -203,6 +205,41 @@ describe('rules', () => {
   });
 });
 
+describe('an event for a function', () => {
+  /** Throws for its first events, and says on its log which ones it has got. */
+  const failing = (times: number) =>
+    `let n = 0;
+     export const handler = async ({ id }) => { console.log(id); if (++n <= ${times}) throw new Error('SQS is down.'); };`;
+  const toFailing = (times: number) => ({
+    rules: [rule({ source: ['streampixel-drop'] }, toFunction(lambda('redrive', failing(times))))],
+  });
+
+  it('is sent again until the function succeeds', async () => {
+    const { deliver } = start(toFailing(2));
+    deliver(EVENT);
+    await eventually(() => expect(lines).toEqual([EVENT.id, EVENT.id, EVENT.id]));
+    await functions?.stop();
+    expect(problems).toEqual(Array(2).fill('redrive failed: Error: SQS is down. It is tried again.'));
+  });
+
+  it('is dropped when its last attempt has failed, and that is reported', async () => {
+    const { deliver } = start(toFailing(9));
+    deliver(EVENT);
+    await eventually(() => expect(problems).toHaveLength(3));
+    expect(problems.at(-1)).toContain('It was the last of 3 attempts: the event is dropped.');
+    await functions?.stop();
+    expect(lines).toHaveLength(3);
+  });
+
+  it('is not sent again once the stack stops', async () => {
+    const { deliver, stop } = start(toFailing(9), { retryDelayMs: 3_600_000 });
+    deliver(EVENT);
+    await eventually(() => expect(problems).toHaveLength(1));
+    await stop();
+    expect(lines).toHaveLength(1);
+  });
+});
+
 describe('queues', () => {
   const send = (queueUrl: string, body: string) =>
     sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
@@ -211,23 +248,23 @@ describe('queues', () => {
     const [builds = '', follow = ''] = await Promise.all(['builds', 'follow'].map(createQueue));
     start({
       eventSources: [
-        source(builds, lambda('submit', telling('submit'))),
-        source(follow, lambda('follow', telling('follow'))),
+        source(builds, lambda('submit', logging('submit'))),
+        source(follow, lambda('follow', logging('follow'))),
       ],
     });
     await Promise.all([send(builds, 'a build'), send(follow, 'a notice')]);
-    await vi.waitFor(() => expect([...lines].sort()).toEqual(['follow a notice', 'submit a build']));
+    await eventually(() => expect([...lines].sort()).toEqual(['follow a notice', 'submit a build']));
     await functions?.stop();
     expect([bodies('builds'), bodies('follow')]).toEqual([[], []]);
   });
 
   it('may feed the same function, one that something else invokes, too', async () => {
     const [first = '', second = ''] = await Promise.all(['first', 'second'].map(createQueue));
-    const spec = lambda('both', telling('both'));
+    const spec = lambda('both', logging('both'));
     const { invoke } = start({ eventSources: [source(first, spec), source(second, spec)] });
     await Promise.all([send(first, '1'), send(second, '2')]);
     expect(await invoke(spec, { body: '3' })).toMatchObject({ payload: { body: 'both 3' } });
-    await vi.waitFor(() => expect([...lines].sort()).toEqual(['both 1', 'both 2', 'both 3']));
+    await eventually(() => expect([...lines].sort()).toEqual(['both 1', 'both 2', 'both 3']));
   });
 
   it('take what rules put into them', async () => {
@@ -238,7 +275,7 @@ describe('queues', () => {
       rules: [rule({ source: ['streampixel-drop'] }, toQueue(follow))],
     });
     deliver(EVENT);
-    await vi.waitFor(() => expect(lines.map((line) => JSON.parse(line))).toEqual([EVENT]));
+    await eventually(() => expect(lines.map((line) => JSON.parse(line))).toEqual([EVENT]));
   });
 });
 
@@ -250,12 +287,17 @@ describe('HTTP APIs', () => {
   };
 
   it('invoke their function, and another version of it after another deployment', async () => {
-    const before = httpApi(lambda('hook', telling('first')));
+    const before = httpApi(lambda('hook', logging('first')));
     const { invoke, update } = start({ httpApis: [before] });
     gateway.serveHttpApis([before], invoke);
     expect(await post('1')).toEqual([200, 'first 1']);
-    const next = httpApi(lambda('hook', telling('second')));
-    update(deployment({ httpApis: [next] }));
+    const next = httpApi(lambda('hook', logging('second')));
+    update(
+      deployment({
+        functions: [next.routes[0]?.function ?? before.routes[0]?.function].flatMap((each) => each ?? []),
+        httpApis: [next],
+      }),
+    );
     expect(await post('2')).toEqual([200, 'second 2']);
     gateway.serveHttpApis([next], invoke);
     expect(await post('3')).toEqual([200, 'second 3']);
@@ -275,7 +317,7 @@ describe('HTTP APIs', () => {
     const { invoke, stop } = start({ httpApis: [api] });
     gateway.serveHttpApis([api], invoke);
     const underWay = post('');
-    await vi.waitFor(() => expect(lines).toEqual(['at work']));
+    await eventually(() => expect(lines).toEqual(['at work']));
     const stopped = stop();
     expect(await post('')).toEqual([500, '{"message":"Internal Server Error"}']);
     expect(await underWay).toEqual([200, 'done']);

@@ -2,8 +2,9 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { watchDropFolder } from '../../local/start/drop-folder.ts';
+import { eventually } from './eventually.ts';
 
 let directory: string;
 let stop: () => void;
@@ -30,7 +31,7 @@ describe('the drop folder', () => {
       await sleep(15);
       expect(arrived).toEqual([]);
     }
-    await vi.waitFor(() => expect(arrived).toEqual(['growing.zip']));
+    await eventually(() => expect(arrived).toEqual(['growing.zip']));
     await sleep(200);
     expect(arrived).toEqual(['growing.zip']);
   });
@@ -38,9 +39,9 @@ describe('the drop folder', () => {
   it('takes a file that is overwritten for a new one', async () => {
     await watch();
     writeFileSync(join(directory, 'game.zip'), 'one');
-    await vi.waitFor(() => expect(arrived).toHaveLength(1));
+    await eventually(() => expect(arrived).toHaveLength(1));
     writeFileSync(join(directory, 'game.zip'), 'another');
-    await vi.waitFor(() => expect(arrived).toEqual(['game.zip', 'game.zip']));
+    await eventually(() => expect(arrived).toEqual(['game.zip', 'game.zip']));
   });
 
   it('leaves alone what was there before, and what is hidden', async () => {
@@ -48,6 +49,6 @@ describe('the drop folder', () => {
     await watch();
     writeFileSync(join(directory, '.partial.zip'), 'part');
     writeFileSync(join(directory, 'new.zip'), 'new');
-    await vi.waitFor(() => expect(arrived).toEqual(['new.zip']));
+    await eventually(() => expect(arrived).toEqual(['new.zip']));
   });
 });

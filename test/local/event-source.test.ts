@@ -3,29 +3,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type EventSource, provenDone, startEventSource } from '../../local/aws/event-source.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type EventSource, processedMessages, startEventSource } from '../../local/aws/event-source.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import type { InvocationResult } from '../../local/aws/lambda-process.ts';
+import { eventually } from './eventually.ts';
 
 const IDS = ['a', 'b', 'c'];
 const answered = (payload: unknown): InvocationResult => ({ kind: 'answered', payload });
 const failures = (...identifiers: unknown[]) =>
   answered({ batchItemFailures: identifiers.map((itemIdentifier) => ({ itemIdentifier })) });
 
-describe('what an answer of the function proves done', () => {
+describe('the messages that an answer of the function reports as processed', () => {
   it.each([
     ['null', answered(null)],
     ['nothing', answered(undefined)],
     ['an empty object', answered({})],
     ['an empty list of failures', failures()],
     ['null as the list of failures', answered({ batchItemFailures: null })],
-  ])('is everything, by %s', (_, result) => {
-    expect([...provenDone(result, IDS, true)]).toEqual(IDS);
+  ])('are all of them, by %s', (_, result) => {
+    expect([...processedMessages(result, IDS, true)]).toEqual(IDS);
   });
 
-  it('is what the list of failures does not name', () => {
-    expect([...provenDone(failures('b'), IDS, true)]).toEqual(['a', 'c']);
+  it('are those that the list of failures does not name', () => {
+    expect([...processedMessages(failures('b'), IDS, true)]).toEqual(['a', 'c']);
   });
 
   it.each<[string, InvocationResult]>([
@@ -38,13 +39,13 @@ describe('what an answer of the function proves done', () => {
     ['a list that is none', answered({ batchItemFailures: 'a' })],
     ['an answer that is text', answered('done')],
     ['an answer that is a list', answered(['a'])],
-  ])('is nothing, by %s', (_, result) => {
-    expect([...provenDone(result, IDS, true)]).toEqual([]);
+  ])('are none of them, by %s', (_, result) => {
+    expect([...processedMessages(result, IDS, true)]).toEqual([]);
   });
 
-  it('is everything that did not throw, where partial responses are not asked for', () => {
-    expect([...provenDone(failures('a'), IDS, false)]).toEqual(IDS);
-    expect([...provenDone({ kind: 'failed', errorType: 'Error', errorMessage: 'x' }, IDS, false)]).toEqual([]);
+  it('are all of them unless it threw, where partial responses are not asked for', () => {
+    expect([...processedMessages(failures('a'), IDS, false)]).toEqual(IDS);
+    expect([...processedMessages({ kind: 'failed', errorType: 'Error', errorMessage: 'x' }, IDS, false)]).toEqual([]);
   });
 });
 
@@ -117,14 +118,13 @@ describe('the event source', () => {
       return answered(null);
     });
     await send(queueUrl, 'body');
-    await vi.waitFor(() => expect(events).toHaveLength(1));
+    await eventually(() => expect(events).toHaveLength(1));
     expect(events[0]?.Records).toEqual([
       {
         messageId: expect.any(String),
         receiptHandle: expect.any(String),
         body: 'body',
         md5OfBody: '841a2d689ad86bd1611447453c22c6fc',
-        md5OfMessageAttributes: expect.any(String),
         attributes: expect.objectContaining({ ApproximateReceiveCount: '1', SentTimestamp: expect.any(String) }),
         messageAttributes: {
           Colour: { stringValue: 'red', dataType: 'String', stringListValues: [], binaryListValues: [] },
@@ -136,18 +136,18 @@ describe('the event source', () => {
     ]);
   });
 
-  it('deletes what is done and leaves the rest to its visibility timeout', async () => {
-    const queueUrl = await createQueue('builds', { VisibilityTimeout: '30' });
+  it('deletes what is processed and leaves the rest to its visibility timeout', async () => {
+    const queueUrl = await createQueue('builds', { VisibilityTimeout: '600' });
     start(queueUrl, async ({ Records }) =>
       failures(...Records.filter(({ body }) => body === 'bad').map(({ messageId }) => messageId)),
     );
     await send(queueUrl, 'good', 'bad', 'good too');
-    await vi.waitFor(async () => expect(await counts(queueUrl)).toEqual(['0', '1']));
+    await eventually(async () => expect(await counts(queueUrl)).toEqual(['0', '1']));
   });
 
-  it('brings a failed message back with a higher receive count, and lets the redrive policy have it in the end', async () => {
-    await createQueue('letters', {});
-    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:letters';
+  it('brings a failed message back with a higher receive count, and at last to the dead-letter queue', async () => {
+    await createQueue('dead-letters', {});
+    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:dead-letters';
     const queueUrl = await createQueue('builds', {
       VisibilityTimeout: '0',
       RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 2 }),
@@ -158,12 +158,12 @@ describe('the event source', () => {
       return { kind: 'failed', errorType: 'Error', errorMessage: 'broken' };
     });
     await send(queueUrl, 'bad');
-    await vi.waitFor(() => expect(gateway.peek('letters')).toMatchObject([{ body: 'bad' }]));
+    await eventually(() => expect(gateway.peek('dead-letters')).toMatchObject([{ body: 'bad' }]));
     expect(receives).toEqual(['1', '2']);
     expect(problems).toContain('The function failed: Error: broken');
   });
 
-  it('runs no more invocations at a time than it may', async () => {
+  it('runs at most as many invocations at a time as its concurrency says', async () => {
     const queueUrl = await createQueue('builds', {});
     const open: ((result: InvocationResult) => void)[] = [];
     let most = 0;
@@ -178,15 +178,15 @@ describe('the event source', () => {
     );
     await send(queueUrl, '1', '2', '3', '4');
     for (let done = 0; done < 4; done++) {
-      await vi.waitFor(() => expect(open.length).toBeGreaterThan(0));
+      await eventually(() => expect(open.length).toBeGreaterThan(0));
       running--;
       open.shift()?.(answered(null));
     }
-    await vi.waitFor(async () => expect(await counts(queueUrl)).toEqual(['0', '0']));
+    await eventually(async () => expect(await counts(queueUrl)).toEqual(['0', '0']));
     expect(most).toBe(2);
   });
 
-  it('stops after the batches in hand have been dealt with', async () => {
+  it('stops after the batches that it has are processed', async () => {
     const queueUrl = await createQueue('builds', {});
     let finish: (result: InvocationResult) => void = () => {};
     const invoked = new Promise<void>((resolve) => {
@@ -197,7 +197,7 @@ describe('the event source', () => {
         });
       });
     });
-    await send(queueUrl, 'in hand');
+    await send(queueUrl, 'being processed');
     await invoked;
     const stopped = source?.stop();
     finish(answered(null));

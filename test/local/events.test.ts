@@ -7,7 +7,7 @@ const BUILD = { bucket: 'drop', key: 'a b.zip', build: 'drop/a b.zip@v1' };
 const logged = (fields: object) => JSON.stringify({ time: TIME, level: 'info', ...BUILD, ...fields });
 
 describe('the event behind a line of the log', () => {
-  it('keeps what tells of the build, and leaves the rest', () => {
+  it('keeps the fields about the build, and leaves the rest', () => {
     const line = logged({
       event: 'submitted',
       uploadId: '66',
@@ -31,13 +31,13 @@ describe('the event behind a line of the log', () => {
     expect(eventOfLogLine(line)).toMatchObject({ reason: 'Slot', until: '2026-04-21T11:32:00.000Z' });
   });
 
-  it('tells of a redrive what was moved for which key', () => {
+  it('says for a redrive what was moved for which key', () => {
     const line = JSON.stringify({ time: TIME, event: 'redriven', parameter: '/drop/key', moved: 3, left: 0 });
     expect(eventOfLogLine(line)).toEqual({ time: TIME, event: 'redriven', parameter: '/drop/key', moved: 3, left: 0 });
   });
 
   it.each([
-    ['webhook-heard', { stage: 'saving' }, 'heard'],
+    ['webhook-received', { stage: 'saving' }, 'heard'],
     ['build-approved', { releaseMode: 'manual', tookSeconds: 3 }, 'approved'],
     ['build-rejected', { detail: 'No.' }, 'rejected'],
     ['build-late', {}, 'late'],
@@ -45,7 +45,7 @@ describe('the event behind a line of the log', () => {
     ['webhook-silent', {}, 'silent'],
     ['build-released', { by: 'approval' }, 'released'],
     ['release-failed', { detail: 'No.' }, 'release-failed'],
-  ])('goes by a name of its own for %s', (event, fields, name) => {
+  ])('has another name for %s', (event, fields, name) => {
     expect(eventOfLogLine(logged({ event, uploadId: '66', ...fields }))).toEqual({
       time: TIME,
       event: name,
@@ -57,7 +57,7 @@ describe('the event behind a line of the log', () => {
 
   it.each([
     ['about something else', logged({ event: 'calling' })],
-    ['about an end that has a line of its own', logged({ event: 'webhook-heard', stage: 'approved' })],
+    ['about a final stage, which has an event of its own', logged({ event: 'webhook-received', stage: 'approved' })],
     ["about S3's test event", JSON.stringify({ time: TIME, event: 'skipped', cause: 'TestEvent' })],
     ['that is no JSON', 'Task timed out'],
     ['that is JSON, but no object', '"submitted"'],
@@ -74,16 +74,19 @@ describe('an event on the screen', () => {
 
   it.each<[Partial<LocalEvent>, string]>([
     [{ event: 'dropped', size: 1_500_000 }, 'dropped         a b.zip                   1.5 MB'],
-    [{ event: 'postponed', reason: 'Slot', until: TIME }, 'its turn comes at <time>'],
+    [{ event: 'postponed', reason: 'Slot', until: TIME }, 'its slot is at <time>'],
     [{ event: 'postponed', reason: 'RateLimited', status: 429, until: TIME }, 'again at <time>: RateLimited, HTTP 429'],
     [
       { event: 'retried', reason: 'VendorError', status: 500, until: TIME, attempt: 2, detail: 'oops' },
-      'again at <time> after 2 failed: VendorError, HTTP 500. oops',
+      'again at <time>, because attempt 2 failed: VendorError, HTTP 500. oops',
     ],
     [{ event: 'submitted', uploadId: '66', status: 200 }, 'upload id 66, HTTP 200'],
-    [{ event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true }, 'may have got there, too'],
-    [{ event: 'redriven', moved: 3, left: 0 }, 'the new key works: 3 builds back in line'],
-    [{ event: 'redriven', moved: 1, left: 2 }, '1 build back in line; 2 could not be moved'],
+    [
+      { event: 'submitted', uploadId: '66', status: 200, possiblyDoubled: true },
+      'an earlier attempt may have been accepted, too',
+    ],
+    [{ event: 'redriven', moved: 3, left: 0 }, 'the new key works: 3 builds are back in the builds queue'],
+    [{ event: 'redriven', moved: 1, left: 2 }, '1 build is back in the builds queue; 2 could not be moved'],
     [{ event: 'skipped', reason: 'Duplicate', detail: 'Accepted before.' }, 'Duplicate: Accepted before.'],
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'NotAZip: No PK.\n'],
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'Package the build again'],
@@ -95,17 +98,20 @@ describe('an event on the screen', () => {
       { event: 'alert', detail: 'NotAZip: a b.zip', message: 'Why\nDo' },
       'NotAZip: a b.zip\n\n          Why\n          Do\n',
     ],
-    [{ event: 'heard', stage: 'extracting' }, 'Streampixel: extracting'],
-    [{ event: 'heard' }, 'Streampixel: something new'],
-    [{ event: 'approved', tookSeconds: 754, releaseMode: 'automatic' }, 'good, after 754 s; Streampixel makes it live'],
-    [{ event: 'approved', tookSeconds: 2, releaseMode: 'manual' }, 'it waits for somebody to release it'],
-    [{ event: 'approved', tookSeconds: 2, releaseMode: 'on-approval' }, 'its release is ordered'],
-    [{ event: 'released', by: 'approval' }, 'by order of its approval'],
-    [{ event: 'released', by: 'person' }, 'by order of a person'],
+    [{ event: 'heard', stage: 'extracting' }, 'Streampixel reports: extracting'],
+    [{ event: 'heard' }, 'Streampixel reports: a stage that is not known here'],
+    [
+      { event: 'approved', tookSeconds: 754, releaseMode: 'automatic' },
+      'after 754 s; Streampixel makes it live by itself',
+    ],
+    [{ event: 'approved', tookSeconds: 2, releaseMode: 'manual' }, 'it waits until a person releases it'],
+    [{ event: 'approved', tookSeconds: 2, releaseMode: 'on-approval' }, 'its release is requested'],
+    [{ event: 'released', by: 'approval' }, 'Streampixel accepted the release, requested on its approval'],
+    [{ event: 'released', by: 'person' }, 'requested by a person'],
     [{ event: 'live', uploadId: '66' }, 'upload id 66'],
-    [{ event: 'late', uploadId: '66' }, 'upload id 66'],
-    [{ event: 'stuck', uploadId: '66' }, 'upload id 66'],
-    [{ event: 'silent' }, "the project's webhook has never spoken"],
+    [{ event: 'late', uploadId: '66' }, 'it takes longer than usual; upload id 66'],
+    [{ event: 'stuck', uploadId: '66' }, 'no progress at Streampixel; upload id 66'],
+    [{ event: 'silent' }, 'the project has never sent a webhook'],
     [{ event: 'release-failed', detail: 'Access denied' }, 'Access denied'],
     [{ event: 'rejected', detail: 'No zip.' }, 'No zip.'],
   ])('%o says so', (event, words) => {

@@ -1,18 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
-  CopyObjectCommand,
   CreateMultipartUploadCommand,
-  DeleteObjectCommand,
+  GetObjectAclCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
@@ -23,29 +21,25 @@ import {
   PutObjectTaggingCommand,
   S3Client,
   UploadPartCommand,
-  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import {
-  CreateQueueCommand,
-  GetQueueUrlCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import type { BusEvent } from '../../local/aws/event-bus.ts';
-import { type Gateway, type Published, startGateway } from '../../local/aws/gateway.ts';
+import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';
-import { readRouteKey } from '../../local/aws/http-api-routes.ts';
 import type { FunctionSpec } from '../../local/aws/lambda-process.ts';
-import type { CreatedObject } from '../../local/aws/s3-objects.ts';
+import type { Published } from '../../local/aws/query-services.ts';
+import type { CreatedObject } from '../../local/aws/s3-notifications.ts';
 
 const REGION = 'us-east-1';
 const KNOWN = { accessKeyId: 'ASIAKNOWN', secretAccessKey: 'secret', sessionToken: 'token/with+signs==' };
 const MB = 1024 * 1024;
+
+const client = () => ({ endpoint: gateway.endpoint, region: REGION, credentials: KNOWN });
 
 let gateway: Gateway;
 let s3: S3Client;
@@ -65,17 +59,16 @@ beforeAll(async () => {
     onPublished: (message) => void published.push(message),
     onBusEvent: (event) => void busEvents.push(event),
   });
-  const client = { endpoint: gateway.endpoint, region: REGION, credentials: KNOWN };
-  s3 = new S3Client(client);
-  sqs = new SQSClient(client);
+  s3 = new S3Client(client());
+  sqs = new SQSClient(client());
   await sqs.send(new CreateQueueCommand({ QueueName: 'builds' }));
   const queueArn = `arn:aws:sqs:${REGION}:000000000000:builds`;
   gateway.createBucket({
     name: 'drop',
-    versioned: true,
-    notifications: [{ id: 'n', queueArn, events: ['s3:ObjectCreated:*'], prefix: 'in/', suffix: '.zip' }],
+    isVersioned: true,
+    notifications: [{ queueArn, prefix: 'in/', suffix: '.zip' }],
   });
-  gateway.createBucket({ name: 'plain', versioned: false, notifications: [] });
+  gateway.createBucket({ name: 'plain', isVersioned: false, notifications: [] });
 });
 afterAll(async () => {
   s3.destroy();
@@ -124,12 +117,6 @@ describe('objects', () => {
     expect(await read('whole', 'bytes=-3')).toEqual(bytes.subarray(-3));
   });
 
-  it('may be larger than what the emulator takes in one request', async () => {
-    const bytes = Buffer.alloc(12 * MB, 'x');
-    await put('large', bytes);
-    expect((await read('large')).length).toBe(bytes.length);
-  });
-
   it('arrive whole in signed or checksummed chunks of any size', async () => {
     const bytes = randomBytes(MB);
     const Body = Readable.from([bytes.subarray(0, 1), bytes.subarray(1, 70_000), bytes.subarray(70_000)]);
@@ -160,7 +147,6 @@ describe('objects', () => {
     );
     const complete = (Parts: object[], id = UploadId) =>
       s3.send(new CompleteMultipartUploadCommand({ ...target, UploadId: id, MultipartUpload: { Parts } }));
-    await expect(complete(parts)).rejects.toThrow('smaller than the minimum');
     await expect(complete([...parts].reverse())).rejects.toThrow('ascending order');
     await expect(complete([{ PartNumber: 1, ETag: '"0"' }])).rejects.toThrow('could not be found');
     await expect(complete(parts, 'unknown')).rejects.toThrow('does not exist');
@@ -182,16 +168,16 @@ describe('objects', () => {
     const list = (PartNumberMarker?: string) =>
       s3.send(new ListPartsCommand({ ...target, UploadId, MaxParts: 2, PartNumberMarker }));
     const pages = [await list(), await list('2'), await list('3')];
-    // The marker is there on the last page, too, and is 0 behind it: only IsTruncated tells the end.
+    // As S3 does it, the last page has a marker, too, and an empty one has 0: only IsTruncated says where the list ends.
     expect(pages).toMatchObject([
-      { ...target, UploadId, MaxParts: 2, IsTruncated: true, NextPartNumberMarker: '2' },
-      { ...target, UploadId, PartNumberMarker: '2', IsTruncated: false, NextPartNumberMarker: '3' },
-      { PartNumberMarker: '3', IsTruncated: false, NextPartNumberMarker: '0' },
+      { IsTruncated: true, NextPartNumberMarker: '2' },
+      { IsTruncated: false, NextPartNumberMarker: '3' },
+      { IsTruncated: false, NextPartNumberMarker: '0' },
     ]);
     const parts = pages.flatMap(({ Parts = [] }) => Parts);
     const eTagOf = (body: string) => `"${createHash('md5').update(body).digest('hex')}"`;
     expect(parts).toMatchObject([
-      { PartNumber: 1, Size: 3, ETag: eTagOf('one'), LastModified: expect.any(Date) },
+      { PartNumber: 1, Size: 3, ETag: eTagOf('one') },
       { PartNumber: 2, Size: 3, ETag: eTagOf('two') },
       { PartNumber: 3, Size: 5, ETag: eTagOf('three') },
     ]);
@@ -199,53 +185,17 @@ describe('objects', () => {
     await expect(elsewhere).rejects.toMatchObject({ name: 'NoSuchUpload' });
   });
 
-  it('are listed by key and age as long as they are unfinished, page by page', async () => {
+  it('are listed as uploads until they are complete or aborted', async () => {
     const begin = async (Key: string) =>
       (await s3.send(new CreateMultipartUploadCommand({ Bucket: 'drop', Key }))).UploadId;
-    const begun = [await begin('b/2.zip'), await begin('b/2.zip'), await begin('b/1.zip'), await begin('a/1.zip')];
-    const list = (options: object) => s3.send(new ListMultipartUploadsCommand({ Bucket: 'drop', ...options }));
-    const first = await list({ Prefix: 'b/', MaxUploads: 2 });
-    expect(first).toMatchObject({ Bucket: 'drop', Prefix: 'b/', MaxUploads: 2, IsTruncated: true });
-    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = first;
-    const second = await list({ Prefix: 'b/', KeyMarker, UploadIdMarker });
-    expect(second.IsTruncated).toBe(false);
-    const uploads = [...(first.Uploads ?? []), ...(second.Uploads ?? [])];
-    expect(uploads).toMatchObject([
-      { Key: 'b/1.zip', UploadId: begun[2], Initiated: expect.any(Date) },
-      { Key: 'b/2.zip', UploadId: begun[0] },
+    const begun = [await begin('b/1.zip'), await begin('b/2.zip'), await begin('a/1.zip')];
+    const list = async () => (await s3.send(new ListMultipartUploadsCommand({ Bucket: 'drop', Prefix: 'b/' }))).Uploads;
+    expect(await list()).toMatchObject([
+      { Key: 'b/1.zip', UploadId: begun[0], Initiated: expect.any(Date) },
       { Key: 'b/2.zip', UploadId: begun[1] },
     ]);
-    await s3.send(new AbortMultipartUploadCommand({ Bucket: 'drop', Key: 'b/1.zip', UploadId: begun[2] }));
-    expect((await list({ KeyMarker: 'a/1.zip' })).Uploads?.map(({ UploadId }) => UploadId)).toEqual([
-      begun[0],
-      begun[1],
-    ]);
-    await expect(list({ Bucket: 'nowhere' })).rejects.toMatchObject({ name: 'NoSuchBucket' });
-    await expect(list({ Delimiter: '/' })).rejects.toMatchObject({ name: 'NotImplemented' });
-  });
-
-  it('can be copied, whole and by parts', async () => {
-    const bytes = randomBytes(6 * MB);
-    await put('in/source ä.zip', bytes, 'drop');
-    const CopySource = `drop/${encodeURIComponent('in/source ä.zip')}`;
-    const { VersionId } = await s3.send(new CopyObjectCommand({ Bucket: 'drop', Key: 'in/copy.zip', CopySource }));
-    expect((await read('in/copy.zip', undefined, 'drop', VersionId)).equals(bytes)).toBe(true);
-
-    const target = { Bucket: 'plain', Key: 'by parts' };
-    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target));
-    const Parts = [];
-    for (const [PartNumber, CopySourceRange] of [
-      [1, `bytes=0-${5 * MB - 1}`],
-      [2, `bytes=${5 * MB}-${6 * MB - 1}`],
-    ] as const) {
-      const { CopyPartResult } = await s3.send(
-        new UploadPartCopyCommand({ ...target, UploadId, PartNumber, CopySource, CopySourceRange }),
-      );
-      Parts.push({ PartNumber, ETag: CopyPartResult?.ETag });
-    }
-    await s3.send(new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }));
-    expect((await read('by parts')).equals(bytes)).toBe(true);
-    expect(created.map((entry) => entry.created.operation)).toEqual(['Put', 'Copy', 'CompleteMultipartUpload']);
+    await s3.send(new AbortMultipartUploadCommand({ Bucket: 'drop', Key: 'b/1.zip', UploadId: begun[0] }));
+    expect(await list()).toMatchObject([{ UploadId: begun[1] }]);
   });
 
   it('keep their versions where the bucket does', async () => {
@@ -255,20 +205,20 @@ describe('objects', () => {
     expect((await read('v.zip', undefined, 'drop')).toString()).toBe('second');
     const head = await s3.send(new HeadObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
     expect(head).toMatchObject({ VersionId: second, ContentLength: 6 });
-    await s3.send(new DeleteObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
-    await expect(read('v.zip', undefined, 'drop')).rejects.toMatchObject({ name: 'NoSuchKey' });
-    expect((await read('v.zip', undefined, 'drop', first)).toString()).toBe('first');
-    await s3.send(new DeleteObjectCommand({ Bucket: 'drop', Key: 'v.zip', VersionId: first }));
-    await expect(read('v.zip', undefined, 'drop', first)).rejects.toMatchObject({ name: 'NoSuchVersion' });
+    expect((await s3.send(new ListObjectsV2Command({ Bucket: 'drop', Prefix: 'v.zip' }))).Contents).toHaveLength(1);
+    await expect(read('v.zip', undefined, 'drop', 'f00')).rejects.toMatchObject({ name: 'NoSuchVersion' });
   });
 
-  it('keep their type and metadata, and show up in listings with their size', async () => {
-    const params = { Bucket: 'plain', Key: 'list/me', Body: 'four', ContentType: 'application/zip' };
-    await s3.send(new PutObjectCommand({ ...params, Metadata: { commit: 'abc' } }));
-    const head = await s3.send(new HeadObjectCommand({ Bucket: 'plain', Key: 'list/me' }));
-    expect(head).toMatchObject({ ContentType: 'application/zip', Metadata: { commit: 'abc' } });
-    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: 'plain', Prefix: 'list/' }));
-    expect(Contents).toMatchObject([{ Key: 'list/me', Size: 4 }]);
+  it('show up in listings in the order of their keys, page by page', async () => {
+    for (const Key of ['list/b.zip', 'list/a/1.zip', 'list/a/2.zip']) await put(Key, 'four');
+    const list = async (options: object) =>
+      s3.send(new ListObjectsV2Command({ Bucket: 'plain', Prefix: 'list/', ...options }));
+    expect((await list({})).Contents).toMatchObject([
+      { Key: 'list/a/1.zip', Size: 4 },
+      { Key: 'list/a/2.zip' },
+      { Key: 'list/b.zip' },
+    ]);
+    expect((await list({ ContinuationToken: 'list/a/2.zip' })).Contents).toMatchObject([{ Key: 'list/b.zip' }]);
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
@@ -276,10 +226,14 @@ describe('objects', () => {
     ['a bucket that is not there', () => put('key', 'x', 'nowhere'), 'NoSuchBucket'],
     ['a range past the end', async () => [await put('few', 'abc'), await read('few', 'bytes=3-4')], 'InvalidRange'],
     [
-      'a body that is not what its MD5 says',
-      () =>
-        s3.send(new PutObjectCommand({ Bucket: 'plain', Key: 'k', Body: 'x', ContentMD5: 'AAAAAAAAAAAAAAAAAAAAAA==' })),
+      'a body that is not what its CRC-32 says',
+      () => s3.send(new PutObjectCommand({ Bucket: 'plain', Key: 'k', Body: 'x', ChecksumCRC32: 'AAAAAA==' })),
       'BadDigest',
+    ],
+    [
+      'an operation that is not emulated',
+      () => s3.send(new GetObjectAclCommand({ Bucket: 'plain', Key: 'k' })),
+      'NotImplemented',
     ],
   ])("are refused with S3's own error for %s", async (_, act, name) => {
     await expect(act()).rejects.toMatchObject({ name });
@@ -303,7 +257,6 @@ describe('tags of an object', () => {
     );
     return Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]));
   }
-  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`tag-${i}`, `${i}`]));
   let first: string | undefined;
   let second: string | undefined;
   beforeEach(async () => {
@@ -321,7 +274,7 @@ describe('tags of an object', () => {
     expect(await tagsOf()).toEqual(tags);
   });
 
-  it('take the place of those before', async () => {
+  it('replace those before', async () => {
     await tag({}, { a: '1', b: '2' });
     await tag({}, { b: '3' });
     expect(await tagsOf()).toEqual({ b: '3' });
@@ -339,72 +292,19 @@ describe('tags of an object', () => {
     expect(await tagsOf({ VersionId: second })).toEqual({ state: 'approved' });
   });
 
-  it('go with the object where there are no versions', async () => {
-    const target = { Bucket: 'plain', Key: 'tagged' };
-    await put('tagged', 'one');
-    expect((await tag(target, { a: '1' })).VersionId).toBeUndefined();
-    expect(await tagsOf(target)).toEqual({ a: '1' });
-    await put('tagged', 'another');
-    expect(await tagsOf(target)).toEqual({});
-  });
-
-  it('are copied unless the copy is to have others', async () => {
-    await tag({}, { state: 'approved' });
-    const copy = { Bucket: 'plain', Key: 'copy', CopySource: 'drop/tagged.zip' };
-    await s3.send(new CopyObjectCommand(copy));
-    expect(await tagsOf({ Bucket: 'plain', Key: 'copy' })).toEqual({ state: 'approved' });
-    await s3.send(new CopyObjectCommand({ ...copy, TaggingDirective: 'REPLACE' }));
-    expect(await tagsOf({ Bucket: 'plain', Key: 'copy' })).toEqual({});
-  });
-
-  it('tell nobody that an object was created', async () => {
+  it('are no new object', async () => {
     created.length = 0;
     await tag({}, { a: '1' });
     expect(created).toEqual([]);
   });
 
-  it('may be ten', async () => {
-    await tag({}, many(10));
-    expect(await tagsOf()).toEqual(many(10));
-  });
-
-  it.each<[string, object, Tags, string]>([
-    ['eleven', {}, many(11), 'BadRequest'],
-    ['a key that is too long', {}, { ['k'.repeat(129)]: 'v' }, 'InvalidTag'],
-    ['a key that is empty', {}, { '': 'v' }, 'InvalidTag'],
-    ['a value that is too long', {}, { k: 'v'.repeat(257) }, 'InvalidTag'],
-    ['an object that is not there', { Key: 'nothing' }, { k: 'v' }, 'NoSuchKey'],
-    ['a version that is not there', { VersionId: 'f00' }, { k: 'v' }, 'NoSuchVersion'],
-    ['a bucket that is not there', { Bucket: 'nowhere' }, { k: 'v' }, 'NoSuchBucket'],
-  ])('are refused for %s', async (_, target, tags, name) => {
-    await tag({}, { before: 'yes' });
-    await expect(tag(target, tags)).rejects.toMatchObject({ name });
-    expect(await tagsOf()).toEqual({ before: 'yes' });
-  });
-
-  it('are refused if one is there twice, or the document is none', async () => {
-    const TagSet = [
-      { Key: 'k', Value: '1' },
-      { Key: 'k', Value: '2' },
-    ];
-    await expect(tag({ Tagging: { TagSet } }, {})).rejects.toMatchObject({ name: 'InvalidTag' });
-    const response = await fetch(`${gateway.endpoint}/drop/tagged.zip?tagging`, {
-      method: 'PUT',
-      headers: { authorization: 'anybody' },
-      body: '<Tagging>',
-    });
-    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('<Code>MalformedXML<')]);
-  });
-
   it.each<[string, object, string]>([
-    ['an object', { Key: 'nothing' }, 'NoSuchKey'],
-    ['a version', { VersionId: 'f00' }, 'NoSuchVersion'],
-  ])('can not be read of %s that is not there', async (_, target, name) => {
+    ['an object that is not there', { Key: 'nothing' }, 'NoSuchKey'],
+    ['a version that is not there', { VersionId: 'f00' }, 'NoSuchVersion'],
+    ['a bucket that is not there', { Bucket: 'nowhere' }, 'NoSuchBucket'],
+  ])('are refused for %s', async (_, target, name) => {
+    await expect(tag(target, { k: 'v' })).rejects.toMatchObject({ name });
     await expect(tagsOf(target)).rejects.toMatchObject({ name });
-  });
-
-  it('are not given out to whoever asks', async () => {
-    expect(code(await request(`${gateway.endpoint}/drop/tagged.zip?tagging`))).toEqual([403, 'AccessDenied']);
   });
 });
 
@@ -415,7 +315,7 @@ describe('presigned URLs', () => {
 
   beforeAll(async () => void (await put(KEY, 'the build')));
 
-  it('give out the object to whoever has one, whatever its key', async () => {
+  it('give access to the object, whatever its key', async () => {
     expect(await request(await signed())).toEqual([200, 'the build']);
   });
 
@@ -429,14 +329,8 @@ describe('presigned URLs', () => {
     ['one more parameter', (url) => [`${url}&versionId=1`], 403, 'SignatureDoesNotMatch'],
     ['another method', (url) => [url, 'HEAD'], 403, undefined],
     ['another key id', (url) => [url.replace('ASIAKNOWN', 'ASIAOTHER')], 403, 'InvalidAccessKeyId'],
-    ['another session token', (url) => [url.replace('token', 'taken')], 403, 'InvalidToken'],
+    ['another session token', (url) => [url.replace('token', 'taken')], 403, 'SignatureDoesNotMatch'],
     ['no signature', (url) => [url.split('?')[0] ?? ''], 403, 'AccessDenied'],
-    [
-      'a lifetime beyond a week',
-      (url) => [url.replace('Expires=900', 'Expires=604801')],
-      400,
-      'AuthorizationQueryParametersError',
-    ],
   ])('are refused with %s', async (_, change, status, error) => {
     const [url, method] = change(await signed({ expiresIn: 900 }));
     expect(code(await request(url, method))).toEqual([status, error]);
@@ -457,24 +351,24 @@ describe('notifications', () => {
     return Messages.map(({ Body = '' }) => Body);
   }
 
-  it('start with the event by which S3 tests the queue', async () => {
+  it("start with S3's test event", async () => {
     const [test] = await receive();
     expect(JSON.parse(test ?? '')).toMatchObject({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'drop' });
   });
 
-  it('tell of an object with its key form-encoded, in the shape that the worker reads', async () => {
+  it('have the key form-encoded, in the shape that the worker reads', async () => {
     await receive();
     const key = "in/a b+c %25 (1)'ü🎮.zip";
     const versionId = await put(key, 'zip', 'drop');
     const [body = ''] = await receive();
-    const { s3: told, ...record } = JSON.parse(body).Records[0];
+    const { s3: announced, ...record } = JSON.parse(body).Records[0];
     expect(record).toMatchObject({
       eventSource: 'aws:s3',
       eventName: 'ObjectCreated:Put',
       awsRegion: REGION,
       eventTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     });
-    expect(told.object.key).toBe('in/a+b%2Bc+%2525+%281%29%27%C3%BC%F0%9F%8E%AE.zip');
+    expect(announced.object.key).toBe('in/a+b%2Bc+%2525+%281%29%27%C3%BC%F0%9F%8E%AE.zip');
     expect(parseNotification(body)).toMatchObject({
       records: [
         { kind: 'build', build: { bucket: 'drop', key, versionId, size: 3, eTag: 'adcdbd79a8d84175c229b192aadc02f2' } },
@@ -491,7 +385,7 @@ describe('notifications', () => {
     expect([...sequencers].sort()).toEqual(sequencers);
   });
 
-  it('tell of nothing that the filter leaves out', async () => {
+  it('are not sent for keys that the filter leaves out', async () => {
     await receive();
     for (const key of ['in/readme.txt', 'in/GAME.ZIP', 'elsewhere/game.zip']) await put(key, 'x', 'drop');
     expect(await receive()).toEqual([]);
@@ -500,55 +394,55 @@ describe('notifications', () => {
 });
 
 describe('the one port', () => {
-  it('names queues by the address it is reached at', async () => {
-    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: 'builds' }));
-    expect(QueueUrl).toBe(`${gateway.endpoint}/000000000000/builds`);
+  it('reports what is published to a topic that exists', async () => {
+    const sns = new SNSClient(client());
+    const TopicArn = `arn:aws:sns:${REGION}:000000000000:alerts`;
+    const publish = () => sns.send(new PublishCommand({ TopicArn, Subject: 'A build failed', Message: 'Fix <it>.' }));
+    await expect(publish()).rejects.toMatchObject({ name: 'NotFoundException' });
+    gateway.createTopic(TopicArn);
+    expect(await publish()).toMatchObject({ MessageId: expect.any(String) });
+    expect(published).toEqual([{ topicArn: TopicArn, subject: 'A build failed', message: 'Fix <it>.' }]);
+    sns.destroy();
   });
 
-  it('takes any character into a queue that SQS takes, and no other', async () => {
-    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'characters' }));
-    const body = 'tab\t line\n ä λ \u{FFFD} 🎮 \u{10FFFF}';
-    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body }));
-    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }));
-    expect(Messages).toMatchObject([{ Body: body }]);
-    for (const MessageBody of ['\0', 'a\u{1F}', '\u{FFFE}']) {
-      await expect(sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))).rejects.toThrow('Invalid characters');
-    }
-  });
-
-  it('hears what is published to a topic', async () => {
-    gateway.createTopic('alerts');
-    const topicArn = `arn:aws:sns:${REGION}:000000000000:alerts`;
-    const response = await fetch(gateway.endpoint, {
-      method: 'POST',
-      body: new URLSearchParams({
-        Action: 'Publish',
-        TopicArn: topicArn,
-        Subject: 'A build failed',
-        Message: 'Mend it.',
-      }),
-    });
-    expect(response.status).toBe(200);
-    expect(published).toEqual([{ topicArn, subject: 'A build failed', message: 'Mend it.' }]);
+  it('describes the stack by its outputs', async () => {
+    const cloudFormation = new CloudFormationClient(client());
+    const describeStack = (StackName: string) => cloudFormation.send(new DescribeStacksCommand({ StackName }));
+    await expect(describeStack('Drop')).rejects.toThrow('Stack with id Drop does not exist');
+    gateway.describeStack('Drop', { Url: 'http://127.0.0.1/?a&b', Settings: '{"routes":[]}' });
+    expect((await describeStack('Drop')).Stacks).toMatchObject([
+      {
+        StackName: 'Drop',
+        Outputs: [
+          { OutputKey: 'Url', OutputValue: 'http://127.0.0.1/?a&b' },
+          { OutputKey: 'Settings', OutputValue: '{"routes":[]}' },
+        ],
+      },
+    ]);
+    cloudFormation.destroy();
   });
 
   describe('for EventBridge', () => {
-    const put = async (...Entries: object[]) => {
-      const response = await fetch(gateway.endpoint, {
-        method: 'POST',
-        headers: { 'x-amz-target': 'AWSEvents.PutEvents', 'content-type': 'application/x-amz-json-1.1' },
-        body: JSON.stringify({ Entries }),
-      });
-      return [response.status, await response.json()];
-    };
+    let eventBridge: EventBridgeClient;
+    beforeAll(() => {
+      eventBridge = new EventBridgeClient(client());
+    });
+    afterAll(() => eventBridge.destroy());
+    const putEvents = (...Entries: object[]) => eventBridge.send(new PutEventsCommand({ Entries }));
     const entry = { Source: 'streampixel-drop', DetailType: 'Build Submitted', Detail: '{"uploadId":"66"}' };
 
-    it('takes events, and refuses by entry what is none', async () => {
-      const [status, answer] = await put(entry, { ...entry, Detail: 'no JSON' });
-      expect(status).toBe(200);
-      expect(answer).toMatchObject({
-        FailedEntryCount: 1,
-        Entries: [{ EventId: expect.any(String) }, { ErrorCode: 'MalformedDetail' }],
+    it('takes events, and refuses single entries', async () => {
+      const others = [
+        { ...entry, Detail: 'no JSON' },
+        { ...entry, Source: 'aws.ssm' },
+      ];
+      expect(await putEvents(entry, ...others)).toMatchObject({
+        FailedEntryCount: 2,
+        Entries: [
+          { EventId: expect.any(String) },
+          { ErrorCode: 'MalformedDetail' },
+          { ErrorCode: 'NotAuthorizedForSourceException' },
+        ],
       });
       expect(busEvents).toEqual([
         {
@@ -565,17 +459,9 @@ describe('the one port', () => {
       ]);
     });
 
-    it('takes none that passes itself off as one of AWS', async () => {
-      const [, answer] = await put({ ...entry, Source: 'aws.ssm' });
-      expect(answer).toMatchObject({
-        FailedEntryCount: 1,
-        Entries: [{ ErrorCode: 'NotAuthorizedForSourceException' }],
-      });
-    });
-
-    it('refuses a call with nothing or too much in it', async () => {
+    it('refuses a call without entries or with too many', async () => {
       for (const entries of [[], Array(11).fill(entry)]) {
-        expect(await put(...entries)).toEqual([400, expect.objectContaining({ __type: 'ValidationException' })]);
+        await expect(putEvents(...entries)).rejects.toMatchObject({ name: 'ValidationException' });
       }
     });
   });
@@ -583,7 +469,7 @@ describe('the one port', () => {
   describe('for HTTP APIs', () => {
     const api: HttpApiSpec = {
       id: 'Drop-Api',
-      routes: [{ key: readRouteKey('POST /{a}/{b}'), function: { name: 'hook' } as FunctionSpec, timeoutMs: 1_000 }],
+      routes: [{ key: 'POST /{a}/{b}', function: { name: 'hook' } as FunctionSpec }],
       throttle: { ratePerS: 100, burst: 100 },
     };
     const base = () => `${gateway.endpoint}${httpApiPath('Drop-Api')}`;
@@ -598,7 +484,7 @@ describe('the one port', () => {
       served.length = 0;
     });
 
-    it('has none until it is told of one', async () => {
+    it('has none before one is deployed', async () => {
       expect(await request(`${base()}/a/b`, 'POST')).toEqual(notFound);
       serve();
       expect(await request(`${base()}/a/b`, 'POST')).toEqual([202, 'taken']);
@@ -612,13 +498,13 @@ describe('the one port', () => {
       ['SQS', { 'x-amz-target': 'AmazonSQS.ListQueues' }],
       ['SNS', { 'content-type': 'application/x-www-form-urlencoded' }],
       ['CloudFormation', { authorization: 'AWS4-HMAC-SHA256 Credential=x/cloudformation/aws4_request' }],
-    ])('takes a request for %s to be none that comes by the path of one', async (_, headers) => {
+    ])('serves a request on the path of one whatever its headers, those of %s for example', async (_, headers) => {
       serve();
       expect(await request(`${base()}/a/b`, 'POST', headers)).toEqual([202, 'taken']);
       expect(await request(`${base()}/nothing`, 'POST', headers)).toEqual(notFound);
     });
 
-    it.each(['/../../../drop/in/secret.zip', '/%2e%2e/%2e%2e/%2e%2e/drop/x', '/../../_fauxqs/queues'])(
+    it.each(['/../../../drop/in/secret.zip', '/%2e%2e/%2e%2e/%2e%2e/drop/x', '/../../000000000000/builds'])(
       'leads to no other service by %s',
       async (path) => {
         serve();
@@ -627,55 +513,7 @@ describe('the one port', () => {
     );
   });
 
-  describe('gives clients only so much time', () => {
-    const PATIENCE_MS = 200;
-    let hasty: Gateway;
-    beforeAll(async () => {
-      const objectsDirectory = join(directory, 'hasty');
-      mkdirSync(objectsDirectory);
-      hasty = await startGateway({
-        port: 0,
-        region: REGION,
-        objectsDirectory,
-        credentials: [],
-        onObjectCreated: () => {},
-        onPublished: () => {},
-        onBusEvent: () => {},
-        patienceMs: PATIENCE_MS,
-      });
-      hasty.createBucket({ name: 'drop', versioned: false, notifications: [] });
-    });
-    afterAll(() => hasty.close());
-
-    it.each([
-      ['the head of a request', 'POST /_aws/execute-api/x/y HTTP/1.1\r\nHost:'],
-      ['anything at all', ''],
-    ])('to send %s', async (_, head) => {
-      const socket = net.connect(hasty.port, '127.0.0.1');
-      socket.on('error', () => {});
-      socket.resume();
-      socket.write(head);
-      const start = Date.now();
-      await once(socket, 'close');
-      expect(Date.now() - start).toBeLessThan(5_000);
-    });
-
-    it('and all they want for an object', async () => {
-      const upload = http.request(`${hasty.endpoint}/drop/slow.zip`, {
-        method: 'PUT',
-        headers: { authorization: 'anybody', 'content-length': 2 },
-      });
-      const answered = once(upload, 'response') as Promise<[http.IncomingMessage]>;
-      upload.write('a');
-      await sleep(PATIENCE_MS * 4);
-      upload.end('b');
-      const [response] = await answered;
-      response.resume();
-      expect(response.statusCode).toBe(200);
-    });
-  });
-
-  it('says when it is taken', async () => {
+  it('rejects where the port is taken', async () => {
     const options = { region: REGION, objectsDirectory: directory, credentials: [] };
     const second = startGateway({
       ...options,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type LambdaFunction, type LogLine, startFunction } from '../../local/aws/lambda-process.ts';
+import { eventually } from './eventually.ts';
 
 const directories: string[] = [];
 const functions: LambdaFunction[] = [];
@@ -96,7 +97,7 @@ describe('a function in its own process', () => {
     expect(payload).not.toHaveProperty('AWS_PROFILE');
   });
 
-  it('reports what the handler threw, and goes on in the same process', async () => {
+  it('reports what the handler threw, and continues in the same process', async () => {
     const lambda = given(`let n = 0; export const handler = async () => {
       if (++n === 1) throw new RangeError('too much');
       return n; };`);
@@ -107,13 +108,13 @@ describe('a function in its own process', () => {
   it('is killed at its timeout, and the next event gets a new process', async () => {
     const lambda = given(
       'export const handler = async (event) => event.hang ? new Promise(() => setInterval(() => {}, 1000)) : process.pid;',
-      { timeoutS: 1 },
+      { timeoutS: 3 },
     );
     const first = await lambda.invoke({});
     expect(await lambda.invoke({ hang: true })).toEqual({
       kind: 'failed',
       errorType: 'Sandbox.Timedout',
-      errorMessage: expect.stringMatching(/Task timed out after 1\.00 seconds$/),
+      errorMessage: expect.stringMatching(/Task timed out after 3\.00 seconds$/),
     });
     const third = await lambda.invoke({});
     expect(third.kind).toBe('answered');
@@ -130,7 +131,7 @@ describe('a function in its own process', () => {
     expect(await lambda.invoke({})).toEqual({ kind: 'answered', payload: 'fine' });
   });
 
-  it('fails the event over an error that nobody caught', async () => {
+  it('fails the event with an uncaught error', async () => {
     const lambda = given(`export const handler = () => new Promise(() => {
       setTimeout(() => { throw new Error('loose'); }, 1); });`);
     expect(await lambda.invoke({})).toMatchObject({ errorType: 'Runtime.UncaughtException', errorMessage: 'loose' });
@@ -146,7 +147,7 @@ describe('a function in its own process', () => {
     const lambda = given(`export const handler = async () => {
       process.stdout.write('{"event":"one"}\\n{"event":"two"}\\n'); console.error('trouble'); };`);
     await lambda.invoke({});
-    await vi.waitFor(() => expect(lines).toHaveLength(3));
+    await eventually(() => expect(lines).toHaveLength(3));
     expect(lines.filter(({ stream }) => stream === 'stdout').map(({ text }) => text)).toEqual([
       '{"event":"one"}',
       '{"event":"two"}',
@@ -154,7 +155,7 @@ describe('a function in its own process', () => {
     expect(lines).toContainEqual({ functionName: 'submit-build', stream: 'stderr', text: 'trouble' });
   });
 
-  it('runs another version from the next event on, and lets the one under way end', async () => {
+  it('runs another version from the next event on, and lets the running one finish', async () => {
     const source = (version: number) =>
       `export const handler = async (ms) => { await new Promise((r) => setTimeout(r, ms)); return ${version}; };`;
     const lambda = given(source(1));
@@ -166,10 +167,10 @@ describe('a function in its own process', () => {
     lambda.update({ ...SPEC, codeDirectory });
     expect(await lambda.invoke(0)).toEqual({ kind: 'answered', payload: 2 });
     expect(await underWay).toEqual({ kind: 'answered', payload: 1 });
-    await vi.waitFor(() => expect(lambda.processCount()).toBe(1));
+    await eventually(() => expect(lambda.processCount()).toBe(1));
   });
 
-  it('fails what is under way when it is stopped, and takes nothing more', async () => {
+  it('fails what is running when it is stopped, and takes nothing more', async () => {
     const lambda = given('export const handler = () => new Promise(() => setInterval(() => {}, 1000));');
     const result = lambda.invoke({});
     await lambda.stop();

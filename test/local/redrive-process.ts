@@ -1,6 +1,6 @@
 /**
- * Redrives every letter as the operator's tool and the function do, in a process of its own that can be made to die at the
- * worst moment: when a batch is in the builds queue and not yet out of the dead-letter queue.
+ * Redrives every dead letter as the operator's tool and the function do, in a process of its own that can be made to die at
+ * the worst moment: when a batch is in the builds queue and still in the dead-letter queue.
  *
  * Arguments: endpoint, URL of the dead-letter queue, URL of the builds queue, number of the batch to die in (0: none).
  */
@@ -11,8 +11,8 @@ import { type BuildsQueue, collectLetters, redriveLetters } from '../../function
 
 const [endpoint = '', deadLettersUrl = '', buildsUrl = '', dieIn] = process.argv.slice(2);
 
-/** Longer than collecting takes (two long polls that find nothing); what a killed process holds is back soon after. */
-const HIDDEN_S = 9;
+/** Much longer than collecting takes (two long polls that find nothing), and soon over for what a killed process has hidden. */
+const HIDDEN_S = 30;
 
 const sqs = new SQSClient({
   endpoint,

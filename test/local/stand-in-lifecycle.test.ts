@@ -8,7 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-const told = () => world.deliveries.map(({ payload }) => payload.event);
+const sent = () => world.deliveries.map(({ payload }) => payload.event);
 const kinds = () => world.events.map(({ kind }) => kind);
 const status = async (uploadId: string) => {
   const [, project] = await world.get(`projects/${ONE.projectId}?userId=${ONE.userId}&apikey=the-valid-key`);
@@ -46,7 +46,7 @@ describe('an accepted build', () => {
     const uploadId = await world.upload({ autoRelease: false });
     await world.standIn.settled();
     expect(kinds()).toEqual(['downloaded', 'approved']);
-    expect(told()).toEqual([...upTo('saving'), 'build.approved']);
+    expect(sent()).toEqual([...upTo('saving'), 'build.approved']);
     expect(world.standIn.live(ONE.projectId)).toBeUndefined();
     expect(await status(uploadId)).toBe('Approved');
   });
@@ -70,12 +70,12 @@ describe('an accepted build', () => {
     await world.standIn.settled();
     const objection = 'The file is not a whole zip.';
     expect(world.events).toEqual([{ kind: 'rejected', objection, uploadId, path: '/drop/build.zip', versionId: 'v1' }]);
-    expect(told()).toEqual([...upTo('downloading'), 'build.rejected']);
+    expect(sent()).toEqual([...upTo('downloading'), 'build.rejected']);
     expect(world.deliveries.at(-1)?.payload).toMatchObject({ status: 'Reject', objection });
     expect(world.standIn.live(ONE.projectId)).toBeUndefined();
   });
 
-  it('goes its way beside the builds of others, and the one that comes last is live', async () => {
+  it('continues beside the builds of others, and the one that comes last is live', async () => {
     await world.upload({ ...OTHER });
     await world.upload();
     await world.standIn.settled();
@@ -127,7 +127,7 @@ describe('a build that is planned to be rejected', () => {
     const isRead = STAGES.indexOf(at) > STAGES.indexOf('downloading');
     expect(kinds()).toEqual([...(isRead ? ['downloaded'] : []), 'rejected']);
     expect(world.downloads).toBe(isRead ? 1 : 0);
-    expect(told()).toEqual([...upTo(at), 'build.rejected']);
+    expect(sent()).toEqual([...upTo(at), 'build.rejected']);
     expect(world.deliveries.map(({ payload }) => payload.objection)).toEqual([
       ...upTo(at).map(() => null),
       'Build contains unsupported file formats.',
@@ -144,18 +144,18 @@ describe('a build that is planned to be rejected', () => {
     expect((await world.distribute(uploadId))[0]).toBe(200);
     await world.standIn.settled();
     expect(kinds()).toEqual(['downloaded', 'approved', 'rejected']);
-    expect(told().slice(-3)).toEqual(['build.approved', 'build.distributing', 'build.rejected']);
+    expect(sent().slice(-3)).toEqual(['build.approved', 'build.distributing', 'build.rejected']);
     expect(world.standIn.live(ONE.projectId)).toBeUndefined();
     expect(await world.distribute(uploadId)).toEqual([400, { message: 'File has no URL yet' }]);
   });
 });
 
 describe('a build that is planned to get stuck', () => {
-  it.each(STAGES)('tells of %s and of nothing after it', async (after) => {
+  it.each(STAGES)('sends a webhook for %s and none after it', async (after) => {
     world.standIn.plan({ kind: 'stuck', after });
     const uploadId = await world.upload();
     await world.standIn.settled();
-    expect(told()).toEqual(upTo(after));
+    expect(sent()).toEqual(upTo(after));
     expect(kinds()).toEqual(after === 'uploaded' ? [] : ['downloaded']);
     expect(await status(uploadId)).toBe(world.deliveries.at(-1)?.payload.status);
     expect((await world.distribute(uploadId))[0]).toBe(400);
@@ -168,7 +168,7 @@ describe('a build that is planned to get stuck', () => {
     await world.distribute(uploadId);
     await world.standIn.settled();
     expect(kinds()).toEqual(['downloaded', 'approved']);
-    expect(told().slice(-2)).toEqual(['build.approved', 'build.distributing']);
+    expect(sent().slice(-2)).toEqual(['build.approved', 'build.distributing']);
   });
 
   it('is rejected all the same where it is no zip', async () => {
@@ -176,12 +176,12 @@ describe('a build that is planned to get stuck', () => {
     world.standIn.plan({ kind: 'stuck', after: 'downloading' });
     await world.upload();
     await world.standIn.settled();
-    expect(told().at(-1)).toBe('build.rejected');
+    expect(sent().at(-1)).toBe('build.rejected');
   });
 });
 
 describe('a course', () => {
-  it('may be one that no webhook tells of', async () => {
+  it('may be one without webhooks', async () => {
     world.standIn.plan({ kind: 'silent' });
     const uploadId = await world.upload();
     await world.standIn.settled();
@@ -196,7 +196,8 @@ describe('a course', () => {
     await expect(world.upload({ apiKey: 'another' })).rejects.toThrow('401');
     const ids = [await world.upload(), await world.upload(), await world.upload()];
     await world.standIn.settled();
-    const toldOf = (id: string | undefined) => world.deliveries.filter(({ payload }) => payload.uploadId === id).length;
-    expect(ids.map(toldOf)).toEqual([0, 1, 6]);
+    const sentFor = (id: string | undefined) =>
+      world.deliveries.filter(({ payload }) => payload.uploadId === id).length;
+    expect(ids.map(sentFor)).toEqual([0, 1, 6]);
   });
 });

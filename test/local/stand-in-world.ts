@@ -23,7 +23,7 @@ export interface Delivery {
   readonly payload: WebhookPayload;
 }
 
-/** The stand-in between a bucket that has a build and a receiver that its first project tells of it. */
+/** The stand-in between a bucket that has a build and a receiver of the webhooks of its first project. */
 export interface StandInWorld {
   readonly standIn: StandIn;
   readonly events: readonly StandInEvent[];

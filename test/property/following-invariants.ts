@@ -12,39 +12,37 @@ export async function expectAllFollowed(simulation: FollowSimulation): Promise<v
     const entry = await followed.entry();
     if (entry === undefined) throw new Error(`the ledger does not know ${followed.uploadId}`);
     expectState(followed, entry, simulation);
-    expectCalledOutOnce(followed, simulation);
-    expectEndTold(followed, entry, simulation);
-    expectOrdersEnded(followed, entry, simulation);
-    expectSilenceTold(followed, entry, simulation);
+    expectReleasedOnce(followed, simulation);
+    expectOutcomeNotified(followed, entry, simulation);
+    expectRequestsFinished(followed, entry, simulation);
+    expectSilenceNotified(followed, entry, simulation);
   }
 }
 
-/** The queue is empty because everything in it was dealt with. */
+/** The queue is empty because every message in it was handled. */
 function expectNothingLeft({ queue, deadLetters }: FollowSimulation): void {
   expect(
     queue.messages.map(({ body }) => body),
     'messages left in the queue',
   ).toEqual([]);
-  expect(queue.expired, 'messages that outlived their retention').toEqual([]);
+  expect(queue.expired, 'messages that SQS deleted unhandled').toEqual([]);
   expect(deadLetters.size, 'dead letters').toBe(0);
 }
 
-/** Whether the vendor has told of it. */
-export function hasTold({ planned }: Followed, stage: Stage): boolean {
-  return planned.deliveries.some((delivery) => delivery.stage === stage);
+/** Whether a webhook has reported it. */
+export function hasReported({ planned }: Followed, stage: Stage): boolean {
+  return planned.reports.some((report) => report.stage === stage);
 }
 
-/** The state is what all the vendor's words come to, whatever order they came in, and what our own orders did. */
+/** The state is the result of all webhooks, in whatever order they arrived, and of our own requests. */
 function expectState(followed: Followed, entry: LedgerEntry, { calls }: FollowSimulation): void {
   const { planned, uploadId } = followed;
-  if (planned.answer !== 'recorded' && planned.deliveries.length === 0) return;
+  if (planned.answer !== 'recorded' && planned.reports.length === 0) return;
   expect(entry.uploadId).toBe(uploadId);
-  const told = new Set(planned.deliveries.flatMap(({ stage }) => (stage === undefined ? [] : [stage])));
-  expect(new Set(entry.news?.map(({ stage }) => stage)), `news of ${uploadId}`).toEqual(told);
-  if (hasTold(followed, 'rejected')) {
-    const first = Math.min(
-      ...planned.deliveries.filter(({ stage }) => stage === 'rejected').map((delivery) => delivery.at),
-    );
+  const reported = new Set(planned.reports.flatMap(({ stage }) => (stage === undefined ? [] : [stage])));
+  expect(new Set(entry.news?.map(({ stage }) => stage)), `news of ${uploadId}`).toEqual(reported);
+  if (hasReported(followed, 'rejected')) {
+    const first = Math.min(...planned.reports.filter(({ stage }) => stage === 'rejected').map((report) => report.at));
     expect(entry, uploadId).toMatchObject({ state: 'rejected', objection: `objection of ${first}` });
     return;
   }
@@ -55,25 +53,26 @@ function expectState(followed: Followed, entry: LedgerEntry, { calls }: FollowSi
     ).toContain('released');
     return;
   }
-  expect(entry.state, uploadId).toBe(hasTold(followed, 'approved') ? 'approved' : 'submitted');
+  expect(entry.state, uploadId).toBe(hasReported(followed, 'approved') ? 'approved' : 'submitted');
 }
 
-/** Calls that the vendor may have taken: what it said no to is none of them. */
-function isPerhapsTaken({ reply }: ReleaseCall): boolean {
+/** Whether Streampixel may have accepted the call. */
+function isPerhapsAccepted({ reply }: ReleaseCall): boolean {
   return reply === 'released' || reply === 'released-lost' || reply === 'lost';
 }
 
-/** An order goes out once, unless the vendor has said no to it. */
-function expectCalledOutOnce({ orders, planned, uploadId, ...rest }: Followed, { calls }: FollowSimulation): void {
-  const isOrdered = planned.mode === 'on-approval' && hasTold({ orders, planned, uploadId, ...rest }, 'approved');
-  const taken = calls.filter((call) => call.uploadId === uploadId && isPerhapsTaken(call));
-  expect(taken.length, `calls for ${uploadId}`).toBeLessThanOrEqual(orders + (isOrdered ? 1 : 0));
+/** A request is sent once, unless Streampixel has refused it. */
+function expectReleasedOnce(followed: Followed, { calls }: FollowSimulation): void {
+  const { planned, requests, uploadId } = followed;
+  const isRequested = planned.mode === 'on-approval' && hasReported(followed, 'approved');
+  const accepted = calls.filter((call) => call.uploadId === uploadId && isPerhapsAccepted(call));
+  expect(accepted.length, `calls for ${uploadId}`).toBeLessThanOrEqual(requests + (isRequested ? 1 : 0));
 }
 
-/** Whoever has to know of an end has been told at least once. */
-function expectEndTold(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
+/** People and pipelines were notified of an outcome at least once. */
+function expectOutcomeNotified(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
   const { uploadId } = followed;
-  expect(entry.pendingNotification, `left pendingNotification of ${uploadId}`).toBeUndefined();
+  expect(entry.pendingNotification, `the pending notification of ${uploadId}`).toBeUndefined();
   if (entry.state === 'rejected') {
     expect(alertsOf(simulation, 'rejected', uploadId).length, `alerts of the rejection of ${uploadId}`).toBeGreaterThan(
       0,
@@ -81,21 +80,21 @@ function expectEndTold(followed: Followed, entry: LedgerEntry, simulation: Follo
     expect(timesEmitted(simulation, 'Build Rejected', followed), `events of ${uploadId}`).toBeGreaterThan(0);
     return;
   }
-  // One that a person has released before is no news by its approval.
-  if (hasTold(followed, 'approved') && followed.orders === 0) {
+  // The approval of a build that a person has released before is not notified.
+  if (hasReported(followed, 'approved') && followed.requests === 0) {
     expect(timesEmitted(simulation, 'Build Approved', followed), `events of ${uploadId}`).toBeGreaterThan(0);
   }
 }
 
-/** No order is forgotten: it was released, or a person knows that it was not. */
-function expectOrdersEnded(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
-  const { orders, planned, uploadId } = followed;
+/** No request is forgotten: the build was released, or people were notified that it was not. */
+function expectRequestsFinished(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
+  const { planned, requests, uploadId } = followed;
   const { release, state } = entry;
-  const isOrdered = planned.mode === 'on-approval' && state !== 'rejected' && hasTold(followed, 'approved');
-  if (isOrdered || orders > 0) expect(release, `the order for ${uploadId}`).toBeDefined();
+  const isRequested = planned.mode === 'on-approval' && state !== 'rejected' && hasReported(followed, 'approved');
+  if (isRequested || requests > 0) expect(release, `the request for ${uploadId}`).toBeDefined();
   if (release === undefined) return;
-  expect(['released', 'failed'], `the order for ${uploadId}`).toContain(release.state);
-  expect(release.pendingNotification, `left pendingNotification of the release of ${uploadId}`).toBeUndefined();
+  expect(['released', 'failed'], `the request for ${uploadId}`).toContain(release.state);
+  expect(release.pendingNotification, `the pending notification of the release of ${uploadId}`).toBeUndefined();
   if (release.state === 'released') {
     expect(timesEmitted(simulation, 'Build Released', followed), `events of ${uploadId}`).toBeGreaterThan(0);
   } else if (state !== 'rejected') {
@@ -103,20 +102,20 @@ function expectOrdersEnded(followed: Followed, entry: LedgerEntry, simulation: F
   }
 }
 
-/** A build without an end does not go unnoticed. */
-function expectSilenceTold(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
+/** People were notified of a build without an outcome. */
+function expectSilenceNotified(followed: Followed, entry: LedgerEntry, simulation: FollowSimulation): void {
   const { planned, uploadId } = followed;
   const isWatched =
     planned.answer === 'recorded'
       ? planned.watched.length > 0
-      : planned.answer === 'lost-and-dead-lettered' && planned.deliveries.length > 0;
+      : planned.answer === 'lost-and-dead-lettered' && planned.reports.length > 0;
   if (entry.state !== 'submitted' || !isWatched) return;
   expect(entry.stuckAt, `when ${uploadId} was found stuck`).toBeDefined();
   const silent = simulation.alerts.filter(
     (alert) => alert.kind === 'webhook-silent' && alert.projectId === entry.projectId,
   );
-  const told = alertsOf(simulation, 'stuck', uploadId).length + silent.length;
-  expect(told, `alerts of a silent ${uploadId}`).toBeGreaterThan(0);
+  const alerts = alertsOf(simulation, 'stuck', uploadId).length + silent.length;
+  expect(alerts, `alerts of a stuck ${uploadId}`).toBeGreaterThan(0);
 }
 
 export function alertsOf(
@@ -127,7 +126,7 @@ export function alertsOf(
   return alerts.filter((alert) => alert.kind === kind && 'uploadId' in alert && alert.uploadId === uploadId);
 }
 
-/** An event that EventBridge did not take is not sent again: it counts as told. */
+/** An event that EventBridge did not take is not sent again: it counts as emitted. */
 export function timesEmitted(
   { events, log }: FollowSimulation,
   name: 'Build Approved' | 'Build Rejected' | 'Build Released',

@@ -4,9 +4,9 @@ import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts'
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message-visibility.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
+import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/visit.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
@@ -38,50 +38,50 @@ import { type ReceivedMessage, SimulatedQueue } from '../simulation/simulated-qu
 import { SimulatedTable } from '../simulation/simulated-table.ts';
 import { VirtualTime } from '../simulation/virtual-time.ts';
 
-/** What becomes of a call of `distribute-file` that reaches the vendor outside everybody's window. */
+/** What becomes of a call of `distribute-file` that arrives outside the rate limit's window. */
 export type ReleaseFate =
   | 'released'
   | 'too-early'
   | 'failed'
   | 'refused'
-  /** The vendor takes the order, and the answer never comes. */
+  /** Streampixel accepts the request, and no answer arrives. */
   | 'released-lost'
-  /** A gateway's 502; the vendor has seen nothing. */
+  /** A gateway answers 502; Streampixel has not received anything. */
   | 'lost';
 
-export interface PlannedDelivery {
+export interface PlannedReport {
   /** Absent: an event that is not known here. */
   readonly stage: Stage | undefined;
-  /** When the vendor says that it was, in s after the submission. */
+  /** Its timestamp, in s after the submission. */
   readonly at: number;
-  /** How much later it arrives, once each: more than one means duplicates. In s. */
-  readonly told: readonly number[];
+  /** How much later its webhooks arrive, one for each number, in s. */
+  readonly arrivals: readonly number[];
 }
 
 export interface PlannedBuild {
   readonly mode: ReleaseMode;
   readonly user: 'user' | 'other-user';
-  /** s after the start, like every time of a plan but those of deliveries and orders. */
+  /** s after the start, like every time of a plan but those of reports and requests. */
   readonly at: number;
-  /** What the ledger holds by then. */
+  /** What is in the ledger by then. */
   readonly answer: 'recorded' | 'lost' | 'lost-and-dead-lettered' | 'lost-with-its-worker';
-  /** How late EventBridge tells of the submission, once each; not told of where the answer was lost. */
+  /** How late the events of the submission arrive, one for each number, in s; none where the answer was lost. */
   readonly watched: readonly number[];
-  readonly deliveries: readonly PlannedDelivery[];
+  readonly reports: readonly PlannedReport[];
 }
 
 /** Everything that happens in one simulation. */
 export interface FollowPlan {
   readonly seed: number;
   readonly maximumConcurrency: number;
-  /** What the clocks of the sandboxes are ahead of the true one, in ms, in turn. */
+  /** How far the clocks of the sandboxes are ahead, in ms, in turn. */
   readonly skews: readonly number[];
   readonly builds: readonly PlannedBuild[];
-  /** Orders by a person to release a build, in s after its submission, each given as often as it says. */
-  readonly orders: readonly { readonly build: number; readonly at: number; readonly copies: number }[];
-  /** Messages that the queue hands out once more while they are in flight. */
+  /** Requests of a person to release a build, in s after its submission, each with so many copies. */
+  readonly requests: readonly { readonly build: number; readonly at: number; readonly copies: number }[];
+  /** Messages that the queue delivers again while they are in flight. */
   readonly redeliveries: readonly { readonly message: number; readonly at: number }[];
-  /** Another tool on the account releases something. */
+  /** Calls of another tool on the account. */
   readonly foreignCalls: readonly { readonly user: PlannedBuild['user']; readonly at: number }[];
   readonly fates: readonly ReleaseFate[];
   /** By the number of the call, counted over all workers. */
@@ -94,7 +94,7 @@ export const NO_TROUBLE: FollowPlan = {
   maximumConcurrency: 2,
   skews: [0],
   builds: [],
-  orders: [],
+  requests: [],
   redeliveries: [],
   foreignCalls: [],
   fates: [],
@@ -114,7 +114,7 @@ export interface Followed {
   readonly planned: PlannedBuild;
   readonly build: Build;
   readonly uploadId: string;
-  readonly orders: number;
+  readonly requests: number;
   entry(): Promise<LedgerEntry | undefined>;
 }
 
@@ -137,8 +137,8 @@ const routeOf = (user: PlannedBuild['user'], mode: ReleaseMode): Route => ({
 });
 
 /**
- * The function that follows builds as it is deployed, in virtual time: the production code from the batch down to the AWS clients,
- * and behind those a simulated AWS and a simulated vendor.
+ * The deployed function that follows builds, in virtual time: the production code from the batch down to the AWS clients, with a
+ * simulated AWS and a simulated Streampixel.
  */
 export class FollowSimulation {
   readonly plan: FollowPlan;
@@ -198,14 +198,14 @@ export class FollowSimulation {
       invoke: (messages) => fleet.invoke(messages),
     });
     this.followed = plan.builds.map((planned, index) => this.#schedule(planned, index));
-    plan.orders.forEach(({ at, build, copies }, index) => {
+    plan.requests.forEach(({ at, build, copies }, index) => {
       const target = this.followed[build % this.followed.length];
       if (target === undefined) return;
-      const givenAt = target.planned.at + 1 + at;
-      const requestedAt = START + givenAt * 1000;
-      const requestId = { uploadId: target.uploadId, requestId: `order-${index}`, by: 'person', requestedAt } as const;
+      const sentAtS = target.planned.at + 1 + at;
+      const requestedAt = START + sentAtS * 1000;
+      const request = { by: 'person', requestedAt, requestId: `release-${index}`, uploadId: target.uploadId } as const;
       for (let copy = 0; copy < copies; copy++) {
-        this.#after(givenAt + copy, () => this.#send({ kind: 'release', build: buildId(target.build), ...requestId }));
+        this.#after(sentAtS + copy, () => this.#send({ kind: 'release', build: buildId(target.build), ...request }));
       }
     });
     for (const { message, at } of plan.redeliveries)
@@ -226,9 +226,9 @@ export class FollowSimulation {
     this.queue.send(JSON.stringify(message));
   }
 
-  /** The submission as the ledger holds it, the event that tells of it, and the vendor's words. */
+  /** The ledger's entry of the submission, its event, and the webhooks. */
   #schedule(planned: PlannedBuild, index: number): Followed {
-    const { answer, at, deliveries, mode, user, watched } = planned;
+    const { answer, at, mode, reports, user, watched } = planned;
     const route = routeOf(user, mode);
     const now = START + at * 1000;
     const uploadId = `upload-${index}`;
@@ -245,16 +245,16 @@ export class FollowSimulation {
     const entries: Readonly<Record<PlannedBuild['answer'], LedgerEntry>> = {
       recorded: submitted(calling, now, uploadId),
       lost,
-      'lost-and-dead-lettered': deadLettered(lost, now, failure, `letter-${index}`),
+      'lost-and-dead-lettered': deadLettered(lost, now, failure, `dead-letter-${index}`),
       'lost-with-its-worker': calling,
     };
     this.#after(at, () => void this.#ledger.save(entries[answer]));
     const detail = { uploadId, build: { id: buildId(build) } };
     const event = JSON.stringify({ source: EVENT_SOURCE, 'detail-type': 'Build Submitted', detail });
     if (answer === 'recorded') for (const later of watched) this.#after(at + later, () => this.queue.send(event));
-    for (const { stage, at: said, told } of deliveries) {
-      for (const later of told) {
-        this.#after(at + said + later, () =>
+    for (const { stage, at: reportedAt, arrivals } of reports) {
+      for (const later of arrivals) {
+        this.#after(at + reportedAt + later, () =>
           this.#send({
             kind: 'webhook',
             receivedAt: this.time.now(),
@@ -262,16 +262,16 @@ export class FollowSimulation {
               projectId: route.projectId,
               uploadId,
               fileUrl: `https://drop.s3.eu-central-1.amazonaws.com/${build.key}`,
-              at: now + said * 1000,
+              at: now + reportedAt * 1000,
               ...(stage === undefined ? {} : { stage }),
-              ...(stage === 'rejected' ? { objection: `objection of ${said}` } : {}),
+              ...(stage === 'rejected' ? { objection: `objection of ${reportedAt}` } : {}),
             },
           }),
         );
       }
     }
-    const orders = this.plan.orders.filter((requestId) => requestId.build % this.plan.builds.length === index).length;
-    return { planned, build, uploadId, orders, entry: () => this.#ledger.find(buildId(build)) };
+    const requests = this.plan.requests.filter((request) => request.build % this.plan.builds.length === index).length;
+    return { planned, build, uploadId, requests, entry: () => this.#ledger.find(buildId(build)) };
   }
 
   /** The code of one sandbox, with what it keeps between invocations. */
@@ -292,7 +292,7 @@ export class FollowSimulation {
       releases: this.#releases(sandbox),
       projectFiles: { read: async () => ({ kind: 'unclear', detail: 'HTTP 404' }) },
       ledger: createDynamoDbLedger(table, newId),
-      pacer: this.#watched(createDynamoDbPacer(table, { intervalMs }, newId), sandbox),
+      pacer: this.#observed(createDynamoDbPacer(table, { intervalMs }, newId), sandbox),
       followQueue: createSqsFollowQueue(sqs, 'follow'),
       tags: { add: () => sandbox.call('s3', 'PutObjectTagging', () => {}) },
       visibility: createSqsMessageVisibility(sqs, 'follow'),
@@ -383,18 +383,18 @@ export class FollowSimulation {
     return this.plan.fates[this.#fates++] ?? 'released';
   }
 
-  /** Notes when gates were passed, for the proof that the interval held. */
-  #watched(pacer: Pacer, sandbox: Sandbox): Pacer {
+  /** Notes when slots were acquired, for the proof that the interval is kept. */
+  #observed(pacer: Pacer, sandbox: Sandbox): Pacer {
     return {
-      reserve: (line, now) => pacer.reserve(line, now),
-      pushBack: (line, reservation, until) => pacer.pushBack(line, reservation, until),
-      blockUntil: (line, until) => pacer.blockUntil(line, until),
-      acquire: async (line, reservation, now) => {
+      reserve: (lane, now) => pacer.reserve(lane, now),
+      pushBack: (lane, reservation, until) => pacer.pushBack(lane, reservation, until),
+      blockUntil: (lane, until) => pacer.blockUntil(lane, until),
+      acquire: async (lane, reservation, now) => {
         const askedAt = this.time.now();
-        const entry = await pacer.acquire(line, reservation, now);
-        const user = USERS.find((each) => releaseLane(each) === line);
-        if (entry.kind === 'acquired' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
-        return entry;
+        const admission = await pacer.acquire(lane, reservation, now);
+        const user = USERS.find((each) => releaseLane(each) === lane);
+        if (admission.kind === 'acquired' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
+        return admission;
       },
     };
   }
@@ -411,7 +411,7 @@ type SqsCommand = SendMessageCommand | ChangeMessageVisibilityBatchCommand;
 const sandboxes = new WeakMap<Sandbox, number>();
 let sandboxCount = 0;
 
-/** Two workers may stand behind the gate of one user at a time: one that is slow to call, and the next. */
+/** Two workers may be past the gate of one user at a time: one that is slow to call, and the next. */
 function gateOf(userId: string, sandbox: Sandbox): string {
   const number = sandboxes.get(sandbox) ?? sandboxCount++;
   sandboxes.set(sandbox, number);
@@ -420,7 +420,7 @@ function gateOf(userId: string, sandbox: Sandbox): string {
 
 const LOST = { kind: 'lost', detail: 'no answer in time' } as const;
 
-/** What the API adapter makes of these replies. */
+/** What the API adapter returns for these replies. */
 const ANSWERS: Readonly<Record<Exclude<ReleaseCall['reply'], 'released-lost'>, ReleaseAnswer>> = {
   released: { kind: 'released', status: 200 },
   'too-early': { kind: 'too-early', status: 404, detail: 'File not found in project' },

@@ -4,14 +4,14 @@ import { STAGES } from '../../functions/domain/model/news.ts';
 import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
 import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
-import { alertsOf, expectAllFollowed, hasTold, timesEmitted } from './following-invariants.ts';
+import { alertsOf, expectAllFollowed, hasReported, timesEmitted } from './following-invariants.ts';
 import {
   type Followed,
   type FollowPlan,
   FollowSimulation,
   NO_TROUBLE,
   type PlannedBuild,
-  type PlannedDelivery,
+  type PlannedReport,
   type ReleaseFate,
 } from './following-simulation.ts';
 
@@ -22,21 +22,21 @@ const PATH = process.env.PROPERTY_PATH;
 
 type Plans = { readonly [Name in keyof FollowPlan]: fc.Arbitrary<FollowPlan[Name]> };
 
-/** Half of the margin is for sending. The other half is what two clocks and two trips over the wire may differ, all together. */
+/** Half of the margin is for sending. The other half is for the difference between two clocks and between two transits. */
 const [leastTransitMs, mostTransitMs] = LATENCIES.vendorTransit;
 const MAX_SKEW_MS = (MARGIN_MS - SENDING_ALLOWANCE_MS - (mostTransitMs - leastTransitMs)) / 2;
 const HOUR_S = 3_600;
 
 const few = <Value>(value: fc.Arbitrary<Value>, maxLength: number) => fc.array(value, { maxLength });
-/** Often within the first seconds, in which most of it happens. */
+/** Often within the first seconds, when most things happen. */
 const when = fc.oneof(fc.nat({ max: 10 }), fc.nat({ max: 600 }), fc.nat({ max: 5 * HOUR_S }));
 const soon = fc.oneof(fc.constant(0), fc.nat({ max: 300 }));
 
-const deliveryOf = (told: fc.Arbitrary<readonly number[]>): fc.Arbitrary<PlannedDelivery> =>
+const reportOf = (arrivals: fc.Arbitrary<readonly number[]>): fc.Arbitrary<PlannedReport> =>
   fc.record({
     stage: fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...STAGES, 'approved') }, fc.constant(undefined)),
     at: fc.oneof(fc.nat({ max: 5 }), fc.nat({ max: 300 }), fc.nat({ max: 4 * HOUR_S })),
-    told,
+    arrivals,
   });
 const buildOf = (changes: Partial<{ [Name in keyof PlannedBuild]: fc.Arbitrary<PlannedBuild[Name]> }> = {}) =>
   fc.record({
@@ -45,17 +45,17 @@ const buildOf = (changes: Partial<{ [Name in keyof PlannedBuild]: fc.Arbitrary<P
     at: soon,
     answer: fc.constant('recorded'),
     watched: fc.constant([0]),
-    deliveries: few(deliveryOf(fc.constant([0])), 5),
+    reports: few(reportOf(fc.constant([0])), 5),
     ...changes,
   } as { [Name in keyof PlannedBuild]: fc.Arbitrary<PlannedBuild[Name]> });
 
-/** Nothing goes wrong: builds are submitted, the vendor tells of each stage once, and releases. */
+/** Nothing goes wrong: builds are submitted, each stage is reported once, and releases succeed. */
 const QUIET: Plans = {
   seed: fc.integer(),
   maximumConcurrency: fc.integer({ min: 2, max: 4 }),
   skews: fc.constant([0]),
   builds: fc.array(buildOf(), { minLength: 1, maxLength: 5 }),
-  orders: fc.constant([]),
+  requests: fc.constant([]),
   redeliveries: fc.constant([]),
   foreignCalls: fc.constant([]),
   fates: fc.constant([]),
@@ -71,7 +71,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: fc.constant('slow' as const), ms: fc.integer({ min: 100, max: 30_000 }) }),
 );
 
-/** Everything at once. */
+/** Everything goes wrong at once. */
 const CHAOS: Plans = {
   ...QUIET,
   skews: fc.array(fc.integer({ min: -MAX_SKEW_MS, max: MAX_SKEW_MS }), { minLength: 1, maxLength: 6 }),
@@ -82,11 +82,11 @@ const CHAOS: Plans = {
         fc.constantFrom('lost' as const, 'lost-and-dead-lettered' as const, 'lost-with-its-worker' as const),
       ),
       watched: fc.array(soon, { minLength: 1, maxLength: 2 }),
-      deliveries: few(deliveryOf(fc.array(soon, { minLength: 1, maxLength: 3 })), 6),
+      reports: few(reportOf(fc.array(soon, { minLength: 1, maxLength: 3 })), 6),
     }),
     { minLength: 1, maxLength: 5 },
   ),
-  orders: few(fc.record({ build: fc.nat({ max: 4 }), at: when, copies: fc.integer({ min: 1, max: 2 }) }), 3),
+  requests: few(fc.record({ build: fc.nat({ max: 4 }), at: when, copies: fc.integer({ min: 1, max: 2 }) }), 3),
   redeliveries: few(fc.record({ message: fc.nat({ max: 30 }), at: when }), 6),
   foreignCalls: few(fc.record({ user: fc.constantFrom('user' as const, 'other-user' as const), at: when }), 3),
   fates: few(
@@ -119,12 +119,12 @@ function check(plans: Plans, property: (plan: FollowPlan) => Promise<void>): Pro
 }
 
 describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 200 }, () => {
-  it('keeps every rule, whatever crashes, fails, comes late or twice', () =>
+  it('keeps every rule, whatever crashes, fails, arrives late or twice', () =>
     check(CHAOS, async (plan) => {
       await expectAllFollowed(await new FollowSimulation(plan).run());
     }));
 
-  it('tells each end once and releases each approved build once where nothing goes wrong', () =>
+  it('notifies of each outcome once and releases each approved build once if nothing goes wrong', () =>
     check(QUIET, async (plan) => {
       const simulation = await new FollowSimulation(plan).run();
 
@@ -136,21 +136,21 @@ describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { time
         expect(alertsOf(simulation, 'rejected', uploadId)).toHaveLength(isRejected ? 1 : 0);
         expect(timesEmitted(simulation, 'Build Rejected', followed)).toBe(isRejected ? 1 : 0);
         expect(timesEmitted(simulation, 'Build Approved', followed)).toBeLessThanOrEqual(1);
-        const isReleased = planned.mode === 'on-approval' && hasTold(followed, 'approved') && !isRejected;
-        const isOvertaken = isReleased && (await hasNewerReleased(simulation, followed));
-        if (isReleased && !isOvertaken) expect(entry?.state).toBe('released');
+        const isReleased = planned.mode === 'on-approval' && hasReported(followed, 'approved') && !isRejected;
+        const isSuperseded = isReleased && (await hasNewerReleased(simulation, followed));
+        if (isReleased && !isSuperseded) expect(entry?.state).toBe('released');
         const calls = simulation.calls.filter((call) => call.uploadId === uploadId);
         expect(calls.length).toBeLessThanOrEqual(1);
-        const gaveWay = isReleased && entry?.release?.state === 'failed';
-        if (isReleased) expect(timesEmitted(simulation, 'Build Released', followed)).toBe(gaveWay ? 0 : 1);
-        if (gaveWay) expect(isOvertaken).toBe(true);
+        const wasSuperseded = isReleased && entry?.release?.state === 'failed';
+        if (isReleased) expect(timesEmitted(simulation, 'Build Released', followed)).toBe(wasSuperseded ? 0 : 1);
+        if (wasSuperseded) expect(isSuperseded).toBe(true);
         const failures = alertsOf(simulation, 'release-failed', uploadId).length;
-        // One that gave way may have been rejected afterwards.
-        if (!isRejected) expect(failures).toBe(gaveWay ? 1 : 0);
+        // A superseded one may have been rejected afterwards.
+        if (!isRejected) expect(failures).toBe(wasSuperseded ? 1 : 0);
         expect(failures).toBeLessThanOrEqual(1);
         const { lastNewsAt = Number.POSITIVE_INFINITY, stuckAt } = entry ?? {};
-        const wasHeard = stuckAt !== undefined && lastNewsAt < stuckAt;
-        expect(alertsOf(simulation, 'stuck', uploadId).length).toBeGreaterThanOrEqual(wasHeard ? 1 : 0);
+        const hasNews = stuckAt !== undefined && lastNewsAt < stuckAt;
+        expect(alertsOf(simulation, 'stuck', uploadId).length).toBeGreaterThanOrEqual(hasNews ? 1 : 0);
         expect(alertsOf(simulation, 'stuck', uploadId).length).toBeLessThanOrEqual(1);
       }
       expect(simulation.calls.filter(({ reply }) => reply === 'rate-limited')).toEqual([]);
@@ -170,110 +170,110 @@ async function hasNewerReleased(simulation: FollowSimulation, followed: Followed
   );
 }
 
-/** A build that goes its way: each stage a minute after the one before. */
-function aWay(changes: Partial<PlannedBuild>, ...stages: PlannedDelivery['stage'][]): PlannedBuild {
+/** A build with each stage a minute after the one before. */
+function aPlannedBuild(changes: Partial<PlannedBuild>, ...stages: PlannedReport['stage'][]): PlannedBuild {
   return {
     mode: 'on-approval',
     user: 'user',
     at: 0,
     answer: 'recorded',
     watched: [0],
-    deliveries: stages.map((stage, index) => ({ stage, at: index * 60, told: [0] })),
+    reports: stages.map((stage, index) => ({ stage, at: index * 60, arrivals: [0] })),
     ...changes,
   };
 }
 
-/** Ways of builds, and the line of the log that shows that they went there. */
+/** Courses of events, each with the log line that shows that it was taken. */
 const COURSES: readonly { readonly course: string; readonly shows: string; readonly plan: Partial<FollowPlan> }[] = [
   {
     course: 'two builds are approved at once and released one after the other',
     shows: 'build-released',
-    plan: { builds: [aWay({}, 'uploaded', 'approved'), aWay({}, 'uploaded', 'approved')] },
+    plan: { builds: [aPlannedBuild({}, 'uploaded', 'approved'), aPlannedBuild({}, 'uploaded', 'approved')] },
   },
   {
     course: 'a build is rejected after it was approved',
     shows: 'build-rejected',
-    plan: { builds: [aWay({}, 'approved', 'rejected')] },
+    plan: { builds: [aPlannedBuild({}, 'approved', 'rejected')] },
   },
   {
     course: 'a build is rejected while its release waits',
     shows: 'build-rejected',
     plan: {
-      builds: [aWay({}, 'approved'), aWay({}, 'approved', 'rejected')],
+      builds: [aPlannedBuild({}, 'approved'), aPlannedBuild({}, 'approved', 'rejected')],
       foreignCalls: [{ user: 'user', at: 0 }],
     },
   },
   {
-    course: 'another tool has spent the window',
+    course: 'another tool has used up the window',
     shows: 'build-released',
-    plan: { builds: [aWay({}, 'approved')], foreignCalls: [{ user: 'user', at: 0 }] },
+    plan: { builds: [aPlannedBuild({}, 'approved')], foreignCalls: [{ user: 'user', at: 0 }] },
   },
   {
-    course: 'the vendor says that it is too early, then fails',
+    course: 'Streampixel answers that it is too early, then fails',
     shows: 'release-postponed',
-    plan: { builds: [aWay({}, 'approved')], fates: ['too-early', 'failed'] },
+    plan: { builds: [aPlannedBuild({}, 'approved')], fates: ['too-early', 'failed'] },
   },
   {
-    course: 'the vendor refuses to release',
+    course: 'Streampixel refuses to release',
     shows: 'release-failed',
-    plan: { builds: [aWay({}, 'approved')], fates: ['refused'] },
+    plan: { builds: [aPlannedBuild({}, 'approved')], fates: ['refused'] },
   },
   {
     course: 'the answer to the release is lost',
     shows: 'release-failed',
-    plan: { builds: [aWay({}, 'approved')], fates: ['released-lost'] },
+    plan: { builds: [aPlannedBuild({}, 'approved')], fates: ['released-lost'] },
   },
   {
     course: 'a person releases a build, twice',
     shows: 'build-released',
     plan: {
-      builds: [aWay({ mode: 'manual' }, 'approved')],
-      orders: [
+      builds: [aPlannedBuild({ mode: 'manual' }, 'approved')],
+      requests: [
         { build: 0, at: 120, copies: 2 },
         { build: 0, at: 130, copies: 1 },
       ],
     },
   },
   {
-    course: 'the vendor falls silent',
+    course: 'webhooks stop',
     shows: 'build-stuck',
-    plan: { builds: [aWay({}, 'uploaded', 'downloading')] },
+    plan: { builds: [aPlannedBuild({}, 'uploaded', 'downloading')] },
   },
   {
     course: 'the webhook was never set up',
     shows: 'webhook-silent',
-    plan: { builds: [aWay({}), aWay({})] },
+    plan: { builds: [aPlannedBuild({}), aPlannedBuild({})] },
   },
   {
     course: 'the answer to the submission was lost and the build dead-lettered',
     shows: 'build-stuck',
-    plan: { builds: [aWay({ answer: 'lost-and-dead-lettered' }, 'uploaded', 'downloading')] },
+    plan: { builds: [aPlannedBuild({ answer: 'lost-and-dead-lettered' }, 'uploaded', 'downloading')] },
   },
   {
-    course: 'the worker that submitted it has died',
+    course: 'the worker that submitted it has crashed',
     shows: 'build-approved',
-    plan: { builds: [aWay({ answer: 'lost-with-its-worker' }, 'uploaded', 'approved')] },
+    plan: { builds: [aPlannedBuild({ answer: 'lost-with-its-worker' }, 'uploaded', 'approved')] },
   },
 ];
 
-/** Plans by which the properties once failed, shrunk; each with the line of the log that shows that it still gets there. */
+/** Plans with which a property once failed, shrunk; each with the log line that shows that it still gets there. */
 const COUNTEREXAMPLES: readonly {
   readonly rule: string;
   readonly shows: string;
   readonly plan: Partial<FollowPlan>;
 }[] = [
   {
-    rule: 'does not call an order out again because a worker that saw it before wrote down that it waits',
+    rule: 'does not send a release request again because a worker that read it before recorded that it waits',
     shows: 'release-postponed',
     plan: {
-      builds: [aWay({ watched: [2] })],
-      orders: [{ build: 0, at: 0, copies: 2 }],
+      builds: [aPlannedBuild({ watched: [2] })],
+      requests: [{ build: 0, at: 0, copies: 2 }],
       faults: [{ call: 2, fault: { kind: 'unavailable', when: 'before', ms: 1_655 } }],
     },
   },
 ];
 
-describe('following builds, where it once went wrong', () => {
+describe('following builds, in cases that once failed', () => {
   it.each(COUNTEREXAMPLES)('$rule', async ({ shows, plan }) => {
     const simulation = await new FollowSimulation({ ...NO_TROUBLE, ...plan }).run();
 
@@ -288,7 +288,7 @@ const CRASHES: readonly Fault[] = [
 ];
 
 describe('a worker that crashes', { timeout: 120_000 }, () => {
-  it.each(COURSES)('at any await point forgets and doubles nothing where $course', async ({ shows, plan: course }) => {
+  it.each(COURSES)('at any await point loses and doubles nothing where $course', async ({ shows, plan: course }) => {
     const plan = { ...NO_TROUBLE, ...course };
     const undisturbed = await new FollowSimulation(plan).run();
     expect(undisturbed.log.map(({ event }) => event)).toContain(shows);
@@ -300,8 +300,8 @@ describe('a worker that crashes', { timeout: 120_000 }, () => {
     }
   });
 
-  it('at any two await points forgets and doubles nothing', async () => {
-    const plan = { ...NO_TROUBLE, builds: [aWay({ watched: [] }, 'approved')] };
+  it('at any two await points loses and doubles nothing', async () => {
+    const plan = { ...NO_TROUBLE, builds: [aPlannedBuild({ watched: [] }, 'approved')] };
     const { network } = await new FollowSimulation(plan).run();
     const calls = Object.values(network.calls).reduce((sum, count) => sum + count, 0);
 

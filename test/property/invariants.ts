@@ -167,8 +167,11 @@ function isUnwanted({ dropped: all, plan }: Simulation, dropped: Dropped, entry:
   // Dropped in the same millisecond, either counts as the newer one: all workers agree which, and nobody else cares.
   const newer = all.filter((other) => other !== dropped && other.build.droppedAt >= dropped.build.droppedAt);
   switch (entry.skipCause) {
-    case 'Superseded':
-      return !plan.everyVersion && newer.some(({ key }) => key === dropped.key);
+    case 'Superseded': {
+      // Where every version is wanted, one that can't be served is not blamed while its key holds a newer one.
+      const isServed = dropped.isZip && plan.deletions.every(({ key }) => key !== dropped.key);
+      return !(plan.everyVersion && isServed) && newer.some(({ key }) => key === dropped.key);
+    }
     case 'NewerBuild':
       return plan.onlyLatest && newer.some(({ route, isZip }) => isZip && route === dropped.route);
     default:

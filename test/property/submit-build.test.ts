@@ -63,13 +63,22 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
     }));
 
   it('accepts no build twice where a lost answer is left to a person', () =>
-    check({ ...CHAOS, onLostAnswer: fc.constant('dead-letter') }, async (plan) => {
-      const simulation = await simulate(plan);
+    // A message that comes after the dead-lettering is a request to try again: here there are none.
+    check(
+      {
+        ...CHAOS,
+        onLostAnswer: fc.constant('dead-letter'),
+        drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, told: drop.told.map(() => 0) }))),
+        severalRecords: fc.constant(false),
+      },
+      async (plan) => {
+        const simulation = await simulate(plan);
 
-      for (const { id } of simulation.dropped) {
-        expect(simulation.design.vendor.acceptancesOf(id).length, id).toBeLessThanOrEqual(1);
-      }
-    }));
+        for (const { id } of simulation.dropped) {
+          expect(simulation.design.vendor.acceptancesOf(id).length, id).toBeLessThanOrEqual(1);
+        }
+      },
+    ));
 
   it('dead-letters nothing and counts no attempt for waiting, 429s, duplicates, clocks and passing trouble of AWS', () =>
     check(DISTURBED, async (plan) => {

@@ -3,7 +3,7 @@ import type { Build } from '../../functions/domain/model/build.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
-import type { Ledger, NewestBuild, Page, RefusedKey, Saved } from '../../functions/domain/ports.ts';
+import type { KnownContent, Ledger, NewestBuild, Page, RefusedKey, Saved } from '../../functions/domain/ports.ts';
 
 /**
  * Called, and awaited, before each call that the DynamoDB adapter would make of the table: to count them, to take (virtual)
@@ -20,6 +20,7 @@ export class MemoryLedger implements Ledger {
   readonly #newest = new Map<string, NewestBuild>();
   readonly #refused = new Map<string, RefusedKey>();
   readonly #webhooks = new Map<string, WebhookRecord>();
+  readonly #contents = new Map<string, readonly KnownContent[]>();
 
   /** @param onCall see {@link TableCall} */
   constructor(onCall: TableCall = () => undefined) {
@@ -77,6 +78,21 @@ export class MemoryLedger implements Ledger {
   async newestOf(route: string): Promise<NewestBuild | undefined> {
     await this.#onCall('GetItem');
     return this.#newest.get(route);
+  }
+
+  async contentsOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>): Promise<readonly KnownContent[]> {
+    await this.#onCall('GetItem');
+    return this.#contents.get(`${bucket}/${key}`) ?? [];
+  }
+
+  async noteContent(build: Build, content: string): Promise<readonly KnownContent[]> {
+    const known = await this.contentsOf(build);
+    const id = buildId(build);
+    if (known.some((each) => each.id === id)) return known;
+    await this.#onCall('PutItem');
+    const contents = [...known, { id, content, droppedAt: build.droppedAt }].slice(-20);
+    this.#contents.set(`${build.bucket}/${build.key}`, contents);
+    return contents;
   }
 
   async refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'> {

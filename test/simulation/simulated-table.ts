@@ -44,7 +44,7 @@ export class SimulatedTable implements Table {
 
   /** Whether the condition of a write holds. */
   #writes(key: string, expressions: Expressions): boolean {
-    const { ConditionExpression: condition } = expressions;
+    const { condition } = expressions;
     const stored = this.#items.get(key) ?? {};
     return condition === undefined || new ExpressionParser(expressions).condition(condition)(stored);
   }
@@ -54,7 +54,8 @@ export class SimulatedTable implements Table {
     if (index === undefined) throw new Error('ValidationException: no such index');
     const direction = input.ScanIndexForward === false ? -1 : 1;
     const inOrder = (a: Item, b: Item) => direction * (order(a[index.sort], b[index.sort]) || order(a[PK], b[PK]));
-    const parser = new ExpressionParser(input);
+    const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
+    const parser = new ExpressionParser({ names, values });
     const start = input.ExclusiveStartKey;
     const matching = [...this.#items.values()]
       .filter((item) => index.partition in item && index.sort in item)
@@ -93,9 +94,9 @@ class ExpressionParser {
   readonly #values: Item;
   #tokens: string[] = [];
 
-  constructor({ ExpressionAttributeNames, ExpressionAttributeValues }: Omit<TableQuery, 'Select'>) {
-    this.#names = ExpressionAttributeNames ?? {};
-    this.#values = ExpressionAttributeValues ?? {};
+  constructor({ names = {}, values = {} }: Expressions) {
+    this.#names = names;
+    this.#values = values;
   }
 
   condition(expression: string): Condition {

@@ -1,7 +1,7 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
-import { handleFollowMessage } from '../../functions/domain/follow/follow-build.ts';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
-import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/follow/followed-build.ts';
+import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
+import type { FollowDelivery, FollowPorts, FollowSettings } from '../../functions/domain/follow/visit.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { WebhookNotice } from '../../functions/domain/model/news.ts';
@@ -22,27 +22,27 @@ export const LATE_AFTER_MS = HOUR_MS;
 export const STUCK_AFTER_MS = 2 * HOUR_MS;
 export const ON_APPROVAL: Route = { ...ROUTE, release: 'on-approval' };
 
-/** The vendor's word on `upload-1`, just now. */
+/** What a webhook reports of `upload-1`, just now. */
 export function aNotice(changes: Partial<WebhookNotice> = {}): WebhookNotice {
   return { projectId: ROUTE.projectId, uploadId: 'upload-1', stage: 'uploaded', at: START, ...changes };
 }
 
-/** A build while its submission is called out; not saved. */
+/** A build whose submission is in flight; not saved. */
 export function beingSubmitted(build: Build = aBuild(), route: Route = ROUTE, leaseUntil = START + MINUTE_MS) {
   return submitting(routed(opened(build, START), route), START, leaseUntil);
 }
 
-/** A build that the vendor has taken; not saved. */
+/** A build that Streampixel has accepted; not saved. */
 export function atVendor(uploadId = 'upload-1', build: Build = aBuild(), route: Route = ROUTE): LedgerEntry {
   return submitted(beingSubmitted(build, route), START, uploadId);
 }
 
-/** What a worker that dies of a call leaves behind: nothing after it happens. */
+/** Thrown where a worker crashes in a call: nothing after it happens. */
 export class Crash extends Error {
   override name = 'Crash';
 }
 
-/** The world of a worker that follows builds, all in memory: every port answers as told, and time passes only when the test says so. */
+/** What surrounds a worker that follows builds, all in memory: the test sets the answers of the ports and the time. */
 export class FollowWorld {
   now = START;
   readonly slept: number[] = [];
@@ -68,7 +68,7 @@ export class FollowWorld {
   tagsFail = false;
   /** Called before each call of the table. */
   onTableCall: TableCall = () => undefined;
-  /** Called once an event has been told. */
+  /** Called after each event. */
   onEvent: (event: BuildEvent) => void = () => undefined;
   readonly ledger = new MemoryLedger((operation) => {
     this.tableCalls.push(operation);
@@ -163,8 +163,8 @@ export class FollowWorld {
     return handleFollowMessage(delivery, this.settings, this.ports);
   }
 
-  /** A webhook as it comes up in the queue. */
-  hear(changes: Partial<WebhookNotice> = {}, receiveCount = 1): Promise<Disposition> {
+  /** Handles a webhook's message. */
+  receiveWebhook(changes: Partial<WebhookNotice> = {}, receiveCount = 1): Promise<Disposition> {
     const notice = aNotice({ at: this.now, ...changes });
     return this.handle({ kind: 'webhook', notice, receivedAt: this.now }, { receiveCount });
   }
@@ -173,13 +173,13 @@ export class FollowWorld {
     return this.handle({ kind: 'watch', build, uploadId }, { receiveCount });
   }
 
-  /** An order by a person to release `upload-1`, unless the changes say otherwise. */
+  /** Handles a person's request to release `upload-1`, unless the changes say otherwise. */
   release(changes: Partial<Extract<FollowMessage, { kind: 'release' }>> = {}, receiveCount = 1): Promise<Disposition> {
-    const requestId = { build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'order-1', by: 'person' as const };
-    return this.handle({ kind: 'release', ...requestId, requestedAt: START, ...changes }, { receiveCount });
+    const request = { build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'release-1', by: 'person' as const };
+    return this.handle({ kind: 'release', ...request, requestedAt: START, ...changes }, { receiveCount });
   }
 
-  /** Puts a build into the ledger as it is. */
+  /** Saves a build in the ledger. */
   async given(entry: LedgerEntry): Promise<LedgerEntry> {
     const saved = await this.ledger.save(entry);
     if (saved.kind !== 'saved') throw new Error(`conflict on ${entry.id}`);
@@ -187,33 +187,34 @@ export class FollowWorld {
     return saved.entry;
   }
 
-  /** What the ledger holds of a build, without a call of the table. */
+  /** The ledger's entry of a build, without a call of the table. */
   entry(build: Build = aBuild()): LedgerEntry {
     const entry = this.ledger.entries().find(({ id }) => id === buildId(build));
     if (entry === undefined) throw new Error(`the ledger does not know ${buildId(build)}`);
     return entry;
   }
 
-  /** Writes to the table since the last build was given. */
+  /** Writes to the table since the last `given`. */
   writes(): string[] {
     return this.tableCalls.filter((operation) => /Put|Update|Delete/.test(operation));
   }
 
-  /** From the nth call of the table on, nothing is done any more, as by a worker that has died. */
+  /** The worker crashes at the nth call of the table. */
   crashAtTableCall(nth: number): void {
     let calls = 0;
     this.onTableCall = () => {
-      if (++calls >= nth) throw new Crash('the worker has died');
+      if (++calls >= nth) throw new Crash('the worker has crashed');
     };
   }
 
-  /** A new worker, after the last one has died. */
+  /** A new worker, after a crash. */
   revive(): void {
     this.onTableCall = () => undefined;
     this.onEvent = () => undefined;
   }
 
-  has(file: Omit<ProjectFile, 'uploadId'> & { readonly uploadId?: string }): void {
+  /** Streampixel's list of the project has this build. */
+  projectHas(file: Omit<ProjectFile, 'uploadId'> & { readonly uploadId?: string }): void {
     this.files = { kind: 'read', files: [{ uploadId: 'upload-1', ...file }] };
   }
 

@@ -1,13 +1,16 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
 import type { Build } from '../../functions/domain/model/build.ts';
+import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Disposition } from '../../functions/domain/model/outcome.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
 import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
+import { opened, routed } from '../../functions/domain/model/submission-transitions.ts';
 import type { Alert } from '../../functions/domain/notify/alert.ts';
 import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
 import { slotSpacing } from '../../functions/domain/pacing/pacer.ts';
-import type { ApiKeyRead, Check, DeadLetter, Inspection, Ports, UploadRequest } from '../../functions/domain/ports.ts';
+import type { ApiKeyRead, Check, Inspection, Ledger, Ports, UploadRequest } from '../../functions/domain/ports.ts';
 import { handleMessage } from '../../functions/domain/submit/handle-message.ts';
 import { submitBuild } from '../../functions/domain/submit/submit-build.ts';
 import type { Delivery, SubmitSettings } from '../../functions/domain/submit/visit.ts';
@@ -23,7 +26,7 @@ export const ROUTE: Route = {
 };
 
 export const INTERVAL_MS = 121_000;
-/** From one slot of a line to the next. */
+/** From one slot of a lane to the next. */
 export const SPACING_MS = slotSpacing({ intervalMs: INTERVAL_MS });
 export const START = Date.parse('2026-04-21T12:00:00Z');
 
@@ -33,12 +36,12 @@ export function aBuild(changes: Partial<Build> = {}): Build {
 
 export type Answer = UploadAnswer | (() => UploadAnswer | Promise<UploadAnswer>);
 
-/** The world of one worker, all in memory: every port answers as told, and time passes only when the test says so. */
+/** The world of one worker, all in memory: every port answers as the test says, and time passes only when the test says so. */
 export class World {
   now = START;
   readonly slept: number[] = [];
   readonly logged: Record<string, unknown>[] = [];
-  readonly letters: DeadLetter[] = [];
+  readonly deadLetters: DeadLetter[] = [];
   readonly alerts: Alert[] = [];
   readonly events: BuildEvent[] = [];
   readonly metrics: ({ readonly name: string; readonly value: number } & Record<string, unknown>)[] = [];
@@ -48,12 +51,15 @@ export class World {
   key: ApiKeyRead = found('key-one', 1);
   keyAgain: ApiKeyRead | undefined;
   inspection: Inspection = { kind: 'ready' };
-  /** Answers of the vendor to come; the last one repeats. */
+  /** Answers of Streampixel to come; the last one repeats. */
   answers: Answer[] = [accepted('upload-1')];
   deadLetterQueueIsDown = false;
   topicIsDown = false;
-  /** Thrown by the next calls of the table, while it is set. */
+  busIsDown = false;
+  /** Called before each call of the table, which fails where this throws. */
   onTableCall: TableCall = () => undefined;
+  /** Methods of the ledger that do something else for the worker; `ledger` stays as it is. */
+  instead: Partial<Ledger> = {};
   readonly ledger = new MemoryLedger((operation) => this.onTableCall(operation));
   readonly pacer = new MemoryPacer({ intervalMs: INTERVAL_MS }, (operation) => this.onTableCall(operation));
   #ids = 0;
@@ -88,7 +94,7 @@ export class World {
     deadLetters: {
       send: async (letter) => {
         if (this.deadLetterQueueIsDown) throw new Error('the dead-letter queue is down');
-        this.letters.push(letter);
+        this.deadLetters.push(letter);
       },
     },
     alerts: {
@@ -97,9 +103,16 @@ export class World {
         this.alerts.push(alert);
       },
     },
-    events: { emit: async (event) => void this.events.push(event) },
+    events: {
+      emit: async (event) => {
+        if (this.busIsDown) throw new Error('the event bus is down');
+        this.events.push(event);
+      },
+    },
     metrics: { put: (name, value, dimensions = {}) => void this.metrics.push({ name, value, ...dimensions }) },
-    ledger: this.ledger,
+    ledger: new Proxy<Ledger>(this.ledger, {
+      get: (target, name) => Reflect.get(this.instead, name) ?? Reflect.get(target, name).bind(target),
+    }),
     pacer: this.pacer,
   };
 
@@ -108,6 +121,7 @@ export class World {
     return {
       body: '{}',
       receiveCount: 1,
+      sentAt: START - 1_000,
       deadline: end - 5_000,
       leaseUntil: end + 1_000,
       expiresAt: this.now + 7 * 86_400_000,
@@ -122,6 +136,38 @@ export class World {
 
   handle(body: string, changes: Partial<Delivery> = {}): Promise<Disposition> {
     return handleMessage(this.delivery({ body, ...changes }), this.settings, this.ports);
+  }
+
+  /** Puts `a.zip` into the ledger, waiting unless the changes say otherwise. */
+  async given(changes: Partial<LedgerEntry> = {}): Promise<void> {
+    await this.ledger.save({ ...routed(opened(aBuild(), START), ROUTE), ...changes });
+  }
+
+  /** Another worker saves the build with these changes, just before this worker first saves it in the given state. */
+  overtake(state: LedgerEntry['state'], changes: Partial<LedgerEntry>): void {
+    let isOvertaken = false;
+    this.instead.save = async (entry) => {
+      if (entry.state === state && !isOvertaken) {
+        isOvertaken = true;
+        await this.ledger.save({ ...entry, ...changes });
+      }
+      return this.ledger.save(entry);
+    };
+  }
+
+  /** Replaces ports. Those that the methods above use are read at each call. */
+  use(changes: Partial<Ports>): void {
+    Object.assign(this.ports, changes);
+  }
+
+  /** The log lines of one event. */
+  lines(event: string) {
+    return this.logged.filter((line) => line.event === event);
+  }
+
+  /** The metrics of one name, without it. */
+  measured(name: string) {
+    return this.metrics.filter((metric) => metric.name === name).map(({ name: _, ...rest }) => rest);
   }
 
   async entry(id = 'drop/a.zip@v1') {

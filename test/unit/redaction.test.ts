@@ -13,13 +13,13 @@ describe('redact', () => {
     ['percent-encoded', (key: string) => `apikey was ${encodeURIComponent(key)}`],
     ['as JSON', (key: string) => JSON.stringify({ body: JSON.stringify({ k: key }) })],
     ['cut off at the end', (key: string) => `you sent ${key.slice(0, 12)}`],
-  ])('takes a secret out %s', (_, spell) => {
+  ])('removes a secret %s', (_, spell) => {
     const key = 'c4nary/"key"+with&odd=signs';
     const clean = redact(spell(key), [new Secret(key)]);
     expect(clean).not.toContain('c4nary');
   });
 
-  it('takes the query of a URL and keeps its path', () => {
+  it('removes the query of a URL and keeps its path', () => {
     const clean = redact(`could not fetch <${URL_TEXT}>`);
     expect(clean).toBe('could not fetch <https://drop.s3.eu-central-1.amazonaws.com/a.zip?[query]>');
   });
@@ -30,17 +30,17 @@ describe('redact', () => {
     ['signed parameters as JSON', `{"X-Amz-Security-Token":"${SIGNATURE.slice(0, 20)}"}`],
     ['percent-encoded parameters', `X-Amz-Credential%3D${SIGNATURE.slice(0, 20)}`],
     ['a lower-case apikey parameter', `apikey=${SIGNATURE.slice(0, 20)}`],
-  ])('takes out %s', (_, text) => {
+  ])('removes %s', (_, text) => {
     expect(redact(text)).not.toContain(SIGNATURE.slice(0, 20));
   });
 
-  it('collapses white space and trims a page of HTML to a few lines', () => {
+  it('collapses white space and shortens a page of HTML to a few lines', () => {
     const clean = redact(`<html>\n\n  <body>${'words '.repeat(500)}</body></html>`);
     expect(clean.length).toBeLessThanOrEqual(300);
     expect(clean.startsWith('<html> <body>words words')).toBe(true);
   });
 
-  it('leaves no piece of a secret of eight characters or more, wherever it stands', () => {
+  it('removes a secret of eight characters or more, wherever it is', () => {
     const secret = fc.string({ minLength: 8, maxLength: 40, unit: fc.constantFrom(...'abcdef0123456789') });
     fc.assert(
       fc.property(secret, fc.string(), fc.string(), (value, before, after) => {
@@ -51,7 +51,7 @@ describe('redact', () => {
 });
 
 describe('describeError', () => {
-  it('keeps name and message and nothing that hangs on the error', () => {
+  it('keeps name and message and no other field of the error', () => {
     const error = Object.assign(new TypeError(`fetch of ${URL_TEXT} failed`), { request: { body: 'c4nary' } });
     expect(describeError(error)).toBe(
       'TypeError: fetch of https://drop.s3.eu-central-1.amazonaws.com/a.zip?[query] failed',
@@ -69,12 +69,12 @@ describe('secrets', () => {
     ['inspection', (value: unknown) => inspect({ value }, { depth: 5, showHidden: true })],
     ['concatenation', (value: unknown) => `${''}${value as string}`],
     ['spreading', (value: unknown) => JSON.stringify({ ...(value as object) })],
-  ])('do not show by %s', (_, show) => {
+  ])('are not shown by %s', (_, show) => {
     expect(show(secret)).not.toContain('c4nary');
     expect(show(url)).not.toMatch(/Signature|AKID/);
   });
 
-  it('are given out by reveal alone', () => {
+  it('are returned by reveal alone', () => {
     expect(secret.reveal()).toBe('c4nary');
     expect(url.reveal()).toBe(URL_TEXT);
     expect(`${url}`).toBe('https://drop.s3.eu-central-1.amazonaws.com/a.zip?[presigned]');

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
 import { redriveForKey } from '../../functions/domain/redrive/redrive-for-key.ts';
-import { aLetter, TwoQueues } from '../support/letters.ts';
+import { aDeadLetter, TwoQueues } from '../support/dead-letters.ts';
 import { found, ROUTE, START, World } from '../support/world.ts';
 
 const OTHER = { ...ROUTE, prefix: 'other/', userId: 'f'.repeat(24) };
@@ -20,11 +20,11 @@ beforeEach(() => {
   verdicts = {};
   checked = [];
   queues = new TwoQueues(
-    aLetter('mine', { at: '2026-04-21T11:00:00Z' }),
-    aLetter('no-key', { reason: 'ApiKeyMissing', at: '2026-04-21T10:00:00Z' }),
-    aLetter('of-other', { project: `${OTHER.userId}/${OTHER.projectId}`, at: '2026-04-21T12:00:00Z' }),
-    aLetter('another-parameter', { project: `${ELSEWHERE.userId}/${ELSEWHERE.projectId}` }),
-    aLetter('another-reason', { reason: 'ProjectNotFound' }),
+    aDeadLetter('mine', { at: '2026-04-21T11:00:00Z' }),
+    aDeadLetter('no-key', { reason: 'ApiKeyMissing', at: '2026-04-21T10:00:00Z' }),
+    aDeadLetter('of-other', { project: `${OTHER.userId}/${OTHER.projectId}`, at: '2026-04-21T12:00:00Z' }),
+    aDeadLetter('another-parameter', { project: `${ELSEWHERE.userId}/${ELSEWHERE.projectId}` }),
+    aDeadLetter('another-reason', { reason: 'ProjectNotFound' }),
   );
 });
 
@@ -42,7 +42,7 @@ function redrive(parameter = PARAMETER) {
 const sent = () => queues.sent.map(({ messageId }) => messageId);
 
 describe('a new key in its parameter', () => {
-  it('is checked for every user that uses it, past the cache, and sends what it mends back oldest first', async () => {
+  it('is checked for every user that uses it, past the cache, and what it fixes is redriven oldest first', async () => {
     await world.ledger.refuseKey(PARAMETER, { version: 1, at: START });
 
     expect(await redrive()).toEqual({ kind: 'redriven', moved: 3, left: 0 });
@@ -59,7 +59,7 @@ describe('a new key in its parameter', () => {
     expect(world.events).toMatchObject([{ name: 'Redrive Finished', moved: 3 }]);
   });
 
-  it('moves nothing and tells when the vendor refuses it', async () => {
+  it('redrives nothing and sends an alert if Streampixel refuses it', async () => {
     const refused = { kind: 'refused', reason: 'InvalidApiKey', detail: 'Invalid API Key' } as const;
     verdicts = { [ROUTE.userId]: refused, [OTHER.userId]: refused };
 
@@ -71,39 +71,39 @@ describe('a new key in its parameter', () => {
     expect((await world.ledger.refusedKeyOf(PARAMETER))?.version).toBe(2);
   });
 
-  it('is not held to be the one that was refused under the same number, before the parameter was made again', async () => {
+  it('is not taken for the refused one of the same version, from before the parameter was created again', async () => {
     await world.ledger.refuseKey(PARAMETER, { version: 2, at: START });
     await redrive();
     expect(await world.ledger.refusedKeyOf(PARAMETER)).toBeUndefined();
   });
 
-  it('moves the builds of the users it works for', async () => {
+  it('redrives the builds of the users that it works for', async () => {
     verdicts = { [OTHER.userId]: { kind: 'refused', reason: 'InvalidUser', detail: 'Invalid User' } };
     expect(await redrive()).toEqual({ kind: 'redriven', moved: 2, left: 0 });
     expect(sent()).toEqual(['no-key', 'mine']);
   });
 
-  it('is given the benefit of the doubt when the check says nothing', async () => {
+  it('redrives if the check gives no clear answer', async () => {
     verdicts = { [ROUTE.userId]: { kind: 'unclear', detail: 'HTTP 500' } };
     expect(await redrive()).toMatchObject({ moved: 3 });
   });
 
-  it('is not talked about when it had stranded nothing', async () => {
+  it('causes no alert if there is nothing to redrive', async () => {
     queues = new TwoQueues();
     expect(await redrive()).toEqual({ kind: 'redriven', moved: 0, left: 0 });
     expect(world.alerts).toEqual([]);
   });
 
-  it('is none of ours when no route reads the parameter', async () => {
-    expect(await redrive('/someone/else')).toEqual({ kind: 'no-route' });
+  it('is ignored if no route reads the parameter', async () => {
+    expect(await redrive('/another/parameter')).toEqual({ kind: 'no-route' });
     expect(checked).toEqual([]);
   });
 
-  it('has to be there', async () => {
+  it('has to exist', async () => {
     world.keyAgain = { kind: 'missing', detail: 'empty' };
     expect(await redrive()).toEqual({ kind: 'key-missing', detail: 'empty' });
-    world.keyAgain = { kind: 'unavailable', detail: 'SSM is away' };
-    await expect(redrive()).rejects.toThrow('SSM is away');
+    world.keyAgain = { kind: 'unavailable', detail: 'SSM is down' };
+    await expect(redrive()).rejects.toThrow('SSM is down');
     expect(sent()).toEqual([]);
   });
 });

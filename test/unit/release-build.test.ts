@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 
 const DONE = { kind: 'done' };
-const LINE = releaseLane(ROUTE.userId);
+const LANE = releaseLane(ROUTE.userId);
 const releasedAnswer: ReleaseAnswer = { kind: 'released', status: 200 };
 const tooEarly: ReleaseAnswer = { kind: 'too-early', status: 404, detail: 'File not found in project' };
 const serverError: ReleaseAnswer = { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal' };
@@ -25,21 +25,21 @@ function approved(uploadId = 'upload-1', build = aBuild()): LedgerEntry {
   return { ...atVendor(uploadId, build, ON_APPROVAL), state: 'approved' };
 }
 
-/** Lets an order come up whenever it is due, until it is done; gives the instants of its calls. */
-async function releaseToItsEnd(): Promise<number[]> {
+/** Handles a release request whenever it is due, until it is done; returns the instants of its calls. */
+async function releaseUntilDone(): Promise<number[]> {
   for (let receive = 1; receive <= 100; receive++) {
     const disposition = await world.release({}, receive);
     if (disposition.kind === 'done') return world.released.map(({ at }) => at - START);
     expect(disposition.until).toBeGreaterThan(world.now);
     world.now = disposition.until;
   }
-  throw new Error('the order does not end');
+  throw new Error('the request does not end');
 }
 
 const release = () => world.entry().release;
 
-describe('an order to release', () => {
-  it('is called out with the upload, the key and a deadline, written down and told', async () => {
+describe('a release request', () => {
+  it('is sent with the upload id, the key and a deadline, recorded and notified', async () => {
     expect(await world.release()).toEqual(DONE);
 
     const [call] = world.released;
@@ -49,7 +49,7 @@ describe('an order to release', () => {
     expect(call?.deadline).toBe(START + 20_000);
     expect(world.entry()).toMatchObject({
       state: 'released',
-      release: { requestId: 'order-1', state: 'released', attempts: 1, endedAt: START },
+      release: { requestId: 'release-1', state: 'released', attempts: 1, endedAt: START },
     });
     expect(world.events).toMatchObject([
       { name: 'Build Released', uploadId: 'upload-1', by: 'person', subject: { build: aBuild() } },
@@ -59,7 +59,7 @@ describe('an order to release', () => {
     expect(world.alerts).toEqual([]);
   });
 
-  it('is written down as being called out before the call', async () => {
+  it('is recorded as in flight before the call', async () => {
     let during: LedgerEntry['release'];
     world.answers = [
       () => {
@@ -71,7 +71,7 @@ describe('an order to release', () => {
     expect(during).toMatchObject({ state: 'calling', leaseUntil: START + 61_000 });
   });
 
-  it('of an approval gives way to a newer build that was released meanwhile, and tells', async () => {
+  it('of an approval is superseded by a newer build that was released meanwhile, with an alert', async () => {
     const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
     await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
     expect(await world.release({ by: 'approval' })).toEqual({ kind: 'done' });
@@ -85,49 +85,51 @@ describe('an order to release', () => {
   it.each([
     ['an older one', { submittedAt: START - 1 }],
     ['one of another project', { submittedAt: START + 1, projectId: 'f'.repeat(24) }],
-  ])('of an approval does not give way to %s', async (_, other) => {
+  ])('of an approval is not superseded by %s', async (_, other) => {
     await world.given({ ...atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL), state: 'released', ...other });
     await world.release({ by: 'approval' });
     expect(world.released).toHaveLength(1);
   });
 
-  it('of a person goes out all the same: it is the way back', async () => {
+  it('of a person is sent nevertheless: it is the way back to an older build', async () => {
     const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
     await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
     await world.release();
     expect(world.released).toHaveLength(1);
   });
 
-  it('is nobody’s wish any more after a day', async () => {
+  it('expires after a day', async () => {
     world.now = START + 24 * HOUR_MS + 1;
     expect(await world.release()).toEqual({ kind: 'done' });
     expect(world.released).toEqual([]);
     expect(world.alerts).toMatchObject([{ kind: 'release-failed', detail: 'The request is more than a day old.' }]);
   });
 
-  it('goes on as a new message where the limit has made it wait too often for SQS', async () => {
+  it('continues as a new message if the rate limit has made it wait too often for SQS', async () => {
     world.answers = [{ kind: 'rate-limited', status: 429, detail: 'Rate limit exceeded.' }];
     expect(await world.release({}, 49)).toMatchObject({ kind: 'hidden' });
     world.now += HOUR_MS;
     expect(await world.release({}, 50)).toEqual({ kind: 'done' });
-    expect(world.queued).toMatchObject([{ kind: 'release', requestId: 'order-1', uploadId: 'upload-1', by: 'person' }]);
+    expect(world.queued).toMatchObject([
+      { kind: 'release', requestId: 'release-1', uploadId: 'upload-1', by: 'person' },
+    ]);
     expect(release()).toMatchObject({ state: 'requested' });
   });
 
-  it('never takes longer than its worker has, and is left to the next where that is too little', async () => {
-    const message = { kind: 'release', build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'o' } as const;
-    const requestId = { ...message, by: 'person', requestedAt: START } as const;
-    expect(await world.handle(requestId, { deadline: START + 29_999 })).toEqual({ kind: 'hidden', until: START });
+  it('never takes longer than its worker has, and is left to the next if that is too little', async () => {
+    const about = { build: 'drop/a.zip@v1', uploadId: 'upload-1', requestId: 'release-1' } as const;
+    const message = { kind: 'release', ...about, by: 'person', requestedAt: START } as const;
+    expect(await world.handle(message, { deadline: START + 29_999 })).toEqual({ kind: 'hidden', until: START });
     expect(world.released).toEqual([]);
-    // The table takes its time over the claim.
+    // The table is slow to save the claim.
     world.onTableCall = (operation) => {
       if (operation === 'PutItem' && world.entry().release?.state === 'requested') world.now += 15_000;
     };
-    await world.handle(requestId, { deadline: START + 30_000 });
+    await world.handle(message, { deadline: START + 30_000 });
     expect(world.released[0]?.deadline).toBe(START + 30_000);
   });
 
-  it('waits for its slot, which the uploads of the user do not take', async () => {
+  it('waits for its slot in a lane of its own, apart from the uploads of the user', async () => {
     await world.pacer.acquire(
       `upload-file/${ROUTE.userId}`,
       await world.pacer.reserve(`upload-file/${ROUTE.userId}`, START),
@@ -136,7 +138,7 @@ describe('an order to release', () => {
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
     expect(await world.release()).toEqual(DONE);
 
-    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' };
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'release-2' };
     expect(await world.release(second)).toEqual({ kind: 'hidden', until: START + SPACING_MS });
     expect(world.entry(aBuild({ key: 'b.zip' })).release).toMatchObject({
       state: 'requested',
@@ -151,39 +153,39 @@ describe('an order to release', () => {
     expect(world.released.map(({ at }) => at - START)).toEqual([0, SPACING_MS]);
   });
 
-  it('draws a new slot where it slept through its own', async () => {
+  it('reserves a new slot if it missed its own', async () => {
     await world.release();
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
-    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' };
+    const second = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'release-2' };
     await world.release(second);
     world.now = START + HOUR_MS;
     expect(await world.release(second, 2)).toEqual(DONE);
     expect(world.released.map(({ at }) => at - START)).toEqual([0, HOUR_MS]);
   });
 
-  it('keeps the gate shut for longer when its request went out late', async () => {
+  it('blocks the lane for longer if the request was sent late', async () => {
     world.answers = [{ ...releasedAnswer, sentAt: START + 3_000 }];
     await world.release();
-    expect(world.pacer.lane(LINE).blockedUntil).toBe(START + 3_000 + INTERVAL_MS - 500);
+    expect(world.pacer.lane(LANE).blockedUntil).toBe(START + 3_000 + INTERVAL_MS - 500);
   });
 
-  it('keeps the gate shut before the call where the table took its time behind the gate', async () => {
+  it('blocks the lane before the call if the table was slow', async () => {
     let blockedUntil = 0;
     world.onTableCall = () => {
       world.now += 400;
     };
     world.answers = [
       () => {
-        blockedUntil = world.pacer.lane(LINE).blockedUntil;
+        blockedUntil = world.pacer.lane(LANE).blockedUntil;
         return releasedAnswer;
       },
     ];
     await world.release();
-    // Even if the worker ends in the call, nobody calls sooner than an interval after it, less what a request may take.
+    // Even if the worker crashes in the call, the next call is an interval later, less what a request may take to be sent.
     expect(blockedUntil).toBeGreaterThanOrEqual((world.released[0]?.at ?? 0) + INTERVAL_MS - 500 - 400);
   });
 
-  it('is not called out twice where it comes up twice, one after the other or at once', async () => {
+  it('is sent once if its message is delivered twice, one after the other or at once', async () => {
     world.onTableCall = () => Promise.resolve();
     const [first, second] = await Promise.all([world.release(), world.release({}, 2)]);
     expect([first.kind, second.kind].sort()).toEqual(['done', 'hidden']);
@@ -193,22 +195,22 @@ describe('an order to release', () => {
     expect(world.released).toHaveLength(1);
   });
 
-  it('is not called out twice even where the line is so fast that a copy waits for its slot in the function', async () => {
+  it('is sent once even in a lane so fast that a copy waits for its slot in the function', async () => {
     world = new FollowWorld(400);
-    const requestId = { by: 'person', requestId: 'order-1', requestedAt: START, uploadId: 'upload-1' } as const;
-    await world.given(requestRelease(approved(), requestId, START)?.entry ?? approved());
+    const request = { by: 'person', requestId: 'release-1', requestedAt: START, uploadId: 'upload-1' } as const;
+    await world.given(requestRelease(approved(), request, START)?.entry ?? approved());
     world.onTableCall = () => Promise.resolve();
     await Promise.all([world.release(), world.release()]);
     expect(world.slept).toEqual([900]);
     expect(world.released).toHaveLength(1);
   });
 
-  it('is not made one that waits by a worker that saw it before another called it out', async () => {
+  it('is not set back to waiting by a worker that read it before another one sent it', async () => {
     const read = world.ports.apiKeys.read;
     let isCalled = false;
     world.ports.apiKeys.read = async (parameter) => {
       world.ports.apiKeys.read = read;
-      // A copy of the message goes the whole way meanwhile, and SSM is down for this one.
+      // A copy of the message is handled completely meanwhile, and SSM is down for this one.
       expect(await world.release()).toEqual(DONE);
       isCalled = true;
       return { kind: 'unavailable', detail: `SSM did not give ${parameter}` };
@@ -222,20 +224,20 @@ describe('an order to release', () => {
     expect(world.released).toHaveLength(1);
   });
 
-  it('is a second one only by another name', async () => {
+  it('is another one only with another id', async () => {
     await world.release();
     world.now += SPACING_MS;
-    await world.release({ requestId: 'order-2' });
-    await world.release({ requestId: 'order-1' }, 2);
-    await world.release({ requestId: 'order-2' }, 1);
+    await world.release({ requestId: 'release-2' });
+    await world.release({ requestId: 'release-1' }, 2);
+    await world.release({ requestId: 'release-2' }, 1);
     expect(world.released).toHaveLength(2);
-    expect(release()).toMatchObject({ requestId: 'order-2', state: 'released' });
+    expect(release()).toMatchObject({ requestId: 'release-2', state: 'released' });
   });
 
-  it('waits while another is being called out', async () => {
+  it('waits while another is in flight', async () => {
     const leaseUntil = START + MINUTE_MS;
     const calling = {
-      requestId: 'order-0',
+      requestId: 'release-0',
       uploadId: 'upload-1',
       by: 'approval',
       requestedAt: START,
@@ -249,7 +251,7 @@ describe('an order to release', () => {
     expect(world.released).toHaveLength(1);
   });
 
-  it('takes the place of one that is still waiting', async () => {
+  it('replaces one that is still waiting', async () => {
     await world.release({ requestId: requestOfApproval('upload-1'), by: 'approval' });
     await world.given({ ...approved('upload-2', aBuild({ key: 'b.zip' })) });
     const waiting = {
@@ -259,7 +261,7 @@ describe('an order to release', () => {
       requestId: 'approval/upload-2',
     } as const;
     await world.release(waiting);
-    const byHand = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-1' };
+    const byHand = { build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'release-1' };
     const disposition = await world.release(byHand);
     world.now = disposition.kind === 'hidden' ? disposition.until : 0;
     expect(await world.release(byHand, 2)).toEqual(DONE);
@@ -267,7 +269,7 @@ describe('an order to release', () => {
     expect(world.released.map(({ request }) => request.uploadId)).toEqual(['upload-1', 'upload-2']);
   });
 
-  it('for a former upload is called out, and leaves the state and the tags of the build alone', async () => {
+  it('for a former upload is sent, and does not change the state and the tags of the build', async () => {
     world.settings = { ...world.settings, tagObjects: true };
     const { revision } = world.entry();
     const entry = { ...approved('upload-2'), formerUploadIds: ['upload-1'], state: 'rejected' as const };
@@ -284,7 +286,7 @@ describe('an order to release', () => {
     expect(world.tagged).toEqual([]);
   });
 
-  it('is tagged on the object where the settings say so', async () => {
+  it('tags the object if the settings say so', async () => {
     world.settings = { ...world.settings, tagObjects: true };
     await world.release();
     expect(world.tagged).toEqual([
@@ -292,7 +294,7 @@ describe('an order to release', () => {
     ]);
   });
 
-  it('of a build that is not known is let go', async () => {
+  it('is dropped if the ledger does not know the build', async () => {
     expect(await world.release({ build: 'drop/none.zip@v1' })).toEqual(DONE);
     expect(world.loggedEvents()).toEqual(['release-of-unknown-build']);
   });
@@ -307,17 +309,17 @@ describe('an order to release', () => {
 });
 
 describe('a rejection', () => {
-  const requestId = { requestId: requestOfApproval('upload-1'), by: 'approval' } as const;
+  const request = { requestId: requestOfApproval('upload-1'), by: 'approval' } as const;
 
-  it('takes back the order that the approval gave, without an alert of its own', async () => {
+  it('withdraws the request of the approval, without an alert of its own', async () => {
     await world.given({ ...world.entry(), state: 'rejected' });
-    expect(await world.release(requestId)).toEqual(DONE);
+    expect(await world.release(request)).toEqual(DONE);
     expect(world.released).toEqual([]);
     expect(world.alerts).toEqual([]);
     expect(release()).toMatchObject({ state: 'failed', detail: 'Rejected after all.' });
   });
 
-  it('takes it back even between the slot and the call', async () => {
+  it('withdraws it even between the slot and the call', async () => {
     let calls = 0;
     world.onTableCall = async (operation) => {
       // Reading before the claim.
@@ -325,35 +327,35 @@ describe('a rejection', () => {
       world.revive();
       await world.given({ ...world.entry(), state: 'rejected' });
     };
-    expect((await world.release(requestId)).kind).toBe('hidden');
+    expect((await world.release(request)).kind).toBe('hidden');
     world.now += INTERVAL_MS;
-    expect(await world.release(requestId, 2)).toEqual(DONE);
+    expect(await world.release(request, 2)).toEqual(DONE);
     expect(world.released).toEqual([]);
   });
 
-  it('does not stop a person', async () => {
+  it('does not withdraw the request of a person', async () => {
     await world.given({ ...world.entry(), state: 'rejected' });
     await world.release();
     expect(world.released).toHaveLength(1);
     expect(world.entry()).toMatchObject({ state: 'rejected', release: { state: 'released' } });
   });
 
-  it('that came during the call stays', async () => {
+  it('that arrived during the call stays', async () => {
     world.answers = [
       async () => {
-        await world.hear({ stage: 'rejected', objection: 'No.' });
+        await world.receiveWebhook({ stage: 'rejected', objection: 'No.' });
         return releasedAnswer;
       },
     ];
-    await world.release(requestId);
+    await world.release(request);
     expect(world.entry()).toMatchObject({ state: 'rejected', objection: 'No.', release: { state: 'released' } });
   });
 });
 
-describe('a vendor that says no', () => {
-  it('for now is asked again, ever more slowly, and given up after two hours', async () => {
+describe('a release that Streampixel refuses', () => {
+  it('for now is requested again, less and less often, and given up after two hours', async () => {
     world.answers = [tooEarly];
-    const calls = await releaseToItsEnd();
+    const calls = await releaseUntilDone();
 
     const minutes = calls.map((ms) => Math.round(ms / MINUTE_MS));
     expect(minutes).toEqual([0, 2, 6, 14, 30, 60, 90, 120]);
@@ -365,10 +367,13 @@ describe('a vendor that says no', () => {
   });
 
   it.each([
-    ['too early', tooEarly],
+    ['as too early', tooEarly],
     ['with a 500', serverError],
-    ['by not being there', { kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' } as ReleaseAnswer],
-  ])('%s is asked again, and others go meanwhile', async (_, answer) => {
+    [
+      'because it can’t be reached',
+      { kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' } as ReleaseAnswer,
+    ],
+  ])('%s is requested again, and others use the lane meanwhile', async (_, answer) => {
     world.answers = [answer, releasedAnswer];
     const disposition = await world.release();
     expect(disposition).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
@@ -381,7 +386,7 @@ describe('a vendor that says no', () => {
     expect(world.alerts).toEqual([]);
   });
 
-  it('by a 429 pushes everybody back, costs no attempt and is never given up', async () => {
+  it('with a 429 pushes the lane back, costs no attempt and is never given up', async () => {
     const limited: ReleaseAnswer = { kind: 'rate-limited', status: 429, retryAfterMs: 300_000, detail: 'Rate limit' };
     world.answers = [limited, limited, releasedAnswer];
     const until = START + 300_500;
@@ -389,7 +394,7 @@ describe('a vendor that says no', () => {
     expect(release()).toMatchObject({ state: 'requested', attempts: 0 });
 
     await world.given(approved('upload-2', aBuild({ key: 'b.zip' })));
-    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'order-2' });
+    const behind = await world.release({ build: 'drop/b.zip@v1', uploadId: 'upload-2', requestId: 'release-2' });
     expect(behind).toEqual({ kind: 'hidden', until: until + SPACING_MS });
 
     world.now = until;
@@ -401,7 +406,7 @@ describe('a vendor that says no', () => {
   });
 
   it.each(['InvalidUser', 'ProjectForbidden', 'ProjectNotFound', 'RequestRejected'] as const)(
-    'for good is told once, with its words: %s',
+    'finally causes one alert, with its message: %s',
     async (reason) => {
       world.answers = [{ kind: 'refused', reason, status: 403, detail: 'Access denied' }];
       expect(await world.release()).toEqual(DONE);
@@ -415,7 +420,7 @@ describe('a vendor that says no', () => {
     },
   );
 
-  it('to a key that was replaced meanwhile is asked again with the new one', async () => {
+  it('because of a key that was replaced meanwhile is requested again with the new one', async () => {
     world.answers = [refused401, releasedAnswer];
     world.keyAgain = found('key-two', 2);
     expect((await world.release()).kind).toBe('hidden');
@@ -426,14 +431,14 @@ describe('a vendor that says no', () => {
     expect(world.keyReads).toEqual(['read', 'readAgain', 'read']);
   });
 
-  it('to the key that there is is not asked again', async () => {
+  it('because of the current key is not requested again', async () => {
     world.answers = [refused401];
     expect(await world.release()).toEqual(DONE);
     expect(world.keyReads).toEqual(['read', 'readAgain']);
     expect(world.alerts).toMatchObject([{ detail: 'InvalidApiKey (HTTP 401): Invalid API Key' }]);
   });
 
-  it('in words that hold the key is not quoted', async () => {
+  it('with a message that contains the key shows no key', async () => {
     world.answers = [{ kind: 'refused', reason: 'RequestRejected', status: 400, detail: 'bad key key-one' }];
     await world.release();
     expect(JSON.stringify([world.alerts, world.logged, world.entry()])).not.toContain('key-one');
@@ -441,8 +446,8 @@ describe('a vendor that says no', () => {
   });
 });
 
-describe('an order whose answer is lost', () => {
-  it('is never called out again: a person is told to look', async () => {
+describe('a release request whose answer is lost', () => {
+  it('is never sent again: a person has to look', async () => {
     world.answers = [lost];
     expect(await world.release()).toEqual(DONE);
     world.now += HOUR_MS;
@@ -452,10 +457,10 @@ describe('an order whose answer is lost', () => {
     expect(world.entry()).toMatchObject({ state: 'approved', release: { state: 'failed' } });
   });
 
-  it('because its worker ended in the call is found out when that is dead for certain', async () => {
+  it('because its worker crashed in the call is known once that worker has certainly ended', async () => {
     world.answers = [
       () => {
-        throw new Crash('the worker has died');
+        throw new Crash('the worker has crashed');
       },
     ];
     await expect(world.release()).rejects.toThrow(Crash);
@@ -469,7 +474,7 @@ describe('an order whose answer is lost', () => {
     expect(world.alerts).toMatchObject([{ kind: 'release-failed', isUnknown: true }]);
   });
 
-  it('because it could not be written down is not called out again', async () => {
+  it('because it could not be recorded is not sent again', async () => {
     world.answers = [
       () => {
         world.onTableCall = () => {
@@ -486,7 +491,7 @@ describe('an order whose answer is lost', () => {
     expect(world.alerts).toMatchObject([{ isUnknown: true }]);
   });
 
-  it('may be given anew by a person', async () => {
+  it('may be followed by another one of a person', async () => {
     world.answers = [lost, releasedAnswer];
     await world.release({ requestId: requestOfApproval('upload-1'), by: 'approval' });
     world.now += SPACING_MS;
@@ -496,24 +501,24 @@ describe('an order whose answer is lost', () => {
   });
 });
 
-describe('an order that can’t even be called out', () => {
+describe('a release request that can’t be sent', () => {
   it.each([
-    ['no route leads there any more', () => ({ settings: { ...world.settings, routes: [] } }), 'No route leads to'],
+    ['the project has no route any more', () => ({ settings: { ...world.settings, routes: [] } }), 'No route leads to'],
     ['there is no key', () => ({ key: { kind: 'missing', detail: 'There is no SSM parameter.' } }), 'There is no SSM'],
-  ])('because %s is told, and spends no slot', async (_, changes, words) => {
+  ])('because %s causes an alert, and uses no slot', async (_, changes, words) => {
     Object.assign(world, changes());
     expect(await world.release()).toEqual(DONE);
     expect(world.released).toEqual([]);
     expect(world.alerts).toMatchObject([
       { kind: 'release-failed', isUnknown: false, detail: expect.stringContaining(words) },
     ]);
-    expect(world.pacer.lane(LINE).nextSlot).toBe(0);
+    expect(world.pacer.lane(LANE).nextSlot).toBe(0);
   });
 
   it('because SSM is down waits', async () => {
     world.key = { kind: 'unavailable', detail: 'ThrottlingException' };
     expect(await world.release()).toEqual({ kind: 'hidden', until: START + INTERVAL_MS });
-    expect(world.pacer.lane(LINE).nextSlot).toBe(0);
+    expect(world.pacer.lane(LANE).nextSlot).toBe(0);
     world.key = found('key-one', 1);
     world.now += INTERVAL_MS;
     expect(await world.release({}, 2)).toEqual(DONE);
@@ -521,11 +526,11 @@ describe('an order that can’t even be called out', () => {
   });
 });
 
-describe('a failed order that people can’t be told of', () => {
+describe('a failed release that people can’t be notified of', () => {
   it.each<[string, ReleaseAnswer]>([
     ['refused', { kind: 'refused', reason: 'ProjectForbidden', status: 403, detail: 'Access denied' }],
     ['lost', lost],
-  ])('comes back until they can be, and is not called out again: %s', async (_, answer) => {
+  ])('comes back until they can be, and is not sent again: %s', async (_, answer) => {
     world.answers = [answer];
     world.topicIsDown = true;
     for (let receive = 1; receive <= 3; receive++) {
@@ -547,14 +552,14 @@ describe('a failed order that people can’t be told of', () => {
   });
 });
 
-describe('a worker that ends after the record of a release', () => {
-  it('leaves the telling to the next', async () => {
+describe('a worker that crashes after the record of a release', () => {
+  it('leaves the notification to the next', async () => {
     world.answers = [
       () => {
         // Reading and writing the record; then nothing more.
         let calls = 0;
         world.onTableCall = () => {
-          if (++calls === 2) world.ports.events.emit = () => Promise.reject(new Crash('the worker has died'));
+          if (++calls === 2) world.ports.events.emit = () => Promise.reject(new Crash('the worker has crashed'));
         };
         return releasedAnswer;
       },

@@ -15,7 +15,7 @@ describe('findRoute', () => {
     ['games/alpha/a.zip', ['games/', 'games/alpha/', ''], 'games/alpha/'],
     ['other/a.zip', ['games/', ''], ''],
     ['games', ['games/'], undefined],
-  ])('finds for %s among %j the longest prefix', (key, prefixes, expected) => {
+  ])('finds the longest prefix of %s among %j', (key, prefixes, expected) => {
     expect(findRoute(prefixes.map(route), key)?.prefix).toBe(expected);
   });
 });
@@ -23,12 +23,12 @@ describe('findRoute', () => {
 describe('how an approved build goes live', () => {
   it.each([
     [{ autoRelease: true }, 'automatic'],
-    // The vendor does it whatever we would.
+    // Streampixel does it, whatever the route says.
     [{ autoRelease: true, release: 'on-approval' }, 'automatic'],
     [{ autoRelease: false }, 'manual'],
     [{ autoRelease: false, release: 'manual' }, 'manual'],
     [{ autoRelease: false, release: 'on-approval' }, 'on-approval'],
-  ] as const)('is by %j: %s', (settings, mode) => {
+  ] as const)('is, with %j, %s', (settings, mode) => {
     expect(releaseMode(settings)).toBe(mode);
   });
 });

@@ -13,6 +13,12 @@ function onlyBuild(body: string) {
   return record.build;
 }
 
+/** The object with another value at the path. `undefined` is no field in JSON. */
+function withValue(object: object, [name = '', ...rest]: readonly string[], value: unknown): object {
+  const inner = Reflect.get(object, name);
+  return { ...object, [name]: rest.length === 0 ? value : withValue(inner, rest, value) };
+}
+
 describe('parseNotification', () => {
   it('reads the put event of the S3 documentation', () => {
     const build = onlyBuild(fixture('s3-put'));
@@ -55,17 +61,15 @@ describe('parseNotification', () => {
     expect(parseNotification(fixture('s3-test-event'))).toEqual({ kind: 'test-event' });
   });
 
-  it('reads every record of a message, and keeps a bad one apart from its neighbours', () => {
+  it('reads every record of a message, a bad one apart from those beside it', () => {
     const good = s3EventRecord({ key: 'a.zip' });
-    const removed = { ...good, eventName: 'ObjectRemoved:Delete' };
     const undecodable = { ...good, s3: { ...good.s3, object: { ...good.s3.object, key: 'bad%ZZ.zip' } } };
-    const notification = parseNotification(JSON.stringify({ Records: [good, removed, undecodable, null, good] }));
+    const notification = parseNotification(JSON.stringify({ Records: [good, undecodable, null, good] }));
     expect(notification).toMatchObject({
       kind: 'records',
       records: [
         { kind: 'build' },
-        { kind: 'unrecognised' },
-        { kind: 'unrecognised' },
+        { kind: 'unrecognised', detail: 'The object key is not form-url-encoded.' },
         { kind: 'unrecognised' },
         { kind: 'build' },
       ],
@@ -81,17 +85,77 @@ describe('parseNotification', () => {
     expect(parseNotification(s3Event({ key }))).toMatchObject({ records: [{ kind: 'not-a-build', key, cause }] });
   });
 
+  const noEvent = 'Neither an S3 notification nor an S3 event from EventBridge.';
+  const noRecords = 'Records is not a list with at least one record.';
   it.each([
-    ['no JSON', 'hello'],
-    ['a JSON string', '"hello"'],
-    ['null', 'null'],
-    ['a foreign object', '{"hello":1}'],
-    ['no records', '{"Records":[]}'],
-    ['records that are no list', '{"Records":{"0":{}}}'],
-    ['another EventBridge event', '{"detail-type":"Object Deleted","source":"aws.s3"}'],
-    ['a test event of something else', '{"Event":"sns:TestEvent"}'],
-  ])('calls %s unrecognised', (_, body) => {
-    expect(parseNotification(body).kind).toBe('unrecognised');
+    ['hello', 'The body is not JSON.'],
+    ['"hello"', 'The body is not a JSON object.'],
+    ['null', 'The body is not a JSON object.'],
+    ['{"hello":1}', noEvent],
+    ['{"Event":"sns:TestEvent"}', noEvent],
+    ['{"Records":[]}', noRecords],
+    ['{"Records":{"0":{}}}', noRecords],
+  ])('does not recognise %s', (body, detail) => {
+    expect(parseNotification(body)).toEqual({ kind: 'unrecognised', detail });
+  });
+
+  const missingOrUnexpected = (what: string) => ({
+    kind: 'unrecognised',
+    detail: `Not an S3 ObjectCreated event: ${what} is missing or unexpected.`,
+  });
+
+  it.each<[string, unknown?]>([
+    ['eventSource', 'aws:sns'],
+    ['eventName', 'ObjectRemoved:Delete'],
+    ['awsRegion'],
+    ['awsRegion', ''],
+    ['eventTime', 'yesterday'],
+    ['s3'],
+    ['s3.bucket'],
+    ['s3.bucket.name'],
+    ['s3.bucket.name', ''],
+    ['s3.object'],
+    ['s3.object.key'],
+    ['s3.object.key', ''],
+    ['s3.object.size', '1024'],
+    ['s3.object.eTag', 7],
+    ['s3.object.versionId', 7],
+    ['s3.object.sequencer', 7],
+  ])('does not recognise a record of S3 whose %s is %o, and names the field', (path, value) => {
+    const record = withValue(s3EventRecord({ key: 'a.zip' }), path.split('.'), value);
+    expect(parseNotification(JSON.stringify({ Records: [record] }))).toEqual({
+      kind: 'records',
+      records: [missingOrUnexpected(path)],
+    });
+  });
+
+  it('does not recognise a record that is no object', () => {
+    expect(parseNotification('{"Records":[null]}')).toEqual({
+      kind: 'records',
+      records: [missingOrUnexpected('the record')],
+    });
+  });
+
+  it.each<[string, unknown?]>([
+    ['source', 'aws.ec2'],
+    ['detail-type', 'Object Deleted'],
+    ['region'],
+    ['region', ''],
+    ['time', 'yesterday'],
+    ['detail'],
+    ['detail.bucket'],
+    ['detail.bucket.name'],
+    ['detail.bucket.name', ''],
+    ['detail.object'],
+    ['detail.object.key'],
+    ['detail.object.key', ''],
+    ['detail.object.size', '5'],
+    ['detail.object.etag', 7],
+    ['detail.object.version-id', 7],
+    ['detail.object.sequencer', 7],
+  ])('does not recognise an event of EventBridge whose %s is %o, and names the field', (path, value) => {
+    const event = withValue(JSON.parse(fixture('eventbridge-object-created')), path.split('.'), value);
+    expect(parseNotification(JSON.stringify(event))).toEqual(missingOrUnexpected(path));
   });
 
   it('does not quote a foreign message', () => {
@@ -99,8 +163,26 @@ describe('parseNotification', () => {
     expect(JSON.stringify(notification)).not.toContain('canary-value');
   });
 
-  it('treats the version "null" of a suspended bucket as no version', () => {
-    expect(onlyBuild(s3Event({ key: 'a.zip', versionId: 'null' }))).not.toHaveProperty('versionId');
+  it.each([
+    ['versionId', undefined],
+    ['versionId', null],
+    ['versionId', ''],
+    // That of an object that was stored while versioning was suspended: the next one overwrites it.
+    ['versionId', 'null'],
+    ['sequencer', undefined],
+    ['sequencer', ''],
+    ['eTag', undefined],
+    ['eTag', ''],
+    ['size', undefined],
+  ])('leaves the %s %o out of the build', (name, value) => {
+    const all = s3EventRecord({ key: 'a.zip', versionId: 'v1' });
+    const record = withValue(all, ['s3', 'object', name], value);
+    expect(Object.keys(onlyBuild(JSON.stringify({ Records: [all] })))).toContain(name);
+    expect(Object.keys(onlyBuild(JSON.stringify({ Records: [record] })))).not.toContain(name);
+  });
+
+  it('keeps the size of an empty object', () => {
+    expect(onlyBuild(s3Event({ key: 'a.zip', size: 0 })).size).toBe(0);
   });
 
   it('gives back every key that S3 could have encoded', () => {

@@ -13,18 +13,18 @@ beforeEach(() => {
   steps = [];
 });
 
-function take(changes: Partial<Turn<string, string>> = {}): Promise<string> {
-  const turn: Turn<string, string> = {
+function take(changes: Partial<Turn<string, string, string>> = {}): Promise<string> {
+  const turn: Turn<string, string, string> = {
     lane: LANE,
     reservation: undefined,
     deadline: DEADLINE,
     check: async () => {
       steps.push('check');
-      return undefined;
+      return { checked: 'the check' };
     },
     sleep: async (_, until) => `asleep until ${until - START}`,
-    claim: async () => {
-      steps.push('claim');
+    claim: async (checked) => {
+      steps.push(`claim with ${checked}`);
       return { claim: 'the claim' };
     },
     call: async (claim) => {
@@ -39,16 +39,16 @@ function take(changes: Partial<Turn<string, string>> = {}): Promise<string> {
 const lane = () => world.pacer.lane(LANE);
 
 describe('a turn', () => {
-  it('looks once more, passes the gate, claims and calls, in this order', async () => {
+  it('checks once more, passes the gate, claims and calls, in this order', async () => {
     world.onTableCall = () => void steps.push('table');
     expect(await take()).toBe('called');
     // The gate of an idle lane and its reservation are three calls of the table.
-    expect(steps.filter((step) => step !== 'table')).toEqual(['check', 'claim', 'call with the claim']);
-    expect(steps.lastIndexOf('table')).toBeLessThan(steps.indexOf('claim'));
+    expect(steps.filter((step) => step !== 'table')).toEqual(['check', 'claim with the check', 'call with the claim']);
+    expect(steps.lastIndexOf('table')).toBeLessThan(steps.indexOf('claim with the check'));
     expect(lane().blockedUntil).toBe(START + INTERVAL_MS);
   });
 
-  it('sleeps in the queue until a slot that is far away, without a look', async () => {
+  it('sleeps in the queue until a slot that is far away, without a check', async () => {
     await take();
     expect(await take()).toBe(`asleep until ${SPACING_MS}`);
     expect(world.slept).toEqual([]);
@@ -66,8 +66,8 @@ describe('a turn', () => {
     expect(await take({ reservation: { slot: START + 5_001, pushed: 0 } })).toBe('asleep until 5001');
   });
 
-  it('leaves the slot unused where the last look says so', async () => {
-    expect(await take({ check: async () => 'not wanted' })).toBe('not wanted');
+  it('leaves the slot unused where the last check says so', async () => {
+    expect(await take({ check: async () => ({ result: 'not wanted' }) })).toBe('not wanted');
     expect(steps).toEqual([]);
     expect(lane().blockedUntil).toBe(0);
   });
@@ -87,10 +87,17 @@ describe('a turn', () => {
     expect(world.slept).toEqual([0]);
   });
 
-  it('waits in the function for a gate that opens soon', async () => {
-    await world.pacer.blockUntil(LANE, START + 3_000);
+  it('asks the gate only when its slot has come', async () => {
+    const askedAt: number[] = [];
+    world.onTableCall = () => void askedAt.push(world.now - START);
+    await take({ reservation: { slot: START + 3_000, pushed: 0 } });
+    expect(new Set(askedAt)).toEqual(new Set([3_000]));
+  });
+
+  it.each([3_000, 5_000])('waits in the function for a gate that opens soon: in %i ms', async (ms) => {
+    await world.pacer.blockUntil(LANE, START + ms);
     expect(await take()).toBe('called');
-    expect(world.slept).toEqual([3_000]);
+    expect(world.slept).toEqual([ms]);
   });
 
   it('sleeps in the queue for a gate that opens later', async () => {
@@ -121,7 +128,7 @@ describe('a turn', () => {
 describe('the call of a turn', () => {
   it('may take 20 s, and never longer than the worker has', async () => {
     const deadlines: number[] = [];
-    const call: Turn<string, string>['call'] = async (_claim, _slot, deadline) => {
+    const call: Turn<string, string, string>['call'] = async (_claim, _slot, deadline) => {
       deadlines.push(deadline - world.now);
       return { result: 'called' };
     };
@@ -133,12 +140,12 @@ describe('the call of a turn', () => {
 
   it('gets the slot that it is made in', async () => {
     const reservation = { slot: START - 200, pushed: 0 };
-    const call: Turn<string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
+    const call: Turn<string, string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
     expect(JSON.parse(await take({ reservation, call }))).toEqual({ lane: LANE, reservation, acquiredAt: START });
   });
 
   it('blocks the lane for longer where it was sent later than the margin covers', async () => {
-    const call: Turn<string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
+    const call: Turn<string, string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
     await take({ call });
     expect(lane().blockedUntil).toBe(START + 501 + INTERVAL_MS - 500);
   });
@@ -175,7 +182,7 @@ describe('the call of a turn', () => {
   );
 
   it('is made, and settled, although the lane can’t be blocked for longer', async () => {
-    const claim: Turn<string, string>['claim'] = async () => {
+    const claim: Turn<string, string, string>['claim'] = async () => {
       world.now += 3_000;
       world.onTableCall = () => {
         throw new LedgerUnavailable('throttled');

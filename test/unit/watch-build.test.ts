@@ -27,8 +27,8 @@ const STUCK_FROM = START + STUCK_AFTER_MS;
 const asleepUntil = (until: number) => ({ kind: 'hidden', until });
 const { projectId } = ROUTE;
 
-/** Lets the watch sleep as often as it wants to, and gives the instants at which it was awake. */
-async function watchToItsEnd(): Promise<number[]> {
+/** Lets the watch sleep until it is done, and returns the instants at which it was awake. */
+async function watchUntilDone(): Promise<number[]> {
   const awake = [];
   for (let receive = 1; receive <= 20; receive++) {
     awake.push(world.now);
@@ -47,7 +47,7 @@ describe('the watch over a build', () => {
   });
 
   it('is awake three times, calls the build late once and stuck once, and ends', async () => {
-    expect(await watchToItsEnd()).toEqual([START, LATE_FROM, STUCK_FROM]);
+    expect(await watchUntilDone()).toEqual([START, LATE_FROM, STUCK_FROM]);
     expect(world.outcomes()).toEqual(['late', 'stuck']);
     expect(world.loggedEvents()).toEqual(['build-late', 'build-stuck']);
     expect(world.alerts).toEqual([
@@ -68,7 +68,7 @@ describe('the watch over a build', () => {
     expect(world.entry().history.at(-1)?.note).toBe('no news for too long');
   });
 
-  it('tells people nothing of a build that is merely late', async () => {
+  it('sends no alert for a build that is only late', async () => {
     world.now = LATE_FROM;
     expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM));
     expect([world.alerts, world.events]).toEqual([[], []]);
@@ -76,16 +76,16 @@ describe('the watch over a build', () => {
     expect(world.outcomes()).toEqual(['late']);
   });
 
-  it('says nothing more of a build it has called stuck', async () => {
-    await watchToItsEnd();
+  it('sends one alert for a stuck build', async () => {
+    await watchUntilDone();
     world.now += 10 * HOUR_MS;
     expect(await world.watch()).toEqual(DONE);
     expect(world.alerts).toHaveLength(1);
   });
 
-  it('waits again for as long after each word of the vendor, and tells the last one', async () => {
+  it('waits for the whole time again after each webhook, and names the last one', async () => {
     world.now = STUCK_FROM - MINUTE_MS;
-    await world.hear({ stage: 'extracting' });
+    await world.receiveWebhook({ stage: 'extracting' });
     const lastWebhookAt = world.now;
     world.now = STUCK_FROM;
     expect(await world.watch()).toEqual(asleepUntil(lastWebhookAt + STUCK_AFTER_MS));
@@ -97,7 +97,7 @@ describe('the watch over a build', () => {
     expect(world.events).toMatchObject([{ stage: 'extracting', lastNewsAt: new Date(lastWebhookAt).toISOString() }]);
   });
 
-  it('takes a word that is not understood for news', async () => {
+  it('counts an unknown event as news', async () => {
     world.now = STUCK_FROM - MINUTE_MS;
     const notice = { projectId, uploadId: 'upload-1', at: world.now };
     await world.handle({ kind: 'webhook', notice, receivedAt: world.now });
@@ -106,7 +106,7 @@ describe('the watch over a build', () => {
   });
 
   it.each(['approved', 'rejected'] as const)('ends with the build: %s', async (stage) => {
-    await world.hear({ stage });
+    await world.receiveWebhook({ stage });
     const { revision } = world.entry();
     world.now = LATE_FROM;
     expect(await world.watch()).toEqual(DONE);
@@ -115,7 +115,7 @@ describe('the watch over a build', () => {
     expect(world.eventNames()).toHaveLength(1);
   });
 
-  it('ends without a word where the build was submitted again: that submission has its own', async () => {
+  it('ends without an alert if the build was submitted again, because that submission has its own watch', async () => {
     const again = submittedAgain(world.entry(), START, 'request-1');
     await world.given(again);
     world.now = STUCK_FROM;
@@ -127,7 +127,7 @@ describe('the watch over a build', () => {
     expect(world.outcomes()).toEqual(['stuck']);
   });
 
-  it('marks no upload late or stuck that was not the one it looked at', async () => {
+  it('marks no other upload of the build as late or stuck', async () => {
     world.now = STUCK_FROM;
     const again = { ...submittedAgain(world.entry(), START, 'request-1'), revision: world.entry().revision };
     world.onEvent = () => void world.ledger.save(again);
@@ -136,7 +136,7 @@ describe('the watch over a build', () => {
     expect(world.entry()).not.toHaveProperty('stuckAt');
   });
 
-  it('comes back after a minute where a stuck build can’t be told', async () => {
+  it('comes back after a minute if people can’t be notified of a stuck build', async () => {
     world.now = STUCK_FROM;
     world.topicIsDown = true;
     expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM + MINUTE_MS));
@@ -150,7 +150,7 @@ describe('the watch over a build', () => {
     expect(world.outcomes()).toEqual(['stuck']);
   });
 
-  it('tells twice rather than never where the worker ended before it could write that down', async () => {
+  it('causes a second alert, not a missing one, if the worker crashed before the record', async () => {
     world.now = STUCK_FROM;
     world.onEvent = () => world.crashAtTableCall(1);
     await expect(world.watch()).rejects.toThrow(Crash);
@@ -160,25 +160,25 @@ describe('the watch over a build', () => {
     expect(world.entry()).toHaveProperty('stuckAt');
   });
 
-  it('tells an end that whoever heard it did not live to tell', async () => {
+  it('notifies of an outcome if the worker that recorded it crashed before it could', async () => {
     world.crashAtTableCall(4);
-    await expect(world.hear({ stage: 'rejected' })).rejects.toThrow(Crash);
+    await expect(world.receiveWebhook({ stage: 'rejected' })).rejects.toThrow(Crash);
     world.revive();
-    const endedAt = world.now;
+    const recordedAt = world.now;
 
-    // Right after the end: it may just be being told.
+    // Right after the record the other worker may still be notifying.
     const disposition = await world.watch();
     expect(disposition.kind).toBe('hidden');
     expect(world.alerts).toEqual([]);
 
     world.now = disposition.kind === 'hidden' ? disposition.until : 0;
-    expect(world.now - endedAt).toBeLessThanOrEqual(MINUTE_MS);
+    expect(world.now - recordedAt).toBeLessThanOrEqual(MINUTE_MS);
     expect(await world.watch()).toEqual(DONE);
     expect(world.alerts).toMatchObject([{ kind: 'rejected' }]);
     expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
-  it('gives up where the build is not known', async () => {
+  it('ends if the ledger does not know the build', async () => {
     expect(await world.watch('drop/none.zip@v1')).toEqual(DONE);
   });
 
@@ -190,7 +190,7 @@ describe('the watch over a build', () => {
   });
 });
 
-describe('a webhook that never spoke', () => {
+describe('a webhook that has never sent anything', () => {
   const second = atVendor('upload-2', aBuild({ key: 'b.zip' }));
   const third = atVendor('upload-3', aBuild({ key: 'c.zip' }), { ...ROUTE, projectId: 'ffffffffffffffffffffffff' });
 
@@ -199,7 +199,7 @@ describe('a webhook that never spoke', () => {
     world.now = STUCK_FROM;
   });
 
-  it('is told once per project, and no build is called stuck for it', async () => {
+  it('causes one alert per project, and no alert on a stuck build', async () => {
     expect(await world.watch()).toEqual(DONE);
     world.now += MINUTE_MS;
     expect(await world.watch(second.id, 'upload-2')).toEqual(DONE);
@@ -209,7 +209,7 @@ describe('a webhook that never spoke', () => {
       { kind: 'webhook-silent', projectId, uploadId: 'upload-1' },
       { kind: 'webhook-silent', projectId: 'ffffffffffffffffffffffff', uploadId: 'upload-3' },
     ]);
-    // A pipeline that waits for the end of each is told of each.
+    // A pipeline that waits for a build's outcome gets an event for each build.
     expect(world.events.map((event) => [event.name, 'uploadId' in event && event.uploadId])).toEqual(
       ['upload-1', 'upload-2', 'upload-3'].map((uploadId) => ['Build Stuck', uploadId]),
     );
@@ -218,7 +218,7 @@ describe('a webhook that never spoke', () => {
     for (const { build } of [second, third]) expect(world.entry(build)).toHaveProperty('stuckAt');
   });
 
-  it('is told again after a minute where it could not be told', async () => {
+  it('causes the alert a minute later if people could not be notified', async () => {
     world.topicIsDown = true;
     expect(await world.watch()).toEqual(asleepUntil(STUCK_FROM + MINUTE_MS));
     world.topicIsDown = false;
@@ -230,7 +230,7 @@ describe('a webhook that never spoke', () => {
   it.each([
     ['a test', 'webhook-test'],
     ['an upload by hand', 'webhook'],
-  ] as const)('has spoken by %s: the build is stuck', async (_, kind) => {
+  ] as const)('has sent something after %s: the build is stuck', async (_, kind) => {
     const notice = { projectId, uploadId: 'by-hand', at: START };
     const message = kind === 'webhook' ? { kind, notice, receivedAt: START } : { kind, projectId, receivedAt: START };
     await world.handle(message, { receiveCount: 4 });
@@ -239,13 +239,13 @@ describe('a webhook that never spoke', () => {
     expect(world.eventNames()).toEqual(['Build Stuck']);
   });
 
-  it('that spoke for another project says nothing for this one', async () => {
+  it('counts for its own project only', async () => {
     await world.handle({ kind: 'webhook-test', projectId: 'ffffffffffffffffffffffff', receivedAt: START });
     await world.watch();
     expect(world.alerts).toMatchObject([{ kind: 'webhook-silent' }]);
   });
 
-  it('speaks from then on: the next build is called stuck by itself', async () => {
+  it('works once it has sent something: the next build is called stuck', async () => {
     await world.watch();
     await world.handle({ kind: 'webhook-test', projectId, receivedAt: world.now });
     await world.watch(second.id, 'upload-2');
@@ -253,7 +253,7 @@ describe('a webhook that never spoke', () => {
   });
 });
 
-describe('the vendor’s list of builds', () => {
+describe('Streampixel’s list of builds', () => {
   beforeEach(async () => {
     await world.given(atVendor());
     await world.ledger.noteWebhook(projectId, 'lastWebhookAt', START - HOUR_MS);
@@ -261,7 +261,7 @@ describe('the vendor’s list of builds', () => {
     world.now = LATE_FROM;
   });
 
-  it('is not asked where the settings don’t say so, nor before a build is late', async () => {
+  it('is not asked if the settings don’t say so, nor before a build is late', async () => {
     world.now = START;
     await world.watch();
     expect(world.filesAsked).toBe(0);
@@ -272,8 +272,8 @@ describe('the vendor’s list of builds', () => {
     expect(world.alerts).toHaveLength(1);
   });
 
-  it('brings an approval that no webhook told of', async () => {
-    world.has({ status: 'Approved', at: START + 20 * MINUTE_MS });
+  it('brings an approval that no webhook reported', async () => {
+    world.projectHas({ status: 'Approved', at: START + 20 * MINUTE_MS });
     expect(await world.watch()).toEqual(DONE);
     expect(world.entry()).toMatchObject({
       state: 'approved',
@@ -283,28 +283,28 @@ describe('the vendor’s list of builds', () => {
     expect(world.outcomes()).toEqual(['approved']);
   });
 
-  it('orders the release of what it brings, as a webhook would', async () => {
+  it('causes a release request, as a webhook would', async () => {
     const build = aBuild({ key: 'b.zip' });
     world.settings = { ...world.settings, routes: [ON_APPROVAL] };
     await world.given(atVendor('upload-2', build, ON_APPROVAL));
-    world.has({ uploadId: 'upload-2', status: 'Approved' });
+    world.projectHas({ uploadId: 'upload-2', status: 'Approved' });
     expect(await world.watch(buildId(build), 'upload-2')).toEqual(DONE);
     expect(world.queued).toMatchObject([{ kind: 'release', uploadId: 'upload-2', by: 'approval' }]);
   });
 
   it('brings a rejection, its objection without a signature', async () => {
-    world.has({ status: 'Reject', objection: `403 for https://h/a.zip?X-Amz-Signature=${'ab'.repeat(32)}` });
+    world.projectHas({ status: 'Reject', objection: `403 for https://h/a.zip?X-Amz-Signature=${'ab'.repeat(32)}` });
     await world.watch();
     expect(world.alerts).toMatchObject([{ kind: 'rejected', objection: '403 for https://h/a.zip?[query]' }]);
   });
 
-  it('brings a rejection to people even where they can’t be told at first', async () => {
-    world.has({ status: 'Reject' });
+  it('brings a rejection to people even if they can’t be notified at first', async () => {
+    world.projectHas({ status: 'Reject' });
     world.topicIsDown = true;
     for (let receive = 1; receive <= 3; receive++) {
       const disposition = await world.watch(undefined, undefined, receive);
       expect(disposition.kind).toBe('hidden');
-      // SQS may hand it out up to a second early.
+      // SQS may deliver the message up to a second early.
       world.now = (disposition.kind === 'hidden' ? disposition.until : 0) - 999;
     }
     world.topicIsDown = false;
@@ -317,8 +317,8 @@ describe('the vendor’s list of builds', () => {
     expect(world.entry()).not.toHaveProperty('pendingNotification');
   });
 
-  it('postpones what is late or stuck by a stage that is news, and by none that is known', async () => {
-    world.has({ status: 'Extracting & Scanning' });
+  it('postpones stuck by a new stage, and not by one that is known', async () => {
+    world.projectHas({ status: 'Extracting & Scanning' });
     expect(await world.watch()).toEqual(asleepUntil(LATE_FROM + STUCK_AFTER_MS));
     world.now = LATE_FROM + STUCK_AFTER_MS;
     expect(await world.watch()).toEqual(DONE);
@@ -328,11 +328,11 @@ describe('the vendor’s list of builds', () => {
 
   it.each<[string, () => void]>([
     ['does not answer as it did', () => {}],
-    ['does not have the build', () => world.has({ uploadId: 'upload-9', status: 'Approved' })],
-    ['has a status that is not known here', () => world.has({ status: 'Polishing' })],
+    ['does not have the build', () => world.projectHas({ uploadId: 'upload-9', status: 'Approved' })],
+    ['has a status that is not known here', () => world.projectHas({ status: 'Polishing' })],
     ['can’t be asked without a key', () => Object.assign(world, { key: { kind: 'missing', detail: 'none' } })],
     ['can’t be asked while SSM is down', () => Object.assign(world, { key: { kind: 'unavailable', detail: 'no' } })],
-    ['is that of a route that is gone', () => Object.assign(world.settings, { routes: [] })],
+    ['is that of a route that no longer exists', () => Object.assign(world.settings, { routes: [] })],
   ])('stops nothing where it %s', async (_, given) => {
     world.settings = { ...world.settings };
     given();
@@ -350,8 +350,8 @@ describe('the vendor’s list of builds', () => {
   });
 });
 
-describe('a submission that the ledger does not know of', () => {
-  it('is not called stuck for a failure of long before its call', async () => {
+describe('a submission that is not in the ledger', () => {
+  it('is not called stuck because of a failure long before its call', async () => {
     const lastFailure = { code: 'VendorError', detail: 'HTTP 500', at: START - 3 * HOUR_MS } as const;
     await world.given({ ...beingSubmitted(aBuild(), ROUTE, START + MINUTE_MS), lastFailure });
     world.now = START + MINUTE_MS;
@@ -359,18 +359,18 @@ describe('a submission that the ledger does not know of', () => {
     expect(world.alerts).toEqual([]);
   });
 
-  it('is written down from the event that told of it', async () => {
+  it('is recorded from its event', async () => {
     await world.given(beingSubmitted(aBuild(), ROUTE, START + MINUTE_MS));
     expect(await world.watch()).toEqual(asleepUntil(START + MINUTE_MS));
     expect(world.entry().state).toBe('submitting');
 
     world.now = START + MINUTE_MS;
-    // From the call, and not from the try before it that failed.
+    // From the call, and not from the failed attempt before it.
     expect(await world.watch()).toEqual(asleepUntil(START + LATE_AFTER_MS));
     expect(world.entry()).toMatchObject({ state: 'submitted', uploadId: 'upload-1', possiblyDoubled: false });
   });
 
-  it('is written down by the event of EventBridge as it comes', async () => {
+  it('is recorded from the event as EventBridge delivers it', async () => {
     const failure = { code: 'AnswerLost', detail: 'reset', at: START } as const;
     await world.given(answerLost(beingSubmitted(), START, failure));
     const body = JSON.stringify({
@@ -389,7 +389,7 @@ describe('a submission that the ledger does not know of', () => {
     expect(world.entry()).toMatchObject({ state: 'submitted', uploadId: 'upload-1' });
   });
 
-  it('is left alone where it never began, or was that of an earlier try', async () => {
+  it('is ignored if it never began, or was an earlier attempt', async () => {
     const fresh = await world.given(opened(aBuild(), START));
     expect(await world.watch()).toEqual(DONE);
     expect(world.entry()).toEqual(fresh);

@@ -1,132 +1,139 @@
 import {
+  acceptedAfterAll,
   calledAt,
   isAnswerLost,
   isAtVendor,
   isUrlOf,
   requestOfApproval,
   requestRelease,
-  resolved,
   withNews,
 } from '../model/following-transitions.ts';
 import type { BuildState, LedgerEntry } from '../model/ledger-entry.ts';
 import type { WebhookNotice } from '../model/news.ts';
+import { present } from '../model/optional-fields.ts';
 import type { Disposition } from '../model/outcome.ts';
+import { logFields } from '../notify/build-context.ts';
 import type { Ledger } from '../ports.ts';
 import type { FollowMessage } from './follow-message.ts';
-import {
-  type FollowDelivery,
-  type FollowPorts,
-  type FollowSettings,
-  logFields,
-  noteWebhookReceived,
-  updateWithRetry,
-} from './followed-build.ts';
-import { notifiableFrom, notifyOutcome, retryNotification } from './notify-outcome.ts';
+import { notifiableFrom, notifyOutcome } from './notify-outcome.ts';
+import { updateWithRetry } from './update-with-retry.ts';
+import { type FollowPorts, type FollowVisit, retryNotification } from './visit.ts';
+
+type WebhookMessage = Extract<FollowMessage, { kind: 'webhook' }>;
 
 /**
- * A notice may overtake the record of the answer that named its upload, and the index is behind by a second or so: it is looked up
- * again after these pauses, in ms. Then it belongs to somebody else's upload.
+ * A webhook may arrive before the answer with its upload id is recorded, and the index is behind by a second or so. So the build is
+ * looked up again after these pauses, in ms. After the last one the upload is not one of ours.
  */
 const LOOK_AGAIN_MS = [5_000, 30_000, 60_000];
 
-/** Takes the vendor's word on a build, from its webhook. */
-export async function applyWebhook(
-  message: Extract<FollowMessage, { kind: 'webhook' }>,
-  delivery: FollowDelivery,
-  settings: FollowSettings,
-  ports: FollowPorts,
-): Promise<Disposition> {
-  const { clock, followQueue, log } = ports;
+/** Records what a webhook reports of a build, and notifies people and pipelines of an outcome. */
+export async function applyWebhook(message: WebhookMessage, visit: FollowVisit): Promise<Disposition> {
+  const { delivery, ports } = visit;
+  const { clock, followQueue, ledger, log } = ports;
   const { notice, receivedAt } = message;
-  const { receiveCount } = delivery;
-  const match = await buildOf(message, receiveCount, settings, ports);
-  if (match === undefined) {
-    const pause = LOOK_AGAIN_MS[receiveCount - 1];
+  const isRepeated = delivery.receiveCount > 1;
+  const build = await findBuild(message, visit);
+  if (build === undefined) {
+    const pause = LOOK_AGAIN_MS[delivery.receiveCount - 1];
     if (pause !== undefined) return { kind: 'hidden', until: clock.now() + pause };
-    // Of an upload by hand, most likely. It shows all the same that the webhook is set up.
+    // Most likely of an upload by hand. It shows all the same that the webhook is set up.
     log.info('webhook-unmatched', { ...notice });
     await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
     return { kind: 'done' };
   }
-  // Its message is in no queue of builds any more, so nobody else sees to it that it is watched. Before it is written down: whoever
-  // watches it writes it down, too.
-  if (match.state === 'dead-lettered' && notice.uploadId !== undefined)
-    await followQueue.send({ kind: 'watch', build: match.id, uploadId: notice.uploadId });
+  // No message of a dead-lettered build is in the builds queue, so its watch is started here. It is sent before the record: after a
+  // crash between the two the watch records the upload id.
+  if (build.state === 'dead-lettered' && notice.uploadId !== undefined) {
+    await followQueue.send({ kind: 'watch', build: build.id, uploadId: notice.uploadId });
+  }
   let isNew = false;
-  let isEnd = false;
-  const entry = await updateWithRetry(match.id, ports, (current) => {
+  let isOutcome = false;
+  const entry = await updateWithRetry(build.id, ledger, (current) => {
     const next = applyNotice(current, notice, receivedAt, clock.now());
     isNew = next !== undefined;
-    isEnd = next?.pendingNotification !== undefined && next.pendingNotification !== current.pendingNotification;
+    isOutcome = next?.pendingNotification !== undefined && next.pendingNotification !== current.pendingNotification;
     return next;
   });
   if (entry === undefined) return { kind: 'done' };
-  if (isNew) log.info('webhook-heard', { ...logFields(entry), stage: notice.stage });
-  // A message that comes again may be that of a worker that ended before it had noted or told anything.
-  if (isNew || receiveCount > 1) await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
-  if (!isEnd) {
-    const from = receiveCount > 1 ? notifiableFrom(entry) : undefined;
+  if (isNew) log.info('webhook-received', { ...logFields(entry), stage: notice.stage });
+  // The worker before this one may have crashed before it could note the webhook or notify.
+  if (isNew || isRepeated) await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
+  if (!isOutcome) {
+    const from = isRepeated ? notifiableFrom(entry) : undefined;
     if (from === undefined) return { kind: 'done' };
     if (clock.now() < from) return { kind: 'hidden', until: from };
   }
-  return (await notifyOutcome(entry, settings, ports)) ? { kind: 'done' } : retryNotification(ports);
+  return (await notifyOutcome(entry, visit)) ? { kind: 'done' } : retryNotification(visit);
 }
 
-/** The build that a notice is about. */
-async function buildOf(
-  { notice, receivedAt }: Extract<FollowMessage, { kind: 'webhook' }>,
-  receiveCount: number,
-  { intervalMs }: FollowSettings,
-  ports: FollowPorts,
+/**
+ * Remembers that a project's webhook has arrived, and whether at the address before the last change: a person may end that change
+ * only once no dashboard uses the former address.
+ */
+export async function noteWebhookReceived(
+  projectId: string,
+  what: 'lastWebhookAt' | 'testedAt',
+  { isFormer, receivedAt }: { readonly isFormer?: true; readonly receivedAt: number },
+  { ledger }: FollowPorts,
+): Promise<void> {
+  if (isFormer === true) await ledger.noteWebhook(projectId, 'formerAt', receivedAt);
+  await ledger.noteWebhook(projectId, what, receivedAt);
+}
+
+/** The build that a webhook is about. */
+async function findBuild(
+  { notice, receivedAt }: WebhookMessage,
+  { delivery, ports, settings }: FollowVisit,
 ): Promise<LedgerEntry | undefined> {
   const { fileUrl, projectId, uploadId } = notice;
   const named = uploadId === undefined ? undefined : await ports.ledger.findByUploadId(uploadId);
   if (named !== undefined) return named.projectId === projectId ? named : undefined;
-  const lost = fileUrl === undefined ? undefined : await findLost(projectId, fileUrl, ports);
+  const lost = fileUrl === undefined ? undefined : await findLostAnswer(projectId, fileUrl, ports);
   if (lost === undefined) return undefined;
-  // It may be a word on a newer version of the same key, whose upload id the index does not know yet. Not so soon after the call
-  // whose answer was lost: for an interval nobody calls for this user.
-  const isOfThatCall = receivedAt - calledAt(lost) < intervalMs;
-  return isOfThatCall || receiveCount > 1 ? lost : undefined;
+  // The webhook may be about a newer version of the same key whose upload id is not in the index yet. Within an interval of the
+  // lost call it is not: there is no other call for this user.
+  const isOfThatCall = receivedAt - calledAt(lost) < settings.intervalMs;
+  return isOfThatCall || delivery.receiveCount > 1 ? lost : undefined;
 }
 
-/** The build whose submission was never answered and whose URL that is. */
-async function findLost(
+/** The build that has this URL and whose submission was never answered. */
+async function findLostAnswer(
   projectId: string,
   fileUrl: string,
   { clock, ledger }: FollowPorts,
 ): Promise<LedgerEntry | undefined> {
   const now = clock.now();
-  // One that is being submitted may turn out to be what the notice is about.
+  // A build that is being submitted counts too: the webhook may be about that call.
   const isCandidate = (entry: LedgerEntry) =>
     entry.projectId === projectId &&
     (entry.state === 'submitting' || isAnswerLost(entry, now)) &&
     isUrlOf(entry.build, fileUrl);
   const [only, ...others] = await search(ledger, isCandidate);
-  // Several versions of one key have one path: with more than one candidate nobody can say.
+  // All versions of a key have the same path, so several candidates can't be distinguished.
   return only !== undefined && others.length === 0 && isAnswerLost(only, now) ? only : undefined;
 }
 
 /** States in which the answer to a submission may have been lost. */
-const DOUBTFUL: readonly BuildState[] = ['unknown', 'submitting', 'dead-lettered'];
-/** Pages of the ledger that are looked through for a lost answer; a hundred builds each. */
+const STATES_IN_DOUBT: readonly BuildState[] = ['unknown', 'submitting', 'dead-lettered'];
+/** How many pages of each state are searched for a lost answer; a page has a hundred builds. */
 const MOST_PAGES = 5;
 
 async function search(ledger: Ledger, isCandidate: (entry: LedgerEntry) => boolean): Promise<readonly LedgerEntry[]> {
-  const found: LedgerEntry[] = [];
-  for (const state of DOUBTFUL) {
+  const candidates: LedgerEntry[] = [];
+  for (const state of STATES_IN_DOUBT) {
     let from: string | undefined;
     for (let page = 0; page < MOST_PAGES; page++) {
-      const { entries, next } = await ledger.list(state, { limit: 100, ...(from === undefined ? {} : { from }) });
-      found.push(...entries.filter(isCandidate));
+      const { entries, next } = await ledger.list(state, { limit: 100, ...present({ from }) });
+      candidates.push(...entries.filter(isCandidate));
       if (next === undefined) break;
       from = next;
     }
   }
-  return found;
+  return candidates;
 }
 
-/** What the notice makes of the entry; `undefined` where it says nothing new. */
+/** The entry with what a webhook reports; `undefined` where that changes nothing. */
 export function applyNotice(
   current: LedgerEntry,
   notice: WebhookNotice,
@@ -134,23 +141,29 @@ export function applyNotice(
   now: number,
 ): LedgerEntry | undefined {
   const { uploadId } = notice;
-  const resolvedEntry = uploadId === undefined ? undefined : resolveLostAnswer(current, uploadId, now);
-  const entry = resolvedEntry ?? current;
+  const settled = uploadId === undefined ? undefined : settleLostAnswer(current, uploadId, now);
+  const entry = settled ?? current;
   if (!isAtVendor(entry) || (uploadId !== undefined && uploadId !== entry.uploadId)) return undefined;
   const next = withNews(entry, notice, receivedAt, now);
-  if (next === undefined) return resolvedEntry;
+  if (next === undefined) return settled;
   const isApproved = next.state === 'approved' && entry.state !== 'approved';
   if (!isApproved || next.releaseMode !== 'on-approval') return next;
-  // A person's order for this very upload is being called out: a second one would distribute it twice.
+  // A person's request for this upload is in flight: a second one would distribute it twice.
   if (next.release?.state === 'calling' && next.release.uploadId === entry.uploadId) return next;
-  const requestId = requestOfApproval(entry.uploadId);
-  return (
-    requestRelease(next, { by: 'approval', requestId, requestedAt: now, uploadId: entry.uploadId }, now)?.entry ?? next
-  );
+  const request = {
+    by: 'approval',
+    requestId: requestOfApproval(entry.uploadId),
+    requestedAt: now,
+    uploadId: entry.uploadId,
+  } as const;
+  return requestRelease(next, request, now)?.entry ?? next;
 }
 
-/** The entry where the upload id is the answer that was lost; `undefined` where none was, or it is that of an earlier submission. */
-export function resolveLostAnswer(current: LedgerEntry, uploadId: string, now: number): LedgerEntry | undefined {
+/**
+ * The entry where the upload id is the answer that was lost; `undefined` where no answer was lost, or the id is that of an earlier
+ * submission.
+ */
+export function settleLostAnswer(current: LedgerEntry, uploadId: string, now: number): LedgerEntry | undefined {
   const isFormer = current.formerUploadIds?.includes(uploadId) === true;
-  return !isFormer && isAnswerLost(current, now) ? resolved(current, uploadId, now) : undefined;
+  return !isFormer && isAnswerLost(current, now) ? acceptedAfterAll(current, uploadId, now) : undefined;
 }

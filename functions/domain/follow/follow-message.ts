@@ -2,31 +2,31 @@ import * as v from 'valibot';
 import { STAGES, type WebhookNotice } from '../model/news.ts';
 import { EVENT_SOURCE } from '../model/telemetry.ts';
 
-/** What lies in the follow queue. Each is handled until it is done with; sleeping is by visibility timeout. */
+/** A message of the follow queue. It stays in the queue until it is done; SQS hides it while it sleeps. */
 export type FollowMessage =
-  /** The project's webhook was tried out. */
+  /** The dashboard's test of the project's webhook. */
   | ({ readonly kind: 'webhook-test'; readonly projectId: string } & Received)
-  /** The vendor's word on a build. */
+  /** A webhook about a build. */
   | ({ readonly kind: 'webhook'; readonly notice: WebhookNotice } & Received)
-  /** Order to distribute an upload. */
+  /** A request to distribute an upload. */
   | {
       readonly kind: 'release';
       /** Names the build in the ledger. */
       readonly build: string;
       readonly uploadId: string;
-      /** Names the order, so that a late duplicate is told apart from another. */
+      /** A late duplicate of the request has the same id, another request has another. */
       readonly requestId: string;
       readonly by: 'approval' | 'person';
       /** ms since the epoch. */
       readonly requestedAt: number;
     }
-  /** Keep an eye on a build until its end. */
+  /** The watch over a build until its outcome. */
   | { readonly kind: 'watch'; readonly build: string; readonly uploadId: string };
 
 interface Received {
   /** ms since the epoch. */
   readonly receivedAt: number;
-  /** It came to the address before the last change, which is good until somebody ends the change. */
+  /** It arrived at the address before the last change, which is accepted until a person ends the change. */
   readonly isFormer?: true;
 }
 
@@ -54,14 +54,14 @@ const message: v.GenericSchema<unknown, FollowMessage> = v.variant('kind', [
   v.object({ kind: v.literal('watch'), build: v.string(), uploadId: v.string() }),
 ]);
 
-/** The event by which submit-build tells of a submission, as EventBridge puts it into the queue: the build is to be watched. */
+/** The event of a submission, which EventBridge puts into the queue to start the watch over the build. */
 const submittedEvent = v.object({
   source: v.literal(EVENT_SOURCE),
   'detail-type': v.literal('Build Submitted'),
   detail: v.object({ uploadId: v.string(), build: v.object({ id: v.string() }) }),
 });
 
-/** @returns `undefined` for a body that is no message of this queue */
+/** @returns `undefined` for a body that is not a message of this queue */
 export function parseFollowMessage(body: string): FollowMessage | undefined {
   let value: unknown;
   try {

@@ -1,57 +1,50 @@
 import type { LedgerEntry } from '../model/ledger-entry.ts';
-import { type Disposition, unreachable } from '../model/outcome.ts';
+import { unreachable } from '../model/outcome.ts';
+import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
-import {
-  alertContext,
-  eventSubject,
-  type FollowPorts,
-  type FollowSettings,
-  logFields,
-  tagWith,
-  updateWithRetry,
-} from './followed-build.ts';
+import { tagObject } from './tag-object.ts';
+import { updateWithRetry } from './update-with-retry.ts';
+import type { FollowVisit } from './visit.ts';
 
-/** Whoever recorded an end may still be about to tell of it for so long, in ms. Less than it takes to be asked again. */
-const TELLING_TAKES_MS = 30_000;
+/** How long the worker that recorded an outcome may take to notify of it, in ms. */
+const NOTIFYING_TAKES_MS = 30_000;
 
 /**
- * From when on another worker tells of an end that is recorded and pendingNotification, in ms since the epoch: the one that recorded it must
- * have ended itself before it could.
+ * From when on another worker notifies of an outcome that is still pending, in ms since the epoch: the worker that recorded it has
+ * crashed by then. `undefined` where none is pending.
  */
 export function notifiableFrom({ pendingNotification, updatedAt }: LedgerEntry): number | undefined {
-  return pendingNotification === undefined ? undefined : updatedAt + TELLING_TAKES_MS;
+  return pendingNotification === undefined ? undefined : updatedAt + NOTIFYING_TAKES_MS;
 }
 
 /**
- * Tells of an end that is recorded and not told yet, and sees to the order that came of it.
+ * Notifies people and pipelines of an outcome that is recorded and still pending, and sends the release request that came of it.
  *
- * @returns whether whoever has to know does
+ * @returns `false` where people could not be notified
  */
-export async function notifyOutcome(
-  entry: LedgerEntry,
-  settings: FollowSettings,
-  ports: FollowPorts,
-): Promise<boolean> {
-  const { clock, followQueue, log, metrics } = ports;
+export async function notifyOutcome(entry: LedgerEntry, visit: FollowVisit): Promise<boolean> {
+  const { ports } = visit;
+  const { clock, followQueue, ledger, log, metrics } = ports;
   const { objection = '', release, releaseMode = 'manual', pendingNotification } = entry;
   if (pendingNotification === undefined) return true;
   if (release?.state === 'requested' && release.by === 'approval') {
     const { by, requestId, requestedAt, uploadId } = release;
     await followQueue.send({ kind: 'release', build: entry.id, uploadId, requestId, by, requestedAt });
   }
-  const place = alertContext(entry);
-  const { uploadId } = place;
-  const about = { at: clock.now(), subject: eventSubject(entry), uploadId };
+  const context = alertContext(entry);
+  const { uploadId } = context;
+  const at = clock.now();
+  const about = { at, subject: subjectOf(entry), uploadId };
   switch (pendingNotification) {
     case 'approved': {
-      const tookSeconds = secondsToApproval(entry, about.at);
+      const tookSeconds = secondsToApproval(entry, at);
       metrics.put('TimeToApproved', tookSeconds);
       log.info('build-approved', { ...logFields(entry), releaseMode, tookSeconds });
       await emitEvent(ports, { name: 'Build Approved', ...about, releaseMode, tookSeconds });
       break;
     }
     case 'rejected':
-      if (!(await sendAlert(ports, { kind: 'rejected', ...place, at: about.at, objection }))) return false;
+      if (!(await sendAlert(ports, { kind: 'rejected', ...context, at, objection }))) return false;
       await emitEvent(ports, { name: 'Build Rejected', ...about, objection });
       log.warn('build-rejected', { ...logFields(entry), detail: objection });
       break;
@@ -59,24 +52,17 @@ export async function notifyOutcome(
       unreachable(pendingNotification);
   }
   metrics.put('BuildsFollowed', 1, { Outcome: pendingNotification });
-  await tagWith(entry, pendingNotification, settings, ports);
-  await updateWithRetry(entry.id, ports, (current) => {
+  await tagObject(entry, pendingNotification, visit);
+  await updateWithRetry(entry.id, ledger, (current) => {
     if (current.pendingNotification !== pendingNotification || current.uploadId !== uploadId) return undefined;
-    const { pendingNotification: _, ...told } = current;
-    return told;
+    const { pendingNotification: _, ...notified } = current;
+    return notified;
   });
   return true;
 }
 
-/** By the vendor's clock where it gave a time; whoever comes late to the ledger makes no build slow. */
+/** By Streampixel's clock where it gave a time: a webhook that arrives late does not make the build slow. */
 function secondsToApproval({ news = [], submittedAt }: LedgerEntry, now: number): number {
   const approvedAt = news.find(({ stage }) => stage === 'approved')?.at ?? now;
   return Math.max(0, Math.round((approvedAt - (submittedAt ?? approvedAt)) / 1000));
-}
-
-/** A person could not be told: SNS is asked again after this, in ms. */
-const TELL_AGAIN_MS = 60_000;
-
-export function retryNotification({ clock }: FollowPorts): Disposition {
-  return { kind: 'hidden', until: clock.now() + TELL_AGAIN_MS };
 }

@@ -3,33 +3,21 @@ import type { LedgerEntry, Release, ReleaseFailure } from '../model/ledger-entry
 import { present } from '../model/optional-fields.ts';
 import type { Disposition } from '../model/outcome.ts';
 import { redact } from '../model/redaction.ts';
+import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
 import type { ApiKey } from '../ports.ts';
-import {
-  alertContext,
-  eventSubject,
-  type FollowDelivery,
-  type FollowPorts,
-  type FollowSettings,
-  logFields,
-  tagWith,
-  updateWithRetry,
-} from './followed-build.ts';
-import { retryNotification } from './notify-outcome.ts';
+import { tagObject } from './tag-object.ts';
+import { updateWithRetry } from './update-with-retry.ts';
+import { type FollowVisit, retryNotification } from './visit.ts';
 
-/**
- * Receives after which a message that only waits (429) goes on as a new one: waiting must not use up the receives that SQS counts.
- */
+/** After so many receives a message that waits for the rate limit is sent as a new one, or SQS would dead-letter it for waiting. */
 const RECEIVES_OF_A_MESSAGE = 50;
 
-/** One visit of one request to release an upload: the request as this worker knows it, and what its functions need beside it. */
-export interface ReleaseAttempt {
+/** One visit of one request to release an upload, with the request as this worker knows it. */
+export interface ReleaseAttempt extends FollowVisit {
   readonly entry: LedgerEntry;
   readonly release: Release;
-  readonly delivery: FollowDelivery;
-  readonly settings: FollowSettings;
-  readonly ports: FollowPorts;
   /** Once it has been read; redacted from everything that is written down. */
   readonly key?: ApiKey;
 }
@@ -37,8 +25,8 @@ export interface ReleaseAttempt {
 type ReleasePatch = { readonly [Field in keyof Release]?: Release[Field] | undefined } & Pick<Release, 'state'>;
 
 /**
- * Writes down how far the request is, on top of whatever Streampixel has said meanwhile. Not where another worker has gone on with
- * it: this one read it before, and would make a request that is being sent one that waits.
+ * Records the state of the request, on top of the news that arrived meanwhile. Not where another worker has changed the request
+ * since this one read it: a request in flight could become one that waits, and would be sent twice.
  */
 export async function recordRelease(
   attempt: ReleaseAttempt,
@@ -47,18 +35,18 @@ export async function recordRelease(
 ): Promise<ReleaseAttempt> {
   const { entry, ports, release } = attempt;
   const next = present({ ...release, ...patch }) as Release;
-  const stored = await updateWithRetry(entry.id, ports, (latest) =>
+  const stored = await updateWithRetry(entry.id, ports.ledger, (latest) =>
     isHeld(latest, release) ? releaseChanged(latest, next, ports.clock.now(), note) : undefined,
   );
   return { ...attempt, entry: stored ?? entry, release: next };
 }
 
-/** The stored request is still the one that this worker read. */
+/** Whether the stored request is still as this worker read it. */
 function isHeld({ release: stored }: LedgerEntry, { leaseUntil, requestId, state }: Release): boolean {
   return stored?.requestId === requestId && stored.state === state && stored.leaseUntil === leaseUntil;
 }
 
-/** The slot is farther away than the function waits. */
+/** The slot is later than the function can wait. */
 export async function sleepUntil(
   attempt: ReleaseAttempt,
   reservation: Release['reservation'],
@@ -69,7 +57,7 @@ export async function sleepUntil(
   return { kind: 'hidden', until };
 }
 
-/** Streampixel has said when to come back: it costs no attempt. */
+/** The rate limit has blocked the request: it costs no attempt. */
 export async function waitOn({ delivery, entry, ports, release }: ReleaseAttempt, until: number): Promise<Disposition> {
   if (delivery.receiveCount < RECEIVES_OF_A_MESSAGE) return { kind: 'hidden', until };
   const { by, requestedAt, requestId, uploadId } = release;
@@ -77,28 +65,28 @@ export async function waitOn({ delivery, entry, ports, release }: ReleaseAttempt
   return { kind: 'done' };
 }
 
-/** Without the reservation: others use the lane meanwhile. */
+/** The request gives up its slot, so that others can use the lane meanwhile. */
 export async function tryReleaseLater(attempt: ReleaseAttempt, detail: string): Promise<Disposition> {
   const { entry, ports, release, settings } = attempt;
   const { clock, log, random } = ports;
   if (clock.now() - release.requestedAt > RELEASE_PATIENCE_MS) return failRelease(attempt, detail, 'refused');
-  const words = safe(detail, attempt);
-  log.info('release-postponed', { ...logFields(entry), detail: words });
+  const redacted = redactKey(detail, attempt);
+  log.info('release-postponed', { ...logFields(entry), detail: redacted });
   const attempts = release.attempts + 1;
-  await recordRelease(attempt, { state: 'requested', attempts, reservation: undefined }, words);
+  await recordRelease(attempt, { state: 'requested', attempts, reservation: undefined }, redacted);
   return { kind: 'hidden', until: clock.now() + retryDelay(attempts, settings.intervalMs, random) };
 }
 
 export async function failRelease(attempt: ReleaseAttempt, detail: string, how: ReleaseFailure): Promise<Disposition> {
   const { entry, ports, release } = attempt;
-  const words = safe(detail, attempt);
+  const redacted = redactKey(detail, attempt);
   ports.metrics.put('BuildsFollowed', 1, { Outcome: 'release-failed' });
-  const facts = { uploadId: release.uploadId, detail: words, isUnknown: how === 'unknown' };
+  const facts = { uploadId: release.uploadId, detail: redacted, isUnknown: how === 'unknown' };
   ports.log.warn('release-failed', { ...logFields(entry), ...facts });
-  return notifyReleaseFailed(attempt, words, how);
+  return notifyReleaseFailed(attempt, redacted, how);
 }
 
-/** Notifies first and records then: a crash between the two notifies twice, the other order never. */
+/** Notifies before it records: a crash in between then causes a second alert, not a missing one. */
 export async function notifyReleaseFailed(
   attempt: ReleaseAttempt,
   detail: string,
@@ -106,14 +94,10 @@ export async function notifyReleaseFailed(
 ): Promise<Disposition> {
   const { entry, ports, release } = attempt;
   const context = { ...alertContext(entry), uploadId: release.uploadId, at: ports.clock.now() };
-  const isNotified = await sendAlert(ports, {
-    kind: 'release-failed',
-    ...context,
-    detail,
-    isUnknown: how === 'unknown',
-  });
+  const isUnknown = how === 'unknown';
+  const isNotified = await sendAlert(ports, { kind: 'release-failed', ...context, detail, isUnknown });
   await giveUpRelease(attempt, detail, isNotified ? undefined : how);
-  return isNotified ? { kind: 'done' } : retryNotification(ports);
+  return isNotified ? { kind: 'done' } : retryNotification(attempt);
 }
 
 /** @param pendingNotification how it failed, where people are still to be notified of it */
@@ -127,16 +111,17 @@ export async function giveUpRelease(
   await recordRelease(attempt, { state: 'failed', attempts: counted, detail, pendingNotification }, detail);
 }
 
-export async function notifyReleased({ entry, ports, release, settings }: ReleaseAttempt): Promise<void> {
+export async function notifyReleased(attempt: ReleaseAttempt): Promise<void> {
+  const { entry, ports, release } = attempt;
   const { by, uploadId } = release;
   ports.log.info('build-released', { ...logFields(entry), uploadId, by });
   ports.metrics.put('BuildsFollowed', 1, { Outcome: 'released' });
-  const subject = eventSubject(entry);
+  const subject = subjectOf(entry);
   await emitEvent(ports, { name: 'Build Released', at: ports.clock.now(), subject, uploadId, by });
-  // Going back to a former upload says nothing of this build, and a rejection stays one.
-  if (entry.state === 'released' && entry.uploadId === uploadId) await tagWith(entry, 'released', settings, ports);
+  // Not for the release of a former upload, nor for a build that was rejected meanwhile.
+  if (entry.state === 'released' && entry.uploadId === uploadId) await tagObject(entry, 'released', attempt);
 }
 
-function safe(detail: string, { key }: ReleaseAttempt): string {
+function redactKey(detail: string, { key }: ReleaseAttempt): string {
   return redact(detail, key && [key.secret]);
 }

@@ -4,17 +4,11 @@ import type { LedgerEntry, Release } from '../model/ledger-entry.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
 import { type Route, routeTo } from '../model/route.ts';
 import type { ReleaseAnswer } from '../model/streampixel-answers.ts';
+import { logFields } from '../notify/build-context.ts';
 import { SENDING_ALLOWANCE_MS } from '../pacing/pacer.ts';
 import { type AcquiredSlot, keepFirstInLane, takeTurn } from '../pacing/take-turn.ts';
 import type { ApiKey } from '../ports.ts';
 import type { FollowMessage } from './follow-message.ts';
-import {
-  type FollowDelivery,
-  type FollowPorts,
-  type FollowSettings,
-  logFields,
-  updateWithRetry,
-} from './followed-build.ts';
 import {
   failRelease,
   giveUpRelease,
@@ -26,30 +20,29 @@ import {
   tryReleaseLater,
   waitOn,
 } from './release-attempt.ts';
+import { updateWithRetry } from './update-with-retry.ts';
+import type { FollowPorts, FollowVisit } from './visit.ts';
 
-/** With less than this left no slot is used up: the wait for the slot, the call and its record need it, in ms. */
+/** Least time that must be left to use a slot, in ms: for the wait until the slot, the call and its record. */
 const LEAST_TIME_MS = 30_000;
 
 /** A request older than this is not carried out, in ms: its message has been in a dead-letter queue. */
 const OLDEST_REQUEST_MS = 24 * 3_600_000;
 
-/** How many of the last released builds are searched for a newer one of the project. */
+/** How many of the builds released last are searched for a newer one of the project. */
 const LATEST_RELEASED = 100;
 
 /**
- * Takes one request to release an upload as far as it can go now: slot, key, call, record. A request is sent once: where its answer
- * is lost a person looks, because a second call could bring back what a person has replaced since.
+ * Takes one request to release an upload as far as it can go now: key, slot, call, record. It is called once: where the answer is
+ * lost a person has to look, because a second call could bring back a build that a person has replaced since.
  *
  * @throws LedgerUnavailable: the message then stays in the queue
  */
 export async function releaseBuild(
   message: Extract<FollowMessage, { kind: 'release' }>,
-  delivery: FollowDelivery,
-  settings: FollowSettings,
-  ports: FollowPorts,
+  visit: FollowVisit,
 ): Promise<Disposition> {
-  const { clock, ledger, log } = ports;
-  const visit = { delivery, settings, ports };
+  const { clock, ledger, log } = visit.ports;
   const entry = await ledger.find(message.build);
   if (entry === undefined) {
     log.error('release-of-unknown-build', { build: message.build });
@@ -57,7 +50,7 @@ export async function releaseBuild(
   }
   const { release } = entry;
   if (release?.requestId === message.requestId) return resumeRelease({ entry, release, ...visit });
-  // One at a time: the request before this one may be in flight.
+  // One request at a time: the earlier one may be in flight.
   const busyUntil = release?.state === 'calling' ? (release.leaseUntil ?? 0) : 0;
   if (clock.now() < busyUntil) return { kind: 'hidden', until: busyUntil };
   const next = requestRelease(entry, message, clock.now());
@@ -73,7 +66,7 @@ async function resumeRelease(attempt: ReleaseAttempt): Promise<Disposition> {
   const now = ports.clock.now();
   switch (state) {
     case 'released':
-      // The worker that recorded it may have ended before it could notify.
+      // The worker that recorded it may have crashed before it could notify.
       if (delivery.receiveCount > 1) await notifyReleased(attempt);
       return { kind: 'done' };
     case 'failed':
@@ -97,7 +90,7 @@ async function resumeRelease(attempt: ReleaseAttempt): Promise<Disposition> {
   }
 }
 
-/** A rejection withdraws what an approval has requested, but not what a person has. */
+/** A rejection withdraws the request of an approval, but not that of a person. */
 function isWithdrawn({ state }: LedgerEntry, by: Release['by']): boolean {
   return state === 'rejected' && by === 'approval';
 }
@@ -116,7 +109,7 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
 
   const { key } = read;
   const keyed = { ...attempt, key };
-  return takeTurn<ReleaseAttempt, Disposition>(
+  return takeTurn<ReleaseAttempt, ReleaseAttempt, Disposition>(
     {
       lane: releaseLane(userId),
       reservation: release.reservation,
@@ -124,17 +117,13 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
       check: async () => {
         const newer = release.by === 'approval' ? await findNewerReleased(entry, ports) : undefined;
         const detail = `A newer build of the project has been released: ${newer?.id}.`;
-        return newer === undefined ? undefined : failRelease(keyed, detail, 'refused');
+        return newer === undefined ? { checked: keyed } : { result: await failRelease(keyed, detail, 'refused') };
       },
       sleep: (reservation, until) => sleepUntil(keyed, reservation, until),
-      claim: async (reservation) => {
-        const claimed = await claim(keyed, {
-          ...release,
-          reservation,
-          state: 'calling',
-          leaseUntil: delivery.leaseUntil,
-        });
-        // Another worker has the request, or it is withdrawn: the slot is lost, the request is not.
+      claim: async (checked, reservation) => {
+        const { leaseUntil } = delivery;
+        const claimed = await claim(checked, { ...release, reservation, state: 'calling', leaseUntil });
+        // Another worker is processing the request, or it is withdrawn. The slot is wasted, the request is not.
         const result = { kind: 'hidden', until: clock.now() + settings.intervalMs } as const;
         return claimed === undefined ? { result } : { claim: claimed };
       },
@@ -151,7 +140,7 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
   );
 }
 
-/** An approval that comes late, or a request that was retried, must not bring back what a newer build has replaced. */
+/** A late approval or a retried request must not bring back a build that a newer one has replaced. */
 async function findNewerReleased(
   { id, projectId, submittedAt = 0 }: LedgerEntry,
   { ledger }: FollowPorts,
@@ -162,11 +151,11 @@ async function findNewerReleased(
   );
 }
 
-/** On top of whatever is written meanwhile: the worker that notifies of the approval writes to the same entry. */
+/** Claims the request on top of what is saved meanwhile: the worker that notifies of the approval saves the same entry. */
 async function claim(attempt: ReleaseAttempt, calling: Release): Promise<ReleaseAttempt | undefined> {
   const { entry, ports } = attempt;
   let isOurs = false;
-  const stored = await updateWithRetry(entry.id, ports, (latest) => {
+  const stored = await updateWithRetry(entry.id, ports.ledger, (latest) => {
     const { release } = latest;
     isOurs =
       release?.requestId === calling.requestId && release.state === 'requested' && !isWithdrawn(latest, release.by);

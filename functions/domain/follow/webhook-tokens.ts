@@ -1,18 +1,18 @@
 /**
- * The tokens in the addresses that webhooks are sent to: one SSM SecureString holds one a line, the current one first. A second
- * is there while the dashboards still have the address before the last change.
+ * The tokens in the addresses that webhooks are sent to. One SSM SecureString has one on each line, the current one first. A second
+ * one is the former token, which is accepted while dashboards may still have the former address.
  */
 
-/** Tokens that count at a time. */
+/** How many tokens are accepted at a time. */
 export const MOST_TOKENS = 2;
 
 /** No token is longer, in characters. */
 export const LONGEST_TOKEN = 128;
 
-/** Letters, digits, `-` and `_`, which stand in a URL as they are; 256 random bits are 43 of them. */
+/** Letters, digits, `-` and `_`, which a URL does not encode. 256 random bits are 43 characters. */
 const TOKEN = new RegExp(`^[\\w-]{32,${LONGEST_TOKEN}}$`);
 
-/** The tokens in the parameter's value. Lines that are none do not count: they could be guessed. */
+/** The tokens in the parameter's value. Other lines are ignored: a short one could be guessed. */
 export function tokensIn(value: string): readonly string[] {
   return value
     .split('\n')
@@ -21,7 +21,7 @@ export function tokensIn(value: string): readonly string[] {
     .slice(0, MOST_TOKENS);
 }
 
-/** Where the webhook of a project is to be sent. */
+/** The address that a project's webhook is sent to. */
 export function webhookAddress(baseUrl: string, projectId: string, token: string): string {
   return `${baseUrl.replace(/\/+$/, '')}/${projectId}/${token}`;
 }

@@ -1,13 +1,14 @@
 import type { Build } from './build.ts';
 import { type BuildState, type LedgerEntry, type Release, withChange } from './ledger-entry.ts';
 import { type News, STAGES, type Stage, type WebhookNotice } from './news.ts';
+import { present } from './optional-fields.ts';
 
 /**
- * What the vendor's words make of a build. They come in any order, more than once, with gaps, or not at all; so the state is a
- * function of what has been said and not of the order it came in: the furthest stage wins, and a rejection wins over everything.
+ * How webhooks and releases change a build's entry. Webhooks come in any order, more than once, with gaps, or not at all. So the
+ * state depends on what they report and not on their order: the furthest stage wins, and a rejection wins over everything.
  */
 
-/** States in which a build is, or was, at the vendor. */
+/** States in which a build is, or was, at Streampixel. */
 type VendorState = Extract<BuildState, 'submitted' | 'approved' | 'released' | 'rejected'>;
 
 export function isAtVendor(entry: LedgerEntry): entry is LedgerEntry & { state: VendorState; uploadId: string } {
@@ -26,17 +27,17 @@ export function isAtVendor(entry: LedgerEntry): entry is LedgerEntry & { state: 
   }
 }
 
-/** The furthest stage that the vendor has told of. */
+/** The furthest stage that Streampixel has reported. */
 export function furthestStage({ news = [] }: Pick<LedgerEntry, 'news'>): Stage | undefined {
   return news.at(-1)?.stage;
 }
 
 /**
- * The entry once the vendor has said something of its upload; `undefined` where it has said so before. Deliveries carry no id, so
- * two of one stage and timestamp are one; of a stage that comes with several timestamps the first and the last are kept.
+ * The entry with what a webhook reports; `undefined` where that is known already. Webhooks carry no id, so two of one stage and
+ * timestamp are duplicates. Of a stage that is reported with several timestamps the first and the last are kept.
  *
- * @param receivedAt when it came, by our clock, in ms since the epoch
- * @param now when it is written down, in ms since the epoch
+ * @param receivedAt when it arrived, by our clock, in ms since the epoch
+ * @param now when it is recorded, in ms since the epoch
  */
 export function withNews(
   entry: LedgerEntry,
@@ -45,19 +46,19 @@ export function withNews(
   now: number,
 ): LedgerEntry | undefined {
   const lastNewsAt = Math.max(entry.lastNewsAt ?? 0, receivedAt);
-  // A word that is not known here is a sign of life, no more.
+  // A stage that this project does not know still shows that Streampixel is working on the build.
   if (stage === undefined) return lastNewsAt === entry.lastNewsAt ? undefined : { ...entry, lastNewsAt };
   const known = entry.news ?? [];
   const before = known.find((each) => each.stage === stage);
   if (before !== undefined && at >= before.at && at <= (before.lastAt ?? before.at)) return undefined;
   const news = inOrder([...known.filter((each) => each !== before), widened(before, stage, at)]);
-  // Of several rejections the first counts, whichever came first here.
+  // The objection is that of the first rejection by Streampixel's clock, in whatever order they arrive.
   const isFirst = before === undefined || at < before.at;
-  const told = { ...entry, news, lastNewsAt, ...(stage === 'rejected' && isFirst ? { objection } : {}) };
+  const next = { ...entry, news, lastNewsAt, ...(stage === 'rejected' && isFirst ? { objection } : {}) };
   const state = stateAfter(entry.state, news);
-  if (state === entry.state) return told;
+  if (state === entry.state) return next;
   const pendingNotification = state === 'approved' || state === 'rejected' ? { pendingNotification: state } : {};
-  return withChange({ ...told, ...pendingNotification }, now, { state }, state === 'rejected' ? objection : undefined);
+  return withChange({ ...next, ...pendingNotification }, now, { state }, state === 'rejected' ? objection : undefined);
 }
 
 function widened(before: News | undefined, stage: Stage, at: number): News {
@@ -76,36 +77,30 @@ function stateAfter(state: BuildState, news: readonly News[]): BuildState {
 }
 
 /**
- * Whether the answer to the build's submission was lost: the vendor may hold it under an id that nobody here knows.
+ * Whether the answer to the build's submission was lost: Streampixel may have it under an upload id that the ledger does not know.
  *
  * @param now ms since the epoch
  */
 export function isAnswerLost({ leaseUntil = 0, possiblyDoubled, state, uploadId }: LedgerEntry, now: number): boolean {
   if (uploadId !== undefined) return false;
-  // A worker that ended in the call has left the claim. Until its lease is over it may yet write down the answer, on top of
-  // whatever is made of the one that was lost before.
+  // A build in submission has the claim of a worker, which may still record its answer until the lease expires, and would overwrite
+  // what is recorded here.
   return state === 'submitting' ? leaseUntil <= now : possiblyDoubled;
 }
 
-/** The vendor's word is the answer that was lost: the submission was accepted after all, under this id. */
-export function resolved(entry: LedgerEntry, uploadId: string, now: number): LedgerEntry {
+/** A webhook shows what the lost answer was: the submission was accepted, under this upload id. */
+export function acceptedAfterAll(entry: LedgerEntry, uploadId: string, now: number): LedgerEntry {
   const { reservation, leaseUntil, reason, ...rest } = entry;
-  const found = { ...rest, possiblyDoubled: false };
-  const submittedAt = calledAt(entry);
-  return withChange(
-    found,
-    now,
-    { state: 'submitted', uploadId, submittedAt },
-    `found at the vendor: upload id ${uploadId}`,
-  );
+  const change = { state: 'submitted', uploadId, submittedAt: calledAt(entry), possiblyDoubled: false } as const;
+  return withChange(rest, now, change, `accepted after all: upload id ${uploadId}`);
 }
 
-/** When the call went out whose answer was lost, in ms since the epoch: the last failure of one that is being submitted is of a try before. */
+/** When the call was made whose answer was lost, in ms since the epoch. In `submitting`, `lastFailure` is of an earlier attempt. */
 export function calledAt({ lastFailure, state, updatedAt }: LedgerEntry): number {
   return state === 'submitting' ? updatedAt : (lastFailure?.at ?? updatedAt);
 }
 
-/** Whether the URL of a notice is that of the build: by host and path, as each signing makes another query. */
+/** Whether the URL in a webhook is that of the build. It compares host and path: each signature makes another query. */
 export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl: string): boolean {
   if (!URL.canParse(fileUrl)) return false;
   const { hostname, pathname } = new URL(fileUrl);
@@ -115,11 +110,11 @@ export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl:
   } catch {
     return false;
   }
-  // A key may begin like its bucket: where the host names the bucket, the path does not.
+  // A key may start with the name of its bucket, so the path names the bucket only where the host does not.
   return path === (hostname.startsWith(`${bucket}.`) ? `/${key}` : `/${bucket}/${key}`);
 }
 
-/** What is due for a build that the vendor has not brought to an end, and when the next look is; ms since the epoch. */
+/** What the watchdog has to do for a build, and when it looks again; ms since the epoch. */
 export type Watch =
   | { readonly kind: 'over' }
   | { readonly kind: 'asleep'; readonly until: number }
@@ -143,10 +138,10 @@ export function watchOf(entry: LedgerEntry, now: number, { lateAfterMs, stuckAft
   return { kind: 'asleep', until: Math.min(lateFrom, stuckFrom) };
 }
 
-/** How long a request to release is tried again, in ms: after that a person should ask Streampixel's support. */
+/** How long a release request is tried again, in ms. After that a person should ask Streampixel's support. */
 export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
 
-/** Takes an order to release an upload, once: `undefined` where this one was taken before. */
+/** The entry with a request to release an upload; `undefined` where this request was taken before. */
 export function requestRelease(
   entry: LedgerEntry,
   { by, requestId, requestedAt, uploadId }: Pick<Release, 'by' | 'requestId' | 'requestedAt' | 'uploadId'>,
@@ -155,32 +150,29 @@ export function requestRelease(
   const { releaseRequests = [] } = entry;
   if (releaseRequests.includes(requestId)) return undefined;
   const release: Release = { requestId, uploadId, by, requestedAt, state: 'requested', attempts: 0 };
-  const orders = [...releaseRequests, requestId].slice(-ORDERS_KEPT);
-  const note = `release of ${uploadId} ordered by ${by}`;
+  const requests = [...releaseRequests, requestId].slice(-REQUESTS_KEPT);
+  const note = `release of ${uploadId} requested by ${by}`;
   return {
-    entry: withChange({ ...entry, release, releaseRequests: orders }, now, { state: entry.state }, note),
+    entry: withChange({ ...entry, release, releaseRequests: requests }, now, { state: entry.state }, note),
     release,
   };
 }
 
-/** SQS hands a duplicate out within minutes; nobody gives this many orders for one build in that time. */
-const ORDERS_KEPT = 20;
+/** SQS delivers a duplicate within minutes, and there are never so many requests for one build in that time. */
+const REQUESTS_KEPT = 20;
 
-/** The order that an approval gives by itself: one for each upload, however often it is approved. */
+/** The id of the request that an approval makes by itself: one for each upload, however often it is approved. */
 export function requestOfApproval(uploadId: string): string {
   return `approval/${uploadId}`;
 }
 
-/** The entry where its order has got to there. An order that is over leaves no slot and no lease behind. */
+/** The entry with its release request in the given state. A finished request has no slot and no lease. */
 export function releaseChanged(entry: LedgerEntry, release: Release, now: number, note: string): LedgerEntry {
   const { leaseUntil, reservation, ...bare } = release;
-  const isOver = release.state === 'released' || release.state === 'failed';
-  const held = {
-    ...(reservation === undefined ? {} : { reservation }),
-    ...(release.state === 'calling' && leaseUntil !== undefined ? { leaseUntil } : {}),
-  };
-  const next = isOver ? { ...bare, endedAt: now } : { ...bare, ...held };
-  // Going back to a former upload says nothing of this one, and a rejection stays one.
+  const isFinished = release.state === 'released' || release.state === 'failed';
+  const held = present({ reservation, leaseUntil: release.state === 'calling' ? leaseUntil : undefined });
+  const next = isFinished ? { ...bare, endedAt: now } : { ...bare, ...held };
+  // The release of a former upload does not change this build's state, and a rejected build stays rejected.
   const isOfThis = isAtVendor(entry) && entry.state !== 'rejected' && entry.uploadId === release.uploadId;
   const state = release.state === 'released' && isOfThis ? 'released' : entry.state;
   return withChange({ ...entry, release: next }, now, { state }, note);

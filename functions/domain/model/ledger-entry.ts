@@ -1,19 +1,20 @@
 import type { Build } from './build.ts';
 import type { SlotReservation } from './lane.ts';
 import type { News } from './news.ts';
+import { present } from './optional-fields.ts';
 import type { Failure } from './outcome.ts';
 import type { Reason, SkipCause } from './reasons.ts';
 import type { ReleaseMode } from './route.ts';
 
 /**
- * - `waiting`: has a slot or waits for its next try; nothing is under way at the vendor
- * - `submitting`: a worker holds it until `leaseUntil` and may be calling the vendor
- * - `unknown`: a call's answer was lost; it may have been accepted
- * - `submitted`: queued at the vendor, and from then on what the vendor says of it
- * - `approved`: the vendor is done with it; what that means is the route's {@link ReleaseMode}
- * - `released`: the vendor has taken our order to distribute it
- * - `rejected`: the vendor won't have it
- * - `skipped`, `dead-lettered`: it did not reach the vendor
+ * - `waiting`: for its slot or its next attempt; no request is in flight
+ * - `submitting`: a worker has claimed it until `leaseUntil` and may be calling `upload-file`
+ * - `unknown`: the answer to a call was lost; the build may have been accepted
+ * - `submitted`: Streampixel has accepted it and is processing it
+ * - `approved`: Streampixel has approved it; the route's {@link ReleaseMode} says what that means
+ * - `released`: Streampixel has accepted our request to distribute it
+ * - `rejected`: Streampixel has rejected it
+ * - `skipped`, `dead-lettered`: it did not reach Streampixel
  */
 export type BuildState =
   | 'waiting'
@@ -26,36 +27,36 @@ export type BuildState =
   | 'skipped'
   | 'dead-lettered';
 
-/** Upload ids, news and orders of a build that is or was at the vendor. */
+/** Upload ids, news and release requests of a build that is or was at Streampixel. */
 export interface AtVendor {
   /** How the build goes live, by the route as it was when the build was submitted. */
   readonly releaseMode?: ReleaseMode;
-  /** When the vendor took it, in ms since the epoch. */
+  /** When Streampixel accepted it, in ms since the epoch. */
   readonly submittedAt?: number;
-  /** The vendor's words on this upload id: one for each stage, in the order of the stages. */
+  /** What Streampixel has reported of this upload id: one for each stage, in the order of the stages. */
   readonly news?: readonly News[];
-  /** When the vendor last said anything of it, in ms since the epoch, by our clock. */
+  /** When the last report of it arrived, in ms since the epoch, by our clock. */
   readonly lastNewsAt?: number;
-  /** Why the vendor rejected it, in its words. */
+  /** Why Streampixel rejected it: its message. */
   readonly objection?: string;
   /** When the watchdog found it late, and when stuck; ms since the epoch. */
   readonly lateAt?: number;
   readonly stuckAt?: number;
-  /** An end that is recorded and not told yet: a crash between the two must not keep it from people. */
+  /** An outcome that is recorded and still to be notified: a crash between the two must not keep it from people. */
   readonly pendingNotification?: 'approved' | 'rejected';
   readonly release?: Release;
-  /** Orders to release it that have been taken, newest last: a late duplicate of one is not another. */
+  /** Ids of the release requests that have been taken, newest last: a late duplicate of one is not another. */
   readonly releaseRequests?: readonly string[];
-  /** Upload ids of submissions before this one. */
+  /** Upload ids of earlier submissions. */
   readonly formerUploadIds?: readonly string[];
 }
 
-/** An order to distribute an upload. */
+/** A request to distribute an upload. */
 export interface Release {
   readonly requestId: string;
   readonly uploadId: string;
   readonly by: 'approval' | 'person';
-  /** `calling`: a worker may be on the phone until `leaseUntil`; after that nobody knows what the vendor answered. */
+  /** `calling`: a worker may be calling until `leaseUntil`; after that its answer is lost. */
   readonly state: 'requested' | 'calling' | 'released' | 'failed';
   readonly requestedAt: number;
   readonly attempts: number;
@@ -63,11 +64,11 @@ export interface Release {
   readonly leaseUntil?: number;
   readonly endedAt?: number;
   readonly detail?: string;
-  /** How it failed, where nobody could be told yet. */
+  /** How it failed, where people are still to be notified of it. */
   readonly pendingNotification?: ReleaseFailure;
 }
 
-/** Whether the vendor (or the settings) said no, or nobody knows what it said. */
+/** Whether Streampixel (or the settings) refused it, or the answer is lost. */
 export type ReleaseFailure = 'refused' | 'unknown';
 
 /** One line of a build's history, for people. */
@@ -79,7 +80,7 @@ export interface HistoryLine {
   readonly note?: string;
 }
 
-/** What the ledger knows of one build. Values only change through the functions below. */
+/** What the ledger knows of one build. It changes only by the functions of `submission-transitions` and `following-transitions`. */
 export interface LedgerEntry extends AtVendor {
   readonly id: string;
   readonly build: Build;
@@ -87,34 +88,36 @@ export interface LedgerEntry extends AtVendor {
   readonly userId?: string;
   readonly projectId?: string;
   readonly route?: string;
+  /** Digest of what is in the zip, once it has been read. */
+  readonly content?: string;
   readonly reservation?: SlotReservation;
-  /** Tries that failed since the build was dropped or redriven. Waiting is no try. */
+  /** Attempts that failed since the build was dropped or redriven. Waiting is not an attempt. */
   readonly attempts: number;
-  /** Until then the worker that is submitting may still be alive; ms since the epoch. */
+  /** Until then the worker that is submitting may still be running; ms since the epoch. */
   readonly leaseUntil?: number;
   readonly uploadId?: string;
   readonly possiblyDoubled: boolean;
   readonly lastFailure?: Failure;
   readonly skipCause?: SkipCause;
   readonly reason?: Reason;
-  /** Names the dead letter, so that its redrive is told apart from a late duplicate of the event. */
+  /** Names the dead letter: its redrive carries the same id, a late duplicate of the event does not. */
   readonly deadLetterId?: string;
-  /** Names the last request to submit it again, so that a late duplicate of the request is told apart from another. */
+  /** Names the last request to submit it again: a late duplicate of the request carries the same id. */
   readonly submitAgainId?: string;
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly history: readonly HistoryLine[];
-  /** Raised by each save; guards against two workers changing the same build. 0: never saved. */
+  /** Raised by each save, so that two workers can't overwrite each other's changes. 0: never saved. */
   readonly revision: number;
 }
 
-/** Lines kept per build: enough for every attempt of a build that fails to its end, and bounded for one that hops for weeks. */
+/** Lines kept per build: enough for every attempt of one that fails, and limited for one that waits for weeks. */
 const HISTORY_LIMIT = 30;
 
 type Change = Partial<Omit<LedgerEntry, 'id' | 'build' | 'createdAt' | 'history' | 'revision'>> & { state: BuildState };
 
+/** The entry in its next state, with a line in its history. */
 export function withChange(entry: LedgerEntry, now: number, change: Change, note?: string): LedgerEntry {
-  const line: HistoryLine =
-    note === undefined ? { at: now, state: change.state } : { at: now, state: change.state, note };
+  const line: HistoryLine = { at: now, state: change.state, ...present({ note }) };
   return { ...entry, ...change, updatedAt: now, history: [...entry.history, line].slice(-HISTORY_LIMIT) };
 }

@@ -1,9 +1,9 @@
 /**
- * Message attributes of a dead letter: all ten that SQS allows. Whoever lists, filters or redrives dead letters reads these;
- * a message without them came by the queue's own redrive policy.
+ * Message attributes of a dead letter: all ten that SQS allows. Dead letters are listed, filtered and redriven by them. A message
+ * without them was moved by the queue's own redrive policy.
  */
 export const DEAD_LETTER_ATTRIBUTES = {
-  /** Names the letter. A redriven message still carries it, which is how the worker knows the redrive from a duplicate. */
+  /** Names the dead letter. A redriven message keeps it, so the worker can distinguish a redrive from a duplicate. */
   id: 'DeadLetterId',
   reason: 'Reason',
   detail: 'Detail',
@@ -18,5 +18,5 @@ export const DEAD_LETTER_ATTRIBUTES = {
   logPointer: 'LogPointer',
 } as const;
 
-/** How long a dead letter waits: the most SQS allows, in days. */
+/** How long SQS keeps a dead letter, in days: the longest it allows. */
 export const DEAD_LETTER_RETENTION_DAYS = 14;

@@ -1,4 +1,4 @@
-/** Stages of an upload at the vendor, in their order. */
+/** Stages of an upload at Streampixel, in their order. */
 export const STAGES = [
   'uploaded',
   'downloading',
@@ -10,25 +10,25 @@ export const STAGES = [
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** What the vendor has told of one stage. Its own timestamps, in ms since the epoch. */
+/** What Streampixel has reported of one stage. Its own timestamps, in ms since the epoch. */
 export interface News {
   readonly stage: Stage;
-  /** Of the first time. */
+  /** Of the first report. */
   readonly at: number;
-  /** Of the last time, where it told more than once. */
+  /** Of the last report, where there was more than one. */
   readonly lastAt?: number;
 }
 
-/** What a delivery says, made fit to be stored: no query, no signature, bounded. It is a hint, not a proof. */
+/** What one webhook reports, made fit to be stored: no query, no signature, limited in length. It is a hint, not a proof. */
 export interface WebhookNotice {
-  /** From the address it was sent to. */
+  /** From the address that it was sent to. */
   readonly projectId: string;
   readonly uploadId?: string;
   /** Origin and path only. */
   readonly fileUrl?: string;
-  /** Absent for what is not known here: something was said, no more. */
+  /** Absent for an event that this project does not know: it only shows that the build is being processed. */
   readonly stage?: Stage;
   readonly objection?: string;
-  /** The vendor's timestamp, or our clock's where it has none that makes sense; ms since the epoch. */
+  /** Streampixel's timestamp, or ours where it has none that makes sense; ms since the epoch. */
   readonly at: number;
 }

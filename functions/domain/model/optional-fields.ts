@@ -6,7 +6,7 @@ type Present<T> = {
 
 /**
  * The given fields without those that are undefined: `{ ...present({ status }) }` has a `status` only where there is one, as
- * `exactOptionalPropertyTypes` demands.
+ * `exactOptionalPropertyTypes` requires.
  */
 export function present<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;

@@ -1,15 +1,15 @@
 import type { PostponeCause, Reason, RetryCause, SkipCause } from './reasons.ts';
 
-/** What handling one build, this time, came to. Switch on `kind` exhaustively. */
+/** What one visit of one build resulted in. Switch on `kind` exhaustively. */
 export type Outcome =
   | {
       readonly kind: 'submitted';
       readonly uploadId: string;
       readonly status: number;
       readonly attempt: number;
-      /** An earlier submission's answer was lost, so the vendor may hold this build twice. */
+      /** The answer to an earlier submission was lost, so Streampixel may have this build twice. */
       readonly possiblyDoubled: boolean;
-      /** The event that has it watched was not taken: the message comes again for that alone. */
+      /** EventBridge did not take the event that starts the watch: the message comes back to send it. */
       readonly isNotificationPending?: true;
     }
   | { readonly kind: 'skipped'; readonly cause: SkipCause; readonly detail?: string }
@@ -26,7 +26,7 @@ export type Outcome =
       readonly detail: string;
       /** ms since the epoch. */
       readonly until: number;
-      /** How many tries have failed so far; 0 where the failure could not be counted. */
+      /** How many attempts have failed so far; 0 where the failure could not be counted. */
       readonly attempt: number;
       readonly status?: number;
     }
@@ -44,7 +44,7 @@ export type Disposition =
   /** Stays in the queue, hidden until then (ms since the epoch). */
   | { readonly kind: 'hidden'; readonly until: number };
 
-/** Redacted, trimmed account of something that went wrong. */
+/** What went wrong, redacted and shortened. */
 export interface Failure {
   readonly code: Reason | RetryCause;
   readonly detail: string;

@@ -1,15 +1,15 @@
 import type { Secret } from './secret.ts';
 
-/** Longest account of a failure kept anywhere, in characters: a sentence or three, not a page of HTML. */
+/** Longest description of a failure that is kept anywhere, in characters: a few sentences, not a page of HTML. */
 const DETAIL_LIMIT = 300;
 
-/** Shorter pieces of a secret than this are not worth taking out of the end of a cut-off text. */
+/** A piece of a secret at the end of a cut-off text is removed from this length on, in characters. */
 const SHORTEST_PIECE = 6;
 
 /**
- * Makes foreign text (the vendor's words, an error message) fit to be kept and shown: takes out the given secrets in every
- * spelling they might come back in, the query of every URL, and whatever looks like a signature; then collapses white space
- * and trims to {@link DETAIL_LIMIT} characters. Redacts before it trims, so that no half of a secret survives the cut.
+ * Makes foreign text (Streampixel's message, an error's message) fit to be kept and shown: removes the given secrets in every
+ * spelling, the query of every URL, and everything that looks like a signature; then collapses white space and shortens it to
+ * {@link DETAIL_LIMIT} characters. It shortens last, so that no half of a secret survives the cut.
  */
 export function redact(text: string, secrets: readonly Secret[] = []): string {
   let clean = text;
@@ -34,18 +34,18 @@ export function redact(text: string, secrets: readonly Secret[] = []): string {
   return clean.length > DETAIL_LIMIT ? `${clean.slice(0, DETAIL_LIMIT - 1)}…` : clean;
 }
 
-/** An error by its name and message only, redacted: its other fields may hold requests with credentials. */
+/** An error's name and message, redacted. Its other fields are left out: they may hold requests with credentials. */
 export function describeError(error: unknown): string {
   return redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }
 
-/** How a value may come back: as it is, percent-encoded, as JSON, and as JSON within JSON. */
+/** The spellings in which a value may come back: as it is, percent-encoded, as JSON, and as JSON within JSON. */
 function spellings(value: string): ReadonlySet<string> {
   const quoted = JSON.stringify(value).slice(1, -1);
   return new Set([value, encodeURIComponent(value), quoted, JSON.stringify(quoted).slice(1, -1)]);
 }
 
-/** A body that breaks off may break off inside a secret. */
+/** A body that is cut off may end inside a secret. */
 function withoutCutOffPiece(text: string, value: string): string {
   for (let length = Math.min(value.length - 1, text.length); length >= SHORTEST_PIECE; length--) {
     if (text.endsWith(value.slice(0, length))) return `${text.slice(0, -length)}[secret]`;

@@ -41,7 +41,7 @@ export function routeTo(
   return routes.find((route) => route.projectId === projectId && route.userId === userId);
 }
 
-/** Names the route in the ledger: two routes may share a project, and one project may be fed from two prefixes. */
+/** Names the route in the ledger. The prefix is part of it, because two routes may lead to one project. */
 export function routeId(route: Route): string {
   return `${route.userId}/${route.projectId}/${route.prefix}`;
 }

@@ -1,6 +1,6 @@
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
-/** A value that no log, JSON, template literal or inspection prints. Only `reveal()` gives it out. */
+/** A value that no log, JSON, template literal or inspection prints. Only `reveal()` returns it. */
 export class Secret {
   readonly #value: string;
   constructor(value: string) {
@@ -20,10 +20,10 @@ export class Secret {
   }
 }
 
-/** A presigned URL is a credential: whoever has the query can download the build. Prints without the query. */
+/** A presigned URL is a credential: its query is all that is needed to download the build. It prints without the query. */
 export class PresignedUrl {
   readonly #url: string;
-  /** When the signature says it ends, in ms since the epoch; the signing credentials may end it sooner. */
+  /** When the signature expires, in ms since the epoch. The URL expires sooner if the signing credentials do. */
   readonly expiresAt: number;
   constructor(url: string, expiresAt: number) {
     this.#url = url;

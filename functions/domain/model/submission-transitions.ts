@@ -1,14 +1,15 @@
 import { type Build, buildId } from './build.ts';
 import type { SlotReservation } from './lane.ts';
 import { type LedgerEntry, withChange } from './ledger-entry.ts';
+import { present } from './optional-fields.ts';
 import type { Failure } from './outcome.ts';
 import type { Reason, SkipCause } from './reasons.ts';
 import { type Route, releaseMode, routeId } from './route.ts';
 
-/** Upload ids kept of earlier submissions: whoever goes back, goes back a few. */
+/** How many upload ids of earlier submissions are kept: a person goes back by a few at most. */
 const FORMER_LIMIT = 10;
 
-/** A build the ledger has not seen; not saved yet. */
+/** The entry of a build that the ledger does not know yet. */
 export function opened(build: Build, now: number): LedgerEntry {
   return {
     id: buildId(build),
@@ -23,12 +24,12 @@ export function opened(build: Build, now: number): LedgerEntry {
   };
 }
 
-/** A lost answer stays lost while the build waits to be sent again: only the vendor's word can settle it. */
+/** A lost answer stays lost while the build waits to be sent again: only news from Streampixel can settle it. */
 function idleState(entry: LedgerEntry): 'waiting' | 'unknown' {
   return entry.possiblyDoubled ? 'unknown' : 'waiting';
 }
 
-/** A dead letter was redriven: an explicit "try again" with a clean count. */
+/** Its dead letter was redriven: a request to try again, so the attempts start at zero. */
 export function reopened({ deadLetterId, reason, reservation, ...entry }: LedgerEntry, now: number): LedgerEntry {
   return withChange(
     entry,
@@ -38,22 +39,25 @@ export function reopened({ deadLetterId, reason, reservation, ...entry }: Ledger
   );
 }
 
-/** A person asked for it to be submitted although it had come to its end: a clean start, and what was before stays in the history. */
+/** A person has requested to submit it although it is finished: it starts over, and its history stays. */
 export function submittedAgain(
   { deadLetterId, reason, skipCause, reservation, ...entry }: LedgerEntry,
   now: number,
   submitAgainId: string,
 ): LedgerEntry {
-  // What the vendor has said was of the upload before. Orders stay: a late duplicate of one is no new wish.
-  const { uploadId, formerUploadIds = [], releaseRequests = [], ...rest } = entry;
+  // News is of the earlier upload. The ids of release requests stay: a late duplicate of one is not a new request.
+  const { uploadId, formerUploadIds = [], releaseRequests, ...rest } = entry;
   const { submittedAt, news, lastNewsAt, objection, lateAt, stuckAt, pendingNotification, release, ...fresh } = rest;
   const former = uploadId === undefined ? formerUploadIds : [...formerUploadIds, uploadId].slice(-FORMER_LIMIT);
-  const kept = {
-    ...(former.length === 0 ? {} : { formerUploadIds: former }),
-    ...(releaseRequests.length === 0 ? {} : { releaseRequests }),
-  };
+  const kept = present({ formerUploadIds: former.length === 0 ? undefined : former, releaseRequests });
   const change = { state: idleState(entry), attempts: 0, submitAgainId };
-  return withChange({ ...fresh, ...kept }, now, change, 'asked for again');
+  return withChange({ ...fresh, ...kept }, now, change, 'submitted again by request');
+}
+
+/** Older content than the project's newest build: Streampixel gets it, and a person releases it. */
+export function heldBack(entry: LedgerEntry, now: number, newerId: string): LedgerEntry {
+  const note = `older content than ${newerId}: a person releases it`;
+  return withChange({ ...entry, releaseMode: 'manual' }, now, { state: entry.state }, note);
 }
 
 export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
@@ -61,22 +65,17 @@ export function routed(entry: LedgerEntry, route: Route): LedgerEntry {
   return { ...entry, userId, projectId, route: routeId(route), releaseMode: releaseMode(route) };
 }
 
-/** It sleeps until its slot (or until the next try, without one). */
+/** It sleeps until its slot, or without one until its next attempt. */
 export function waiting(
   { reservation: _, leaseUntil, ...entry }: LedgerEntry,
   now: number,
   note: string,
   reservation?: SlotReservation,
 ): LedgerEntry {
-  return withChange(
-    reservation === undefined ? entry : { ...entry, reservation },
-    now,
-    { state: idleState(entry) },
-    note,
-  );
+  return withChange({ ...entry, ...present({ reservation }) }, now, { state: idleState(entry) }, note);
 }
 
-/** Written before the call, so that a crash from here on is known to be ambiguous. */
+/** Saved before the call, so that after a crash it is known that the build may have been accepted. */
 export function submitting(entry: LedgerEntry, now: number, leaseUntil: number): LedgerEntry {
   return withChange(entry, now, { state: 'submitting', leaseUntil });
 }
@@ -89,7 +88,7 @@ export function submitted(
   return withChange(entry, now, { state: 'submitted', uploadId, submittedAt: now }, `upload id ${uploadId}`);
 }
 
-/** A try failed and nothing was accepted. */
+/** An attempt failed, and nothing was accepted. */
 export function failed({ reservation, leaseUntil, ...entry }: LedgerEntry, now: number, failure: Failure): LedgerEntry {
   return withChange(
     entry,
@@ -99,7 +98,7 @@ export function failed({ reservation, leaseUntil, ...entry }: LedgerEntry, now: 
   );
 }
 
-/** A try's answer was lost: what is submitted after it may be a second copy. */
+/** The answer to an attempt was lost: what is submitted after it may be a second copy. */
 export function answerLost(
   { reservation, leaseUntil, ...entry }: LedgerEntry,
   now: number,

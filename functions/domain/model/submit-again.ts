@@ -1,5 +1,5 @@
 /**
- * Message attribute by which a person asks for a build to be submitted although it has come to its end before. Its value names
- * the request, which is how the worker knows a late duplicate of the message from another wish.
+ * Message attribute of a person's request to submit a build although it is finished. Its value names the request, so the worker can
+ * distinguish a late duplicate of the message from another request.
  */
 export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';

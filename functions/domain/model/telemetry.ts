@@ -1,31 +1,31 @@
 /**
- * Names of what the functions tell the world: metrics, their dimensions and events. The functions emit by them, the stack
- * alarms and draws by them, and the documentation is checked against them.
+ * Names of metrics, their dimensions, and events. The functions emit them, the stack's alarms and dashboard use them, and the
+ * documentation is checked against them.
  */
 
 export const METRIC_NAMESPACE = 'StreampixelDrop';
 
-/** CloudWatch metrics, written as EMF log lines, with their units. Low cardinality: no build, key or id is a dimension. */
+/** CloudWatch metrics, written as EMF log lines, with their units. No build, key or id is a dimension: each value costs extra. */
 export const METRICS = {
-  /** What visits of builds came to, by `Outcome` and `Reason`. */
+  /** Results of visits of builds, by `Outcome` and `Reason`. */
   Builds: 'Count',
-  /** Since the drop of a build that must wait on. The maximum is the age of the oldest waiting build. */
+  /** Since the drop of a build that keeps waiting. The maximum is the age of the oldest waiting build. */
   WaitingAge: 'Seconds',
-  /** Until the slot of a build that goes to sleep. The maximum is the length of the line. */
+  /** Until the slot of a build that goes to sleep. The maximum is how long the newest build waits. */
   SlotWait: 'Seconds',
-  /** What a call of upload-file took, by `Status`. */
+  /** How long a call of upload-file took, by `Status`. */
   VendorLatency: 'Milliseconds',
   /** An API key version was refused for the first time. */
   ApiKeysRejected: 'Count',
   /** The answer to a submission was lost. */
   AnswersLost: 'Count',
-  /** What the vendor made of submitted builds, by `Outcome`: approved, rejected, late, stuck, released, release-failed. */
+  /** What became of submitted builds, by `Outcome`: approved, rejected, late, stuck, released, release-failed. */
   BuildsFollowed: 'Count',
-  /** From the submission to the vendor's approval. */
+  /** From the submission to Streampixel's approval. */
   TimeToApproved: 'Seconds',
   /** Of the oldest dead letter, while there are any. SQS's own figure leaves out what was received three times. */
   OldestDeadLetterAge: 'Seconds',
-  /** How long the session that signs fileUrls has lived at least: since the process began. A URL dies with its session. */
+  /** Least age of the session that signs fileUrls: that of the process. A URL expires with its session. */
   SessionAge: 'Seconds',
 } as const;
 export type MetricName = keyof typeof METRICS;

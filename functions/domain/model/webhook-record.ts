@@ -1,16 +1,16 @@
 /** What is known of a project's webhook. All times in ms since the epoch. */
 export interface WebhookRecord {
-  /** When the dashboard's test arrived last. */
+  /** When the dashboard's last test arrived. */
   readonly testedAt?: number;
-  /** When it last told of a build. */
+  /** When the last webhook about a build arrived. */
   readonly lastWebhookAt?: number;
-  /** When it last came to the address before the last change. */
+  /** When the last webhook arrived at the address before the last change. */
   readonly formerAt?: number;
-  /** When somebody was told that it has never spoken. */
+  /** When people were notified that it has never sent anything. */
   readonly silenceNotifiedAt?: number;
 }
 
-/** Whether the project's webhook has ever spoken: a test from the dashboard counts as much as a word on a build. */
+/** Whether the project's webhook has ever sent anything: a test from the dashboard counts as much as news of a build. */
 export function hasSentWebhook({ lastWebhookAt, testedAt }: WebhookRecord): boolean {
   return lastWebhookAt !== undefined || testedAt !== undefined;
 }

@@ -205,7 +205,7 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
 }
 
 function fileName({ key }: Build): string {
-  return key.split('/').at(-1) ?? key;
+  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 function atStreampixel({ build, projectId, uploadId, userId }: UploadAlert): [string, string][] {

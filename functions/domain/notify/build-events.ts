@@ -1,6 +1,7 @@
 import type { Build } from '../model/build.ts';
 import { buildId } from '../model/build.ts';
 import type { Stage } from '../model/news.ts';
+import { present } from '../model/optional-fields.ts';
 import type { Reason, SkipCause } from '../model/reasons.ts';
 import type { ReleaseMode } from '../model/route.ts';
 import type { EventName } from '../model/telemetry.ts';
@@ -69,15 +70,10 @@ interface Named<Name extends EventName> {
 /** The event's detail as it goes out: flat, versioned, times as ISO 8601. */
 export function eventDetail(event: BuildEvent): Record<string, unknown> {
   const { name: _, at, ...rest } = event;
-  const { subject, ...facts } = { subject: undefined, ...rest };
-  return {
-    schemaVersion: 1,
-    at: iso(at),
-    ...(subject?.build === undefined ? {} : { build: describeBuild(subject.build) }),
-    ...(subject?.userId === undefined ? {} : { userId: subject.userId }),
-    ...(subject?.projectId === undefined ? {} : { projectId: subject.projectId }),
-    ...facts,
-  };
+  const { subject = {}, ...facts } = { subject: undefined, ...rest };
+  const { build, projectId, userId } = subject;
+  const about = present({ build: build && describeBuild(build), userId, projectId });
+  return { schemaVersion: 1, at: iso(at), ...about, ...facts };
 }
 
 function describeBuild(build: Build): Record<string, unknown> {

@@ -31,6 +31,7 @@ export function commandAfter(reason: Reason): string {
       return `${TOOL} key set`;
     case 'BuildMissing':
     case 'NotAZip':
+    case 'UnusableKey':
     case 'UnrecognisedMessage':
       return `${TOOL} dlq discard --reason ${reason} --yes`;
     case 'InvalidUser':

@@ -14,22 +14,28 @@ export interface AcquiredSlot {
   readonly acquiredAt: number;
 }
 
-/** One attempt to make a call in a slot of a lane. `Claim` is what the claim gives the call, `Result` what the attempt comes to. */
-export interface Turn<Claim, Result> {
+/**
+ * One attempt to make a call in a slot of a lane. `Checked` is what the last look gives the claim, `Claim` what the claim gives the
+ * call, `Result` what the attempt comes to.
+ */
+export interface Turn<Checked, Claim, Result> {
   readonly lane: string;
   /** The slot that an earlier visit has reserved. */
   readonly reservation: SlotReservation | undefined;
   /** When every call of this worker must have ended, in ms since the epoch. */
   readonly deadline: number;
   /** A last look while the slot is near. A result ends the attempt: the slot stays unused. */
-  readonly check: () => Promise<Result | undefined>;
+  readonly check: () => Promise<{ readonly checked: Checked } | { readonly result: Result }>;
   /** The slot is too far away to wait for it in the function: comes back at `until` (ms since the epoch) with the reservation. */
   readonly sleep: (reservation: SlotReservation, until: number) => Promise<Result>;
   /**
    * Records, before the call, that a request may be in flight from now on: a crash after it is known to be ambiguous.
    * A result ends the attempt: another worker was faster.
    */
-  readonly claim: (reservation: SlotReservation) => Promise<{ readonly claim: Claim } | { readonly result: Result }>;
+  readonly claim: (
+    checked: Checked,
+    reservation: SlotReservation,
+  ) => Promise<{ readonly claim: Claim } | { readonly result: Result }>;
   /**
    * Calls once and records what came of it. Must not throw once the request may have been sent.
    * @param deadline ms since the epoch
@@ -54,8 +60,8 @@ interface TurnPorts {
  *
  * @throws LedgerUnavailable before the claim; the request has not been sent then
  */
-export async function takeTurn<Claim, Result>(
-  turn: Turn<Claim, Result>,
+export async function takeTurn<Checked, Claim, Result>(
+  turn: Turn<Checked, Claim, Result>,
   settings: PacerSettings,
   ports: TurnPorts,
 ): Promise<Result> {
@@ -63,14 +69,16 @@ export async function takeTurn<Claim, Result>(
   const { clock, pacer } = ports;
   let reservation = turn.reservation ?? (await pacer.reserve(lane, clock.now()));
   if (reservation.slot - clock.now() > inProcessWait(settings)) return turn.sleep(reservation, reservation.slot);
-  const unwanted = await turn.check();
-  if (unwanted !== undefined) return unwanted;
+  const look = await turn.check();
+  if ('result' in look) return look.result;
   const early = reservation.slot - clock.now();
   if (early > 0) await clock.sleep(early);
 
   for (;;) {
     const admission = await pacer.acquire(lane, reservation, clock.now());
-    if (admission.kind === 'acquired') return callInSlot(turn, { lane, reservation, acquiredAt: admission.at });
+    if (admission.kind === 'acquired') {
+      return callInSlot(look.checked, { lane, reservation, acquiredAt: admission.at });
+    }
     if (admission.kind === 'missed') reservation = await pacer.reserve(lane, clock.now());
     const until = admission.kind === 'missed' ? reservation.slot : admission.until;
     const wait = Math.max(0, until - clock.now());
@@ -80,14 +88,14 @@ export async function takeTurn<Claim, Result>(
     await clock.sleep(wait);
   }
 
-  async function callInSlot({ claim, call }: Turn<Claim, Result>, slot: AcquiredSlot): Promise<Result> {
-    const claimed = await claim(slot.reservation);
+  async function callInSlot(checked: Checked, slot: AcquiredSlot): Promise<Result> {
+    const claimed = await turn.claim(checked, slot.reservation);
     if ('result' in claimed) return claimed.result;
     const startedAt = clock.now();
     const isLate = startedAt - slot.acquiredAt > SENDING_ALLOWANCE_MS;
     // The table was slow: the interval counts from now for those behind, even if this worker ends during the call.
     if (isLate) await blockLane(slot.lane, startedAt + settings.intervalMs, ports);
-    const { result, sentAt } = await call(claimed.claim, slot, Math.min(clock.now() + CALL_TIMEOUT_MS, deadline));
+    const { result, sentAt } = await turn.call(claimed.claim, slot, Math.min(clock.now() + CALL_TIMEOUT_MS, deadline));
     const until = blockForLateSend(isLate ? startedAt : slot.acquiredAt, sentAt, settings);
     if (until !== undefined) await blockLane(slot.lane, until, ports);
     return result;

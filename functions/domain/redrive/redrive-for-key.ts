@@ -20,22 +20,22 @@ export interface RedrivePorts extends Pick<Ports, 'alerts' | 'apiKeys' | 'clock'
   readonly buildsQueue: BuildsQueue;
 }
 
-/** What a changed API key parameter came to. */
+/** The result of a change of an API key parameter. */
 export type KeyChangeOutcome =
   | { readonly kind: 'no-route' }
   | { readonly kind: 'key-missing'; readonly detail: string }
   | { readonly kind: 'key-refused' }
   | { readonly kind: 'redriven'; readonly moved: number; readonly left: number };
 
-/** Reasons that a new key mends. */
-const MENDED_BY_A_KEY: ReadonlySet<Reason | undefined> = new Set(['InvalidApiKey', 'ApiKeyMissing'] as const);
+/** Reasons that a new key fixes. */
+const FIXED_BY_A_KEY: ReadonlySet<Reason | undefined> = new Set(['InvalidApiKey', 'ApiKeyMissing'] as const);
 
 /**
- * A new value was put into an API key's parameter: checks it with the vendor, for every user whose routes read it, and sends
- * the builds that the old one stranded back in line, oldest first. A key that the vendor refuses moves nothing.
+ * Checks the new value of an API key's parameter with Streampixel, for every user whose routes read it, and redrives the builds that
+ * were dead-lettered because of the old one, oldest first. For a user whose key Streampixel refuses nothing is redriven.
  *
  * @param deadline ms since the epoch
- * @throws Error where SSM or SQS does not answer: whoever called tries again
+ * @throws Error where SSM or SQS does not answer: the caller must try again
  */
 export async function redriveForKey(
   parameter: string,
@@ -52,54 +52,48 @@ export async function redriveForKey(
   if (read.kind === 'unavailable') throw new Error(read.detail);
   const { secret, version } = read.key;
 
-  const takenFor = new Set<string>();
+  const acceptedFor = new Set<string>();
   for (const userId of users) {
     const verdict = await ports.keyChecks.check(userId, secret, deadline);
     switch (verdict.kind) {
       case 'taken':
-      // The check is a courtesy of another endpoint: what it leaves open the next upload will tell.
+      // If the check gave no clear answer, the next upload shows whether the key works.
       case 'unclear':
-        takenFor.add(userId);
+        acceptedFor.add(userId);
         break;
       case 'refused': {
         const { detail, reason } = verdict;
         if (reason === 'InvalidApiKey') await ledger.refuseKey(parameter, { version, at: clock.now() });
-        await sendAlert(ports, {
-          kind: 'new-key-rejected',
-          parameter,
-          version,
-          userId,
-          reason,
-          detail,
-          at: clock.now(),
-        });
+        const at = clock.now();
+        await sendAlert(ports, { kind: 'new-key-rejected', parameter, version, userId, reason, detail, at });
         break;
       }
       default:
         unreachable(verdict);
     }
   }
-  if (takenFor.size === 0) return { kind: 'key-refused' };
+  if (acceptedFor.size === 0) return { kind: 'key-refused' };
   await ledger.forgetRefusedKey(parameter, version);
 
-  const stranded = await collectLetters(ports.deadLetters, (letter) => isMended(letter, parameter, routes, takenFor));
-  const report = await redriveLetters(stranded, ports.deadLetters, ports.buildsQueue);
-  if (stranded.length > 0) {
+  const fixed = await collectLetters(ports.deadLetters, (each) => isFixed(each, parameter, routes, acceptedFor));
+  const report = await redriveLetters(fixed, ports.deadLetters, ports.buildsQueue);
+  if (fixed.length > 0) {
     await emitEvent(ports, { name: 'Redrive Finished', at: clock.now(), parameter, ...report });
     await sendAlert(ports, { kind: 'redrive-finished', parameter, ...report, at: clock.now() });
   }
   return { kind: 'redriven', ...report };
 }
 
-function isMended(
-  letter: StoredLetter,
+/** Whether the new key, accepted for these users, fixes what the build was dead-lettered for. */
+function isFixed(
+  deadLetter: StoredLetter,
   parameter: string,
   routes: readonly Route[],
   users: ReadonlySet<string>,
 ): boolean {
-  const project = letter.attributes[DEAD_LETTER_ATTRIBUTES.project];
+  const project = deadLetter.attributes[DEAD_LETTER_ATTRIBUTES.project];
   return (
-    MENDED_BY_A_KEY.has(reasonOf(letter)) &&
+    FIXED_BY_A_KEY.has(reasonOf(deadLetter)) &&
     routes.some(
       ({ apiKeyParameter, projectId, userId }) =>
         apiKeyParameter === parameter && users.has(userId) && project === `${userId}/${projectId}`,

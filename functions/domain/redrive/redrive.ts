@@ -1,57 +1,57 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../model/message-attributes.ts';
 import type { Reason } from '../model/reasons.ts';
 
-/** A message of the dead-letter queue, as received: hidden from others for as long as the port says. */
+/** A message received from the dead-letter queue, hidden from others until it is released or its visibility timeout ends. */
 export interface StoredLetter {
   readonly messageId: string;
   readonly receiptHandle: string;
   readonly body: string;
-  /** When it came into the queue, in ms since the epoch. */
+  /** When it was sent to the queue, in ms since the epoch. */
   readonly sentAt: number;
   /** String values by name. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Port: the dead-letter queue from its other end. */
+/** Port: reading the dead-letter queue. */
 export interface DeadLetterStore {
-  /** Up to 10 letters by long polling, hidden while they are dealt with. */
+  /** Up to 10 dead letters by long polling, hidden while they are handled. */
   receive(): Promise<readonly StoredLetter[]>;
-  /** Makes letters visible again at once. */
-  release(letters: readonly StoredLetter[]): Promise<void>;
-  /** @returns the letters that are really gone */
-  delete(letters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
+  /** Makes dead letters visible again at once. */
+  release(deadLetters: readonly StoredLetter[]): Promise<void>;
+  /** @returns those that SQS has deleted */
+  delete(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
 }
 
-/** Port: the builds queue, to send letters back to. */
+/** Port: the builds queue, to send dead letters back to. */
 export interface BuildsQueue {
   /**
-   * Sends bodies and attributes as they are. The attributes tell the worker that this is a redrive.
-   * @returns the letters that were really sent
+   * Sends bodies and attributes unchanged: by the attributes the worker knows that this is a redrive.
+   * @returns those that SQS has taken
    */
-  send(letters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
+  send(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
 }
 
-/** Empty answers in a row before the queue counts as read: a long poll may miss what is there, two rarely do. */
+/** After so many empty answers in a row the queue counts as read: one long poll may miss messages, two rarely do. */
 const EMPTY_ANSWERS = 2;
 /** The most SQS takes in one batch. */
 const BATCH_SIZE = 10;
 
 /**
- * Takes all letters out of sight and gives back those that `wanted` picks, oldest first; the others are released.
- * A letter that comes twice (its hiding ran out) is given once, with its newest receipt.
+ * Receives all dead letters and returns those that are `wanted`, oldest first; the others are released. One that is received twice
+ * (its visibility timeout ended) is returned once, with its newest receipt.
  */
 export async function collectLetters(
   store: DeadLetterStore,
-  wanted: (letter: StoredLetter) => boolean,
+  wanted: (deadLetter: StoredLetter) => boolean,
   onProgress: (found: number) => void = () => {},
 ): Promise<StoredLetter[]> {
   const found = new Map<string, StoredLetter>();
   try {
     for (let empty = 0; empty < EMPTY_ANSWERS; ) {
-      const letters = await store.receive();
-      const fresh = letters.filter(({ messageId }) => !found.has(messageId));
-      for (const letter of letters) found.set(letter.messageId, letter);
-      // Nothing new counts as empty: a queue that keeps giving back what was seen is read as well.
+      const received = await store.receive();
+      const fresh = received.filter(({ messageId }) => !found.has(messageId));
+      for (const deadLetter of received) found.set(deadLetter.messageId, deadLetter);
+      // An answer without a new one counts as empty, or a queue that repeats its messages would be read for ever.
       empty = fresh.length === 0 ? empty + 1 : 0;
       onProgress(found.size);
     }
@@ -61,7 +61,7 @@ export async function collectLetters(
   }
   const all = [...found.values()];
   await eachBatch(
-    all.filter((letter) => !wanted(letter)),
+    all.filter((deadLetter) => !wanted(deadLetter)),
     (batch) => store.release(batch),
   );
   return all.filter(wanted).sort((a, b) => deadLetteredAt(a) - deadLetteredAt(b));
@@ -69,16 +69,16 @@ export async function collectLetters(
 
 export interface RedriveReport {
   readonly moved: number;
-  /** Letters that stayed in the dead-letter queue because SQS refused to send or delete them. */
+  /** Dead letters that are still in the queue because SQS refused to send or delete them. */
   readonly left: number;
 }
 
 /**
- * Sends letters back to the builds queue in their order, and deletes each only after it was sent. Interrupted at any point it
- * leaves at worst a letter in both queues, which the ledger knows for one build: nothing is lost, nothing submitted twice.
+ * Sends dead letters back to the builds queue in the given order, and deletes each only after it was sent. If it is interrupted, a
+ * dead letter may be in both queues. The ledger knows it as one build, so nothing is lost and nothing is submitted twice.
  */
 export async function redriveLetters(
-  letters: readonly StoredLetter[],
+  deadLetters: readonly StoredLetter[],
   store: DeadLetterStore,
   queue: BuildsQueue,
   onProgress: (moved: number) => void = () => {},
@@ -86,37 +86,37 @@ export async function redriveLetters(
   let moved = 0;
   let handled = 0;
   try {
-    await eachBatch(letters, async (batch) => {
+    await eachBatch(deadLetters, async (batch) => {
       const sent = await queue.send(batch);
       moved += (await store.delete(sent)).length;
-      const unsent = batch.filter((letter) => !sent.includes(letter));
+      const unsent = batch.filter((deadLetter) => !sent.includes(deadLetter));
       if (unsent.length > 0) await store.release(unsent);
       handled += batch.length;
       onProgress(moved);
     });
   } catch (error) {
-    await releaseIfPossible(store, letters.slice(handled));
+    await releaseIfPossible(store, deadLetters.slice(handled));
     throw error;
   }
-  return { moved, left: letters.length - moved };
+  return { moved, left: deadLetters.length - moved };
 }
 
-/** Whoever tries again soon must find the letters; if it can't be done, their hiding runs out by itself. */
-async function releaseIfPossible(store: DeadLetterStore, letters: readonly StoredLetter[]): Promise<void> {
-  await eachBatch(letters, (batch) => store.release(batch)).catch(() => undefined);
+/** So that the next redrive finds them at once. Where it fails, they become visible when their visibility timeout ends. */
+async function releaseIfPossible(store: DeadLetterStore, deadLetters: readonly StoredLetter[]): Promise<void> {
+  await eachBatch(deadLetters, (batch) => store.release(batch)).catch(() => undefined);
 }
 
 async function eachBatch<T>(items: readonly T[], act: (batch: readonly T[]) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < items.length; from += BATCH_SIZE) await act(items.slice(from, from + BATCH_SIZE));
 }
 
-/** When the letter was written; for one that SQS moved by itself, when it came into a queue. In ms since the epoch. */
+/** When the build was dead-lettered; for a message that SQS moved by itself, when it was first sent. In ms since the epoch. */
 export function deadLetteredAt({ attributes, sentAt }: StoredLetter): number {
   const at = Date.parse(attributes[DEAD_LETTER_ATTRIBUTES.at] ?? '');
   return Number.isNaN(at) ? sentAt : at;
 }
 
-/** The letter's reason; absent for one that SQS moved by itself after many crashes. */
+/** Why the build was dead-lettered; absent for a message that SQS moved by itself after many crashes. */
 export function reasonOf({ attributes }: StoredLetter): Reason | undefined {
   return attributes[DEAD_LETTER_ATTRIBUTES.reason] as Reason | undefined;
 }

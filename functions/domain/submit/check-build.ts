@@ -1,49 +1,95 @@
 import type { LedgerEntry } from '../model/ledger-entry.ts';
+import { present } from '../model/optional-fields.ts';
 import { type Outcome, unreachable } from '../model/outcome.ts';
 import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
+import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
-import type { Check, NewestBuild } from '../ports.ts';
-import { deadLetter, subjectOf } from './dead-letter.ts';
+import type { Check, Inspection, NewestBuild } from '../ports.ts';
+import { checkContent, holdBackOlderContent } from './check-content.ts';
+import { deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
-import { inProgress, skippedAs, type Visit } from './visit.ts';
+import { inProgress, postponed, type Step, skippedAs, type Visit } from './visit.ts';
 
 /**
- * Proves, before a slot is reserved, that Streampixel will find a zip.
- * @returns an outcome where the build can't be submitted now
+ * Some tools create an empty object first and write the build right after it. An empty object has this long to be replaced, in ms,
+ * before people are notified.
  */
-export async function checkBeforeSlot(entry: LedgerEntry, route: Route, visit: Visit): Promise<Outcome | undefined> {
-  const unfit = await inspect(entry, 'readable', visit);
-  if (unfit !== undefined || route.onlyLatest !== true) return unfit;
+const PLACEHOLDER_MS = 10_000;
+
+/**
+ * Proves, before a slot is reserved, that Streampixel will find a zip, and that it does not have it already.
+ * @returns the entry with its content, or an outcome where the build can't be submitted now
+ */
+export async function checkBeforeSlot(entry: LedgerEntry, route: Route, visit: Visit): Promise<Step> {
+  const inspected = await inspect(entry, 'readable', visit);
+  if (inspected.outcome !== undefined) return inspected;
+  const { content } = inspected.entry;
+  const unchanged =
+    content === undefined
+      ? undefined
+      : await checkContent(inspected.entry, await visit.ports.ledger.noteContent(entry.build, content), visit);
+  if (unchanged !== undefined) return { entry, outcome: await skip(inspected.entry, 'Unchanged', unchanged, visit) };
+  if (route.onlyLatest !== true) return inspected;
   // Announced only now that it has proved to be a zip: a good build is not superseded by a broken one.
-  return skipIfOlder(entry, await visit.ports.ledger.announce(routeId(route), entry.build), visit);
+  const outcome = await skipIfOlder(entry, await visit.ports.ledger.announce(routeId(route), entry.build), visit);
+  return { entry: inspected.entry, ...present({ outcome }) };
 }
 
-/** Whether the build is still there, and still wanted, when its slot has come. */
-export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit): Promise<Outcome | undefined> {
+/** Whether the build is still there, and still wanted, when its slot has come; and whether it may go live by itself. */
+export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit): Promise<Step> {
+  const { ledger } = visit.ports;
   const check = route.everyVersion === true ? 'readable' : 'current';
+  const hasWaited = entry.reservation !== undefined;
   // A build that goes on its first visit has just been found readable.
-  const isKnown = check === 'readable' && entry.reservation === undefined;
-  const unfit = isKnown ? undefined : await inspect(entry, check, visit);
-  if (unfit !== undefined || route.onlyLatest !== true) return unfit;
-  return skipIfOlder(entry, await visit.ports.ledger.newestOf(routeId(route)), visit);
+  if (check === 'current' || hasWaited) {
+    const inspected = await inspect(entry, check, visit);
+    if (inspected.outcome !== undefined) return inspected;
+  }
+  const contents = entry.content === undefined ? [] : await ledger.contentsOf(entry.build);
+  const unchanged = hasWaited ? await checkContent(entry, contents, visit) : undefined;
+  if (unchanged !== undefined) return { entry, outcome: await skip(entry, 'Unchanged', unchanged, visit) };
+  if (route.onlyLatest === true) {
+    const outcome = await skipIfOlder(entry, await ledger.newestOf(routeId(route)), visit);
+    if (outcome !== undefined) return { entry, outcome };
+  }
+  return { entry: await holdBackOlderContent(entry, contents, route, visit) };
 }
 
-async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<Outcome | undefined> {
+async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<Step> {
   const inspection = await visit.ports.builds.inspect(entry.build, check, visit.delivery.deadline);
   switch (inspection.kind) {
     case 'ready':
-      return undefined;
+      return { entry: { ...entry, ...present({ content: inspection.content }) } };
     case 'superseded':
-      return skip(entry, 'Superseded', inspection.detail, visit);
+      return { entry, outcome: await skip(entry, 'Superseded', inspection.detail, visit) };
     case 'refused':
-      return deadLetter(entry, inspection, visit);
+      return { entry, outcome: await refuse(entry, inspection, check, visit) };
     case 'unavailable':
-      return retry(entry, 'BuildStoreUnavailable', inspection.detail, visit, inspection.status);
+      return {
+        entry,
+        outcome: await retry(entry, 'BuildStoreUnavailable', inspection.detail, visit, inspection.status),
+      };
     default:
       return unreachable(inspection);
   }
+}
+
+/** Before the object is blamed: the key may hold a newer version, or be about to. */
+async function refuse(
+  entry: LedgerEntry,
+  refused: Extract<Inspection, { kind: 'refused' }>,
+  check: Check,
+  visit: Visit,
+): Promise<Outcome> {
+  const { delivery, ports } = visit;
+  const current = check === 'current' ? refused : await ports.builds.inspect(entry.build, 'current', delivery.deadline);
+  if (current.kind === 'superseded') return skip(entry, 'Superseded', current.detail, visit);
+  const { droppedAt, size } = entry.build;
+  const settledAt = droppedAt + PLACEHOLDER_MS;
+  if (size === 0 && ports.clock.now() < settledAt) return postponed('JustDropped', settledAt);
+  return deadLetter(entry, refused, visit);
 }
 
 async function skipIfOlder(

@@ -4,7 +4,7 @@ import type { Outcome } from '../model/outcome.ts';
 import type { Reason } from '../model/reasons.ts';
 import { describeError } from '../model/redaction.ts';
 import { deadLettered, waiting } from '../model/submission-transitions.ts';
-import type { Subject } from '../notify/build-events.ts';
+import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { recordEntry } from './record-entry.ts';
 import { failureOf, retriedUncounted, type Visit } from './visit.ts';
@@ -70,9 +70,4 @@ async function freeClaim(entry: LedgerEntry, visit: Visit): Promise<void> {
   const freed =
     entry.state === 'submitting' ? waiting(entry, visit.ports.clock.now(), 'DeadLetterQueueUnavailable') : entry;
   if (freed.state === 'waiting') await recordEntry(freed, visit);
-}
-
-/** What the build's events are about. */
-export function subjectOf({ build, projectId, userId }: LedgerEntry): Subject {
-  return { build, ...present({ userId, projectId }) };
 }

@@ -1,5 +1,6 @@
 import { type Build, buildId } from '../model/build.ts';
-import { type Disposition, type Outcome, unreachable } from '../model/outcome.ts';
+import { present } from '../model/optional-fields.ts';
+import type { Disposition, Outcome } from '../model/outcome.ts';
 import { describeError } from '../model/redaction.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
@@ -54,8 +55,6 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
       }
       return earliest(dispositions);
     }
-    default:
-      return unreachable(notification);
   }
 }
 
@@ -90,12 +89,9 @@ async function deadLetterUnrecognised(
 function report(outcome: Outcome, fields: LogFields, { clock, log, metrics }: Ports, droppedAt?: number): Disposition {
   const { kind, ...rest } = outcome;
   const why = 'reason' in outcome ? outcome.reason : 'cause' in outcome ? outcome.cause : undefined;
-  metrics.put('Builds', 1, { Outcome: kind, ...(why === undefined ? {} : { Reason: why }) });
+  metrics.put('Builds', 1, { Outcome: kind, ...present({ Reason: why }) });
   if (droppedAt !== undefined && (kind === 'postponed' || kind === 'retried')) {
     metrics.put('WaitingAge', (clock.now() - droppedAt) / 1000);
-  }
-  if (outcome.kind === 'postponed' && outcome.cause === 'Slot') {
-    metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
   }
   switch (outcome.kind) {
     case 'submitted':
@@ -110,13 +106,12 @@ function report(outcome: Outcome, fields: LogFields, { clock, log, metrics }: Po
       log.error(kind, { ...fields, ...rest });
       return { kind: 'done' };
     case 'postponed':
+      if (outcome.cause === 'Slot') metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
       log.info(kind, { ...fields, ...rest, until: iso(outcome.until) });
       return { kind: 'hidden', until: outcome.until };
     case 'retried':
       log.warn(kind, { ...fields, ...rest, until: iso(outcome.until) });
       return { kind: 'hidden', until: outcome.until };
-    default:
-      return unreachable(outcome);
   }
 }
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type Build, whyNotABuild } from '../model/build.ts';
+import { present } from '../model/optional-fields.ts';
 import type { SkipCause } from '../model/reasons.ts';
 
 /** What one message of the builds queue says. */
@@ -135,11 +136,13 @@ function toRecord({ bucket, key, region, droppedAt, versionId, sequencer, eTag, 
     key,
     region,
     droppedAt,
-    // While versioning is suspended every object has the version "null", which the next one overwrites: it pins nothing.
-    ...(typeof versionId === 'string' && versionId !== '' && versionId !== 'null' ? { versionId } : {}),
-    ...(sequencer ? { sequencer } : {}),
-    ...(eTag ? { eTag } : {}),
-    ...(size === undefined ? {} : { size }),
+    ...present({
+      // While versioning is suspended every object has the version "null", which the next one overwrites: it pins nothing.
+      versionId: versionId && versionId !== 'null' ? versionId : undefined,
+      sequencer: sequencer || undefined,
+      eTag: eTag || undefined,
+      size,
+    }),
   };
   return { kind: 'build', build };
 }

@@ -1,6 +1,7 @@
-import type { Build } from '../model/build.ts';
+import { type Build, hasDotSegment } from '../model/build.ts';
 import { type SlotReservation, uploadLane } from '../model/lane.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
+import { present } from '../model/optional-fields.ts';
 import { type Outcome, unreachable } from '../model/outcome.ts';
 import { describeError } from '../model/redaction.ts';
 import { findRoute, type Route } from '../model/route.ts';
@@ -55,6 +56,10 @@ export async function submitBuild(
       if (resumed.outcome !== undefined) return resumed.outcome;
       entry = resumed.entry;
     }
+    if (hasDotSegment(build.key)) {
+      const detail = `The key ${build.key} has a part that is "." or "..".`;
+      return await deadLetter(entry, { reason: 'UnusableKey', detail }, visit);
+    }
     if (route === undefined) {
       return await deadLetter(entry, { reason: 'NoRoute', detail: `No route for the key ${build.key}.` }, visit);
     }
@@ -76,8 +81,8 @@ export async function submitBuild(
       // The build that was refused first has sent the alert.
       return await deadLetter(entry, { reason: 'InvalidApiKey', detail, isAlertSent: true }, keyed);
     }
-    const unfit = reservation === undefined ? await checkBeforeSlot(entry, route, keyed) : undefined;
-    return unfit ?? (await submitInSlot(entry, route, keyed));
+    const checked: Step = reservation === undefined ? await checkBeforeSlot(entry, route, keyed) : { entry };
+    return checked.outcome ?? (await submitInSlot(checked.entry, route, keyed));
   } catch (error) {
     return failedBeforeCall(entry, error, visit);
   }
@@ -85,7 +90,8 @@ export async function submitBuild(
 
 /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
 async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
-  const { receiveCount, redriveOf, submitAgain } = visit.delivery;
+  const { receiveCount, redriveOf, sentAt, submitAgain } = visit.delivery;
+  const { leaseUntil = 0 } = entry;
   const now = visit.ports.clock.now();
   const duplicate = (detail: string): Step => ({ entry, outcome: skippedAs('Duplicate', detail) });
   if (isFinished(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
@@ -98,22 +104,25 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
         return { entry, outcome: retriedUncounted(visit, 'EventsUnavailable', detail) };
       }
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}.`);
     case 'approved':
     case 'released':
     case 'rejected':
-      return duplicate(`Accepted before, upload id ${entry.uploadId ?? 'unknown'}, now ${entry.state}.`);
+      return duplicate(`Accepted before, upload id ${entry.uploadId}, now ${entry.state}.`);
     case 'skipped':
-      return duplicate(`Skipped before: ${entry.skipCause ?? 'unknown cause'}.`);
+      return duplicate(`Skipped before: ${entry.skipCause}.`);
     case 'dead-lettered':
-      // Only the dead letter that the ledger knows is a request to try again. Another one is a late duplicate of the event, or
-      // comes from a worker that crashed before it could record it and sent a second one.
-      if (entry.deadLetterId !== undefined && redriveOf === entry.deadLetterId) return { entry: reopened(entry, now) };
-      return duplicate(`Dead-lettered before: ${entry.reason ?? 'unknown reason'}.`);
-    case 'submitting':
-      if (entry.leaseUntil !== undefined && now < entry.leaseUntil) {
-        return { entry, outcome: postponed('InProgress', entry.leaseUntil) };
+      // A message that was sent after the dead-lettering is a request to try again, whatever tool has sent it: skipped, the build
+      // could be in no queue any more. What was sent before is a late duplicate of the event.
+      if (
+        (redriveOf !== undefined && redriveOf === entry.deadLetterId) ||
+        sentAt > (entry.lastFailure?.at ?? entry.updatedAt)
+      ) {
+        return { entry: reopened(entry, now) };
       }
+      return duplicate(`Dead-lettered before: ${entry.reason}.`);
+    case 'submitting':
+      if (now < leaseUntil) return { entry, outcome: postponed('InProgress', leaseUntil) };
       return {
         entry,
         outcome: await retryLostAnswer(entry, 'The worker ended between the call and the record of its answer.', visit),
@@ -145,16 +154,19 @@ async function submitInSlot(
   visit: Visit & { readonly key: ApiKey },
 ): Promise<Outcome> {
   const { delivery, ports, settings } = visit;
-  return takeTurn<{ readonly entry: LedgerEntry; readonly fileUrl: PresignedUrl }, Outcome>(
+  return takeTurn<LedgerEntry, { readonly entry: LedgerEntry; readonly fileUrl: PresignedUrl }, Outcome>(
     {
       lane: uploadLane(route.userId),
       reservation: entry.reservation,
       deadline: delivery.deadline,
-      check: () => checkAtSlot(entry, route, visit),
+      check: async () => {
+        const { entry: checked, outcome } = await checkAtSlot(entry, route, visit);
+        return outcome === undefined ? { checked } : { result: outcome };
+      },
       sleep: (reservation, until) => sleep(entry, reservation, until, visit),
-      claim: async (reservation) => {
+      claim: async (checked, reservation) => {
         const fileUrl = await ports.builds.presign(entry.build);
-        const claimed = await claim(entry, reservation, visit);
+        const claimed = await claim(checked, reservation, visit);
         return claimed === undefined ? { result: inProgress(visit) } : { claim: { entry: claimed, fileUrl } };
       },
       call: async ({ entry: claimed, fileUrl }, slot, deadline) => {
@@ -176,9 +188,10 @@ async function claim(
   reservation: SlotReservation,
   { delivery, ports }: Visit,
 ): Promise<LedgerEntry | undefined> {
+  const facts = present({ content: entry.content, releaseMode: entry.releaseMode });
   let latest: LedgerEntry | undefined = entry;
   while (latest !== undefined && latest.state === entry.state && latest.attempts === entry.attempts) {
-    const claimed = submitting({ ...latest, reservation }, ports.clock.now(), delivery.leaseUntil);
+    const claimed = submitting({ ...latest, ...facts, reservation }, ports.clock.now(), delivery.leaseUntil);
     const saved = await ports.ledger.save(claimed);
     if (saved.kind === 'saved') return saved.entry;
     latest = await ports.ledger.find(entry.id);
@@ -200,7 +213,7 @@ async function sleep(entry: LedgerEntry, reservation: SlotReservation, until: nu
 }
 
 async function callUploadFile(
-  { build, id }: LedgerEntry,
+  { build, id, releaseMode }: LedgerEntry,
   fileUrl: PresignedUrl,
   deadline: number,
   route: Route,
@@ -211,9 +224,11 @@ async function callUploadFile(
   // The date is what the signature says. The URL ends sooner if the session of the role that signed it does.
   const facts = { apiKeyVersion: key.version, fileUrl, fileUrlSignedUntil: iso(fileUrl.expiresAt) };
   log.info('calling', { bucket, key: objectKey, build: id, ...facts });
+  // An upload that is held back is not what the route says.
+  const asRecorded = { ...route, autoRelease: releaseMode === 'automatic' };
   const calledAt = clock.now();
   const answer = await streampixel
-    .uploadFile({ route, apiKey: key.secret, fileUrl }, deadline)
+    .uploadFile({ route: asRecorded, apiKey: key.secret, fileUrl }, deadline)
     // It does not throw by its contract. Where it does all the same, the request may have been sent.
     .catch((error: unknown): UploadAnswer => ({ kind: 'lost', detail: describeError(error) }));
   const status = 'status' in answer ? `${answer.status}` : 'none';

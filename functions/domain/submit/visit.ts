@@ -23,6 +23,8 @@ export interface Delivery {
   readonly body: string;
   /** How often SQS has delivered the message. */
   readonly receiveCount: number;
+  /** When the message was sent to the queue, in ms since the epoch. */
+  readonly sentAt: number;
   /** Id of the dead letter that this message was redriven from. */
   readonly redriveOf?: string;
   /** Id of a person's request to submit the build although it is finished. */

@@ -1,0 +1,89 @@
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
+
+/**
+ * Where a build is, for people: its state in the ledger together with how its route goes live, its last release request, and
+ * whether webhooks about it arrive at all. What each status looks like is in `builds/status-display.ts`.
+ *
+ * - `waiting`: Streampixel does not have it yet
+ * - `under-way`: Streampixel works on it; `stuck`: no webhook about it for too long
+ * - `no-webhook-yet`: submitted, but Streampixel has never sent a webhook for its project, so what follows is unknown
+ * - `live`: approved, and Streampixel distributes it by itself: live, or live within minutes
+ * - `waits-for-person`: approved and not released; `waits-for-release`: the release is, or will be, requested
+ */
+export type BuildStatus =
+  | 'waiting'
+  | 'under-way'
+  | 'stuck'
+  | 'no-webhook-yet'
+  | 'live'
+  | 'waits-for-person'
+  | 'waits-for-release'
+  | 'release-failed'
+  | 'released'
+  | 'rejected'
+  | 'skipped'
+  | 'dead-lettered';
+
+const STATUS_AFTER_APPROVAL = {
+  automatic: 'live',
+  manual: 'waits-for-person',
+  'on-approval': 'waits-for-release',
+} as const satisfies Readonly<Record<ReleaseMode, BuildStatus>>;
+
+/** @param receivesWebhooks whether webhooks about the build arrive, or have arrived */
+export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean): BuildStatus {
+  switch (entry.state) {
+    case 'waiting':
+    case 'submitting':
+    case 'unknown':
+      return 'waiting';
+    case 'submitted':
+      if (!receivesWebhooks) return 'no-webhook-yet';
+      return entry.stuckAt === undefined ? 'under-way' : 'stuck';
+    case 'approved':
+    case 'released':
+      return statusOfApproved(entry);
+    case 'rejected':
+    case 'skipped':
+    case 'dead-lettered':
+      return entry.state;
+  }
+}
+
+function statusOfApproved(entry: LedgerEntry): BuildStatus {
+  switch (ownRelease(entry)?.state) {
+    case 'requested':
+    case 'calling':
+      return 'waits-for-release';
+    case 'failed':
+      return 'release-failed';
+    case 'released':
+      return 'released';
+    case undefined:
+      // Older entries have no release mode: only a person releases those.
+      return entry.state === 'released' ? 'released' : STATUS_AFTER_APPROVAL[entry.releaseMode ?? 'manual'];
+  }
+}
+
+/** The last request to release this upload. One for an earlier upload does not count. */
+export function ownRelease({ release, uploadId }: LedgerEntry): Release | undefined {
+  return release?.uploadId === uploadId ? release : undefined;
+}
+
+/** Whether webhooks about a submitted build arrive, or have arrived. */
+export function receivesWebhooks(record: WebhookRecord, { lastNewsAt, submittedAt = 0 }: LedgerEntry): boolean {
+  if (lastNewsAt !== undefined) return true;
+  // A webhook that was set up after the alert about its silence says nothing about the builds from before.
+  const { silenceNotifiedAt = Number.NEGATIVE_INFINITY } = record;
+  return hasSentWebhook(record) && submittedAt > silenceNotifiedAt;
+}
+
+/** The status, where the webhook's record has to be read for it. */
+export async function readStatus(ledger: Pick<Ledger, 'webhookOf'>, entry: LedgerEntry): Promise<BuildStatus> {
+  const { lastNewsAt, projectId, state } = entry;
+  if (state !== 'submitted' || lastNewsAt !== undefined) return statusOf(entry, true);
+  return statusOf(entry, projectId !== undefined && receivesWebhooks(await ledger.webhookOf(projectId), entry));
+}

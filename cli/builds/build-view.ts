@@ -1,0 +1,114 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { LEDGER_TABLE, laneItemKey } from '../../functions/adapters/ledger-table.ts';
+import { furthestStage } from '../../functions/domain/model/following-transitions.ts';
+import {
+  NEW_LANE,
+  type RateLimitLane,
+  releaseLane,
+  type SlotReservation,
+  uploadLane,
+} from '../../functions/domain/model/lane.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { slotOf } from '../../functions/domain/pacing/pacer.ts';
+import type { Stack } from '../stack/stack.ts';
+import { iso } from '../units.ts';
+import type { BuildStatus } from './build-status.ts';
+
+/** A build with what its ledger entry alone does not say. Times in ms since the epoch. */
+export interface BuildView {
+  readonly entry: LedgerEntry;
+  readonly status: BuildStatus;
+  /** When it may be submitted, and when it may be released, where it waits for that. */
+  readonly slot?: number | undefined;
+  readonly releaseSlot?: number | undefined;
+}
+
+/** A build as `--json` prints it: times as ISO 8601; `JSON.stringify` leaves out what is undefined. */
+export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
+  const { build, release, state } = entry;
+  return {
+    build: entry.id,
+    state,
+    status,
+    userId: entry.userId,
+    projectId: entry.projectId,
+    size: build.size,
+    droppedAt: iso(build.droppedAt),
+    changedAt: iso(entry.updatedAt),
+    slot: iso(slot),
+    attempts: entry.attempts,
+    possiblyDoubled: entry.possiblyDoubled,
+    ...problemOf(entry, status),
+    uploadId: entry.uploadId,
+    formerUploadIds: entry.formerUploadIds ?? [],
+    releaseMode: entry.releaseMode,
+    submittedAt: iso(entry.submittedAt),
+    // The furthest stage that Streampixel has reported, and when it began by Streampixel's clock.
+    stage: furthestStage(entry),
+    stageSince: iso(entry.news?.at(-1)?.at),
+    lastNewsAt: iso(entry.lastNewsAt),
+    lateAt: iso(entry.lateAt),
+    stuckAt: iso(entry.stuckAt),
+    objection: state === 'rejected' ? entry.objection : undefined,
+    release: release && {
+      requestId: release.requestId,
+      uploadId: release.uploadId,
+      by: release.by,
+      state: release.state,
+      attempts: release.attempts,
+      detail: release.detail,
+      requestedAt: iso(release.requestedAt),
+      slot: iso(releaseSlot),
+      endedAt: iso(release.endedAt),
+    },
+  };
+}
+
+/** Why it was skipped or dead-lettered, or why its last attempt failed. What failed before Streampixel accepted it is over. */
+function problemOf({ lastFailure, reason, skipCause }: LedgerEntry, status: BuildStatus) {
+  if (status === 'skipped') return { reason: skipCause };
+  if (status !== 'waiting' && status !== 'dead-lettered') return {};
+  return { reason: reason ?? lastFailure?.code, detail: lastFailure?.detail };
+}
+
+type LaneTable = Pick<Stack, 'clients' | 'ledgerTable'>;
+type Lanes = Awaited<ReturnType<typeof readLanes>>;
+
+/** The rate-limit lanes of one user, as the pacer keeps them. */
+export async function readLanes(table: LaneTable, userId: string) {
+  const [upload, release] = await Promise.all([
+    readLane(table, uploadLane(userId)),
+    readLane(table, releaseLane(userId)),
+  ]);
+  return { upload, release };
+}
+
+async function readLane({ clients, ledgerTable }: LaneTable, name: string): Promise<RateLimitLane> {
+  const Key = { [LEDGER_TABLE.partitionKey]: { S: laneItemKey(name) } };
+  const { Item } = await clients.dynamoDb.send(new GetItemCommand({ TableName: ledgerTable, Key }));
+  return { ...NEW_LANE, ...(Item && unmarshall(Item)) };
+}
+
+/** The build's slots, in ms since the epoch, as far as it has any. */
+export function slotsOf(
+  { release, state, reservation }: LedgerEntry,
+  lanes: Lanes | undefined,
+): Pick<BuildView, 'slot' | 'releaseSlot'> {
+  const waits = state === 'waiting' || state === 'unknown';
+  return {
+    slot: waits ? slotIn(lanes?.upload, reservation) : undefined,
+    releaseSlot: release?.state === 'requested' ? slotIn(lanes?.release, release.reservation) : undefined,
+  };
+}
+
+/** The reserved slot, moved by as much as its lane has been pushed back since. */
+function slotIn(lane: RateLimitLane | undefined, reservation: SlotReservation | undefined): number | undefined {
+  if (lane === undefined || reservation === undefined) return undefined;
+  return Math.max(slotOf(lane, reservation), lane.blockedUntil);
+}
+
+/** A build's id without the bucket, which is the same for all. Commands take it, as they take any part of an id. */
+export function shortId(build: string): string {
+  return build.slice(build.indexOf('/') + 1);
+}

@@ -1,0 +1,235 @@
+import { furthestStage } from '../../functions/domain/model/following-transitions.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import {
+  commandAfter,
+  releaseCommand,
+  SUPPORT,
+  statusCommand,
+  submitAgainCommand,
+  WEBHOOK_COMMAND,
+} from '../../functions/domain/notify/operator-commands.ts';
+import type { Colour } from '../console.ts';
+import { clockTime, plural, span } from '../units.ts';
+import { type BuildStatus, ownRelease } from './build-status.ts';
+import type { BuildView } from './build-view.ts';
+
+/** What a person does about a build, and the command that does it. */
+export interface Advice {
+  readonly act: string;
+  readonly run?: string;
+  /** When to run it, where that is not simply afterwards. */
+  readonly when?: string;
+}
+
+/** What the tool shows of a status. */
+interface StatusDisplay {
+  /** The list of `status` that has the build. */
+  readonly list: 'waiting' | 'at-streampixel' | 'ended';
+  readonly colour: Colour;
+  /** Whether it changes by itself. All others stay until a person does something. */
+  readonly isOngoing?: boolean;
+  /** Error code of `push --follow`, where viewers will not get the build as things are. */
+  readonly failure?: string;
+  /** Continues "The build is ...". */
+  readonly label: (view: BuildView, now: number) => string;
+  /** What a list says behind the build's name. */
+  readonly note: (view: BuildView, now: number) => string;
+  /** Foreign text that explains it. Print it with `printable` only. */
+  readonly message?: (entry: LedgerEntry) => readonly [label: string, text: string];
+  readonly advice?: (entry: LedgerEntry) => Advice | undefined;
+}
+
+/** Everything that depends on a build's status is decided here. */
+export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
+  waiting: {
+    list: 'waiting',
+    colour: 'cyan',
+    isOngoing: true,
+    label: ({ entry: { state }, slot }, now) => {
+      if (state === 'submitting') return 'being submitted right now';
+      const next = slot === undefined ? 'its next attempt' : `its slot at ${clockTime(slot, now)}`;
+      return `waiting for ${next}${state === 'unknown' ? '; the answer to an earlier attempt was lost' : ''}`;
+    },
+    note: ({ entry: { attempts, lastFailure, state } }) => {
+      const trouble = attempts === 0 ? '' : `${attempts} failed: ${lastFailure?.detail ?? ''}`;
+      return `${trouble}${state === 'unknown' ? ' (an answer was lost)' : ''}`;
+    },
+    message: failureDetail,
+  },
+  'under-way': {
+    list: 'at-streampixel',
+    colour: 'cyan',
+    isOngoing: true,
+    label: ({ entry }) => `at Streampixel: ${stageOf(entry)}`,
+    note: ({ entry }, now) => `for ${span(now - stageSince(entry))}, submitted ${span(now - submittedAt(entry))} ago`,
+  },
+  stuck: {
+    list: 'at-streampixel',
+    colour: 'red',
+    failure: 'Stuck',
+    label: ({ entry }, now) => `stuck at Streampixel: ${stageOf(entry)}, ${silence(entry, now)}`,
+    note: ({ entry }, now) => `${silence(entry, now)}, submitted ${span(now - submittedAt(entry))} ago`,
+    advice: () => ({
+      act:
+        "Look at the project's dashboard. If the build is approved or live there, a webhook was lost and nothing is wrong. If " +
+        `not, write to ${SUPPORT} with the project id, the upload id and the build's name.`,
+    }),
+  },
+  'no-webhook-yet': {
+    list: 'ended',
+    colour: 'yellow',
+    label: () => 'submitted; Streampixel has sent no webhook for its project yet, so the rest is unknown',
+    note: uploadIdText,
+    advice: ({ projectId }) => ({
+      act:
+        `Streampixel has sent no webhook for project ${projectId} yet, so what becomes of this build is unknown. Look for it on ` +
+        'the dashboard, and set up the webhook.',
+      run: WEBHOOK_COMMAND,
+    }),
+  },
+  live: {
+    list: 'ended',
+    colour: 'green',
+    label: () => 'approved: live, or live within minutes',
+    note: (view) => `live, or live within minutes; ${uploadIdText(view)}`,
+  },
+  'waits-for-person': {
+    list: 'at-streampixel',
+    colour: 'green',
+    label: () => 'approved, and waits for a person to release it',
+    note: ({ entry }, now) => `waits for a person to release it, for ${span(now - stageSince(entry))}`,
+    advice: ({ id }) => ({ act: 'Release it when viewers should get it.', run: releaseCommand(id) }),
+  },
+  'waits-for-release': {
+    list: 'at-streampixel',
+    colour: 'cyan',
+    isOngoing: true,
+    label: ({ entry: { state } }) =>
+      state === 'released' ? 'released; another release is requested' : 'approved, and its release is requested',
+    note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
+  },
+  'release-failed': {
+    list: 'at-streampixel',
+    colour: 'red',
+    failure: 'ReleaseFailed',
+    label: ({ entry: { state } }) => `${state}, but the last request to release it failed`,
+    note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
+    message: (entry) => ["Streampixel's message", ownRelease(entry)?.detail ?? ''],
+    advice: ({ id }) => ({
+      act: 'Look at the dashboard which build is live; fix what the message names, then request the release again.',
+      run: releaseCommand(id),
+    }),
+  },
+  released: {
+    list: 'ended',
+    colour: 'green',
+    label: () => 'released: live within minutes',
+    note: uploadIdText,
+  },
+  rejected: {
+    list: 'ended',
+    colour: 'red',
+    failure: 'Rejected',
+    label: () => 'rejected by Streampixel',
+    note: ({ entry: { objection = '' } }) => objection,
+    message: ({ objection = '' }) => [
+      "Streampixel's message",
+      objection === '' ? 'none; see the remarks on the dashboard' : objection,
+    ],
+    advice: ({ build }) => ({
+      act: 'Package the build again without what Streampixel objects to, and drop it.',
+      when: 'If you think this is wrong',
+      run: submitAgainCommand(build),
+    }),
+  },
+  skipped: {
+    list: 'ended',
+    colour: 'gray',
+    label: ({ entry: { skipCause } }) => `skipped as ${skipCause}`,
+    note: ({ entry: { skipCause = '' } }) => skipCause,
+  },
+  'dead-lettered': {
+    list: 'ended',
+    colour: 'red',
+    failure: 'DeadLettered',
+    label: ({ entry: { reason } }) => `dead-lettered as ${reason}`,
+    note: ({ entry: { reason = '' } }) => reason,
+    message: failureDetail,
+    advice: ({ reason }) =>
+      reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason) },
+  },
+};
+
+/** @returns `undefined` where there is nothing to do */
+export function adviceOn(entry: LedgerEntry, status: BuildStatus): Advice | undefined {
+  return STATUS_DISPLAY[status].advice?.(entry);
+}
+
+/** What to do about a build, in a line or two: at least, where to look. */
+export function adviceText(entry: LedgerEntry, status: BuildStatus): string {
+  const advice = adviceOn(entry, status) ?? { act: 'See what becomes of it.', run: statusCommand(entry.id) };
+  return advice.run === undefined ? advice.act : `${advice.act}\n${advice.when ?? 'Then run'}: ${advice.run}`;
+}
+
+/**
+ * Whether a newer build of the same project was approved while this one waits for a person. Most builds that wait are never
+ * released; only the newest one is worth a line.
+ */
+export function isOvertaken({ entry, status }: BuildView, all: readonly LedgerEntry[]): boolean {
+  const { isOngoing, list } = STATUS_DISPLAY[status];
+  if (list !== 'at-streampixel' || isOngoing) return false;
+  return all.some(
+    (other) =>
+      (other.state === 'approved' || other.state === 'released') &&
+      other.projectId === entry.projectId &&
+      (other.submittedAt ?? 0) > (entry.submittedAt ?? 0),
+  );
+}
+
+export function stageOf(entry: LedgerEntry): string {
+  return furthestStage(entry) ?? 'submitted';
+}
+
+/** Where a request to release a build is. @param slot when it may be sent, in ms since the epoch */
+export function releaseText(release: Release | undefined, slot: number | undefined, now: number): string {
+  switch (release?.state) {
+    case undefined:
+      return 'its release is about to be requested';
+    case 'calling':
+      return 'its release is being requested right now';
+    case 'requested': {
+      const tries = release.attempts === 0 ? '' : `, after ${plural(release.attempts, 'failed attempt')}`;
+      if (slot === undefined) return `its release waits for its next attempt${tries}`;
+      return `its release is sent ${slot <= now ? 'now' : `at ${slotText(slot, now)}`}${tries}`;
+    }
+    case 'released':
+      return `released${release.endedAt === undefined ? '' : ` at ${clockTime(release.endedAt, now)}`}`;
+    case 'failed':
+      return `not released: ${release.detail ?? ''}`;
+  }
+}
+
+export function slotText(slot: number, now: number): string {
+  return slot <= now ? 'due' : `${clockTime(slot, now)} (in ${span(slot - now)})`;
+}
+
+function failureDetail({ lastFailure }: LedgerEntry): readonly [string, string] {
+  return ['Detail', lastFailure?.detail ?? ''];
+}
+
+function uploadIdText({ entry }: BuildView): string {
+  return `upload id ${entry.uploadId}`;
+}
+
+function submittedAt(entry: LedgerEntry): number {
+  return entry.submittedAt ?? entry.updatedAt;
+}
+
+function stageSince(entry: LedgerEntry): number {
+  return entry.news?.at(-1)?.at ?? submittedAt(entry);
+}
+
+function silence(entry: LedgerEntry, now: number): string {
+  return `no webhook for ${span(now - (entry.lastNewsAt ?? submittedAt(entry)))}`;
+}

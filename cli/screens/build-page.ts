@@ -1,0 +1,77 @@
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import type { BuildView } from '../builds/build-view.ts';
+import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
+import { timelineOf } from '../builds/timeline.ts';
+import { aligned, type Console, printable } from '../console.ts';
+import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
+
+/** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */
+export function buildPage(console: Console, view: BuildView, now: number): string[] {
+  return [
+    ...aligned(formRows(console, view, now).filter(([, value]) => value !== '')),
+    '',
+    console.paint('bold', 'Timeline'),
+    ...aligned(timelineRows(console, view, now), 2),
+    '',
+    console.paint('bold', 'History'),
+    ...aligned(
+      view.entry.history.map(({ at, note = '', state }, index, { [index - 1]: before }) => [
+        clockTime(at, now),
+        state === before?.state ? '' : state,
+        printable(inLocalTime(note, now)),
+      ]),
+      2,
+    ),
+  ];
+}
+
+function formRows(console: Console, view: BuildView, now: number): [string, string][] {
+  const { entry, status } = view;
+  const { build, formerUploadIds = [], lateAt, projectId, releaseMode, submittedAt = 0, uploadId, userId } = entry;
+  const { colour, label, message } = STATUS_DISPLAY[status];
+  const advice = adviceOn(entry, status);
+  const isLate = entry.state === 'submitted' && lateAt !== undefined;
+  const [messageLabel, text] = message?.(entry) ?? ['', ''];
+  return [
+    ['Build', printable(entry.id)],
+    ['Status', console.paint(colour, label(view, now))],
+    ['Late', isLate ? `since ${clockTime(lateAt, now)}; submitted ${span(now - submittedAt)} ago` : ''],
+    ['Size', build.size === undefined ? '' : bytes(build.size)],
+    ['Dropped', `${iso(build.droppedAt)}, ${span(now - build.droppedAt)} ago`],
+    ['Project', projectId === undefined ? '' : `${projectId} of user ${userId}`],
+    ['Upload id', uploadId ?? ''],
+    ['Earlier ids', formerUploadIds.join(', ')],
+    ['Goes live', releaseMode === undefined ? '' : GOES_LIVE[releaseMode]],
+    ['Release', requestText(view, now)],
+    ['Attempts', entry.attempts === 0 ? '' : `${entry.attempts} failed`],
+    ['Duplicate?', entry.possiblyDoubled ? 'an answer was lost: Streampixel may have the build twice' : ''],
+    ['Why', status === 'dead-lettered' && entry.reason !== undefined ? REASONS[entry.reason].cause : ''],
+    [messageLabel, printable(text)],
+    ['Do', advice?.act ?? ''],
+    [advice?.when ?? 'Then run', advice?.run ?? ''],
+  ];
+}
+
+const GOES_LIVE = {
+  automatic: 'by itself, once it is approved',
+  manual: 'when a person releases it, once it is approved',
+  'on-approval': 'when the pipeline requests its release, right after its approval',
+} as const satisfies Readonly<Record<ReleaseMode, string>>;
+
+function requestText({ entry: { release, uploadId }, releaseSlot }: BuildView, now: number): string {
+  if (release === undefined) return '';
+  const isOwn = release.uploadId === uploadId;
+  const by = release.by === 'person' ? 'by a person' : 'after the approval';
+  // The page says further down why it failed.
+  const text = release.state === 'failed' && isOwn ? 'it failed' : printable(releaseText(release, releaseSlot, now));
+  return `of ${isOwn ? 'this upload' : `upload id ${release.uploadId}`}, requested ${by} at ${clockTime(release.requestedAt, now)}: ${text}`;
+}
+
+function timelineRows(console: Console, { entry, status }: BuildView, now: number): string[][] {
+  const isOngoing = STATUS_DISPLAY[status].list !== 'ended';
+  return timelineOf(entry).map(({ at, name, tookMs }, index, { length }) => {
+    const soFar = isOngoing && index === length - 1 ? `${span(now - at)} so far` : '';
+    return [clockTime(at, now), name, console.paint('gray', tookMs === undefined ? soFar : span(tookMs))];
+  });
+}

@@ -1,0 +1,116 @@
+import { statusCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
+import { type BuildView, shortId } from '../builds/build-view.ts';
+import type { Overview } from '../builds/overview.ts';
+import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
+import { aligned, type Console, printable } from '../console.ts';
+import { bytes, clockTime, plural, span } from '../units.ts';
+
+/** Builds that a list names; the others are counted. */
+const MOST_NAMED = 15;
+
+export function overviewPage(console: Console, overview: Overview): string[] {
+  return [
+    `${console.paint('bold', overview.stack)}  ${overview.region}  ${clockTime(overview.at, overview.at)}`,
+    '',
+    ...waitingSection(console, overview),
+    '',
+    ...streampixelSection(console, overview),
+    '',
+    ...endedSection(console, overview),
+    '',
+    ...deadLetterSection(console, overview),
+  ];
+}
+
+function waitingSection(console: Console, { at: now, lanes, unread, waiting }: Overview): string[] {
+  const rows = waiting.slice(0, MOST_NAMED).map((view) => {
+    const { entry, slot } = view;
+    const when = entry.state === 'submitting' ? 'now' : slot === undefined ? 'later' : slotText(slot, now);
+    const size = entry.build.size === undefined ? '' : bytes(entry.build.size);
+    return [console.paint('cyan', when), shortId(entry.id), size, note(view, now)];
+  });
+  return [
+    `${console.paint('bold', 'Waiting')}  ${waiting.length === 0 ? 'nothing' : plural(waiting.length, 'build')}`,
+    ...lanes.map(({ userId, waiting: count, lastSlot }) => {
+      const end = lastSlot === undefined ? '' : `, the last slot is at ${clockTime(lastSlot, now)}`;
+      return console.paint('gray', `  user ${userId}: ${count}${end}`);
+    }),
+    ...aligned(rows, 2),
+    ...andMore(waiting.length - rows.length),
+    ...(unread > 0 ? [`  and ${plural(unread, 'message')} not processed yet`] : []),
+  ];
+}
+
+function streampixelSection(console: Console, overview: Overview): string[] {
+  const { at: now, atStreampixel, noWebhookYet, overtaken } = overview;
+  const named = atStreampixel.slice(0, MOST_NAMED);
+  const rows = aligned(
+    named.map((view) => [...statusCells(console, view), note(view, now)]),
+    2,
+  );
+  const count = atStreampixel.length === 0 ? 'nothing' : plural(atStreampixel.length, 'build');
+  const older = `  ${plural(overtaken, 'older build')} not named: a newer one of the same project is approved`;
+  return [
+    `${console.paint('bold', 'At Streampixel')}  ${count}`,
+    ...named.flatMap(({ entry, status }, index) => {
+      const run = adviceOn(entry, status)?.run ?? statusCommand(entry.id);
+      return [rows[index] ?? '', ...(STATUS_DISPLAY[status].isOngoing ? [] : [command(console, run)])];
+    }),
+    ...andMore(atStreampixel.length - named.length),
+    ...(overtaken > 0 ? [console.paint('gray', older)] : []),
+    ...noWebhookYet.flatMap(({ builds, projectId }) => [
+      `  What becomes of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet`,
+      command(console, WEBHOOK_COMMAND),
+    ]),
+  ];
+}
+
+/** Its stage, marked where it is late or stuck, and its name. */
+function statusCells(console: Console, { entry, status }: BuildView): string[] {
+  const { colour } = STATUS_DISPLAY[status];
+  const stage = stageOf(entry);
+  if (status === 'stuck') return [console.paint(colour, `stuck: ${stage}`), shortId(entry.id)];
+  const isLate = entry.state === 'submitted' && entry.lateAt !== undefined;
+  return [isLate ? console.paint('yellow', `late: ${stage}`) : console.paint(colour, stage), shortId(entry.id)];
+}
+
+function endedSection(console: Console, { at: now, ended, lastEnded, since }: Overview): string[] {
+  const counts = ended
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => {
+      const { colour } = STATUS_DISPLAY[state === 'submitted' || state === 'approved' ? 'released' : state];
+      return console.paint(colour, `${count} ${state}`);
+    });
+  const rows = lastEnded.map((view) => {
+    const { entry, status } = view;
+    const state = console.paint(STATUS_DISPLAY[status].colour, entry.state);
+    return [clockTime(entry.updatedAt, now), state, shortId(entry.id), note(view, now)];
+  });
+  return [
+    `${console.paint('bold', `Last ${span(now - since)}`)}  ${counts.join(', ') || 'nothing'}`,
+    ...aligned(rows, 2),
+  ];
+}
+
+function deadLetterSection(console: Console, { deadLetters: { hidden, waiting }, moves }: Overview): string[] {
+  const count = console.paint('red', `${waiting}`);
+  const reading = hidden === 0 ? '' : `, ${hidden} hidden while another command reads them`;
+  return [
+    `${console.paint('bold', 'Dead letters')}  ${waiting + hidden === 0 ? 'none' : `${count}${reading}: ${TOOL} dlq list`}`,
+    ...moves.map(({ status, moved, of }) => {
+      return `  SQS is moving them (${status.toLowerCase()}): ${moved}${of === undefined ? '' : ` of ${of}`}`;
+    }),
+  ];
+}
+
+function note(view: BuildView, now: number): string {
+  return printable(STATUS_DISPLAY[view.status].note(view, now));
+}
+
+function command(console: Console, run: string): string {
+  return `    ${console.paint('bold', `-> ${run}`)}`;
+}
+
+function andMore(count: number): string[] {
+  return count > 0 ? [`  and ${count} more`] : [];
+}

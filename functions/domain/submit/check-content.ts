@@ -1,0 +1,56 @@
+import type { LedgerEntry } from '../model/ledger-entry.ts';
+import type { Route } from '../model/route.ts';
+import { heldBack } from '../model/submission-transitions.ts';
+import type { KnownContent } from '../ports.ts';
+import type { Visit } from './visit.ts';
+
+/**
+ * S3 announces a "new" object whenever the bytes of an old one are written again: an edit of its metadata, another storage class or
+ * key, a gateway. So a build is compared, by what is in it, with the last build of its key that Streampixel has: what is rejected,
+ * skipped or dead-lettered may be tried again by dropping it again, and other content under the key is a new build.
+ *
+ * @returns why it need not be submitted; `undefined` where it must be, or where a person asked for it
+ */
+export async function checkContent(
+  entry: LedgerEntry,
+  contents: readonly KnownContent[],
+  { delivery, ports }: Visit,
+): Promise<string | undefined> {
+  if (delivery.submitAgain !== undefined) return undefined;
+  for (const known of contents.toReversed()) {
+    if (known.id === entry.id) continue;
+    const earlier = await ports.ledger.find(known.id);
+    if (earlier !== undefined && !isAccepted(earlier)) continue;
+    // One that the ledger has forgotten (it keeps builds for 90 days) was on its way to Streampixel when it was noted.
+    if (known.content !== entry.content) return undefined;
+    const uploadId = earlier?.uploadId === undefined ? '' : `, upload id ${earlier.uploadId}`;
+    return `The content is that of ${known.id}${uploadId}, which Streampixel has.`;
+  }
+  return undefined;
+}
+
+/** Streampixel took the build, and has not rejected it. */
+function isAccepted({ state }: LedgerEntry): boolean {
+  return state === 'submitted' || state === 'approved' || state === 'released';
+}
+
+/**
+ * Content that was dropped before, failed then, and is written again now, may be older than what viewers have: it is submitted,
+ * but a person releases it. A tool that rewrites the whole bucket puts nothing old in front of viewers.
+ */
+export async function holdBackOlderContent(
+  entry: LedgerEntry,
+  contents: readonly KnownContent[],
+  { projectId }: Route,
+  { delivery, ports }: Visit,
+): Promise<LedgerEntry> {
+  const { build, content } = entry;
+  const firstDroppedAt = Math.min(
+    build.droppedAt,
+    ...contents.filter((known) => known.content === content).map(({ droppedAt }) => droppedAt),
+  );
+  // Counted by the age of the content, before the call: whatever becomes of it, it is on its way.
+  const newest = await ports.ledger.announce(`project/${projectId}`, { ...build, droppedAt: firstDroppedAt });
+  const isOlder = firstDroppedAt < build.droppedAt && newest.droppedAt > firstDroppedAt;
+  return isOlder && delivery.submitAgain === undefined ? heldBack(entry, ports.clock.now(), newest.id) : entry;
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { toXml } from './xml.ts';
+
+export interface Published {
+  readonly topicArn: string;
+  readonly subject: string | undefined;
+  readonly message: string;
+}
+
+class QueryError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export type QueryServices = ReturnType<typeof createQueryServices>;
+
+/**
+ * The services of AWS's older Query protocol, with a form in and XML out: SNS's `Publish`, which delivers to the callback
+ * only, and CloudFormation's `DescribeStacks` for the only stack, by whose outputs the operator's tool finds its parts.
+ */
+export function createQueryServices(region: string, onPublished: (published: Published) => void) {
+  const topicArns = new Set<string>();
+  let stack: { readonly name: string; readonly outputs: Readonly<Record<string, string>> } | undefined;
+
+  function publish(form: URLSearchParams): object {
+    const topicArn = form.get('TopicArn') ?? '';
+    if (!topicArns.has(topicArn)) throw new QueryError('NotFound', 'Topic does not exist');
+    onPublished({ topicArn, subject: form.get('Subject') ?? undefined, message: form.get('Message') ?? '' });
+    return { MessageId: randomUUID() };
+  }
+
+  function describeStacks(form: URLSearchParams): object {
+    const wanted = form.get('StackName');
+    if (wanted !== null && wanted !== stack?.name) {
+      throw new QueryError('ValidationError', `Stack with id ${wanted} does not exist`);
+    }
+    if (stack === undefined) return { Stacks: {} };
+    const outputs = Object.entries(stack.outputs);
+    const member = {
+      StackId: `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${stack.name}/local`,
+      StackName: stack.name,
+      StackStatus: 'CREATE_COMPLETE',
+      Outputs: { member: outputs.map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })) },
+    };
+    return { Stacks: { member } };
+  }
+
+  function answer(form: URLSearchParams): string {
+    const action = form.get('Action');
+    switch (action) {
+      case 'Publish':
+        return envelope('http://sns.amazonaws.com/doc/2010-03-31/', action, publish(form));
+      case 'DescribeStacks':
+        return envelope('http://cloudformation.amazonaws.com/doc/2010-05-15/', action, describeStacks(form));
+      default:
+        throw new QueryError('InvalidAction', `The local stack does not emulate the action ${action}.`);
+    }
+  }
+
+  return {
+    createTopic: (arn: string): void => void topicArns.add(arn),
+    /** Sets what CloudFormation describes from now on. */
+    describeStack(name: string, outputs: Readonly<Record<string, string>>): void {
+      stack = { name, outputs };
+    },
+    async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      const send = (status: number, body: string) =>
+        response.writeHead(status, { 'Content-Type': 'text/xml' }).end(body);
+      try {
+        send(200, answer(new URLSearchParams(await text(request))));
+      } catch (error) {
+        if (!(error instanceof QueryError)) throw error;
+        const { code, message } = error;
+        send(
+          code === 'NotFound' ? 404 : 400,
+          toXml('ErrorResponse', '', { Error: { Type: 'Sender', Code: code, Message: message } }),
+        );
+      }
+    },
+  };
+}
+
+function envelope(namespace: string, action: string, result: object): string {
+  return toXml(`${action}Response`, namespace, {
+    [`${action}Result`]: result,
+    ResponseMetadata: { RequestId: randomUUID() },
+  });
+}
