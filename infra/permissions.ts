@@ -6,17 +6,8 @@ import { arn } from './arn.ts';
 import type { LedgerTable } from './ledger-table.ts';
 import type { Resources } from './resources.ts';
 import type { Settings } from './settings/schema.ts';
+import type { Permission } from './worker-function.ts';
 import type { WorkerQueue } from './worker-queue.ts';
-
-/** One statement of a function's role, for one purpose. */
-export interface Permission {
-  readonly sid: string;
-  readonly actions: string[];
-  readonly resources: string[];
-  readonly conditions?: Record<string, Record<string, string | string[]>>;
-  /** Where a resource is a wildcard: the reason, for cdk-nag and for the person who reviews the role. */
-  readonly why?: string;
-}
 
 /** To read the API keys that the routes name. */
 export function readApiKeys(settings: Settings): Permission[] {

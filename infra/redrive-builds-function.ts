@@ -5,9 +5,9 @@ import type { Construct } from 'constructs';
 import { ENV } from '../functions/redrive-builds/environment.ts';
 import { keyStoredPattern } from './api-key-parameters.ts';
 import { environmentOf } from './environment.ts';
-import { type Permission, readApiKeys, sendNotifications } from './permissions.ts';
+import { readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
-import { WorkerFunction } from './worker-function.ts';
+import { type Permission, WorkerFunction } from './worker-function.ts';
 
 /**
  * Ten dead letters take three short calls of SQS, a tenth of a second: time for tens of thousands. No longer than a received dead

@@ -3,16 +3,9 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { environmentOf } from './environment.ts';
-import {
-  consumeMessages,
-  keepLedger,
-  onBuilds,
-  type Permission,
-  readApiKeys,
-  sendNotifications,
-} from './permissions.ts';
+import { consumeMessages, keepLedger, onBuilds, readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
-import { WorkerFunction } from './worker-function.ts';
+import { type Permission, WorkerFunction } from './worker-function.ts';
 
 /** Time for a batch, whose builds are handled side by side: a few short AWS calls and one to Streampixel each. */
 export const SUBMIT_BUILD_TIMEOUT = Duration.seconds(60);

@@ -8,10 +8,19 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import { Construct, type IConstruct } from 'constructs';
 import { BUNDLING } from './bundling.ts';
-import type { Permission } from './permissions.ts';
 import type { Settings } from './settings/schema.ts';
 
 const PROJECT_ROOT = join(import.meta.dirname, '..');
+
+/** One statement of a function's role, for one purpose. */
+export interface Permission {
+  readonly sid: string;
+  readonly actions: string[];
+  readonly resources: string[];
+  readonly conditions?: Record<string, Record<string, string | string[]>>;
+  /** Where a resource is a wildcard: the reason, for cdk-nag and for the person who reviews the role. */
+  readonly why?: string;
+}
 
 export interface WorkerFunctionProps {
   readonly settings: Settings;
