@@ -7,8 +7,7 @@ import { keyStoredPattern } from './api-key-parameters.ts';
 import { environmentOf } from './environment.ts';
 import { readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
-import type { Permission } from './worker-function.ts';
-import { WorkerFunction } from './worker-function.ts';
+import { type Permission, WorkerFunction } from './worker-function.ts';
 
 /**
  * Ten dead letters take three short calls of SQS, a tenth of a second: time for tens of thousands. No longer than a received dead

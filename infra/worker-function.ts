@@ -22,6 +22,16 @@ export interface Permission {
 
 const PROJECT_ROOT = join(import.meta.dirname, '..');
 
+/** One statement of a function's role, for one purpose. */
+export interface Permission {
+  readonly sid: string;
+  readonly actions: string[];
+  readonly resources: string[];
+  readonly conditions?: Record<string, Record<string, string | string[]>>;
+  /** Where a resource is a wildcard: the reason, for cdk-nag and for the person who reviews the role. */
+  readonly why?: string;
+}
+
 export interface WorkerFunctionProps {
   readonly settings: Settings;
   /** Its folder under functions/, where handler.ts exports `handler`; alarms and the dashboard have this name too. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import dynalite from 'dynalite';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { type BusEvent, createEventBus } from './event-bus.ts';
+import { matches } from './event-rules.ts';
 import { createHttpApis, type HttpApis } from './http-api.ts';
 import { type JsonOperations, serveJson } from './json-service.ts';
 import { createParameterStore } from './parameter-store.ts';
@@ -11,7 +12,7 @@ import type { Credentials } from './presigned-url.ts';
 import { createQueryServices, type Published, type QueryServices } from './query-services.ts';
 import { createS3 } from './s3.ts';
 import type { BucketSpec } from './s3-buckets.ts';
-import { type CreatedObject, createdEvent, isNotified, testEvent } from './s3-notifications.ts';
+import { type CreatedObject, createdEvent, isNotified, objectCreated, testEvent } from './s3-notifications.ts';
 import { createSqs, type Sqs } from './sqs.ts';
 
 export interface GatewayOptions {
@@ -68,10 +69,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const s3 = createS3({
     directory: options.objectsDirectory,
     credentials: options.credentials,
-    onCreated(created, { notifications }) {
+    onCreated(created, { notifications, eventPatterns }) {
       const notified = notifications.filter((spec) => isNotified(spec, created));
       for (const spec of notified) sqs.enqueue(spec.queueArn, createdEvent(created, region));
-      options.onObjectCreated(created, notified.length > 0);
+      const event = objectCreated(created);
+      const isTaken = eventPatterns.some((pattern) => matches(pattern, { ...event, 'detail-type': event.detailType }));
+      options.onObjectCreated(created, isTaken || notified.length > 0);
+      if (eventPatterns.length > 0) bus.put(event);
     },
   });
 

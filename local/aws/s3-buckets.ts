@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { EventPattern } from './event-rules.ts';
 import { S3Error } from './s3-error.ts';
 import type { StoredFile } from './s3-files.ts';
 import type { NotificationSpec } from './s3-notifications.ts';
@@ -7,6 +8,8 @@ export interface BucketSpec {
   readonly name: string;
   readonly isVersioned: boolean;
   readonly notifications: readonly NotificationSpec[];
+  /** Of the rules for its events: where there are none, it sends no events to EventBridge. */
+  readonly eventPatterns: readonly EventPattern[];
 }
 
 export interface Tag {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { S3EventRecord } from 'aws-lambda';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { LOCAL_ACCOUNT_ID } from './account.ts';
+import type { NewEvent } from './event-bus.ts';
 
 export interface CreatedObject {
   readonly operation: 'Put' | 'Copy' | 'CompleteMultipartUpload';
@@ -46,6 +48,31 @@ export function createdEvent({ operation, bucket, key, size, eTag, versionId }: 
     },
   };
   return JSON.stringify({ Records: [record] });
+}
+
+/** The same as an event of EventBridge, which carries the key as it is. */
+export function objectCreated({ operation, bucket, key, size, eTag, versionId }: CreatedObject): NewEvent {
+  const object = {
+    key,
+    size,
+    etag: eTag,
+    ...present({ 'version-id': versionId }),
+    sequencer: nextSequencer(new Date()),
+  };
+  return {
+    source: 'aws.s3',
+    detailType: 'Object Created',
+    resources: [`arn:aws:s3:::${bucket}`],
+    detail: {
+      version: '0',
+      bucket: { name: bucket },
+      object,
+      'request-id': requestId(),
+      requester: LOCAL_ACCOUNT_ID,
+      'source-ip-address': '127.0.0.1',
+      reason: operation === 'Put' ? 'PutObject' : operation,
+    },
+  };
 }
 
 /** The message that S3 sends when a notification is set up, to test whether the queue accepts it. */

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import * as v from 'valibot';
+import type { BucketNotification } from '../../functions/announce-builds/bucket-notification.ts';
 import { type EventPattern, readEventPattern } from './event-rules.ts';
 import type { HttpApiSpec } from './http-api.ts';
 import { createResolver, type Identity, type Place, type Template } from './intrinsics.ts';
 import type { FunctionSpec } from './lambda-process.ts';
 import type { BucketSpec } from './s3-buckets.ts';
-import type { NotificationSpec } from './s3-notifications.ts';
 
 /** The parts of a stack that the local stack emulates, with every reference resolved to a name in the local account. */
 export type Deployment = ReturnType<typeof deploymentOf>;
@@ -88,32 +89,30 @@ export function deploymentOf(
     }));
   }
 
-  const functions = ofType<FunctionProperties>('AWS::Lambda::Function')
-    // CDK's own helper for buckets that exist already is Python. It runs at a deployment only.
-    .filter(({ properties }) => properties.Runtime.startsWith('nodejs'))
-    .map(
-      ({ name, arn, properties }): FunctionSpec => ({
-        name,
-        arn,
-        codeDirectory: codeDirectories.get(properties.Code.S3Key) ?? '',
-        handler: properties.Handler,
-        timeoutS: properties.Timeout,
-        memoryMb: properties.MemorySize,
-        environment: properties.Environment?.Variables ?? {},
-        logGroup: properties.LoggingConfig.LogGroup,
-      }),
-    );
+  const functions = ofType<FunctionProperties>('AWS::Lambda::Function').map(
+    ({ name, arn, properties }): FunctionSpec => ({
+      name,
+      arn,
+      codeDirectory: codeDirectories.get(properties.Code.S3Key) ?? '',
+      handler: properties.Handler,
+      timeoutS: properties.Timeout,
+      memoryMb: properties.MemorySize,
+      environment: properties.Environment?.Variables ?? {},
+      logGroup: properties.LoggingConfig.LogGroup,
+    }),
+  );
 
   function functionOf(nameOrArn: string | undefined): FunctionSpec {
     const found = functions.find(({ name, arn }) => nameOrArn === name || nameOrArn === arn);
-    if (found === undefined) throw new Error(`The template has no Node.js function ${nameOrArn}.`);
+    if (found === undefined) throw new Error(`The template has no function ${nameOrArn}.`);
     return found;
   }
 
   const queues = ofType<QueueProperties>('AWS::SQS::Queue');
   const queueOf = (queueArn: string) => queues.find(({ arn }) => arn === queueArn);
 
-  function targetOf({ Arn, Id, ...rest }: RuleTargetProperties): RuleTarget {
+  // A delivery that fails is reported here, so nothing gets into the dead-letter queue of a target.
+  function targetOf({ Arn, Id, DeadLetterConfig, ...rest }: RuleTargetProperties): RuleTarget {
     const [unknown] = Object.keys(rest);
     if (unknown !== undefined) throw new Error(`The local stack does not know ${unknown} of a rule's target.`);
     const queue = queueOf(Arn);
@@ -146,6 +145,31 @@ export function deploymentOf(
   }
 
   const rules = ofType<RuleProperties>('AWS::Events::Rule');
+  const eventRules = rules.flatMap(({ properties: { EventPattern, Targets } }): EventRule[] =>
+    EventPattern === undefined ? [] : [{ pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) }],
+  );
+
+  function buckets(): BucketSpec[] {
+    // Generated names are in lower case for buckets.
+    const own = new Map(
+      ofType<BucketProperties>('AWS::S3::Bucket').map(({ name, properties }) => [name.toLowerCase(), properties]),
+    );
+    const notifications = ofType<BucketNotification>('Custom::BucketNotification').map(({ properties }) => properties);
+    const patterns = eventRules.flatMap(({ pattern }) => {
+      const { success, output } = v.safeParse(objectCreatedPattern, pattern);
+      return success ? [{ bucket: output.detail.bucket.name[0], pattern }] : [];
+    });
+    // One that exists already is not in the template: only its notification names it, or the rule for its events.
+    const existing = [...notifications.map(({ BucketName }) => BucketName), ...patterns.map(({ bucket }) => bucket)];
+    return [...new Set([...own.keys(), ...existing])].map((name) => ({
+      name,
+      isVersioned: !own.has(name) || own.get(name)?.VersioningConfiguration?.Status === 'Enabled',
+      notifications: notifications
+        .filter(({ BucketName }) => BucketName === name)
+        .map(({ QueueArn, Prefix, Suffix }) => ({ queueArn: QueueArn, prefix: Prefix, suffix: Suffix })),
+      eventPatterns: patterns.filter(({ bucket }) => bucket === name).map(({ pattern }) => pattern),
+    }));
+  }
   const outputs = Object.entries(template.Outputs ?? {}).map(
     ([id, { Value }]) => [id, String(resolve(Value))] as const,
   );
@@ -163,26 +187,7 @@ export function deploymentOf(
         ]),
       ),
     })),
-    buckets: [
-      ...ofType<BucketProperties>('AWS::S3::Bucket').map(
-        ({ name, properties }): BucketSpec => ({
-          // Generated names are in lower case for buckets.
-          name: name.toLowerCase(),
-          isVersioned: properties.VersioningConfiguration?.Status === 'Enabled',
-          notifications: properties.NotificationConfiguration.QueueConfigurations.map(({ Queue, Filter }) =>
-            notificationOf(Queue, Filter.S3Key.Rules),
-          ),
-        }),
-      ),
-      // A bucket that exists already is not in the template: only CDK's custom resource names it.
-      ...ofType<BucketNotificationsProperties>('Custom::S3BucketNotifications').map(({ properties }) => ({
-        name: properties.BucketName,
-        isVersioned: true,
-        notifications: properties.NotificationConfiguration.QueueConfigurations.map(({ QueueArn, Filter }) =>
-          notificationOf(QueueArn, Filter.Key.FilterRules),
-        ),
-      })),
-    ],
+    buckets: buckets(),
     tables: ofType<CreateTableCommandInput>('AWS::DynamoDB::Table').map(
       ({ name, properties }): CreateTableCommandInput => {
         const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = properties;
@@ -200,9 +205,7 @@ export function deploymentOf(
       function: functionOf(properties.FunctionName),
     })),
     /** Of the default bus. */
-    rules: rules.flatMap(({ properties: { EventPattern, Targets } }): EventRule[] =>
-      EventPattern === undefined ? [] : [{ pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) }],
-    ),
+    rules: eventRules,
     httpApis: ofType('AWS::ApiGatewayV2::Api').map(httpApiOf),
     /** Names of the rules with a schedule: the local stack does not run them. */
     schedules: rules.filter(({ properties }) => properties.ScheduleExpression !== undefined).map(({ name }) => name),
@@ -227,15 +230,15 @@ export function deploymentOf(
   };
 }
 
-function notificationOf(queueArn: string, rules: readonly FilterRule[]): NotificationSpec {
-  const value = (name: string) => rules.find((rule) => rule.Name.toLowerCase() === name)?.Value ?? '';
-  return { queueArn, prefix: value('prefix'), suffix: value('suffix') };
-}
+/** The rule for the events of one bucket. */
+const objectCreatedPattern = v.object({
+  source: v.tuple([v.literal('aws.s3')]),
+  detail: v.object({ bucket: v.object({ name: v.tuple([v.string()]) }) }),
+});
 
 interface FunctionProperties {
   readonly Code: { readonly S3Key: string };
   readonly Handler: string;
-  readonly Runtime: string;
   readonly Timeout: number;
   readonly MemorySize: number;
   readonly Environment?: { readonly Variables: Readonly<Record<string, string>> };
@@ -268,6 +271,7 @@ interface RuleProperties {
 interface RuleTargetProperties {
   readonly Arn: string;
   readonly Id: string;
+  readonly DeadLetterConfig?: unknown;
 }
 
 interface StageProperties {
@@ -285,29 +289,8 @@ interface IntegrationProperties {
   readonly IntegrationUri: string;
 }
 
-interface FilterRule {
-  readonly Name: string;
-  readonly Value: string;
-}
-
-interface QueueConfigurations<Configuration> {
-  readonly QueueConfigurations: readonly Configuration[];
-}
-
 interface BucketProperties {
   readonly VersioningConfiguration?: { readonly Status: string };
-  readonly NotificationConfiguration: QueueConfigurations<{
-    readonly Queue: string;
-    readonly Filter: { readonly S3Key: { readonly Rules: readonly FilterRule[] } };
-  }>;
-}
-
-interface BucketNotificationsProperties {
-  readonly BucketName: string;
-  readonly NotificationConfiguration: QueueConfigurations<{
-    readonly QueueArn: string;
-    readonly Filter: { readonly Key: { readonly FilterRules: readonly FilterRule[] } };
-  }>;
 }
 
 interface AlarmProperties {

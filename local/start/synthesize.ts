@@ -18,7 +18,8 @@ export async function synthesize(overrides: Partial<Settings>, outputDirectory: 
     cwd: PROJECT_ROOT,
     env: {
       ...process.env,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ...overrides }),
+      // A ledger that is shared in AWS does not exist here: the stack makes its own.
+      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ledgerTableName: '', ...overrides }),
       CDK_OUTDIR: outputDirectory,
     },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -67,8 +67,9 @@ beforeAll(async () => {
     name: 'drop',
     isVersioned: true,
     notifications: [{ queueArn, prefix: 'in/', suffix: '.zip' }],
+    eventPatterns: [],
   });
-  gateway.createBucket({ name: 'plain', isVersioned: false, notifications: [] });
+  gateway.createBucket({ name: 'plain', isVersioned: false, notifications: [], eventPatterns: [] });
 });
 afterAll(async () => {
   s3.destroy();

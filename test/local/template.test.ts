@@ -91,55 +91,48 @@ describe('what the local stack reads from the template', () => {
     ]);
   });
 
-  it('reads which keys of a bucket are announced, and whether it keeps versions', () => {
-    const { buckets } = deploy({
-      ...STACK,
-      Bucket: {
-        Type: 'AWS::S3::Bucket',
-        Properties: {
-          VersioningConfiguration: { Status: 'Enabled' },
-          NotificationConfiguration: {
-            QueueConfigurations: [
-              {
-                Queue: { 'Fn::GetAtt': ['Queue', 'Arn'] },
-                Filter: {
-                  S3Key: {
-                    Rules: [
-                      { Name: 'prefix', Value: 'builds/' },
-                      { Name: 'suffix', Value: '.zip' },
-                    ],
-                  },
-                },
-              },
-            ],
-          },
-        },
-      },
-    });
+  describe('of a bucket', () => {
     const queueArn = 'arn:aws:sqs:eu-west-3:000000000000:builds';
-    const notification = { queueArn, prefix: 'builds/', suffix: '.zip' };
-    expect(buckets).toEqual([{ name: 'drop-bucket', isVersioned: true, notifications: [notification] }]);
-  });
-
-  it('reads the notification of a bucket that exists already from the custom resource that sets it', () => {
-    const { buckets } = deploy({
-      ...STACK,
-      Notifications: {
-        Type: 'Custom::S3BucketNotifications',
-        Properties: {
-          BucketName: 'theirs',
-          NotificationConfiguration: {
-            QueueConfigurations: [
-              {
-                QueueArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
-                Filter: { Key: { FilterRules: [{ Name: 'suffix', Value: '.zip' }] } },
-              },
-            ],
-          },
-        },
+    const notificationOf = (BucketName: unknown) => ({
+      Type: 'Custom::BucketNotification',
+      Properties: {
+        ServiceToken: { 'Fn::GetAtt': ['Function', 'Arn'] },
+        BucketName,
+        QueueArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+        Prefix: 'builds/',
+        Suffix: '.zip',
       },
     });
-    expect(buckets).toMatchObject([{ name: 'theirs', notifications: [{ prefix: '', suffix: '.zip' }] }]);
+    const notification = { queueArn, prefix: 'builds/', suffix: '.zip' };
+    const eventsOf = (bucket: string) => ({
+      Type: 'AWS::Events::Rule',
+      Properties: {
+        EventPattern: {
+          source: ['aws.s3'],
+          detail: { bucket: { name: [bucket] }, object: { key: [{ wildcard: '*.zip' }] } },
+        },
+        Targets: [{ Arn: { 'Fn::GetAtt': ['Queue', 'Arn'] }, Id: 'T', DeadLetterConfig: { Arn: queueArn } }],
+      },
+    });
+
+    it('reads which keys are announced, and whether it keeps versions', () => {
+      const Bucket = {
+        Type: 'AWS::S3::Bucket',
+        Properties: { VersioningConfiguration: { Status: 'Enabled' } },
+      };
+      const { buckets } = deploy({ ...STACK, Bucket, Notification: notificationOf('drop-bucket') });
+      expect(buckets).toEqual([
+        { name: 'drop-bucket', isVersioned: true, notifications: [notification], eventPatterns: [] },
+      ]);
+    });
+
+    it('that exists already, knows it by its notification or by the rule for its events', () => {
+      const { buckets, rules } = deploy({ ...STACK, Notification: notificationOf('theirs'), Rule: eventsOf('others') });
+      expect(buckets).toEqual([
+        { name: 'theirs', isVersioned: true, notifications: [notification], eventPatterns: [] },
+        { name: 'others', isVersioned: true, notifications: [], eventPatterns: [rules[0]?.pattern] },
+      ]);
+    });
   });
 
   it('reads the alarms on queue depth with their threshold, and no others', () => {
@@ -211,19 +204,15 @@ describe('what the local stack reads from the template', () => {
     it.each<[string, object, string]>([
       [
         'a condition',
-        { EventPattern: { detail: { name: [{ prefix: '/key' }] } } },
-        'can\'t match by [{"prefix":"/key"}] at detail.name',
+        { EventPattern: { detail: { name: [{ suffix: '/key' }] } } },
+        'can\'t match by [{"suffix":"/key"}] at detail.name',
       ],
       [
         'an input of the target',
         { Targets: [{ Arn: { 'Fn::GetAtt': ['Function', 'Arn'] }, Id: 'T', Input: '{}' }] },
         "does not know Input of a rule's target",
       ],
-      [
-        'a target',
-        { Targets: [{ Arn: 'arn:aws:sqs:eu-west-3:0:theirs', Id: 'T' }] },
-        'no Node.js function arn:aws:sqs',
-      ],
+      ['a target', { Targets: [{ Arn: 'arn:aws:sqs:eu-west-3:0:theirs', Id: 'T' }] }, 'no function arn:aws:sqs'],
     ])('refuses %s that the local stack does not know', (_, properties, message) => {
       expect(() => deploy(rule(properties))).toThrow(message);
     });
@@ -277,9 +266,9 @@ describe('what the local stack reads from the template', () => {
     expect(deploy(STACK, { Outputs: { It: { Value } } }).output('It')).toBe(expected);
   });
 
-  it('has no function that is not in Node.js', () => {
-    const inline = { ...FUNCTION, Properties: { ...FUNCTION.Properties, Runtime: 'python3.13' } };
-    expect(() => deploy({ ...STACK, Function: inline })).toThrow('no Node.js function Drop-Function');
+  it('has functions without variables of their own', () => {
+    const { Environment: _, ...Properties } = FUNCTION.Properties;
+    expect(deploy({ ...STACK, Function: { ...FUNCTION, Properties } }).functions).toMatchObject([{ environment: {} }]);
   });
 
   it('has no output that the template does not have', () => {
