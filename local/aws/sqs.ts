@@ -4,6 +4,7 @@ import type {
   ChangeMessageVisibilityBatchRequest,
   CreateQueueRequest,
   DeleteMessageBatchRequest,
+  DeleteMessageRequest,
   GetQueueAttributesRequest,
   GetQueueUrlRequest,
   Message,
@@ -88,6 +89,10 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
     return { MessageId: message.id, MD5OfMessageBody: md5(body) };
   }
 
+  function remove(queue: Queue, handle: string | undefined): void {
+    queue.messages = queue.messages.filter(({ receiptHandle }) => receiptHandle !== handle);
+  }
+
   /** Receives what is visible now. */
   function take(queue: Queue, request: ReceiveMessageRequest): Message[] {
     const now = Date.now();
@@ -160,12 +165,15 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
         return batch(Entries, (entry) => send(queue, entry));
       },
       ReceiveMessage: receive,
+      DeleteMessage({ QueueUrl, ReceiptHandle }: DeleteMessageRequest) {
+        remove(queueAt(QueueUrl), ReceiptHandle);
+        return {};
+      },
       DeleteMessageBatch({ QueueUrl, Entries }: DeleteMessageBatchRequest) {
         const queue = queueAt(QueueUrl);
-        return batch(Entries, ({ ReceiptHandle }) => {
-          queue.messages = queue.messages.filter(({ receiptHandle }) => receiptHandle !== ReceiptHandle);
-        });
+        return batch(Entries, ({ ReceiptHandle }) => remove(queue, ReceiptHandle));
       },
+      ListQueues: () => ({ QueueUrls: [...queues.keys()].map(urlOf) }),
       ChangeMessageVisibilityBatch({ QueueUrl, Entries }: ChangeMessageVisibilityBatchRequest) {
         const queue = queueAt(QueueUrl);
         return batch(Entries, ({ ReceiptHandle, VisibilityTimeout = 0 }) => {
