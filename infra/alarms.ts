@@ -265,9 +265,8 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'Messages about submitted builds are dead-lettered',
       severity: 'Medium',
       text:
-        `A message of the follow queue was received ${MAX_RECEIVE_COUNT} times and could not be handled. A rejection may not be notified, ` +
-        'or a release not requested. Fix what "message-failed" in the log names. Then ' +
-        'send the messages back, with --destination-arn. This prints the command: npx streampixel-drop doctor',
+        `A message of the follow queue failed ${MAX_RECEIVE_COUNT} times: a rejection may not be notified, or a release not requested. Fix ` +
+        'what "message-failed" in the log names. This prints the command that sends them back: npx streampixel-drop doctor',
       pages: { 'Dead-letter queue': queueLink(followQueue.deadLetterQueue), ...log(followBuilds) },
       metric: deadLetters(followQueue),
     },

@@ -139,7 +139,7 @@ function addressInUse(console: Console, webhook: ProjectWebhook, changedAt: numb
   return console.paint('yellow', 'no webhook received since then: it may still have the old address');
 }
 
-/** The addresses with the new token, and what is known about each. */
+/** The addresses with the newest token, and what is known about each. */
 async function print(console: Console, stack: Stack, { tokens }: StoredTokens, isNew: boolean): Promise<void> {
   const now = Date.now();
   const [token] = tokens;

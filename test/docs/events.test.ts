@@ -96,7 +96,7 @@ const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { re
     uploadId: 'upload-1',
     objection,
   })),
-  'Build Stuck': ([null, 'extracting'] as const).map((stage) => ({
+  'Build Stuck': UNFINISHED.map((stage) => ({
     name: 'Build Stuck',
     at,
     subject,
