@@ -222,7 +222,7 @@ describe.concurrent('doctor', () => {
       {
         status: 'warn',
         text: expect.stringMatching(/^1 message /),
-        remedy: expect.stringContaining(':follow-letters'),
+        remedy: expect.stringMatching(/ --source-arn \S+:follow-letters --destination-arn \S+:follow$/),
       },
     ]);
   });
