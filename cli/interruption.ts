@@ -8,7 +8,7 @@ const ONE_PRESS_MS = 1_000;
  * From now on the first Ctrl-C (or SIGTERM) aborts the signal, so that the command can end its work properly; the second one
  * ends the process at once.
  *
- * @param onFirst tells the person what happens now
+ * @param onFirst says what happens now
  */
 export function interruptible(onFirst: () => void): AbortSignal {
   const controller = new AbortController();

@@ -22,7 +22,7 @@ export function createProgram(onExit: (code: number) => void): Command {
     .option('--stack <name>', 'the stack to operate (default: the one of cdk.json)')
     .option('--region <region>', 'its AWS region (default: the one of the AWS profile)')
     .addOption(
-      new Option('--local [port]', `the embedded stack of npm start, on port ${DEFAULT_PORT} by default`)
+      new Option('--local [port]', 'the embedded stack of npm start, and its port')
         .preset(DEFAULT_PORT)
         .argParser(port),
     )
@@ -55,7 +55,7 @@ export function createProgram(onExit: (code: number) => void): Command {
 function port(value: string): number {
   const number = Number(value);
   if (!(Number.isInteger(number) && number > 0 && number <= 65_535)) {
-    throw new InvalidArgumentError('It must be a port. Put --local behind the command: status --local.');
+    throw new InvalidArgumentError('It must be a port. Put --local after the command: status --local.');
   }
   return number;
 }

@@ -5,6 +5,7 @@ import type { IRule } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES, DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 import type { MetricName } from '../functions/domain/model/telemetry.ts';
+import { REDRIVE_FOR_KEY_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { retryDelay } from '../functions/domain/pacing/retry-delay.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
@@ -175,7 +176,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'High',
       text:
         'Every build under this key is dead-lettered as InvalidApiKey until a key that works is stored; then they are redriven ' +
-        'automatically. A separate message has the details. Ask who made a new key before you make one: npx streampixel-drop key set',
+        'automatically. A separate message has the details. If your team has a new key, use it; request one only if not: npx streampixel-drop key set',
       pages: log(submitBuild),
       metric: own('ApiKeysRejected', Stats.SUM, Duration.minutes(1)),
     },
@@ -264,8 +265,8 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'Messages about submitted builds are dead-lettered',
       severity: 'Medium',
       text:
-        `A message of the follow queue was received ${MAX_RECEIVE_COUNT} times and could not be handled. A rejection may not be notified, ` +
-        'or a release not requested. Fix what "message-failed" in the log names; then redrive the queue in the console.',
+        `A message of the follow queue failed ${MAX_RECEIVE_COUNT} times: a rejection may not be notified, or a release not requested. Fix ` +
+        'what "message-failed" in the log names. This prints the command that sends them back: npx streampixel-drop doctor',
       pages: { 'Dead-letter queue': queueLink(followQueue.deadLetterQueue), ...log(followBuilds) },
       metric: deadLetters(followQueue),
     },
@@ -274,15 +275,15 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'redrive-builds fails',
       severity: 'Medium',
       text:
-        'A new API key was stored, and sending the stranded builds back to the builds queue failed. Lambda tries twice more within ' +
-        'minutes. If dead letters remain then: npx streampixel-drop dlq redrive --reason InvalidApiKey --yes',
+        'A new API key was stored, and sending the builds that the old key stopped back to the builds queue failed. Lambda tries ' +
+        `twice more within minutes. If dead letters remain then: ${REDRIVE_FOR_KEY_COMMAND}`,
       ...errors(redriveBuilds),
     },
     {
       id: 'RedriveBuildsThrottles',
       name: 'redrive-builds is throttled',
       severity: 'Low',
-      text: `A new API key was stored, but the stranded builds are not redriven yet. ${noConcurrency} Lambda keeps trying for 6 hours.`,
+      text: `A new API key was stored, but the builds that the old key stopped are not redriven yet. ${noConcurrency} Lambda keeps trying for 6 hours.`,
       ...throttles(redriveBuilds),
     },
     {
@@ -297,8 +298,8 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'EventBridge cannot start redrive-builds',
       severity: 'Medium',
       text:
-        `An API key was stored, but the rule ${redriveBuilds.rule.ruleName} could not start the function: builds that the former key ` +
-        'stranded stay where they are. Then: npx streampixel-drop dlq redrive --reason InvalidApiKey --yes',
+        `An API key was stored, but the rule ${redriveBuilds.rule.ruleName} could not start the function: the builds that the old key ` +
+        `stopped stay in the dead-letter queue. Then: ${REDRIVE_FOR_KEY_COMMAND}`,
       ...failedInvocations(redriveBuilds),
     },
     {
@@ -324,6 +325,6 @@ function longestGapHours({ intervalSeconds, maxAttempts }: Settings): number {
   let ms = 0;
   for (let failures = 1; failures < maxAttempts; failures++)
     ms += retryDelay(failures, intervalSeconds * 1000, slowest);
-  // An hour is also the longest Retry-After that is believed.
+  // An hour more, for slots, calls and the alarm's own period.
   return Math.ceil((ms + 3_600_000) / 3_600_000);
 }

@@ -12,7 +12,7 @@ export class BuildsQueue extends WorkerQueue {
   /**
    * Lets S3 announce the objects of one bucket.
    *
-   * @returns what has to exist before S3 is told to: it checks the permission at once
+   * @returns what has to exist before the bucket's notification is set: S3 checks the permission at once
    */
   allowNotificationsFrom(bucketArn: string): IDependable {
     const { policyDependable } = this.queue.addToResourcePolicy(

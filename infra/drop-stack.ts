@@ -124,7 +124,7 @@ export class DropStack extends Stack {
     }
     if (settings.alertEmails.length === 0) {
       warn(
-        'nobody-alerted',
+        'no-alert-emails',
         'alertEmails is empty: no one is notified of builds that fail. Add an address, or subscribe to the topic yourself',
       );
     }

@@ -15,7 +15,7 @@ import { type Permission, WorkerFunction } from './worker-function.ts';
  */
 const TIMEOUT = Duration.minutes(5);
 
-/** The function that redrives what a refused API key has stranded, and the rule that starts it when a key is stored. */
+/** The function that redrives the builds that a refused API key has stopped, and the rule that starts it when a key is stored. */
 export class RedriveBuildsFunction extends WorkerFunction {
   readonly rule: Rule;
 
@@ -24,7 +24,7 @@ export class RedriveBuildsFunction extends WorkerFunction {
     super(scope, id, {
       settings,
       name: 'redrive-builds',
-      description: 'Redrives builds that a refused API key has stranded, once a key that works is stored',
+      description: 'Redrives builds that a refused API key has stopped, once a key that works is stored',
       timeout: TIMEOUT,
       // It holds all messages of the dead-letter queue at once, some KB each.
       memorySize: 512,
@@ -38,7 +38,7 @@ export class RedriveBuildsFunction extends WorkerFunction {
       maxEventAge: Duration.hours(6),
     });
     this.rule = new Rule(this, 'KeyStored', {
-      description: 'An API key was stored: builds that the former one stranded can be submitted',
+      description: 'An API key was stored: builds that the old one stopped can be submitted',
       eventPattern: keyStoredPattern(settings.routes),
       targets: [new LambdaFunction(this.function)],
     });

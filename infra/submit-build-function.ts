@@ -19,9 +19,8 @@ export class SubmitBuildFunction extends WorkerFunction {
       name: 'submit-build',
       description: 'Submits builds dropped in S3 to Streampixel',
       timeout: SUBMIT_BUILD_TIMEOUT,
-      // Measured with bench/memory-size.ts: memory brings CPU, and the knee is here. A build on a cold start is done in 1.7 s at
-      // 256 MB, 0.55 s at 512 and 0.33 s at 1,024; of these it costs least at 512, and a warm build, which mostly waits, costs by the
-      // MB. The process itself needs 100 MB.
+      // Memory brings CPU. A build on a cold start was measured to take 1.7 s at 256 MB, 0.55 s at 512 and 0.33 s at 1,024. Of these
+      // 512 costs least; a warm build mostly waits and costs by the MB. The process itself needs 100 MB.
       memorySize: 512,
       environment: environmentOf(ENV, environment),
       permissions: permissions(resources),

@@ -54,7 +54,7 @@ export async function entriesOf(
 /**
  * The build that a person means.
  *
- * @param wanted its id, `s3://bucket/key` (then the newest version), or any part of its id that no other build has
+ * @param wanted its id, `s3://bucket/key` (then the newest version), or part of an id that matches only one build
  * @throws OperatorError where there is none, or more than one
  */
 export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerEntry> {
@@ -75,7 +75,11 @@ export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerE
   if (others.some(({ build }) => keyPath(build) !== keyPath(newest.build))) {
     const ids = found.slice(0, SHOWN_CANDIDATES).map(({ id }) => `\n  ${id}`);
     const more = found.length > ids.length ? `\n  and ${found.length - ids.length} more` : '';
-    throw new OperatorError('AmbiguousBuild', `Several builds match "${wanted}":${ids.join('')}${more}`, 'Name one.');
+    throw new OperatorError(
+      'AmbiguousBuild',
+      `Several builds match "${wanted}":${ids.join('')}${more}`,
+      'Use one of these ids.',
+    );
   }
   return newest;
 }

@@ -3,6 +3,7 @@ import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-e
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import {
   commandAfter,
+  REJECTED_TEXT,
   releaseCommand,
   SUPPORT,
   statusCommand,
@@ -83,7 +84,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     note: uploadIdText,
     advice: ({ projectId }) => ({
       act:
-        `Streampixel has sent no webhook for project ${projectId} yet, so what becomes of this build is unknown. Look for it on ` +
+        `Streampixel has sent no webhook for project ${projectId} yet, so the result of this build is unknown. Look for it on ` +
         'the dashboard, and set up the webhook.',
       run: WEBHOOK_COMMAND,
     }),
@@ -117,7 +118,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
     message: (entry) => ["Streampixel's message", ownRelease(entry)?.detail ?? ''],
     advice: ({ id }) => ({
-      act: 'Look at the dashboard which build is live; fix what the message names, then request the release again.',
+      act: 'See on the dashboard which build is live; fix what the message names, then request the release again.',
       run: releaseCommand(id),
     }),
   },
@@ -135,10 +136,10 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     note: ({ entry: { objection = '' } }) => objection,
     message: ({ objection = '' }) => [
       "Streampixel's message",
-      objection === '' ? 'none; see the remarks on the dashboard' : objection,
+      objection === '' ? REJECTED_TEXT.withoutMessage : objection,
     ],
     advice: ({ build }) => ({
-      act: 'Package the build again without what Streampixel objects to, and drop it.',
+      act: REJECTED_TEXT.remedy,
       when: 'If you think this is wrong',
       run: submitAgainCommand(build),
     }),
@@ -156,8 +157,8 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     label: ({ entry: { reason } }) => `dead-lettered as ${reason}`,
     note: ({ entry: { reason = '' } }) => reason,
     message: failureDetail,
-    advice: ({ reason }) =>
-      reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason) },
+    advice: ({ apiKeyParameter, reason }) =>
+      reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason, apiKeyParameter) },
   },
 };
 
@@ -168,7 +169,7 @@ export function adviceOn(entry: LedgerEntry, status: BuildStatus): Advice | unde
 
 /** What to do about a build, in a line or two: at least, where to look. */
 export function adviceText(entry: LedgerEntry, status: BuildStatus): string {
-  const advice = adviceOn(entry, status) ?? { act: 'See what becomes of it.', run: statusCommand(entry.id) };
+  const advice = adviceOn(entry, status) ?? { act: 'See its status.', run: statusCommand(entry.id) };
   return advice.run === undefined ? advice.act : `${advice.act}\n${advice.when ?? 'Then run'}: ${advice.run}`;
 }
 

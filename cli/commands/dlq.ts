@@ -37,7 +37,7 @@ export function addDlqCommands(program: Command, act: Act): void {
     .command('dlq')
     .description('Look at builds that failed, send them back to the builds queue, or discard them.');
 
-  filters(dlq.command('list').description('List dead letters by reason. Others cannot read them in the meantime.'))
+  filters(dlq.command('list').description('List dead letters by reason. While it runs, other readers do not see them.'))
     .option('--all', 'name every build')
     .action(act(async ({ console, stack, flags }) => list(console, await stack(), flags)));
 
@@ -137,7 +137,7 @@ function groupLines(console: Console, [reason, group]: Group, named: number): re
   });
   return [
     `${console.paint('red', reason)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
-    ...explanation(reason).map(([label, text]) => `  ${console.paint('gray', label.padEnd(8))} ${text}`),
+    ...explanation(reason).map(([label, text]) => `  ${console.paint('gray', label.padEnd(10))} ${text}`),
     '',
     ...aligned(rows, 2),
     ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
@@ -154,14 +154,14 @@ function explanation(reason: DeadLetterReason): readonly (readonly [string, stri
   const [cause, remedy, command] =
     reason === NO_REASON
       ? [
-          'SQS moved it by itself: the function received it again and again and never finished it.',
+          'SQS moved it: the function received it again and again and never finished it.',
           "Read the function's log around that time. When the function works again, redrive.",
           `${TOOL} dlq redrive --reason ${NO_REASON} --yes`,
         ]
       : [REASONS[reason].cause, REASONS[reason].remedy, commandAfter(reason)];
   return [
     ['Why', cause],
-    ['Do', remedy],
+    ['What to do', remedy],
     ['Then run', command],
   ];
 }
@@ -170,7 +170,7 @@ async function show(console: Console, stack: Stack, build: string): Promise<numb
   return withMatching(console, stack, { build }, async ({ facts, messages }) => {
     if (facts.length === 0) {
       const remedy =
-        'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for what became of a build.';
+        'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for the result of a build.';
       throw new OperatorError('NoDeadLetter', `No dead letter is about a build with "${build}" in its id.`, remedy);
     }
     const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));

@@ -1,12 +1,16 @@
 import { GetFunctionConfigurationCommand, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
-import { GetBucketNotificationConfigurationCommand, GetBucketVersioningCommand } from '@aws-sdk/client-s3';
+import {
+  GetBucketNotificationConfigurationCommand,
+  type GetBucketNotificationConfigurationCommandOutput,
+  GetBucketVersioningCommand,
+} from '@aws-sdk/client-s3';
 import { paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';
 import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
 import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
-import { TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
+import { storeKeyCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
@@ -96,7 +100,7 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
   });
   console.data({ stack: stack.name, findings }, aligned(rows));
   const failures = findings.filter(({ status }) => status === 'fail').length;
-  console.say(failures === 0 ? 'Nothing stops builds.' : `${plural(failures, 'problem')} to fix.`);
+  console.say(failures === 0 ? 'No problem that stops builds.' : `${plural(failures, 'problem')} to fix.`);
   return failures === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -131,7 +135,7 @@ async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
   const { clients, settings } = stack;
   const findings: Finding[] = [];
   for (const [parameter, userIds] of keyParameters(settings.routes)) {
-    const set = `${TOOL} key set --parameter ${parameter}`;
+    const set = storeKeyCommand(parameter);
     const stored = await storedKey(clients.ssm, parameter);
     if (stored === undefined) {
       findings.push(fail(`${parameter} does not exist, is empty, or is not a SecureString`, set));
@@ -173,10 +177,10 @@ async function checkProjects(stack: Stack, userId: string, apiKey: Secret): Prom
 async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   const parameter = stack.settings.webhookTokenParameter;
   const stored = await readTokens(stack.clients.ssm, parameter);
-  const [token, former] = stored?.tokens ?? [];
+  const [token, oldToken] = stored?.tokens ?? [];
   if (stored === undefined || token === undefined) {
-    const text = `${parameter} has no token: Streampixel cannot report what becomes of builds`;
-    return [warn(text, `${WEBHOOK_COMMAND}; it makes the token and says what to do with it`)];
+    const text = `${parameter} has no token: Streampixel cannot report on builds`;
+    return [warn(text, `${WEBHOOK_COMMAND}; it creates the token and says what to do with it`)];
   }
   const now = Date.now();
   const findings = (await projectWebhooks(stack)).map((webhook) => {
@@ -186,7 +190,7 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
     const remedy = `${dashboardOf(projectId)} > ${DASHBOARD_STEPS}:\n${addressOf(stack, projectId, token)}`;
     return warn(text, remedy);
   });
-  if (former !== undefined) {
+  if (oldToken !== undefined) {
     const text = `two tokens are valid: a rotation has been in progress for ${span(now - stored.changedAt)}`;
     const remedy = `When every dashboard has the new address: ${WEBHOOK_COMMAND} rotate --finish`;
     findings.push(warn(text, remedy));
@@ -201,7 +205,7 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
   const findings = [...Map.groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
     warn(
       `${plural(builds.length, 'build')} under way for project ${projectId}, which no route has any more`,
-      'Each ends as it was submitted. Until then keep the webhook on the dashboard of that project.',
+      'Each is finished with the settings it was submitted with. Until then keep the webhook on the dashboard of that project.',
     ),
   );
   return [ok(ledgerTable), ...findings];
@@ -210,31 +214,51 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
 /** Streampixel has the build, or may have it, and has not finished it. */
 const UNDER_WAY = ['submitting', 'unknown', 'submitted'] as const;
 
-async function checkBucket({ bucket, buildsQueueUrl, clients, settings }: Stack): Promise<readonly Finding[]> {
-  const { s3, sqs } = clients;
-  const [{ arn }, { QueueConfigurations }, { Status: versioning }] = await Promise.all([
-    readQueue(sqs, buildsQueueUrl),
-    s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: bucket })),
-    s3.send(new GetBucketVersioningCommand({ Bucket: bucket })),
+async function checkBucket(stack: Stack): Promise<readonly Finding[]> {
+  const { bucket, clients, settings } = stack;
+  const [configuration, { Status: versioning }] = await Promise.all([
+    clients.s3.send(new GetBucketNotificationConfigurationCommand({ Bucket: bucket })),
+    clients.s3.send(new GetBucketVersioningCommand({ Bucket: bucket })),
   ]);
-  const own = QueueConfigurations?.find(({ QueueArn }) => QueueArn === arn);
-  const rule = (name: string) =>
-    own?.Filter?.Key?.FilterRules?.find(({ Name }) => Name?.toLowerCase() === name)?.Value ?? '';
-  const isAsSet =
-    own?.Events?.includes('s3:ObjectCreated:*') && rule('prefix') === settings.prefix && rule('suffix') === '.zip';
-  const findings: Finding[] = [];
-  if (own === undefined) {
-    const remedy = `The bucket's notification was replaced by hand: ${DEPLOY}.`;
-    findings.push(fail(`${bucket} announces no builds to the queue`, remedy));
-  } else if (!isAsSet) {
-    findings.push(fail(`${bucket} announces other objects than the settings say`, `${DEPLOY}.`));
-  } else findings.push(ok(`${bucket} announces ${settings.prefix}*.zip`));
+  const findings =
+    settings.bucketEvents === 'eventbridge'
+      ? [checkBucketEvents(bucket, configuration)]
+      : [await checkNotification(stack, configuration)];
   if (versioning !== 'Enabled') {
     const text = `${bucket} keeps no versions: a build that is overwritten while it waits for its slot is lost`;
     const remedy = `aws s3api put-bucket-versioning --bucket ${bucket} --versioning-configuration Status=Enabled`;
     findings.push(warn(text, remedy));
   }
   return findings;
+}
+
+type BucketConfiguration = Pick<
+  GetBucketNotificationConfigurationCommandOutput,
+  'EventBridgeConfiguration' | 'QueueConfigurations'
+>;
+
+function checkBucketEvents(bucket: string, { EventBridgeConfiguration }: BucketConfiguration): Finding {
+  if (EventBridgeConfiguration !== undefined) return ok(`${bucket} sends its events to EventBridge`);
+  const remedy = 'Turn it on: S3 console > the bucket > Properties > Amazon EventBridge > On.';
+  return fail(`${bucket} does not send its events to EventBridge, so no build is announced`, remedy);
+}
+
+async function checkNotification(
+  { bucket, buildsQueueUrl, clients, settings }: Stack,
+  { QueueConfigurations }: BucketConfiguration,
+): Promise<Finding> {
+  const { arn } = await readQueue(clients.sqs, buildsQueueUrl);
+  const own = QueueConfigurations?.find(({ QueueArn }) => QueueArn === arn);
+  const rule = (name: string) =>
+    own?.Filter?.Key?.FilterRules?.find(({ Name }) => Name?.toLowerCase() === name)?.Value ?? '';
+  const isAsSet =
+    own?.Events?.includes('s3:ObjectCreated:*') && rule('prefix') === settings.prefix && rule('suffix') === '.zip';
+  if (own === undefined) {
+    const remedy = `The bucket's notification was replaced by hand: ${DEPLOY}.`;
+    return fail(`${bucket} announces no builds to the queue`, remedy);
+  }
+  if (!isAsSet) return fail(`${bucket} announces other objects than the settings say`, `${DEPLOY}.`);
+  return ok(`${bucket} announces ${settings.prefix}*.zip`);
 }
 
 const CHANGED_BY_HAND = `The queue was changed by hand: ${DEPLOY}.`;
@@ -257,18 +281,19 @@ async function checkQueues({ buildsQueueUrl, clients, deadLetterQueueUrl }: Stac
 }
 
 async function checkFollowQueue({ clients: { sqs }, followQueueUrl }: Stack): Promise<readonly Finding[]> {
-  const { deadLetterArn: arn } = await readQueue(sqs, followQueueUrl);
-  if (arn === undefined) {
+  const { arn, deadLetterArn } = await readQueue(sqs, followQueueUrl);
+  if (deadLetterArn === undefined) {
     const text = 'it has no dead-letter queue: a message that fails again and again is lost';
     return [fail(text, CHANGED_BY_HAND)];
   }
-  const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: arn.split(':').at(-1) }));
+  const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: deadLetterArn.split(':').at(-1) }));
   const { hidden, visible } = await readQueue(sqs, QueueUrl);
   const waiting = visible + hidden;
   if (waiting === 0) return [ok('nothing in its dead-letter queue')];
   const remedy =
     'Read the lines message-failed in the log of follow-builds. Once the cause is fixed: ' +
-    `aws sqs start-message-move-task --source-arn ${arn}`;
+    // With the destination: SQS does not know it for messages that EventBridge sent there.
+    `aws sqs start-message-move-task --source-arn ${deadLetterArn} --destination-arn ${arn}`;
   const text = `${plural(waiting, 'message')} failed again and again, and will not be tried again`;
   return [warn(text, remedy)];
 }

@@ -3,7 +3,7 @@ import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import { storeKeyCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
@@ -98,7 +98,7 @@ async function checkKeys(console: Console, stack: Stack, { parameter }: KeyFlags
   }
   const lines = keys.flatMap(({ parameter: name, version, users }) =>
     version === undefined
-      ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${TOOL} key set`]
+      ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${storeKeyCommand(name)}`]
       : [`${name}  version ${version}`, ...aligned(verdictRows(console, users), 2)],
   );
   console.data({ keys }, lines);

@@ -66,7 +66,7 @@ async function push(console: Console, find: () => Promise<Stack>, path: string, 
   return EXIT.done;
 }
 
-/** @throws OperatorError (usage) where no route takes such a key, or it is unclear which one is meant */
+/** @throws OperatorError (usage) where no route matches such a key, or it is unclear which one is meant */
 function keyFor(
   { routes, prefix }: Pick<DeployedSettings, 'routes' | 'prefix'>,
   fileName: string,
@@ -87,7 +87,7 @@ function keyFor(
     throw usageError(`The pipeline only takes keys that start with '${prefix}', and ${chosen} does not.`, remedy);
   }
   if (findRoute(routes, chosen) === undefined) {
-    throw usageError(`No route takes the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
+    throw usageError(`No route matches the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
   }
   return chosen;
 }

@@ -4,7 +4,7 @@ import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.
 import { isAtVendor, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { keyParameterOf } from '../../functions/domain/model/route.ts';
-import { releaseCommand, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
+import { releaseCommand, shellWord, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
 import { entriesOf, findBuild } from '../builds/search.ts';
@@ -30,7 +30,10 @@ const UNTAKEN_FOR_MS = 60_000;
 export function addReleaseCommand(program: Command, act: Act): void {
   program
     .command('release')
-    .argument('[build]', 'id of a build, its s3:// address, or a part that no other build has; it may be an older one')
+    .argument(
+      '[build]',
+      'id of a build, its s3:// address, or part of an id that matches only one build; it may be an older one',
+    )
     .description('Put a build live: requests that Streampixel distributes it to the viewers of its project.')
     .option('--upload-id <id>', 'release an earlier upload of the build instead of its last one')
     .option('--no-wait', 'only send the request')
@@ -71,7 +74,7 @@ async function release(
   const requestId = await sendRequest(console, stack, entry, uploadId);
   if (!wait) {
     console.data({ ...facts, requestId, release: 'requested' }, [`Requested: ${build}, upload id ${uploadId}.`]);
-    console.say(`See what becomes of it: ${statusCommand(build)}`);
+    console.say(`See its status: ${statusCommand(build)}`);
     return EXIT.done;
   }
   console.say('Waiting for Streampixel to accept it. Ctrl-C only stops waiting: the request stays.');
@@ -107,8 +110,8 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
     throw new OperatorError('UnknownUpload', `${id} has no upload id ${wanted}.`, remedy);
   }
   const status = statusOf(entry, true);
-  const former = formerUploadIds.at(-1);
-  const remedy = `${adviceText(entry, status)}${former === undefined ? '' : `\nIts upload before: --upload-id ${former}`}`;
+  const earlier = formerUploadIds.at(-1);
+  const remedy = `${adviceText(entry, status)}${earlier === undefined ? '' : `\nIts upload before: --upload-id ${earlier}`}`;
   if (!isAtVendor(entry)) {
     throw new OperatorError('NotAtStreampixel', `Streampixel does not have ${id}: it is ${entry.state}.`, remedy);
   }
@@ -146,7 +149,7 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
 }
 
 /**
- * Prints what becomes of the request, until Streampixel has accepted it.
+ * Prints the progress of the request, until Streampixel has accepted it.
  *
  * @throws OperatorError where it fails, or once the signal is aborted
  */
@@ -174,14 +177,14 @@ async function waitForRelease(
       console.say('The pipeline has not taken the request yet. `streampixel-drop doctor` looks for the cause.');
     }
     if (!(await pause(POLL_MS, signal))) {
-      const remedy = `See what becomes of it: ${statusCommand(entry.id)}`;
+      const remedy = `See its status: ${statusCommand(entry.id)}`;
       throw new OperatorError('Interrupted', 'Stopped waiting; the request stays.', remedy, EXIT.interrupted);
     }
   }
 }
 
 function failedRelease(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
-  const flag = uploadId === entry.uploadId ? '' : ` --upload-id ${uploadId}`;
+  const flag = uploadId === entry.uploadId ? '' : ` --upload-id ${shellWord(uploadId)}`;
   const text = `${entry.id} was not released.\nStreampixel's message: ${printable(detail)}`;
   return new OperatorError('ReleaseFailed', text, `${adviceText(entry, 'release-failed')}${flag}`);
 }

@@ -20,12 +20,15 @@ const DAY_MS = 86_400_000;
 export function addStatusCommand(program: Command, act: Act): void {
   program
     .command('status')
-    .argument('[build]', 'id of a build, its s3:// address, or a part that no other build has: shows its timeline')
+    .argument(
+      '[build]',
+      'id of a build, its s3:// address, or part of an id that matches only one build: shows its timeline',
+    )
     .description('Show the builds that wait and their slots, those at Streampixel, the last results, and dead letters.')
     .option('--watch', 'show it again and again, until Ctrl-C')
-    .option('--since <time>', 'how far back to count builds, such as 7d', parseSpan, DAY_MS)
+    .option('--since <time>', 'how far back to count builds, such as 7d (default: 1d)', parseSpan)
     .action(
-      act(async ({ console, stack: find, flags: { since, watch }, args: [build] }) => {
+      act(async ({ console, stack: find, flags: { since = DAY_MS, watch }, args: [build] }) => {
         const stack = await find();
         const show = () => (build === undefined ? showAll(console, stack, since) : showBuild(console, stack, build));
         for (;;) {

@@ -27,7 +27,7 @@ interface SubmitFlags {
 interface Plan {
   readonly build: Build;
   readonly why: string;
-  /** Attributes of the message that submits it; absent where it is left as it is. */
+  /** Attributes of the message that submits it; absent where it is skipped. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
@@ -72,7 +72,7 @@ async function submit(
   console.data({ dryRun, sent, failed, builds }, [
     ...aligned(
       builds.map(({ build, submit: isSubmitted, why }) => [
-        isSubmitted ? console.paint('green', 'submit') : console.paint('gray', 'leave'),
+        isSubmitted ? console.paint('green', 'submit') : console.paint('gray', 'skip'),
         build,
         why,
       ]),
@@ -96,7 +96,7 @@ function keyOf({ bucket }: Stack, address: string): string {
   }
   if (named !== bucket) {
     throw usageError(
-      `${named} is not the drop bucket: the pipeline may not read it.`,
+      `${named} is not the drop bucket: the pipeline is not allowed to read it.`,
       `Copy the object, which also submits it: aws s3 cp ${address} s3://${bucket}/`,
     );
   }
@@ -143,10 +143,10 @@ async function planFor(
   { settings }: Stack,
   again: boolean,
 ): Promise<Plan> {
-  if (findRoute(settings.routes, build.key) === undefined) return { build, why: 'no route takes its key' };
+  if (findRoute(settings.routes, build.key) === undefined) return { build, why: 'no route matches its key' };
   const entry = await lookUp(build);
-  if (entry === undefined) return { build, attributes: {}, why: 'not known yet' };
-  // With the ledger's fields: without versions the build's id has a sequencer, which the object does not tell.
+  if (entry === undefined) return { build, attributes: {}, why: 'not in the ledger yet' };
+  // With the ledger's fields: without versions the build's id has a sequencer, which the object does not have.
   return { build: { ...build, ...entry.build }, ...planForKnown(entry, again) };
 }
 

@@ -38,14 +38,14 @@ export function addWebhookCommand(program: Command, act: Act): void {
     .command('webhook')
     // An argument, not a subcommand: a group of commands could not be run by itself.
     .addArgument(
-      new Argument('[action]', 'rotate: make new addresses; the present ones stay valid until --finish').choices([
+      new Argument('[action]', 'rotate: create new addresses; the old ones stay valid until --finish').choices([
         'rotate',
       ]),
     )
     .description(
-      "Print the addresses of the projects' webhooks, and when the last webhook came. Makes their token once.",
+      "Print the addresses of the projects' webhooks, and when the last webhook came. Creates the token if there is none.",
     )
-    .option('--finish', 'with rotate: end it, the former addresses become invalid')
+    .option('--finish', 'with rotate: end the rotation; the old addresses stop working')
     .option('--yes', 'with rotate --finish: do it; without it the command says what it would do')
     .action(
       act(async ({ console, stack, flags, args: [action] }) => {
@@ -61,10 +61,10 @@ export function addWebhookCommand(program: Command, act: Act): void {
 async function show(console: Console, stack: Stack): Promise<number> {
   const { clients, settings } = stack;
   const { isNew, ...stored } = await ensureTokens(clients.ssm, settings.webhookTokenParameter);
-  if (isNew) console.say(`Made a token, in the SSM parameter ${settings.webhookTokenParameter}.`);
+  if (isNew) console.say(`Created a token, in the SSM parameter ${settings.webhookTokenParameter}.`);
   await print(console, stack, stored, isNew);
   if (stored.tokens.length === MOST_TOKENS) {
-    console.say(`A rotation is in progress: the former addresses stay valid until ${FINISH}`);
+    console.say(`A rotation is in progress: the old addresses stay valid until ${FINISH}`);
   }
   return EXIT.done;
 }
@@ -72,21 +72,21 @@ async function show(console: Console, stack: Stack): Promise<number> {
 async function rotate(console: Console, stack: Stack): Promise<number> {
   const { clients, settings } = stack;
   const name = settings.webhookTokenParameter;
-  const [current, former] = (await readTokens(clients.ssm, name))?.tokens ?? [];
+  const [current, old] = (await readTokens(clients.ssm, name))?.tokens ?? [];
   if (current === undefined) {
     throw new OperatorError('NoToken', 'There is no token to replace yet.', `Make the first one: ${WEBHOOK_COMMAND}`);
   }
-  if (former !== undefined) {
+  if (old !== undefined) {
     throw new OperatorError(
       'RotationUnderWay',
       'A rotation is in progress: there are two valid tokens, and there can be no third.',
-      `Put the present addresses into every dashboard (${WEBHOOK_COMMAND}), then end it: ${FINISH}`,
+      `Put the new addresses into every dashboard (${WEBHOOK_COMMAND}), then end it: ${FINISH}`,
     );
   }
   const tokens = [newToken(), current];
   await writeTokens(clients.ssm, name, tokens);
   console.say(
-    'A new token is stored. Put these addresses into the dashboards; the former ones stay valid until you end the rotation.',
+    'A new token is stored. Put these addresses into the dashboards; the old ones stay valid until you end the rotation.',
   );
   await print(console, stack, { tokens, changedAt: Date.now() }, true);
   console.say(`When every dashboard has its new address and is tested, end it: ${FINISH}`);
@@ -97,8 +97,8 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
   const { clients, settings } = stack;
   const name = settings.webhookTokenParameter;
   const stored = await readTokens(clients.ssm, name);
-  const [current, former] = stored?.tokens ?? [];
-  if (stored === undefined || current === undefined || former === undefined) {
+  const [current, old] = stored?.tokens ?? [];
+  if (stored === undefined || current === undefined || old === undefined) {
     console.data({ dropped: false }, ['No rotation is in progress: there is nothing to end.']);
     return EXIT.done;
   }
@@ -115,10 +115,7 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
     ),
   ];
   if (yes !== true) {
-    console.data({ dryRun: true, ...facts }, [
-      'Would end the rotation: the former addresses become invalid.',
-      ...lines,
-    ]);
+    console.data({ dryRun: true, ...facts }, ['Would end the rotation: the old addresses stop working.', ...lines]);
     if (notMoved.length > 0) {
       console.say(
         'Put the new address into the dashboards of the projects that are not green, and press Test Webhook.',
@@ -129,7 +126,7 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
   }
   await writeTokens(clients.ssm, name, [current]);
   console.data({ dropped: true, ...facts }, [
-    `The rotation has ended: the former addresses become invalid within ${TOKENS_CACHED_S} s.`,
+    `The rotation has ended: the old addresses stop working within ${TOKENS_CACHED_S} s.`,
     ...lines,
   ]);
   return EXIT.done;
@@ -138,11 +135,11 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
 function addressInUse(console: Console, webhook: ProjectWebhook, changedAt: number, now: number): string {
   const received = `last webhook received ${span(now - lastReceivedAt(webhook))} ago`;
   if (usesNewAddress(webhook, changedAt)) return console.paint('green', `${received}, at the new address`);
-  if (lastReceivedAt(webhook) > changedAt) return console.paint('red', `${received}, at the former address`);
-  return console.paint('yellow', 'no webhook received since then: it may still have the former address');
+  if (lastReceivedAt(webhook) > changedAt) return console.paint('red', `${received}, at the old address`);
+  return console.paint('yellow', 'no webhook received since then: it may still have the old address');
 }
 
-/** The addresses with the current token, and what is known about each. */
+/** The addresses with the newest token, and what is known about each. */
 async function print(console: Console, stack: Stack, { tokens }: StoredTokens, isNew: boolean): Promise<void> {
   const now = Date.now();
   const [token] = tokens;

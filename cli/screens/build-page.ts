@@ -48,7 +48,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Duplicate?', entry.possiblyDoubled ? 'an answer was lost: Streampixel may have the build twice' : ''],
     ['Why', status === 'dead-lettered' && entry.reason !== undefined ? REASONS[entry.reason].cause : ''],
     [messageLabel, printable(text)],
-    ['Do', advice?.act ?? ''],
+    ['What to do', advice?.act ?? ''],
     [advice?.when ?? 'Then run', advice?.run ?? ''],
   ];
 }

@@ -59,7 +59,7 @@ function streampixelSection(console: Console, overview: Overview): string[] {
     ...andMore(atStreampixel.length - named.length),
     ...(overtaken > 0 ? [console.paint('gray', older)] : []),
     ...noWebhookYet.flatMap(({ builds, projectId }) => [
-      `  What becomes of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet`,
+      `  The result of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet`,
       command(console, WEBHOOK_COMMAND),
     ]),
   ];

@@ -68,7 +68,11 @@ export function explained(error: unknown, endpoint = 'the AWS endpoint'): Operat
   const text = describeError(error);
   const found = EXPLANATIONS.find(([pattern]) => [name, String(code), text].some((part) => pattern.test(part)));
   if (found === undefined) {
-    return new OperatorError('Unexpected', text, 'Run the same command again; if it stays, `streampixel-drop doctor`.');
+    return new OperatorError(
+      'Unexpected',
+      text,
+      'Run the same command again; if the error comes again: `streampixel-drop doctor`.',
+    );
   }
   const [, id, message, remedy] = found;
   return new OperatorError(id, message(text, endpoint), remedy);

@@ -101,7 +101,7 @@ export function lastReceivedAt({ lastWebhookAt = 0, testedAt = 0 }: WebhookRecor
 }
 
 /**
- * Whether the dashboard of a project has the new address: a webhook has come to it, and none to the former address since.
+ * Whether the dashboard of a project has the new address: a webhook has come to it, and none to the old address since.
  *
  * @param changedAt when the new address was made, in ms since the epoch
  */

@@ -97,7 +97,7 @@ describe('push --follow', () => {
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(SILENT));
     const status = await toolJson(use().stack.port, ['status']);
     expect({ code, data }).toMatchObject({ code: 0, data: { state: 'submitted', status: 'no-webhook-yet' } });
-    expect(stderr).toMatch(/what becomes of this build is unknown.*\nThen run: npx streampixel-drop webhook\n/);
+    expect(stderr).toMatch(/the result of this build is unknown.*\nThen run: npx streampixel-drop webhook\n/);
     expect(status.data.noWebhookYet).toEqual([{ projectId: projectOf(SILENT), builds: 1 }]);
   });
 
@@ -148,11 +148,11 @@ describe('webhook', () => {
     // Prepare
     const { standIn } = use();
     const before = await toolJson(use().stack.port, ['webhook']);
-    const former = addressIn(before.data);
+    const old = addressIn(before.data);
 
     // Act
     const rotated = await toolJson(use().stack.port, ['webhook', 'rotate']);
-    for (const address of [former, addressIn(rotated.data)]) {
+    for (const address of [old, addressIn(rotated.data)]) {
       standIn.setWebhook(projectOf(SILENT), address);
       // The function finds a new token within seconds.
       await vi.waitFor(async () => expect(await standIn.testWebhook(projectOf(SILENT))).toBe(true), {
@@ -160,7 +160,7 @@ describe('webhook', () => {
         interval: 500,
       });
     }
-    standIn.setWebhook(projectOf(SILENT), `${former}x`);
+    standIn.setWebhook(projectOf(SILENT), `${old}x`);
     const isWrongAccepted = await standIn.testWebhook(projectOf(SILENT));
     const tested = await vi.waitFor(async () => {
       const { data } = await toolJson(use().stack.port, ['doctor']);

@@ -183,10 +183,10 @@ describe.concurrent('release', () => {
       /Streampixel's message: No exe\.\n.*\nIf you think this is wrong: .*submit --again s3:\/\/drop\/game\.zip/,
     ],
     [
-      'is of a project without a route',
-      { ...approvedAt(ago(5)), projectId: 'gone' },
+      'is of a user without a key in the settings',
+      { ...approvedAt(ago(5)), userId: 'deleted', apiKeyParameter: '/deleted' },
       'NoRoute',
-      /project gone.*\n.*cdk\.json/,
+      /user deleted.*\n.*cdk\.json/,
     ],
   ] as const)('refuses a build that %s', async ([, entry, name, words], { onTestFinished }) => {
     const stack = await stackWith(onTestFinished, entry);

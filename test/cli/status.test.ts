@@ -143,7 +143,7 @@ describe.concurrent('status', () => {
     const { data } = await toolJson(stack.port, ['status']);
     const { stdout } = await tool(stack.port, ['status']);
     expect(data).toMatchObject({ atStreampixel: [], noWebhookYet: [{ projectId: AUTOMATIC.projectId, builds: 2 }] });
-    expect(stdout).toMatch(/What becomes of 2 builds of project \w+ is unknown.*\n +-> npx streampixel-drop webhook\n/);
+    expect(stdout).toMatch(/The result of 2 builds of project \w+ is unknown.*\n +-> npx streampixel-drop webhook\n/);
   });
 
   it("shows the last results: a rejected build with Streampixel's objection", async ({ onTestFinished }) => {

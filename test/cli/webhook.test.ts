@@ -101,7 +101,7 @@ describe.concurrent('webhook rotate', () => {
     expect(none).toMatchObject({ code: 0, data: { dropped: false } });
   });
 
-  it('finds a dashboard that still has the former address, although webhooks come', async ({ onTestFinished }) => {
+  it('finds a dashboard that still has the old address, although webhooks come', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished, ROUTES);
     await stack.storeToken(TOKEN);
     await tool(stack.port, ['webhook', 'rotate']);
@@ -115,7 +115,7 @@ describe.concurrent('webhook rotate', () => {
     ]);
 
     expect(data.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
-    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  last webhook received .* ago, at the former address`));
+    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  last webhook received .* ago, at the old address`));
     expect(text.stdout).toMatch(new RegExp(`${OTHER.projectId}  last webhook received .* ago, at the new address`));
     expect(text.stderr).toContain('press Test Webhook');
 
@@ -222,7 +222,7 @@ describe.concurrent('doctor', () => {
       {
         status: 'warn',
         text: expect.stringMatching(/^1 message /),
-        remedy: expect.stringContaining(':follow-letters'),
+        remedy: expect.stringMatching(/ --source-arn \S+:follow-letters --destination-arn \S+:follow$/),
       },
     ]);
   });

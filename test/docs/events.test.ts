@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { STAGES } from '../../functions/domain/model/news.ts';
 import { REASONS, type Reason, SKIP_CAUSES, type SkipCause } from '../../functions/domain/model/reasons.ts';
 import { EVENT_SOURCE, EVENTS, type EventName } from '../../functions/domain/model/telemetry.ts';
 import { type BuildEvent, eventDetail } from '../../functions/domain/notify/build-events.ts';
@@ -35,6 +36,9 @@ const build = aBuild({ size: 7, eTag: 'e', sequencer: '0A' });
 const subject = { build, userId, projectId };
 const at = START;
 
+/** What a stuck build can have reached. */
+const UNFINISHED = [...STAGES.filter((stage) => stage !== 'approved' && stage !== 'rejected'), null];
+
 /** Each event as fully and as sparsely as the functions emit it. The type has a key for every event: one forgotten doesn't compile. */
 const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { readonly name: Name }>[] } = {
   'Build Submitted': [true, false].map((yes) => ({
@@ -59,7 +63,7 @@ const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { re
       name: 'Build Dead-Lettered' as const,
       at,
       subject,
-      deadLetterId: 'letter-1',
+      deadLetterId: 'dead-letter-1',
       reason,
       detail: 'words',
       status: 404,
@@ -70,7 +74,7 @@ const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { re
       name: 'Build Dead-Lettered',
       at,
       subject: {},
-      deadLetterId: 'letter-1',
+      deadLetterId: 'dead-letter-1',
       reason: 'UnrecognisedMessage',
       detail: '',
       attempts: 0,
@@ -92,7 +96,7 @@ const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { re
     uploadId: 'upload-1',
     objection,
   })),
-  'Build Stuck': ([null, 'extracting'] as const).map((stage) => ({
+  'Build Stuck': UNFINISHED.map((stage) => ({
     name: 'Build Stuck',
     at,
     subject,
@@ -142,11 +146,12 @@ describe('the schemas of the events', () => {
     }
   });
 
-  it('list the very reasons and causes that there are', () => {
+  it('list the very reasons, causes and stages that there are', () => {
     const enumOf = (title: string, field: string) =>
       schemas.find(({ schema }) => schema.title === title)?.schema.properties[field].enum;
     expect(enumOf('Build Dead-Lettered', 'reason')).toEqual(Object.keys(REASONS));
     expect(enumOf('Build Skipped', 'cause')).toEqual(Object.keys(SKIP_CAUSES));
+    expect(enumOf('Build Stuck', 'stage')).toEqual(UNFINISHED);
   });
 
   it('do not shut out consumers from fields that come later', () => {

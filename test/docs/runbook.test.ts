@@ -104,6 +104,7 @@ describe('the runbook', () => {
     expect(alarmSections.get('Dead letters will expire')).toContain(`is ${DEAD_LETTER_ALARM_DAYS} days old`);
     expect(alarmSections.get('Builds wait in the dead-letter queue')).toContain(`after ${MAX_RECEIVE_COUNT} receives`);
     expect(reasonSections.get('WaitTooLong')).toContain(`after ${QUEUE_RETENTION_DAYS} days`);
+    expect(REASONS.WaitTooLong.cause).toContain(`(${QUEUE_RETENTION_DAYS} days)`);
   });
 
   it('names only settings that there are', () => {

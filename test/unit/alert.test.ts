@@ -147,13 +147,14 @@ describe('an alert', () => {
     [keyRejected(), [...alwaysNamed, 'After that', 'Key', 'First build', 'Log']],
     [newKeyRejected(), [...alwaysNamed, 'User', 'Key']],
     [reminder, ['Look', 'Kept for']],
-    [redriveFinished({ left: 1 }), ['Left', 'Then run', 'Watch']],
-    [rejected(), ['Message', 'What to do', 'If wrong', ...AT_STREAMPIXEL]],
+    [redriveFinished({ left: 1 }), ['Not moved', 'Then run', 'Watch']],
+    [rejected(), ['Message', 'What to do', 'To try again', ...AT_STREAMPIXEL]],
     [stuck(), ['Submitted', 'Last webhook', 'What to do', 'Look', ...AT_STREAMPIXEL]],
-    [silentWebhook, ['Why', 'What to do', 'Get it with', 'Found by', 'Upload id']],
+    [silentWebhook, ['Why', 'What to do', 'Get it with', 'First build', 'Upload id']],
     [releaseFailed(), ['Message', 'What to do', 'Then run', ...AT_STREAMPIXEL]],
     // A line without a value is left out.
     [releaseFailed({ detail: '' }), ['What to do', 'Then run', ...AT_STREAMPIXEL]],
+    [releaseFailed({ isUnknown: true }), ['Message', 'What to do', 'If not live', ...AT_STREAMPIXEL]],
   ])('has a line for each thing a person needs: $kind', (alert, labels) => {
     expect(labelsOf(alertText(alert))).toEqual(labels);
   });
@@ -188,10 +189,10 @@ describe('an alert', () => {
   });
 
   it.each([
-    ['If wrong', rejected, ['submit', '--again'], (key: string) => `s3://drop/${key}`],
-    ['Look', stuck, ['status'], (key: string) => `drop/${key}@v1`],
-    ['Then run', releaseFailed, ['release'], (key: string) => `drop/${key}@v1`],
-  ] as const)('runs nothing that is in a key in a shell: %s', (label, make, command, named) => {
+    ['To try again', rejected, (key: string) => ['submit', '--again', `s3://drop/${key}`]],
+    ['Look', stuck, (key: string) => ['status', `drop/${key}@v1`]],
+    ['Then run', releaseFailed, (key: string) => ['release', `drop/${key}@v1`, '--upload-id', 'upload-1', '--yes']],
+  ] as const)('runs nothing that is in a key in a shell: %s', (label, make, expected) => {
     for (const key of [
       'games/My Game (1).zip',
       "it's.zip",
@@ -201,7 +202,7 @@ describe('an alert', () => {
       "'\"'\\.zip",
     ]) {
       const run = argumentsAfter(label, alertText(make({ build: aBuild({ key }) })));
-      expect(run.filter((argument) => argument !== '--yes')).toEqual([...command, named(key)]);
+      expect(run).toEqual(expected(key));
     }
   });
 
@@ -285,6 +286,8 @@ describe('the command after a reason', () => {
     'of %s is to store a key: the redrive follows by itself',
     (reason) => {
       expect(commandAfter(reason)).toBe('npx streampixel-drop key set');
+      const { body } = alertText(deadLettered({ reason, parameter: '/studio/api-key' }));
+      expect(body).toContain('Then run      npx streampixel-drop key set --parameter /studio/api-key\n');
     },
   );
 });
@@ -298,23 +301,23 @@ describe('of a rejected key', () => {
     expect(body).toContain('Message       Unauthorized: Invalid API Key (HTTP 401)');
     expect(body).toContain('Then run      npx streampixel-drop key set --parameter /studio/api-key');
     expect(body).toContain('Key           version 3 of the SSM parameter /studio/api-key');
-    expect(body).toContain('are queued again by themselves, oldest first');
+    expect(body).toContain('are queued again automatically, oldest first');
     expect(body).toContain('First build   drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\n');
     expect(body).toContain(`Log           ${POINTER}`);
   });
 
   it('warns against requesting a new key by reflex: that kills the one that works elsewhere', () => {
     expect(alertText(keyRejected()).body).toMatch(
-      /Ask your team first whether a new key was made. If not, make one: the old key then stops working/,
+      /If your team has a new key, use it. Only if not, request one: then the old key stops working everywhere/,
     );
   });
 
   it.each([
-    [0, '0 other builds are'],
-    [1, '1 other build is'],
-    [2, '2 other builds are'],
+    [0, 'No other build is waiting.'],
+    [1, '1 other build is waiting for a key that works.'],
+    [2, '2 other builds are waiting for a key that works.'],
   ])('counts %i that are waiting: %s', (waiting, words) => {
-    expect(alertText(keyRejected({ waiting })).body).toContain(`${words} waiting for a key that works.`);
+    expect(alertText(keyRejected({ waiting })).body).toContain(`user ${userId}. ${words}`);
   });
 });
 
@@ -339,14 +342,14 @@ describe('of a redrive', () => {
 
   it('asks for nothing where nothing is left', () => {
     const { body } = alertText(redriveFinished());
-    expect(body).not.toMatch(/^(Left|Then run) /m);
+    expect(body).not.toMatch(/^(Not moved|Then run) /m);
     expect(body).toContain('Watch         npx streampixel-drop status --watch');
   });
 
   it('says what to do about dead letters that could not be moved', () => {
     const { body } = alertText(redriveFinished({ left: 2 }));
-    expect(body).toContain('Left          2 could not be moved and are still in the dead-letter queue');
-    expect(body).toContain('Then run      npx streampixel-drop dlq redrive --reason InvalidApiKey --yes');
+    expect(body).toContain('Not moved     2 are still in the dead-letter queue');
+    expect(body).toContain('Then run      npx streampixel-drop dlq redrive --reason InvalidApiKey ApiKeyMissing --yes');
   });
 });
 
@@ -367,11 +370,11 @@ describe('of a rejected build', () => {
     expect(alertText(rejected())).toEqual({
       subject: 'Rejected: MyGame.zip does not go live',
       body: [
-        'Streampixel has rejected MyGame.zip. What is live stays live.',
+        'Streampixel has rejected MyGame.zip. The build that was live stays live.',
         '',
         'Message       Build contains unsupported file formats.',
         'What to do    Package the build again without what Streampixel objects to, and drop it.',
-        'If wrong      npx streampixel-drop submit --again s3://drop/games/MyGame.zip',
+        'To try again  npx streampixel-drop submit --again s3://drop/games/MyGame.zip',
         'Build         drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
         `Project       ${projectId} of user ${userId}`,
         'Upload id     upload-1',
@@ -389,7 +392,7 @@ describe('of a rejected build', () => {
 describe('of a stuck build', () => {
   it('says since when, the last news, and where to write with what', () => {
     const { subject, body } = alertText(stuck({ stage: 'extracting', lastNewsAt: START - 2 * 3_600_000 }));
-    expect(subject).toBe('Stuck: no progress of MyGame.zip at Streampixel');
+    expect(subject).toBe('Stuck: no news of MyGame.zip from Streampixel');
     expect(body).toContain('Submitted     2026-04-21 09:00 UTC\n');
     expect(body).toContain('Last webhook  extracting, 2026-04-21 10:00 UTC\n');
     expect(body).toContain('write to support@streampixel.io with the ids below');
@@ -412,7 +415,7 @@ describe('of a silent webhook', () => {
     expect(body).toContain('select every event, save, and press Test Webhook.');
     expect(body).toContain('Get it with   npx streampixel-drop webhook\n');
     expect(body).toContain(
-      'Found by      drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\nUpload id     upload-1',
+      'First build   drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\nUpload id     upload-1',
     );
   });
 });
@@ -421,16 +424,20 @@ describe('of a release that failed', () => {
   it('gives Streampixel’s message and the command that requests the release again', () => {
     const { subject, body } = alertText(releaseFailed());
     expect(subject).toBe('Not released: MyGame.zip');
-    expect(body).toContain('What is live stays live.');
+    expect(body).toContain('The build that was live stays live.');
     expect(body).toContain('Message       ProjectForbidden (HTTP 403): Access denied\n');
-    expect(body).toContain('Then run      npx streampixel-drop release drop/games/MyGame.zip@v1 --yes\n');
+    expect(body).toContain(
+      'Then run      npx streampixel-drop release drop/games/MyGame.zip@v1 --upload-id upload-1 --yes\n',
+    );
   });
 
   it('promises nothing where the answer was lost: a person looks before requesting it again', () => {
     const { subject, body } = alertText(releaseFailed({ isUnknown: true, detail: 'ECONNRESET' }));
     expect(subject).toBe('Release unknown: MyGame.zip');
     expect(body).not.toContain('stays live');
-    expect(body).toContain('its answer was lost. It is not sent again by itself.');
-    expect(body).toContain('What to do    See on the dashboard which build is live.\n');
+    expect(body).toContain('its answer was lost. It is not sent again automatically.');
+    expect(body).toContain(
+      'What to do    See on the dashboard which build is live.\nIf not live   npx streampixel-drop release ',
+    );
   });
 });

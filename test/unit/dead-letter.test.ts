@@ -56,10 +56,11 @@ describe('a build that can’t be submitted', () => {
   it('leads to one alert and one event', async () => {
     world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'text', status: 206 };
     await world.submit();
-    const { userId, projectId } = ROUTE;
+    const { userId, projectId, apiKeyParameter: parameter } = ROUTE;
     const facts = { reason: 'NotAZip', detail: 'text', status: 206, attempts: 0, possiblyDoubled: false, at: START };
     const subject = { build: aBuild(), userId, projectId };
-    expect(world.alerts).toEqual([{ kind: 'dead-lettered', ...subject, ...facts, logPointer: 'group stream id' }]);
+    const alert = { ...subject, ...facts, parameter, logPointer: 'group stream id' };
+    expect(world.alerts).toEqual([{ kind: 'dead-lettered', ...alert }]);
     expect(world.events).toEqual([{ name: 'Build Dead-Lettered', subject, deadLetterId: 'id-1', ...facts }]);
   });
 

@@ -1,6 +1,6 @@
 /**
  * The closed sets of codes that say why. The same codes name log fields, attributes of dead letters, metrics, alerts and filters of
- * the tool, and the README's table is made from them.
+ * the tool, and the runbook's table is made from them.
  */
 
 interface Explanation {
@@ -15,7 +15,7 @@ export const REASONS = {
   InvalidApiKey: {
     cause: 'Streampixel refused the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
     remedy:
-      'Put the current key into the SSM parameter, then redrive. Requesting a new key makes the old one invalid everywhere.',
+      'Run the command below and paste the key. The builds are queued again automatically. A new key ends the old one everywhere.',
   },
   InvalidUser: {
     cause: 'Streampixel does not know the userId, or the API key belongs to another account (401 Invalid User).',
@@ -27,7 +27,8 @@ export const REASONS = {
   },
   ApiKeyMissing: {
     cause: 'The SSM parameter for the API key does not exist, is empty, or is not a SecureString.',
-    remedy: 'Create it with `aws ssm put-parameter --type SecureString` under the name in the route, then redrive.',
+    remedy:
+      'Run the command below and paste the key. The builds are queued again automatically. Delete a parameter of another type first.',
   },
   ProjectForbidden: {
     cause: 'The owner of the API key has no access to the project (403).',
@@ -73,8 +74,9 @@ export const REASONS = {
     remedy: "Look for the build on the project's dashboard. If it is not there, redrive.",
   },
   WaitTooLong: {
-    cause: 'So many builds are waiting that SQS would have deleted the message before its slot.',
-    remedy: 'Redrive when fewer builds are waiting. Consider onlyLatest for the route.',
+    cause:
+      'The build would wait longer than SQS keeps its message (7 days): too many builds wait, or Streampixel said to come back later.',
+    remedy: 'Redrive when fewer builds wait or Streampixel is back. Consider onlyLatest for the route.',
   },
   RetriesExhausted: {
     cause: 'Every attempt failed, each time with a cause that may pass by itself. The detail has the last one.',

@@ -16,9 +16,12 @@ import type {
 } from './alert.ts';
 import {
   commandAfter,
+  REDRIVE_FOR_KEY_COMMAND,
+  REJECTED_TEXT,
   releaseCommand,
   SUPPORT,
   statusCommand,
+  storeKeyCommand,
   submitAgainCommand,
   TOOL,
   WEBHOOK_COMMAND,
@@ -56,7 +59,7 @@ export function alertText(alert: Alert): AlertText {
 }
 
 function deadLetterText(alert: DeadLetterAlert): AlertText {
-  const { build, reason } = alert;
+  const { build, parameter, reason } = alert;
   const { cause, remedy } = REASONS[reason];
   const name = build === undefined ? 'A message' : fileName(build);
   return {
@@ -65,7 +68,7 @@ function deadLetterText(alert: DeadLetterAlert): AlertText {
       ['Why', cause],
       ['Message', withStatus(alert)],
       ['What to do', remedy],
-      ['Then run', commandAfter(reason)],
+      ['Then run', commandAfter(reason, parameter)],
       ['Build', build && describeBuild(build)],
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
       ['Attempts', attempts(alert)],
@@ -77,17 +80,18 @@ function deadLetterText(alert: DeadLetterAlert): AlertText {
 
 function keyRejectedText(alert: KeyRejectedAlert): AlertText {
   const others = alert.waiting === 1 ? '1 other build is' : `${alert.waiting} other builds are`;
+  const waiting = alert.waiting === 0 ? 'No other build is waiting.' : `${others} waiting for a key that works.`;
   return {
     subject: subject('InvalidApiKey: Streampixel rejects the API key'),
-    body: page(`Streampixel rejects the API key of user ${alert.userId}. ${others} waiting for a key that works.`, [
+    body: page(`Streampixel rejects the API key of user ${alert.userId}. ${waiting}`, [
       ['Why', REASONS.InvalidApiKey.cause],
       ['Message', withStatus({ detail: alert.detail, status: 401 })],
       [
         'What to do',
-        'Ask your team first whether a new key was made. If not, make one: the old key then stops working everywhere.',
+        'If your team has a new key, use it. Only if not, request one: then the old key stops working everywhere.',
       ],
-      ['Then run', `${TOOL} key set --parameter ${alert.parameter}`],
-      ['After that', 'The builds that this key stopped are queued again by themselves, oldest first.'],
+      ['Then run', storeKeyCommand(alert.parameter)],
+      ['After that', 'The builds that this key stopped are queued again automatically, oldest first.'],
       ['Key', `version ${alert.version} of the SSM parameter ${alert.parameter}`],
       ['First build', describeBuild(alert.build)],
       ['Log', alert.logPointer],
@@ -102,7 +106,7 @@ function newKeyRejectedText({ detail, parameter, reason, userId, version }: NewK
       ['Why', REASONS[reason].cause],
       ['Message', withStatus({ detail, status: 401 })],
       ['What to do', REASONS[reason].remedy],
-      ['Then run', `${TOOL} key set --parameter ${parameter}`],
+      ['Then run', storeKeyCommand(parameter)],
       ['User', userId],
       ['Key', `version ${version} of the SSM parameter ${parameter}`],
     ]),
@@ -114,8 +118,8 @@ function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert): 
   return {
     subject: subject(`The new API key works: ${builds} queued again`),
     body: page(`Streampixel accepts the new key in ${parameter}. ${builds} queued again, oldest first.`, [
-      ['Left', left === 0 ? undefined : `${left} could not be moved and are still in the dead-letter queue`],
-      ['Then run', left === 0 ? undefined : `${TOOL} dlq redrive --reason InvalidApiKey --yes`],
+      ['Not moved', left === 0 ? undefined : `${left} are still in the dead-letter queue`],
+      ['Then run', left === 0 ? undefined : REDRIVE_FOR_KEY_COMMAND],
       ['Watch', `${TOOL} status --watch`],
     ]),
   };
@@ -136,10 +140,10 @@ function rejectedText(alert: RejectedAlert): AlertText {
   const name = fileName(alert.build);
   return {
     subject: subject(`Rejected: ${name} does not go live`),
-    body: page(`Streampixel has rejected ${name}. What is live stays live.`, [
-      ['Message', alert.objection === '' ? 'none; see the remarks on the dashboard' : alert.objection],
-      ['What to do', 'Package the build again without what Streampixel objects to, and drop it.'],
-      ['If wrong', submitAgainCommand(alert.build)],
+    body: page(`Streampixel has rejected ${name}. The build that was live stays live.`, [
+      ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
+      ['What to do', REJECTED_TEXT.remedy],
+      ['To try again', submitAgainCommand(alert.build)],
       ...atStreampixel(alert),
     ]),
   };
@@ -149,7 +153,7 @@ function stuckText(alert: StuckAlert): AlertText {
   const name = fileName(alert.build);
   const { lastNewsAt, stage, submittedAt } = alert;
   return {
-    subject: subject(`Stuck: no progress of ${name} at Streampixel`),
+    subject: subject(`Stuck: no news of ${name} from Streampixel`),
     body: page(
       `Streampixel accepted ${name} and has reported nothing about it for too long. This alert is sent once.`,
       [
@@ -158,7 +162,10 @@ function stuckText(alert: StuckAlert): AlertText {
           'Last webhook',
           lastNewsAt === undefined ? 'none for this build' : `${stage ?? 'unknown stage'}, ${utc(lastNewsAt)}`,
         ],
-        ['What to do', `Look at the project's dashboard. If it does not help, write to ${SUPPORT} with the ids below.`],
+        [
+          'What to do',
+          `Look at the project's dashboard. If the build is not finished there, write to ${SUPPORT} with the ids below.`,
+        ],
         ['Look', statusCommand(buildId(alert.build))],
         ...atStreampixel(alert),
       ],
@@ -179,7 +186,7 @@ function silentWebhookText(alert: SilentWebhookAlert): AlertText {
           "Put it into the project's settings on the dashboard, select every event, save, and press Test Webhook.",
         ],
         ['Get it with', WEBHOOK_COMMAND],
-        ['Found by', describeBuild(alert.build)],
+        ['First build', describeBuild(alert.build)],
         ['Upload id', alert.uploadId],
       ],
     ),
@@ -192,12 +199,12 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
     subject: subject(`${alert.isUnknown ? 'Release unknown' : 'Not released'}: ${name}`),
     body: page(
       alert.isUnknown
-        ? `The request to release ${name} was sent and its answer was lost. It is not sent again by itself.`
-        : `Streampixel did not release ${name}. What is live stays live.`,
+        ? `The request to release ${name} was sent and its answer was lost. It is not sent again automatically.`
+        : `Streampixel did not release ${name}. The build that was live stays live.`,
       [
         ['Message', alert.detail],
         ['What to do', alert.isUnknown ? 'See on the dashboard which build is live.' : 'Fix what the message names.'],
-        ['Then run', releaseCommand(buildId(alert.build))],
+        [alert.isUnknown ? 'If not live' : 'Then run', releaseCommand(buildId(alert.build), alert.uploadId)],
         ...atStreampixel(alert),
       ],
     ),
@@ -233,7 +240,7 @@ function describeBuild(build: Build): string {
 }
 
 /**
- * Aligned like a form; a line without a value is left out. A key or the vendor's words may hold line breaks: each stays within
+ * Aligned like a form; a line without a value is left out. A key or Streampixel's message may hold line breaks: each stays within
  * its line, or a key could write lines of its own, such as "Then run".
  */
 function page(opening: string, lines: readonly (readonly [string, string | undefined])[]): string {

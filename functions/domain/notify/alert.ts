@@ -27,6 +27,8 @@ export interface DeadLetterAlert {
   readonly build?: Build;
   readonly userId?: string;
   readonly projectId?: string;
+  /** SSM parameter of the build's API key. */
+  readonly parameter?: string;
   /** ms since the epoch. */
   readonly at: number;
   readonly logPointer: string;

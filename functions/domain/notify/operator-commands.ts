@@ -9,10 +9,22 @@ export const TOOL = 'npx streampixel-drop';
 /** Shows the addresses of the webhooks. */
 export const WEBHOOK_COMMAND = `${TOOL} webhook`;
 
-/** @param id of a build */
-export function releaseCommand(id: string): string {
-  return `${TOOL} release ${shellWord(id)} --yes`;
+/**
+ * @param id of a build
+ * @param uploadId where it may be an earlier upload: without it the tool releases the last one
+ */
+export function releaseCommand(id: string, uploadId?: string): string {
+  const upload = uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`;
+  return `${TOOL} release ${shellWord(id)}${upload} --yes`;
 }
+
+/** @param parameter of the key; the tool asks for it where the routes use several */
+export function storeKeyCommand(parameter?: string): string {
+  return `${TOOL} key set${parameter === undefined ? '' : ` --parameter ${shellWord(parameter)}`}`;
+}
+
+/** Queues the builds again that a new key fixes. */
+export const REDRIVE_FOR_KEY_COMMAND = `${TOOL} dlq redrive --reason InvalidApiKey ApiKeyMissing --yes`;
 
 /** @param id of a build */
 export function statusCommand(id: string): string {
@@ -23,12 +35,22 @@ export function submitAgainCommand({ bucket, key }: Pick<Build, 'bucket' | 'key'
   return `${TOOL} submit --again ${shellWord(`s3://${bucket}/${key}`)}`;
 }
 
-/** What queues the build again once its cause is fixed. */
-export function commandAfter(reason: Reason): string {
+/** A rejected build, in alerts and in the tool. */
+export const REJECTED_TEXT = {
+  withoutMessage: 'none; see the remarks on the dashboard',
+  remedy: 'Package the build again without what Streampixel objects to, and drop it.',
+} as const;
+
+/**
+ * What queues the build again once its cause is fixed.
+ *
+ * @param parameter of the build's API key, where it is known
+ */
+export function commandAfter(reason: Reason, parameter?: string): string {
   switch (reason) {
     case 'InvalidApiKey':
     case 'ApiKeyMissing':
-      return `${TOOL} key set`;
+      return storeKeyCommand(parameter);
     case 'BuildMissing':
     case 'NotAZip':
     case 'UnusableKey':
