@@ -176,7 +176,7 @@ export interface ObjectTags {
 
 export interface DeadLetterQueue {
   /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
-  send(letter: DeadLetter): Promise<void>;
+  send(deadLetter: DeadLetter): Promise<void>;
 }
 
 export interface Alerts {

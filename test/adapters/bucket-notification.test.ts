@@ -9,7 +9,7 @@ import {
   announceBuilds,
   type BucketNotification,
   stopAnnouncing,
-} from '../../functions/announce-builds/bucket-notification.ts';
+} from '../../functions/set-bucket-notification/bucket-notification.ts';
 
 const QUEUES = 'arn:aws:sqs:eu-central-1:123456789012';
 const NOTIFICATION: BucketNotification = {

@@ -222,7 +222,7 @@ describe.concurrent('doctor', () => {
       {
         status: 'warn',
         text: expect.stringMatching(/^1 message /),
-        remedy: expect.stringContaining(':follow-letters'),
+        remedy: expect.stringContaining(':follow-dead-letters'),
       },
     ]);
   });

@@ -311,8 +311,8 @@ describe('the stack as a whole', () => {
   });
 
   it('has printed neither key nor signature anywhere', () => {
-    const letters = stack.deadLetters().map((letter) => JSON.stringify(letter));
-    const everything = [...output, ...letters].join('\n');
+    const deadLetters = stack.deadLetters().map((deadLetter) => JSON.stringify(deadLetter));
+    const everything = [...output, ...deadLetters].join('\n');
     expect(output.length).toBeGreaterThan(50);
     expect(everything).toContain('[presigned]');
     expect(everything).not.toContain('c4nary');

@@ -24,7 +24,7 @@ import {
 import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
 import type { Alert } from '../../functions/domain/notify/alert.ts';
 import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
-import { VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import type { Log, LogFields, Pacer, Releases } from '../../functions/domain/ports.ts';
 import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } from '../../functions/message-batch.ts';
 import { mapEventSource } from '../simulation/event-source-mapping.ts';
@@ -378,7 +378,7 @@ export class FollowSimulation {
 
   #reply(userId: string): ReleaseCall['reply'] {
     const now = this.time.now();
-    if (now - (this.#windows.get(userId) ?? Number.NEGATIVE_INFINITY) < VENDOR_WINDOW_MS) return 'rate-limited';
+    if (now - (this.#windows.get(userId) ?? Number.NEGATIVE_INFINITY) < STREAMPIXEL_WINDOW_MS) return 'rate-limited';
     this.#windows.set(userId, now);
     return this.plan.fates[this.#fates++] ?? 'released';
   }
@@ -427,7 +427,12 @@ const ANSWERS: Readonly<Record<Exclude<ReleaseCall['reply'], 'released-lost'>, R
   failed: { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal server error' },
   refused: { kind: 'refused', reason: 'ProjectForbidden', status: 403, detail: 'Access denied' },
   lost: { kind: 'lost', status: 502, detail: 'Bad Gateway' },
-  'rate-limited': { kind: 'rate-limited', status: 429, retryAfterMs: VENDOR_WINDOW_MS, detail: 'Rate limit exceeded' },
+  'rate-limited': {
+    kind: 'rate-limited',
+    status: 429,
+    retryAfterMs: STREAMPIXEL_WINDOW_MS,
+    detail: 'Rate limit exceeded',
+  },
 };
 
 function faultOf({ number, service, at }: Call, plan: FollowPlan): Fault | undefined {

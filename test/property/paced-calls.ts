@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { SENDING_ALLOWANCE_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { SENDING_ALLOWANCE_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import type { LogLine } from '../simulation/our-design.ts';
 import type { PacedCall } from '../simulation/paced-call.ts';
 
@@ -34,7 +34,7 @@ export function expectIntervalKept(
     if (log.some(between) || (died && sentAt - countedFrom > SENDING_ALLOWANCE_MS)) return;
     const lateMs = `sent ${sentAt - gateAt} ms behind its gate, ${sentAt - calledAt} of them in the call`;
     expect(next.arrivedAt - arrivedAt, `ms between arrivals, the first ${lateMs}`).toBeGreaterThanOrEqual(
-      VENDOR_WINDOW_MS,
+      STREAMPIXEL_WINDOW_MS,
     );
   });
 }

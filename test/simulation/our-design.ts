@@ -11,7 +11,7 @@ import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { PresignedUrl } from '../../functions/domain/model/secret.ts';
 import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
-import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import {
   type BuildStore,
   type Inspection,
@@ -24,7 +24,7 @@ import {
 } from '../../functions/domain/ports.ts';
 import type { SubmitSettings } from '../../functions/domain/submit/visit.ts';
 import { invocationDeadline } from '../../functions/message-batch.ts';
-import { type BatchSettings, processBatch } from '../../functions/submit-build/process-batch.ts';
+import { type BatchSettings, processBatch } from '../../functions/submit-build/delivery.ts';
 import { mapEventSource } from './event-source-mapping.ts';
 import { Fleet } from './fleet.ts';
 import { LATENCIES, type Latencies } from './latencies.ts';
@@ -48,7 +48,7 @@ export const DEPLOYED = {
   deadLetterRetentionMs: 14 * 24 * 3_600_000,
   batchSize: 10,
   maximumConcurrency: 2,
-  intervalMs: VENDOR_WINDOW_MS + MARGIN_MS,
+  intervalMs: STREAMPIXEL_WINDOW_MS + MARGIN_MS,
   maxAttempts: 6,
 } as const;
 
@@ -143,7 +143,7 @@ export class OurDesign {
       calls: noCalls(),
     };
     const vendor = {
-      windowMs: VENDOR_WINDOW_MS,
+      windowMs: STREAMPIXEL_WINDOW_MS,
       refusedCallsCount: options.refusedCallsCount ?? false,
       validKey: () => this.validKey,
       fateOf: options.fateOf ?? (() => 'accepted' as const),
@@ -377,7 +377,7 @@ function answerOf(reply: Extract<VendorReply, { status: number }>): UploadAnswer
     case 404:
       return { kind: 'refused', reason: 'ProjectNotFound', status, detail };
     case 429:
-      return { kind: 'rate-limited', status, detail, retryAfterMs: VENDOR_WINDOW_MS };
+      return { kind: 'rate-limited', status, detail, retryAfterMs: STREAMPIXEL_WINDOW_MS };
     case 500:
       return { kind: 'failed', cause: 'VendorError', status, detail };
     case 503:

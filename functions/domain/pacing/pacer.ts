@@ -14,7 +14,7 @@ export interface PacerSettings {
 }
 
 /** Streampixel's window per user and endpoint, in ms. Source: rate-limits-and-errors page of docs.streampixel.io. */
-export const VENDOR_WINDOW_MS = 120_000;
+export const STREAMPIXEL_WINDOW_MS = 120_000;
 
 /**
  * What the default interval adds to Streampixel's window: half for the clocks of two workers to differ, half for a request to take

@@ -7,7 +7,7 @@ import { deadLettered, waiting } from '../model/submission-transitions.ts';
 import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { recordEntry } from './record-entry.ts';
-import { failureOf, retriedUncounted, type Visit } from './visit.ts';
+import { failureOf, retryWithoutCounting, type Visit } from './visit.ts';
 
 /** Why a build is dead-lettered. `detail` is redacted here. */
 export interface DeadLetterCause {
@@ -49,11 +49,11 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
   } catch (error) {
     ports.log.error('dead-letter-not-sent', { build: entry.id, reason, error: describeError(error) });
     await freeClaim(entry, visit);
-    return retriedUncounted(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
+    return retryWithoutCounting(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
   }
   if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, id), visit)) === undefined) {
     // The redrive of a dead letter that the ledger does not know would pass for a duplicate. The next visit sends another one.
-    return retriedUncounted(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
+    return retryWithoutCounting(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
   }
   const subject = subjectOf(entry);
   const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };

@@ -22,7 +22,7 @@ import {
   iso,
   isTooLate,
   postponed,
-  retriedUncounted,
+  retryWithoutCounting,
   type Step,
   type SubmitSettings,
   skippedAs,
@@ -100,7 +100,7 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
       // A worker that ended between the record and the event has left a build without its watch.
       if (receiveCount > 1 && !(await notifySubmitted(entry, visit))) {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
-        return { entry, outcome: retriedUncounted(visit, 'EventsUnavailable', detail) };
+        return { entry, outcome: retryWithoutCounting(visit, 'EventsUnavailable', detail) };
       }
       return duplicate(`Accepted before, upload id ${entry.uploadId}.`);
     case 'approved':
@@ -238,11 +238,11 @@ async function callUploadFile(
 async function failedBeforeCall(entry: LedgerEntry, error: unknown, visit: Visit): Promise<Outcome> {
   const detail = describeError(error);
   // Not counted: where nothing can be written down, the queue's receive count is the safety net.
-  if (error instanceof LedgerUnavailable) return retriedUncounted(visit, 'LedgerUnavailable', detail);
+  if (error instanceof LedgerUnavailable) return retryWithoutCounting(visit, 'LedgerUnavailable', detail);
   visit.ports.log.error('unexpected-error', { build: entry.id, error: failureOf(visit, 'Unexpected', detail).detail });
   try {
     return await retry(entry, 'Unexpected', detail, visit);
   } catch (second) {
-    return retriedUncounted(visit, 'Unexpected', `${detail}; then ${describeError(second)}`);
+    return retryWithoutCounting(visit, 'Unexpected', `${detail}; then ${describeError(second)}`);
   }
 }
