@@ -18,7 +18,7 @@ export type BuildEvent = { readonly at: number } & (
   | (Named<'Build Submitted'> & {
       readonly subject: Subject;
       readonly uploadId: string;
-      /** Absent where it is told again because the worker that was answered may have ended before it told. */
+      /** Absent where the event is sent again because the worker that got the answer may have ended before it sent one. */
       readonly status?: number;
       readonly attempt: number;
       readonly possiblyDoubled: boolean;
@@ -45,9 +45,9 @@ export type BuildEvent = { readonly at: number } & (
   | (Named<'Build Stuck'> & {
       readonly subject: Subject;
       readonly uploadId: string;
-      /** The last stage the vendor told of. */
+      /** The last stage that Streampixel reported. */
       readonly stage: Stage | null;
-      /** When the vendor last said anything of it; its submission where it never did. ISO 8601. */
+      /** When Streampixel last reported anything of it; its submission where it never did. ISO 8601. */
       readonly lastNewsAt: string;
     })
   | (Named<'Build Released'> & {

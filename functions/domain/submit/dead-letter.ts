@@ -52,7 +52,7 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
     return retryWithoutCounting(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
   }
   if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, id), visit)) === undefined) {
-    // The redrive of a dead letter that the ledger does not know would pass for a duplicate. The next visit sends another one.
+    // If the ledger does not know this dead letter, its redrive is skipped as a duplicate. So the next visit sends another one.
     return retryWithoutCounting(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
   }
   const subject = subjectOf(entry);
@@ -63,8 +63,8 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
 }
 
 /**
- * The call did not lead to a dead letter, so the claim ends here, or the next worker takes it for a lost answer. A claim whose
- * answer is lost indeed stays: without it the build would be submitted again, whatever the settings say.
+ * The call did not lead to a dead letter, so the claim ends here, or the next worker takes it for a lost answer. If the answer
+ * really was lost, keep the state `unknown`: without it the build would be submitted again, whatever the settings say.
  */
 async function freeClaim(entry: LedgerEntry, visit: Visit): Promise<void> {
   const freed =

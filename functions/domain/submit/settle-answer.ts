@@ -30,7 +30,7 @@ export async function settleAnswer(
     case 'accepted': {
       const { status, uploadId } = answer;
       const accepted = submitted(entry, clock.now(), uploadId);
-      // Where even this can't be recorded the build is accepted all the same: if its message stayed, it would be sent twice.
+      // If this record fails, Streampixel has the build anyway: finish the message, or it would be uploaded twice.
       await recordEntry(accepted, visit);
       const isNotified = await notifySubmitted(accepted, visit, status);
       const facts = { uploadId, status, attempt: entry.attempts + 1, possiblyDoubled: entry.possiblyDoubled };
@@ -59,7 +59,7 @@ export async function settleAnswer(
     }
     case 'failed': {
       const { cause, detail, retryAfterMs = 0, status } = answer;
-      // A maintenance that says when it ends is waited out, however long it takes.
+      // Streampixel said when its maintenance ends: wait, and do not count an attempt.
       if (retryAfterMs === 0) return retry(entry, cause, detail, visit, status);
       return postponeAfterAnswer(
         entry,
@@ -124,7 +124,7 @@ export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, stat
 }
 
 /**
- * Remembers a refused key, so that the builds behind it are not sent with it, and notifies people once per version.
+ * Records a refused key, so that the next builds are not sent with it, and notifies people once per version.
  * @returns whether an alert has been sent for this cause
  */
 async function recordRefusedKeyAndAlert(
@@ -144,7 +144,7 @@ async function recordRefusedKeyAndAlert(
     const { logPointer } = delivery;
     return await sendAlert(ports, { kind: 'key-rejected', ...facts, detail, build: entry.build, at, logPointer });
   } catch (error) {
-    // Then each build finds out by itself, and sends its own alert.
+    // Then each build is refused by itself, and sends its own alert.
     log.warn('refused-key-not-remembered', { parameter, version, error: describeError(error) });
     return false;
   }
