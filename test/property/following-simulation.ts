@@ -162,7 +162,7 @@ export class FollowSimulation {
   readonly #table = new SimulatedTable();
   /** Read and written without a network in between. */
   readonly #ledger = createDynamoDbLedger(this.#table);
-  readonly #gates = new Map<string, number>();
+  readonly #acquiredAt = new Map<string, number>();
   readonly #windows = new Map<string, number>();
   #fates = 0;
   #ids = 0;
@@ -335,7 +335,7 @@ export class FollowSimulation {
     return {
       distributeFile: async ({ userId, uploadId }, deadline) => {
         const fault = await sandbox.begin('vendor', 'distribute-file');
-        const gateAt = this.#gates.get(gateOf(userId, sandbox)) ?? Number.NaN;
+        const acquiredAt = this.#acquiredAt.get(workerOf(userId, sandbox)) ?? Number.NaN;
         const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const answer = await new Promise<ReleaseAnswer>((resolve) => {
@@ -357,7 +357,7 @@ export class FollowSimulation {
               this.calls.push({
                 userId,
                 uploadId,
-                gateAt,
+                acquiredAt,
                 calledAt,
                 sentAt: leftAt,
                 arrivedAt: time.now(),
@@ -393,7 +393,7 @@ export class FollowSimulation {
         const askedAt = this.time.now();
         const admission = await pacer.acquire(lane, reservation, now);
         const user = USERS.find((each) => releaseLane(each) === lane);
-        if (admission.kind === 'acquired' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
+        if (admission.kind === 'acquired' && user !== undefined) this.#acquiredAt.set(workerOf(user, sandbox), askedAt);
         return admission;
       },
     };
@@ -411,8 +411,8 @@ type SqsCommand = SendMessageCommand | ChangeMessageVisibilityBatchCommand;
 const sandboxes = new WeakMap<Sandbox, number>();
 let sandboxCount = 0;
 
-/** Two workers may be past the gate of one user at a time: one that is slow to call, and the next. */
-function gateOf(userId: string, sandbox: Sandbox): string {
+/** Two workers of one user may have acquired a slot at a time: one that is slow to call, and the next. */
+function workerOf(userId: string, sandbox: Sandbox): string {
   const number = sandboxes.get(sandbox) ?? sandboxCount++;
   sandboxes.set(sandbox, number);
   return `${userId}/${number}`;

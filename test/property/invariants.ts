@@ -165,11 +165,11 @@ function wasNeverRecorded({ design }: Simulation, { id }: Dropped): boolean {
 }
 
 function isUnwanted({ design, dropped: all, plan }: Simulation, dropped: Dropped, entry: LedgerEntry): boolean {
-  // Dropped in the same millisecond, either counts as the newer one: all workers agree which, and nobody else cares.
+  // Dropped in the same millisecond, either counts as the newer one: what counts is that all workers agree which.
   const newer = all.filter((other) => other !== dropped && other.build.droppedAt >= dropped.build.droppedAt);
   switch (entry.skipCause) {
     case 'Superseded': {
-      // Where every version is wanted, one that can't be served is not blamed while its key holds a newer one.
+      // Where every version is wanted, one that can't be served is not reported while its key holds a newer one.
       const isServed = dropped.isZip && plan.deletions.every(({ key }) => key !== dropped.key);
       return !(plan.everyVersion && isServed) && newer.some(({ key }) => key === dropped.key);
     }

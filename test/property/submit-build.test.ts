@@ -21,7 +21,7 @@ const PATH = process.env.PROPERTY_PATH;
 /** From something's happening to its being noticed by every worker: a cold start and pollers that are busy, in ms. */
 const NOTICED_AFTER_MS = 30_000;
 
-/** What a redrive can't mend. */
+/** What a redrive can't fix. */
 const PERMANENT: readonly Reason[] = ['BuildMissing', 'NotAZip', 'NoRoute'];
 
 function check(plans: PlanArbitraries, property: (plan: Plan) => Promise<void>): Promise<void> {
@@ -70,7 +70,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
       {
         ...CHAOS,
         onLostAnswer: fc.constant('dead-letter'),
-        drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, told: drop.told.map(() => 0) }))),
+        drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, announced: drop.announced.map(() => 0) }))),
         severalRecords: fc.constant(false),
         moves: fc.constant([]),
       },
@@ -217,7 +217,7 @@ async function expectOnlyNewest(
       for (const newer of builds) {
         if (newer.build.droppedAt <= older.build.droppedAt) continue;
         const late = design.submissions.filter(
-          ({ buildId, gateAt }) => buildId === older.id && gateAt > tellableAt(newer) + NOTICED_AFTER_MS,
+          ({ buildId, acquiredAt }) => buildId === older.id && acquiredAt > tellableAt(newer) + NOTICED_AFTER_MS,
         );
         expect(late, `calls for ${older.id} after ${newer.id} was there to be noticed`).toEqual([]);
       }

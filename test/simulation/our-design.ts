@@ -106,14 +106,14 @@ export class OurDesign {
   readonly network: Network;
   /** A deployment may change them while builds are under way. */
   settings: BatchSettings;
-  /** What SSM holds and what the vendor takes; a person changes the one after the other. */
+  /** What SSM holds and what Streampixel takes; a person changes the one after the other. */
   parameter = { value: 'key-1', version: 1 };
   validKey = this.parameter.value;
   /** The ledger, read without a network in between. */
   readonly ledger: Ledger;
   readonly #memoryPacer: Pacer | undefined;
   readonly #table: SimulatedTable;
-  readonly #gates = new Map<string, number>();
+  readonly #acquiredAt = new Map<string, number>();
   #ids = 0;
 
   constructor(options: OurDesignOptions) {
@@ -275,7 +275,7 @@ export class OurDesign {
     return {
       uploadFile: async ({ route, apiKey, fileUrl }, deadline) => {
         const fault = await sandbox.begin('vendor', 'upload-file');
-        const gateAt = this.#gates.get(uploadLane(route.userId)) ?? Number.NaN;
+        const acquiredAt = this.#acquiredAt.get(uploadLane(route.userId)) ?? Number.NaN;
         const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const call = {
@@ -305,7 +305,7 @@ export class OurDesign {
               this.submissions.push({
                 userId,
                 buildId,
-                gateAt,
+                acquiredAt,
                 calledAt,
                 sentAt: leftAt,
                 arrivedAt: time.now(),
@@ -324,7 +324,7 @@ export class OurDesign {
     };
   }
 
-  /** Notes when gates were passed, for the proof that the interval held. */
+  /** Notes when slots were acquired, for the proof that the interval held. */
   #watched(pacer: Pacer): Pacer {
     return {
       reserve: (lane, now) => pacer.reserve(lane, now),
@@ -332,7 +332,7 @@ export class OurDesign {
       acquire: async (lane, reservation, now) => {
         const askedAt = this.time.now();
         const entry = await pacer.acquire(lane, reservation, now);
-        if (entry.kind === 'acquired') this.#gates.set(lane, askedAt);
+        if (entry.kind === 'acquired') this.#acquiredAt.set(lane, askedAt);
         return entry;
       },
       blockUntil: (lane, until) => pacer.blockUntil(lane, until),
