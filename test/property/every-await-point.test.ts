@@ -23,7 +23,7 @@ const COURSES: readonly { readonly course: string; readonly cause?: string; read
     plan: { foreignCalls: [{ user: 'user', at: 0 }] },
   },
   // Just after the first worker has read the old key.
-  { course: 'the key has been changed', cause: 'KeyChanged', plan: { keyChange: { at: 1.1, toldLater: 0 } } },
+  { course: 'the key has been changed', cause: 'KeyChanged', plan: { keyChange: { at: 1.1, storedLater: 0 } } },
   { course: 'Streampixel fails', cause: 'VendorError', plan: { fates: ['failed'] } },
   { course: 'Streampixel is busy and says until when', cause: 'VendorBusy', plan: { fates: ['busy'] } },
   { course: 'the answer is lost', cause: 'AnswerLost', plan: { fates: ['accepted-lost'] } },

@@ -50,7 +50,7 @@ export interface Plan {
   readonly faults: readonly { readonly call: number; readonly fault: Fault }[];
   readonly outages: readonly { readonly service: Service; readonly from: number; readonly lasts: number }[];
   /** Streampixel takes a new key from then on, and SSM has it so much later. */
-  readonly keyChange: { readonly at: number; readonly toldLater: number } | undefined;
+  readonly keyChange: { readonly at: number; readonly storedLater: number } | undefined;
 }
 
 /** One build, and nothing that disturbs it. */
@@ -176,7 +176,7 @@ export const DISTURBED: PlanArbitraries = {
     }),
     2,
   ),
-  keyChange: fc.option(fc.record({ at: when, toldLater: fc.constant(0) }), { nil: undefined }),
+  keyChange: fc.option(fc.record({ at: when, storedLater: fc.constant(0) }), { nil: undefined }),
 };
 
 /** Answers of AWS get lost, and its clients send the same request once more by themselves. */
@@ -201,5 +201,5 @@ export const CHAOS: PlanArbitraries = {
   fates: few(fate, 12),
   faults: at(fc.oneof(crash, hitch)),
   outages: few(fc.record({ service, from: begin, lasts: fc.integer({ min: 1, max: 900 }) }), 2),
-  keyChange: fc.option(fc.record({ at: when, toldLater: fc.nat({ max: 900 }) }), { nil: undefined }),
+  keyChange: fc.option(fc.record({ at: when, storedLater: fc.nat({ max: 900 }) }), { nil: undefined }),
 };

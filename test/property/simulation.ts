@@ -15,7 +15,7 @@ export interface Dropped {
   readonly content: string;
   readonly route: Route | undefined;
   /** When its first message reaches the queue, in ms since the epoch. */
-  readonly firstToldAt: number;
+  readonly firstAnnouncedAt: number;
 }
 
 export interface Simulation {
@@ -69,11 +69,11 @@ export async function simulate(
   });
   const { time } = design;
   const start = time.now();
-  const note = (build: Build, key: Key, isZip: boolean, toldLater: number) => {
+  const note = (build: Build, key: Key, isZip: boolean, announcedLater: number) => {
     const route = routes.find(({ prefix }) => key.startsWith(prefix));
     const content = design.bucket.contentOf(build) ?? '';
-    const firstToldAt = time.now() + toldLater * 1000;
-    dropped.push({ build, id: buildId(build), key, isZip, content, route, firstToldAt });
+    const firstAnnouncedAt = time.now() + announcedLater * 1000;
+    dropped.push({ build, id: buildId(build), key, isZip, content, route, firstAnnouncedAt });
   };
   const after = (seconds: number, action: () => void) => time.after(seconds * 1000, action);
 
@@ -110,10 +110,10 @@ export async function simulate(
   for (const { message, at } of plan.redeliveries) after(at, () => design.queue.exposeAgain(`message-${message}`));
   for (const { user, at } of plan.foreignCalls) after(at, () => design.vendor.spendWindow(user));
   if (plan.keyChange !== undefined) {
-    const { at, toldLater } = plan.keyChange;
+    const { at, storedLater } = plan.keyChange;
     after(at, () => {
       design.validKey = 'key-2';
-      after(toldLater, () => {
+      after(storedLater, () => {
         design.parameter = { value: 'key-2', version: 2 };
       });
     });

@@ -178,7 +178,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
         await expectOnlyNewest(
           simulation,
           ({ route }) => route,
-          ({ firstToldAt }) => firstToldAt,
+          ({ firstAnnouncedAt }) => firstAnnouncedAt,
         );
       },
     ));
