@@ -72,9 +72,7 @@ describe('a key that Streampixel has replaced', () => {
 
     for (const build of builds) expect(await seen(build, 'dead-lettered')).toMatchObject({ reason: 'InvalidApiKey' });
     const rejected = alerts(/^InvalidApiKey: Streampixel rejects the API key/);
-    expect(rejected).toMatchObject([
-      { message: expect.stringContaining('2 builds wait behind the one that found out') },
-    ]);
+    expect(rejected).toMatchObject([{ message: expect.stringContaining('2 other builds are waiting') }]);
     expect(rejected[0]?.message).toContain('npx streampixel-drop key set --parameter /drop/replaced');
     expect(keysSent('replaced')).toEqual(['first-key', 'first-key']);
     expect(deadLetters()).toEqual(['replaced/1.zip', 'replaced/2.zip', 'replaced/3.zip']);
