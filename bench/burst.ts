@@ -1,4 +1,4 @@
-import { VENDOR_WINDOW_MS } from '../functions/domain/pacing/pacer.ts';
+import { STREAMPIXEL_WINDOW_MS } from '../functions/domain/pacing/pacer.ts';
 import { OurDesign } from '../test/simulation/our-design.ts';
 import { PlainDesign } from '../test/simulation/plain-design.ts';
 import { seededRandom } from '../test/simulation/random.ts';
@@ -60,7 +60,7 @@ export async function runBurst(scenario: Scenario, seed: number): Promise<BurstR
   const oursFrom = await finish(ours);
   const plainFrom = await finish(plain);
   const results = { ours: resultOf(ours, oursFrom, scenario), plain: resultOf(plain, plainFrom, scenario) };
-  const limitSeconds = ((scenario.builds / scenario.users - 1) * VENDOR_WINDOW_MS) / 1000;
+  const limitSeconds = ((scenario.builds / scenario.users - 1) * STREAMPIXEL_WINDOW_MS) / 1000;
   return {
     row: { ...scenario, limitSeconds, ...results },
     ours: acceptancesOf(ours.vendor, oursFrom),

@@ -52,8 +52,8 @@ const LONGEST_VISIBILITY_S = 12 * 3600 - 60;
 export type BatchPorts = Pick<Ports, 'clock' | 'log'> & { readonly visibility: MessageVisibility };
 
 /**
- * Handles the messages of a batch at the same time. The failure list starts with every message and loses those that are finished:
- * an unexpected error means another receive, never a deleted message.
+ * Handles the messages of a batch at the same time. Only those that are done leave `unfinished`, so an unexpected error means
+ * another receive, never a deleted message.
  */
 export async function handleBatch(
   records: readonly QueueRecord[],
@@ -61,22 +61,22 @@ export async function handleBatch(
   handle: (record: QueueRecord) => Promise<Disposition>,
   ports: BatchPorts,
 ): Promise<SQSBatchResponse> {
-  const failed = new Set(records.map(({ messageId }) => messageId));
+  const unfinished = new Set(records.map(({ messageId }) => messageId));
   const hidden: Hidden[] = [];
   await Promise.all(
     records.map(async (record) => {
       try {
         const disposition = await ports.log.within({ messageId: record.messageId }, () => handle(record));
-        if (disposition.kind === 'done') failed.delete(record.messageId);
+        if (disposition.kind === 'done') unfinished.delete(record.messageId);
         else hidden.push({ record, until: disposition.until });
       } catch (error) {
         ports.log.error('message-failed', { messageId: record.messageId, error: describeError(error) });
       }
     }),
   );
-  // Last, in one call for the whole batch: none is late for it, because the queue still hides them all.
+  // After all builds, in one call. Until then the queue's visibility timeout hides the messages.
   if (hidden.length > 0) await hide(hidden, invocation, ports);
-  return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
+  return { batchItemFailures: [...unfinished].map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
 /** A message that must come back. */

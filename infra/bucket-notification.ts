@@ -1,6 +1,6 @@
 import { Aws, CustomResource, Duration } from 'aws-cdk-lib';
 import { Construct, type IDependable } from 'constructs';
-import type { BucketNotification as Properties } from '../functions/announce-builds/bucket-notification.ts';
+import type { BucketNotification as Properties } from '../functions/set-bucket-notification/bucket-notification.ts';
 import type { Settings } from './settings/schema.ts';
 import { WorkerFunction } from './worker-function.ts';
 
@@ -23,7 +23,7 @@ export class BucketNotification extends Construct {
     const { settings, bucketArn, dependencies, notification } = props;
     const announceBuilds = new WorkerFunction(this, 'AnnounceBuilds', {
       settings,
-      name: 'announce-builds',
+      name: 'set-bucket-notification',
       description: 'Runs at deployments: has the bucket announce its builds to the queue',
       // A few short calls and their retries.
       timeout: Duration.minutes(1),

@@ -45,8 +45,8 @@ async function submit(record: SQSRecord): Promise<void> {
     const magic = await Body?.transformToString('latin1');
     const body = { userId: route.userId, projectId: route.projectId, autoRelease: route.autoRelease };
     if (magic !== 'PK\x03\x04') {
-      const letter = { QueueUrl: process.env[ENV.deadLetterQueueUrl], MessageBody: record.body };
-      await sqs.send(new SendMessageCommand(letter));
+      const deadLetter = { QueueUrl: process.env[ENV.deadLetterQueueUrl], MessageBody: record.body };
+      await sqs.send(new SendMessageCommand(deadLetter));
       continue;
     }
     apiKey ??= await readApiKey(route.apiKeyParameter);

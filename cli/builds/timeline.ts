@@ -1,4 +1,4 @@
-import { isAtVendor } from '../../functions/domain/model/following-transitions.ts';
+import { isAtStreampixel } from '../../functions/domain/model/following-transitions.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
 import { ownRelease } from './build-status.ts';
@@ -34,7 +34,7 @@ export function timelineOf(entry: LedgerEntry): readonly Step[] {
 
 function stepsAfterWaiting(entry: LedgerEntry): readonly Step[] {
   const { news = [], state, submittedAt, updatedAt } = entry;
-  if (isAtVendor(entry)) {
+  if (isAtStreampixel(entry)) {
     const release = ownRelease(entry);
     const after = news.map(({ at, stage }): Step => ({ name: stage, at }));
     if (release?.state === 'released') after.unshift({ name: 'released', at: release.endedAt ?? updatedAt });

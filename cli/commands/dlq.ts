@@ -1,7 +1,11 @@
 import { type Command, Option } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter, TOOL } from '../../functions/domain/notify/operator-commands.ts';
-import { collectLetters, redriveLetters, type StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import {
+  collectDeadLetters,
+  redriveDeadLetters,
+  type StoredDeadLetter,
+} from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds/build-view.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
@@ -71,7 +75,7 @@ function filters(command: Command): Command {
 }
 
 type Picked = OpenedQueue & {
-  readonly messages: readonly StoredLetter[];
+  readonly messages: readonly StoredDeadLetter[];
   readonly facts: readonly DeadLetterFacts[];
   readonly signal: AbortSignal;
 };
@@ -92,7 +96,7 @@ async function withMatching(
       deadLetterQueue.visible,
       { least: LEAST_FOR_A_BAR },
       (progress) =>
-        collectLetters(store, matches(filter, Date.now()), (found) => {
+        collectDeadLetters(store, matches(filter, Date.now()), (found) => {
           progress.total(Math.max(found, deadLetterQueue.visible));
           progress.update(found);
         }),
@@ -219,7 +223,7 @@ async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags
   return withMatching(console, stack, filter, async ({ facts, messages, queue, signal, store }) => {
     if (yes !== true) return preview(console, 'send back to the builds queue', facts);
     const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
-      redriveLetters(messages, store, queue, (count) => progress.update(count)),
+      redriveDeadLetters(messages, store, queue, (count) => progress.update(count)),
     );
     const rest = left === 0 ? '.' : `, ${left} left in the dead-letter queue.`;
     console.data({ moved, left, byReason: countsByReason(facts) }, [
@@ -233,7 +237,7 @@ async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags
 async function discard(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
   return withMatching(console, stack, filter, async ({ facts, messages, signal, store }) => {
     if (yes !== true) return preview(console, 'delete for good', facts);
-    const deleted = new Set<StoredLetter>();
+    const deleted = new Set<StoredDeadLetter>();
     await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
       for (const batch of batchesOf(messages)) {
         if (signal.aborted) return;

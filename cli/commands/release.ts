@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
-import { isAtVendor, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
+import { isAtStreampixel, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import { releaseCommand, shellWord, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
@@ -112,7 +112,7 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
   const status = statusOf(entry, true);
   const earlier = formerUploadIds.at(-1);
   const remedy = `${adviceText(entry, status)}${earlier === undefined ? '' : `\nIts upload before: --upload-id ${earlier}`}`;
-  if (!isAtVendor(entry)) {
+  if (!isAtStreampixel(entry)) {
     throw new OperatorError('NotAtStreampixel', `Streampixel does not have ${id}: it is ${entry.state}.`, remedy);
   }
   if (status === 'rejected') {

@@ -8,7 +8,7 @@ import {
   type DeadLetterStore,
   deadLetteredAt,
   reasonOf,
-  type StoredLetter,
+  type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { iso } from '../units.ts';
@@ -31,7 +31,7 @@ export interface DeadLetterFilter {
 }
 
 /** @param now for the ages, in ms since the epoch */
-export function matches(filter: DeadLetterFilter, now: number): (message: StoredLetter) => boolean {
+export function matches(filter: DeadLetterFilter, now: number): (message: StoredDeadLetter) => boolean {
   const { reason, project, build, olderThan = 0, newerThan = Number.POSITIVE_INFINITY } = filter;
   return (message) => {
     const age = now - deadLetteredAt(message);
@@ -47,7 +47,7 @@ export function matches(filter: DeadLetterFilter, now: number): (message: Stored
 }
 
 /** Ids of the builds that a dead letter is about; none for a message that is no build. */
-function buildsOf({ attributes, body }: StoredLetter): string[] {
+function buildsOf({ attributes, body }: StoredDeadLetter): string[] {
   const id = attributes[DEAD_LETTER_ATTRIBUTES.build];
   if (id !== undefined) return [id];
   const notification = parseNotification(body);
@@ -59,7 +59,7 @@ function buildsOf({ attributes, body }: StoredLetter): string[] {
 export type DeadLetterFacts = ReturnType<typeof deadLetterFacts>;
 
 /** @param retentionMs how long the dead-letter queue keeps a message */
-export function deadLetterFacts(message: StoredLetter, retentionMs: number) {
+export function deadLetterFacts(message: StoredDeadLetter, retentionMs: number) {
   const { attributes } = message;
   const reason: DeadLetterReason = reasonOf(message) ?? NO_REASON;
   const number = (name: string) => (attributes[name] === undefined ? undefined : Number(attributes[name]));
@@ -104,7 +104,7 @@ export async function withDeadLetters<Result>(
   const hiddenS = Math.min(LONGEST_HIDDEN_S, HIDDEN_S + Math.ceil(expected * HIDDEN_PER_MESSAGE_S));
   const plain = createSqsDeadLetterStore(sqs, deadLetterQueueUrl, hiddenS);
   const plainQueue = createSqsBuildsQueue(sqs, buildsQueueUrl);
-  const held = new Map<string, StoredLetter>();
+  const held = new Map<string, StoredDeadLetter>();
   let received = 0;
   let sawEnd = false;
 

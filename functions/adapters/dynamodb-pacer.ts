@@ -13,7 +13,7 @@ const MAX_ROUNDS = 25;
 /**
  * The pacer on DynamoDB: the functions of `domain/pacing/pacer.ts`, applied atomically.
  *
- * Calls of the table: `reserve` 1, and 2 on an idle lane; `acquire` 1 in its slot, 2 where the gate is shut, 3 where the lane
+ * Calls of the table: `reserve` 1, and 2 on an idle lane; `acquire` 1 in its slot, 2 where the lane is blocked, 3 where it
  * has been pushed back or has to be; `pushBack` 2; `blockUntil` 1.
  */
 export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId: () => string = randomUUID): Pacer {
@@ -30,7 +30,7 @@ export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId
     return table.update(laneItemKey(lane), change, { condition, values });
   }
 
-  /** A slot used on time only changes when the gate opens next, so one write both asks and answers. */
+  /** A slot that is used on time changes only until when the lane is blocked, so one write both checks and acquires. */
   async function acquiresInSlot(
     lane: string,
     reservation: SlotReservation,
@@ -130,7 +130,7 @@ export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId
     },
 
     async blockUntil(lane, until) {
-      // Where the condition does not hold the gate is shut for longer already.
+      // Where the condition does not hold, the lane is blocked for longer already.
       await update(
         lane,
         'SET blockedUntil = :until, nextSlot = if_not_exists(nextSlot, :none), pushed = if_not_exists(pushed, :none)',

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import { present } from '../domain/model/optional-fields.ts';
 import { LedgerUnavailable } from '../domain/ports.ts';
-import { errorName } from './aws-answer.ts';
+import { errorName } from './aws-errors.ts';
 import { LEDGER_TABLE } from './ledger-table.ts';
 
 const { partitionKey: PK } = LEDGER_TABLE;

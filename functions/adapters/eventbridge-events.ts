@@ -2,7 +2,7 @@ import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventb
 import { EVENT_SOURCE } from '../domain/model/telemetry.ts';
 import { eventDetail } from '../domain/notify/build-events.ts';
 import type { Events } from '../domain/ports.ts';
-import { answerOf } from './aws-answer.ts';
+import { answerOf } from './aws-errors.ts';
 import { sendableJson } from './sendable-text.ts';
 
 /** Puts events on the account's default bus. */

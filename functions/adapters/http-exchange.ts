@@ -37,7 +37,7 @@ export type HttpExchange =
   /** The request was sent and no status came back. */
   | { readonly kind: 'unanswered'; readonly detail: string; readonly sentAt: number };
 
-/** How long an answer that `isWhole` must be followed by nothing before it counts, in ms. */
+/** If no more bytes come for this long, in ms, an answer that passes `isWhole` counts as complete. */
 const QUIET_MS = 1_000;
 
 /**
@@ -59,11 +59,11 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
     let incoming: http.IncomingMessage | undefined;
     const chunks: Buffer[] = [];
     let bytes = 0;
-    let quiet: NodeJS.Timeout | undefined;
+    let quietTimer: NodeJS.Timeout | undefined;
 
     const settle = (detail: string, extent: HttpAnswer['extent'] = 'unproven') => {
-      clearTimeout(deadline);
-      clearTimeout(quiet);
+      clearTimeout(deadlineTimer);
+      clearTimeout(quietTimer);
       outgoing.destroy();
       resolve(soFar(detail, extent));
     };
@@ -74,7 +74,7 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
       return { kind: 'answered', status, headers, body: Buffer.concat(chunks).subarray(0, maxBytes), extent, sentAt };
     };
     // Settles by itself: what Node emits after `destroy` depends on how far the exchange was, and can be nothing at all.
-    const deadline = setTimeout(() => settle('no answer in time'), timeLeft);
+    const deadlineTimer = setTimeout(() => settle('no answer in time'), timeLeft);
 
     // Nothing is written before the connection is made, so "not sent" is certain.
     outgoing.once('socket', (socket) =>
@@ -83,7 +83,7 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
         outgoing.end(body);
       }),
     );
-    // An answer that has begun says itself how it ends: these two may come before its last bytes have been read.
+    // Once a response has begun, its own events end it: these two may come before its last bytes have been read.
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (incoming === undefined) settle(error.code ?? error.message);
     });
@@ -99,8 +99,8 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
         chunks.push(chunk);
         bytes += chunk.length;
         if (bytes > maxBytes) return settle('', 'too-long');
-        clearTimeout(quiet);
-        quiet = setTimeout(() => {
+        clearTimeout(quietTimer);
+        quietTimer = setTimeout(() => {
           const answer = soFar('', 'unproven');
           if (answer.kind === 'answered' && request.isWhole?.(answer)) settle('');
         }, QUIET_MS);

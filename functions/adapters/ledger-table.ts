@@ -52,8 +52,8 @@ const BUILD_LIFETIME_DAYS = 90;
 /**
  * When DynamoDB may delete a build, in s since the epoch; it deletes late.
  *
- * Nothing else expires. Lanes and routes have one small item each, and a lost lane would open a gate that is shut and lose the count
- * on which its reservations are based. What is known of a key must be known for as long as its object may be rewritten.
+ * Nothing else expires. Lanes and routes have one small item each, and a lost lane would no longer be blocked, and its
+ * reservations would be wrong. What is known of a key must be known for as long as its object may be rewritten.
  *
  * @param updatedAt ms since the epoch
  */

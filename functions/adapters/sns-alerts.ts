@@ -1,7 +1,7 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import { type AlertText, alertText } from '../domain/notify/alert-text.ts';
 import type { Alerts } from '../domain/ports.ts';
-import { answerOf } from './aws-answer.ts';
+import { answerOf } from './aws-errors.ts';
 import { sendableJson, sendableText } from './sendable-text.ts';
 
 /** How alerts are worded: for e-mail, or as Amazon Q Developer in chat applications (Slack, Teams) renders them. */

@@ -4,7 +4,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { DeadLetterStore, StoredLetter } from '../domain/redrive/redrive.ts';
+import type { DeadLetterStore, StoredDeadLetter } from '../domain/redrive/redrive.ts';
 
 /** A short poll asks a few of SQS's servers and may miss messages; a long one asks all. In s. */
 const LONG_POLL_S = 3;
@@ -54,15 +54,15 @@ export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hi
   };
 }
 
-function entriesOf(deadLetters: readonly StoredLetter[]) {
+function entriesOf(deadLetters: readonly StoredDeadLetter[]) {
   return deadLetters.map(({ receiptHandle }, index) => ({ Id: `${index}`, ReceiptHandle: receiptHandle }));
 }
 
 /** A batch call may answer 200 although some of its entries failed: only those that it names as successful count. */
 export function picked(
-  deadLetters: readonly StoredLetter[],
+  deadLetters: readonly StoredDeadLetter[],
   successful: readonly { readonly Id?: string | undefined }[],
-): readonly StoredLetter[] {
+): readonly StoredDeadLetter[] {
   const ids = new Set(successful.map(({ Id }) => Id));
   return deadLetters.filter((_, index) => ids.has(`${index}`));
 }

@@ -1,5 +1,5 @@
 import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
-import { answerOf } from './aws-answer.ts';
+import { answerOf } from './aws-errors.ts';
 
 /** A parameter of SSM, as far as it is used. */
 export interface Parameter {

@@ -23,7 +23,7 @@ const PROJECT_LIMIT = 1024 * 1024;
 /** Longest that a GET may take, in ms. */
 const GET_TIMEOUT_MS = 10_000;
 const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'streampixel-drop' };
-/** By these a gateway says that it has no answer from the API behind it, which may have taken the request. 52x and 530 are Cloudflare's. */
+/** With these statuses a gateway got no answer from the API; the API may have received the request. 52x and 530 are Cloudflare's. */
 const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 504, 520, 521, 522, 523, 524, 527, 530, 598, 599]);
 
 type Now = Pick<Clock, 'now'>;
@@ -147,7 +147,7 @@ function isOk({ status }: Answer | NoAnswer): boolean {
   return status !== undefined && status >= 200 && status < 300;
 }
 
-/** Sends a request that changes something, and reads the answer: what the endpoint alone knows of it first. */
+/** Sends a request that changes something, and reads the answer: first the statuses that only this endpoint has. */
 async function post<Own extends UploadAnswer | ReleaseAnswer>(
   url: string,
   fields: Readonly<Record<string, unknown>>,
@@ -168,7 +168,7 @@ async function post<Own extends UploadAnswer | ReleaseAnswer>(
     case 'answered': {
       const answer = readAnswer(result, maxBytes, secrets);
       const target = redact(result.headers.location ?? 'nowhere', secrets);
-      // Half a sentence may name another time.
+      // A cut-off message may contain a wrong wait time, so ignore it.
       const message = answer.isCutOff ? '' : answer.message;
       const wait = parseRetryAfter({ ...answer, message, headers: result.headers }, clock.now());
       return { ...(ownAnswer(answer) ?? commonAnswer(answer, target, wait)), sentAt: result.sentAt };
@@ -176,7 +176,7 @@ async function post<Own extends UploadAnswer | ReleaseAnswer>(
   }
 }
 
-/** What only upload-file means by a status. */
+/** Statuses with a special meaning for upload-file. */
 function uploadAnswer(answer: Answer): UploadAnswer | undefined {
   if (!isOk(answer)) return undefined;
   const { detail, isCutOff, json, status } = answer;
@@ -186,7 +186,7 @@ function uploadAnswer(answer: Answer): UploadAnswer | undefined {
   return { kind: 'lost', status, detail: `${isCutOff ? 'Cut-off' : 'No uploadId in'} answer: ${detail}` };
 }
 
-/** What only distribute-file means by a status. The documentation's pages disagree on its body, so the body is not read. */
+/** Statuses with a special meaning for distribute-file. The documentation's pages disagree on its body, so the body is not read. */
 function releaseAnswer(answer: Answer): ReleaseAnswer | undefined {
   const { detail, isCutOff, message, status } = answer;
   if (isOk(answer)) return { kind: 'released', status };
@@ -245,8 +245,8 @@ function readAnswer(
   const isHalf = isUnproven || problem === 'broken or cut off' || /^\s*{/.test(text);
   const isCutOff = json === undefined && extent !== 'too-long' && isHalf;
   const message = typeof json?.message === 'string' ? json.message : text;
-  const nothing = `HTTP ${status} ${problem === undefined ? 'without a body' : `with a body that is ${problem}`}`;
-  return { status, isCutOff, json, message, detail: redact(message, secrets) || nothing };
+  const emptyBodyText = `HTTP ${status} ${problem === undefined ? 'without a body' : `with a body that is ${problem}`}`;
+  return { status, isCutOff, json, message, detail: redact(message, secrets) || emptyBodyText };
 }
 
 /** The object in an answer of at most a megabyte. A cut-off one is none: it ends with its last brace. */

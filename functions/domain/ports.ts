@@ -103,7 +103,7 @@ export interface StreampixelApi {
   uploadFile(request: UploadRequest, deadline: number): Promise<UploadAnswer>;
 }
 
-/** The vendor's word on a key, without spending a slot. */
+/** What Streampixel says of a key, without using a slot. */
 export type KeyVerdict =
   | { readonly kind: 'taken' }
   | {
@@ -135,7 +135,7 @@ export interface Releases {
   distributeFile(request: ReleaseRequest, deadline: number): Promise<ReleaseAnswer>;
 }
 
-/** One build in a project's list at the vendor. */
+/** One build in a project's list at Streampixel. */
 export interface ProjectFile {
   readonly uploadId: string;
   readonly status: string;
@@ -148,7 +148,7 @@ export type ProjectFilesRead =
   | { readonly kind: 'unclear'; readonly detail: string };
 export interface ProjectFiles {
   /**
-   * Asks `GET {base}/projects/{projectId}`, which has left the vendor's documentation and may be gone. Never throws.
+   * Asks `GET {base}/projects/{projectId}`, which is no longer in Streampixel's documentation and may stop working. Never throws.
    * @param deadline ms since the epoch
    */
   read(userId: string, projectId: string, apiKey: Secret, deadline: number): Promise<ProjectFilesRead>;
@@ -157,12 +157,12 @@ export interface ProjectFiles {
 export interface WebhookTokens {
   /**
    * Whether a webhook's address carries a token that counts. Never throws.
-   * @returns `former` for the one before the last change; `unavailable` where SSM has not told which count
+   * @returns `former` for the one before the last change; `unavailable` where SSM did not answer, so it is not known which tokens count
    */
   check(token: string): Promise<'current' | 'former' | 'unknown' | 'unavailable'>;
 }
 
-/** The queue of what is to be done for builds that are at the vendor. */
+/** The queue of what is to be done for builds that are at Streampixel. */
 export interface FollowQueue {
   /** Throws where it can't be proven sent. */
   send(message: FollowMessage): Promise<void>;
@@ -176,15 +176,15 @@ export interface ObjectTags {
 
 export interface DeadLetterQueue {
   /** Throws where it can't be proven sent: the message must then stay in the builds queue. */
-  send(letter: DeadLetter): Promise<void>;
+  send(deadLetter: DeadLetter): Promise<void>;
 }
 
 export interface Alerts {
-  /** Tells a person. Throws where it can't be proven sent. */
+  /** Notifies people. Throws where it can't be proven sent. */
   send(alert: Alert): Promise<void>;
 }
 export interface Events {
-  /** Tells pipelines. Throws where it can't be proven sent. */
+  /** Notifies pipelines. Throws where it can't be proven sent. */
   emit(event: BuildEvent): Promise<void>;
 }
 export interface Metrics {
@@ -197,16 +197,16 @@ export interface Metrics {
 }
 
 export interface Pacer {
-  /** Draws the next free slot of the lane, never before `now`. First come first served. */
+  /** Reserves the next free slot of the lane, never before `now`. First come, first served. */
   reserve(lane: string, now: number): Promise<SlotReservation>;
-  /** Passes the gate, or says when to come again. Entering spends the slot. */
+  /** Acquires the slot, or says when to come again. An acquired slot is used up. */
   acquire(lane: string, reservation: SlotReservation, now: number): Promise<Admission>;
   /**
-   * The holder of `reservation` can't be served before `until` (a 429, a key replaced underway): everybody behind moves back by
-   * as much, so that the order holds and no two wake for one slot.
+   * The holder of `reservation` can't be served before `until` (a 429, a key that was replaced meanwhile): all
+   * reservations behind it move back by as much, so the order stays and no two builds wake for one slot.
    */
   pushBack(lane: string, reservation: SlotReservation, until: number): Promise<void>;
-  /** Keeps the gate shut until then at least: the last call went out later than it entered. */
+  /** Blocks the lane until then at least: the last request was sent later than its slot was acquired. */
   blockUntil(lane: string, until: number): Promise<void>;
 }
 
@@ -280,7 +280,7 @@ export interface WebhookRecords {
 
 export interface Ledger extends BuildLedger, KeyContents, NewestBuilds, RefusedKeys, WebhookRecords {}
 
-/** A version of an API key parameter that the vendor refused. */
+/** A version of an API key parameter that Streampixel refused. */
 export interface RefusedKey {
   readonly version: number;
   /** ms since the epoch. */

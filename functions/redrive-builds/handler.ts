@@ -39,7 +39,7 @@ const FAILURE = {
   message: 'The redrive failed; its log has the cause. No build is lost: it is in one of the two queues.',
 };
 
-/** Sends the builds that a rejected API key has stranded back to the builds queue once a new key is in its parameter. */
+/** Once a new API key is in its parameter: sends the builds that the rejected key stopped back to the builds queue. */
 export const handler = lambdaHandler<ParameterStoreChange, KeyChangeOutcome>(
   log,
   FAILURE,

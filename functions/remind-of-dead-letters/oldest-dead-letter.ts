@@ -1,4 +1,4 @@
-import type { StoredLetter } from '../domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../domain/redrive/redrive.ts';
 
 /** Receives in a row without a message that is new before the queue counts as read. */
 const NOTHING_NEW = 3;
@@ -11,12 +11,12 @@ const MOST_RECEIVES = 100;
  * @param receive gives some of the messages and hides none of them, so it may give the same ones again
  */
 export async function oldestDeadLetter(
-  receive: () => Promise<readonly Pick<StoredLetter, 'messageId' | 'sentAt'>[]>,
+  receive: () => Promise<readonly Pick<StoredDeadLetter, 'messageId' | 'sentAt'>[]>,
 ): Promise<number | undefined> {
   const sentAt = new Map<string, number>();
   for (let receives = 0, nothingNew = 0; receives < MOST_RECEIVES && nothingNew < NOTHING_NEW; receives++) {
     const known = sentAt.size;
-    for (const letter of await receive()) sentAt.set(letter.messageId, letter.sentAt);
+    for (const deadLetter of await receive()) sentAt.set(deadLetter.messageId, deadLetter.sentAt);
     nothingNew = sentAt.size === known ? nothingNew + 1 : 0;
   }
   return sentAt.size === 0 ? undefined : Math.min(...sentAt.values());

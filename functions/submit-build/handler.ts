@@ -12,8 +12,8 @@ import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
 import { BATCH_FAILED, lambdaHandler } from '../lambda-handler.ts';
 import { invocationDeadline } from '../message-batch.ts';
+import { processBatch } from './delivery.ts';
 import { readEnvironment } from './environment.ts';
-import { processBatch } from './process-batch.ts';
 
 const environment = readEnvironment(process.env);
 const settings = compose.clientSettings();

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
-import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
 import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
 import { unknownName } from './unknown-name.ts';
@@ -195,9 +195,9 @@ export const settingsSchema = v.object(
     ),
     /** Least distance between two uploads of one user. */
     intervalSeconds: optional(
-      (VENDOR_WINDOW_MS + MARGIN_MS) / 1000,
+      (STREAMPIXEL_WINDOW_MS + MARGIN_MS) / 1000,
       `must be seconds, not ms, above 0 and at most ${LONGEST_INTERVAL_S}; Streampixel takes one upload per user every ` +
-        `${VENDOR_WINDOW_MS / 1000}`,
+        `${STREAMPIXEL_WINDOW_MS / 1000}`,
       // The function counts in whole ms.
       v.pipe(number(/^\d+(\.\d+)?$/), v.minValue(0.001), v.maxValue(LONGEST_INTERVAL_S)),
     ),

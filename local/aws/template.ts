@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import type { BucketNotification } from '../../functions/announce-builds/bucket-notification.ts';
+import type { BucketNotification } from '../../functions/set-bucket-notification/bucket-notification.ts';
 import { type EventPattern, readEventPattern } from './event-rules.ts';
 import type { HttpApiSpec } from './http-api.ts';
 import { createResolver, type Identity, type Place, type Template } from './intrinsics.ts';

@@ -28,22 +28,22 @@ export function watchDeadLetters({ deadLetters, alarms, addEvent }: DeadLetterWa
   const breachedAt = new Map<DepthAlarm, number>();
 
   function check(): void {
-    const letters = deadLetters();
-    for (const letter of letters) {
-      if (known.has(letter.messageId)) continue;
-      known.add(letter.messageId);
-      if (letter.attributes[DEAD_LETTER_ATTRIBUTES.reason] !== undefined) continue;
+    const waiting = deadLetters();
+    for (const deadLetter of waiting) {
+      if (known.has(deadLetter.messageId)) continue;
+      known.add(deadLetter.messageId);
+      if (deadLetter.attributes[DEAD_LETTER_ATTRIBUTES.reason] !== undefined) continue;
       const detail = 'It has no reason: SQS moved it there, because the function crashed again and again.';
-      addEvent('dead-lettered', { ...buildOf(letter), detail });
+      addEvent('dead-lettered', { ...buildOf(deadLetter), detail });
     }
-    const newest = letters.at(-1);
+    const newest = waiting.at(-1);
     for (const alarm of alarms) {
-      if (newest === undefined || letters.length < alarm.threshold) continue;
+      if (newest === undefined || waiting.length < alarm.threshold) continue;
       // A redrive hides messages while it reads them. They are back within the period, and then they are nothing new.
       const wasOn = Date.now() - (breachedAt.get(alarm) ?? Number.NEGATIVE_INFINITY) <= alarm.periodMs;
       breachedAt.set(alarm, Date.now());
       if (wasOn) continue;
-      const detail = letters.length === 1 ? '1 message waits.' : `${letters.length} messages wait.`;
+      const detail = waiting.length === 1 ? '1 message waits.' : `${waiting.length} messages wait.`;
       addEvent('alert', { ...buildOf(newest), alarm: alarm.name, detail });
     }
   }

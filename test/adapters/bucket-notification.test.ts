@@ -9,7 +9,7 @@ import {
   announceBuilds,
   type BucketNotification,
   stopAnnouncing,
-} from '../../functions/announce-builds/bucket-notification.ts';
+} from '../../functions/set-bucket-notification/bucket-notification.ts';
 
 const QUEUES = 'arn:aws:sqs:eu-central-1:123456789012';
 const NOTIFICATION: BucketNotification = {
@@ -111,7 +111,7 @@ describe('the notification', () => {
   it('that overlaps with another’s is refused with what to do', async () => {
     const bucket = new Bucket({ QueueConfigurations: [rule('Other', '')] });
     await expect(announceBuilds(bucket.client, NOTIFICATION)).rejects.toThrow(
-      /for the same keys, or its destination is gone\. Remove it, or set bucketEvents to eventbridge\. S3: Configuration/,
+      /for the same keys, or its destination does not exist\. Remove it, or set bucketEvents to eventbridge\. S3: Configuration/,
     );
   });
 
@@ -123,7 +123,7 @@ describe('the notification', () => {
     expect(bucket.configuration.QueueConfigurations).toEqual([rule('Again-builds', 'builds/')]);
   });
 
-  it('goes even if the destination of another one is gone', async () => {
+  it('goes even if the destination of another one does not exist', async () => {
     const bucket = new Bucket(OTHERS);
     await announceBuilds(bucket.client, NOTIFICATION);
     expect(bucket.skippedValidation).toBe(false);

@@ -209,7 +209,7 @@ const SCENES: [string, Scene][] = [
   ['a rejection that quotes the URL', { webhooks: [webhook()] }],
   ['an approval that echoes the URL', { webhooks: [webhook({ event: 'build.approved', status: 'Approved' })] }],
   ['every stage', { webhooks: ['uploaded', 'saving', 'approved'].map((name) => webhook({ event: `build.${name}` })) }],
-  ['an upload that nobody knows', { webhooks: [webhook({ uploadId: 'upload-9' })] }],
+  ['an upload that the ledger does not know', { webhooks: [webhook({ uploadId: 'upload-9' })] }],
   [
     'a lost answer that is found by its URL',
     {

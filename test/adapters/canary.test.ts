@@ -14,7 +14,7 @@ import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
-import { processBatch } from '../../functions/submit-build/process-batch.ts';
+import { processBatch } from '../../functions/submit-build/delivery.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
 import { MemoryPacer } from '../simulation/memory-pacer.ts';
 import { s3Event } from '../support/s3-event.ts';

@@ -12,7 +12,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 const files = tracked.split('\n').filter((file) => /\.(ts|mjs)$/.test(file) && existsSync(join(root, file)));
 const text = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 
-/** Files that a file imports, types included: whoever reads the one has to know the other. */
+/** Files that a file imports, types included: a person who reads the one has to know the other. */
 function importsOf(file: string): readonly string[] {
   const specifiers = (text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g);
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)).replaceAll('\\', '/'));

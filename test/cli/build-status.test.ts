@@ -53,7 +53,7 @@ const EXAMPLES: Readonly<Record<BuildStatus, readonly LedgerEntry[]>> = {
   released: [released],
   rejected: [rejected],
   skipped: [skipped(waiting, at(1), 'Superseded')],
-  'dead-lettered': [deadLettered(waiting, at(1), failure, 'letter')],
+  'dead-lettered': [deadLettered(waiting, at(1), failure, 'dead-letter')],
 };
 const examples = Object.entries(EXAMPLES).flatMap(([status, entries]) =>
   entries.map((entry) => [status as BuildStatus, entry] as const),

@@ -17,7 +17,7 @@ interface Queues {
   /** Puts a message there as SQS's own redrive policy does: without attributes. */
   moveSilently(key: string): Promise<void>;
   /** Names of the dead letters in each queue, hidden ones included, and the handles of the hidden ones. */
-  look(): Promise<{ builds: string[]; letters: string[]; hidden: string[] }>;
+  look(): Promise<{ builds: string[]; deadLetters: string[]; hidden: string[] }>;
   /** Names of the dead letters in the builds queue, in the order in which they came. */
   order(): (string | undefined)[];
   /** As happens when the visibility timeout has passed. */
@@ -44,7 +44,7 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
       ids += 1;
       const key = `game-${ids}.zip`;
       await deadLetters.send({
-        id: `letter-${ids}`,
+        id: `dead-letter-${ids}`,
         body: s3Event({ key, versionId: 'v1' }),
         reason: 'ProjectNotFound',
         detail: 'Project not found',
@@ -63,8 +63,8 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
       await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody: s3Event({ key }) }));
     },
     async look() {
-      const [{ names: builds }, { names: letters, hidden }] = [await inspect(BUILDS), await inspect(DEAD_LETTERS)];
-      return { builds, letters, hidden };
+      const [{ names: builds }, { names: deadLetters, hidden }] = [await inspect(BUILDS), await inspect(DEAD_LETTERS)];
+      return { builds, deadLetters, hidden };
     },
     order: () => gateway.peek(BUILDS).map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id]),
     async letHidingRunOut() {
@@ -127,7 +127,7 @@ describe.concurrent('dlq redrive', () => {
     const { code, stdout, stderr } = await tool(queues.port, ['dlq', 'redrive', '--reason', 'ProjectNotFound']);
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('Would send back') });
     expect(stderr).toContain('--yes');
-    expect(await queues.look()).toEqual({ builds: [], letters: ['letter-1'], hidden: [] });
+    expect(await queues.look()).toEqual({ builds: [], deadLetters: ['dead-letter-1'], hidden: [] });
   });
 
   it('sends what the filter matches to the builds queue, oldest first, and leaves the others', async ({
@@ -145,7 +145,7 @@ describe.concurrent('dlq redrive', () => {
     // Assess
     expect(data).toMatchObject({ moved: 3, left: 0 });
     expect(queues.order()).toEqual(['aged-3', 'aged-2', 'aged-1']);
-    expect(await queues.look()).toMatchObject({ letters: ['other'], hidden: [] });
+    expect(await queues.look()).toMatchObject({ deadLetters: ['other'], hidden: [] });
   });
 
   const MANY = 400;
@@ -172,7 +172,7 @@ describe.concurrent('dlq redrive', () => {
 
       // Act
       await interruptAfter(queues, moved, 'SIGKILL');
-      const { builds: sent, letters: kept } = await queues.look();
+      const { builds: sent, deadLetters: kept } = await queues.look();
       await queues.letHidingRunOut();
       const again = await toolJson(queues.port, ['dlq', 'redrive', '--yes']);
 
@@ -181,8 +181,8 @@ describe.concurrent('dlq redrive', () => {
       expect([...new Set([...sent, ...kept])].sort()).toEqual(all);
       expect(sent.length + kept.length - MANY).toBeLessThanOrEqual(10);
       expect(again.data).toMatchObject({ moved: kept.length, left: 0 });
-      const { builds, letters } = await queues.look();
-      expect(letters).toEqual([]);
+      const { builds, deadLetters } = await queues.look();
+      expect(deadLetters).toEqual([]);
       expect([...new Set(builds)]).toEqual(all);
     },
   );
@@ -191,11 +191,11 @@ describe.concurrent('dlq redrive', () => {
     const queues = await openQueues(onTestFinished);
     await fill(queues);
     const code = await interruptAfter(queues, 50, 'SIGINT');
-    const { builds, letters, hidden } = await queues.look();
+    const { builds, deadLetters, hidden } = await queues.look();
     expect(code).toBe(130);
-    expect(letters.length).toBeGreaterThan(0);
+    expect(deadLetters.length).toBeGreaterThan(0);
     expect(hidden).toEqual([]);
-    expect([...builds, ...letters].sort()).toEqual(all);
+    expect([...builds, ...deadLetters].sort()).toEqual(all);
   });
 });
 
@@ -214,9 +214,9 @@ describe.concurrent('dlq discard', () => {
 
     // Assess
     expect(dry.data).toEqual({ dryRun: true, count: 1, byReason: { NotAZip: 1 } });
-    expect(before.letters).toHaveLength(2);
+    expect(before.deadLetters).toHaveLength(2);
     expect(data).toMatchObject({ discarded: 1, left: 0, deadLetters: [{ body: expect.stringContaining(key) }] });
-    expect((await queues.look()).letters).toEqual(['other']);
+    expect((await queues.look()).deadLetters).toEqual(['other']);
   });
 });
 

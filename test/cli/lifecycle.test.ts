@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 const pushed = (route: string, key = 'game.zip') => ['push', zip, '--key', `${route}/${key}`, '--follow'];
 
-// One after the other: the stand-in is told what to do with the next upload.
+// One after the other: each test sets what the stand-in does with the next upload.
 describe('push --follow', () => {
   it('ends with the approval where Streampixel releases by itself, and prints stages with their time', async () => {
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(AUTOMATIC));

@@ -56,11 +56,11 @@ describe.concurrent('key', () => {
     expect(several.stderr).toContain('--parameter /drop/status');
   });
 
-  it('set with the right key lets the builds through that a wrong one has stranded, without another command', async () => {
+  it('set with the right key submits the builds that a wrong one has stopped, without another command', async () => {
     // Prepare
     const parameter = ['--parameter', '/drop/key'];
     const forced = await toolJson(use().stack.port, ['key', 'set', ...parameter, '--force'], WRONG_KEY);
-    const dropped = await use().stack.drop(await makeSampleBuild(), 'key/stranded.zip');
+    const dropped = await use().stack.drop(await makeSampleBuild(), 'key/stopped.zip');
     await use().seen(dropped, 'dead-lettered');
     const refused = await tool(use().stack.port, ['key', 'check', ...parameter]);
 

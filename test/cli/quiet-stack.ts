@@ -43,7 +43,7 @@ export interface QuietStack {
 }
 
 export const [BUILDS, DEAD_LETTERS] = ['builds', 'builds-dead-letters'] as const;
-const [FOLLOW, FOLLOW_LETTERS] = ['follow', 'follow-letters'];
+const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
 
 /** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
 export async function openQuietStack(
@@ -77,8 +77,8 @@ export async function openQuietStack(
   for (const [QueueName, Attributes] of [
     [DEAD_LETTERS, kept],
     [BUILDS, redriveTo(DEAD_LETTERS)],
-    [FOLLOW_LETTERS, kept],
-    [FOLLOW, redriveTo(FOLLOW_LETTERS)],
+    [FOLLOW_DEAD_LETTERS, kept],
+    [FOLLOW, redriveTo(FOLLOW_DEAD_LETTERS)],
   ] as const) {
     await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
   }
@@ -120,7 +120,7 @@ export async function openQuietStack(
     },
     requests: () => gateway.peek(FOLLOW).map(({ body }) => parseFollowMessage(body)),
     async failToFollow(MessageBody) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(FOLLOW_LETTERS), MessageBody }));
+      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(FOLLOW_DEAD_LETTERS), MessageBody }));
     },
     async token() {
       const command = new GetParameterCommand({ Name: TOKEN_PARAMETER, WithDecryption: true });

@@ -28,8 +28,8 @@ describe('submit', () => {
     await dynamoDb.send(new DeleteItemCommand({ TableName: use().stack.environment.ledgerTable, Key }));
     dynamoDb.destroy();
     use().standIn.script(NO_PROJECT);
-    const stranded = await use().stack.drop(zip, 'submit/stranded.zip');
-    await use().seen(stranded, 'dead-lettered');
+    const stopped = await use().stack.drop(zip, 'submit/stopped.zip');
+    await use().seen(stopped, 'dead-lettered');
 
     // Act
     const dry = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/', '--dry-run']);
@@ -39,11 +39,11 @@ describe('submit', () => {
     const plan = [
       { build: accepted.build, submit: false },
       { build: forgotten.build, submit: true },
-      { build: stranded.build, submit: true },
+      { build: stopped.build, submit: true },
     ];
     expect(dry.data).toMatchObject({ dryRun: true, sent: 0, builds: plan });
     expect({ code, data }).toMatchObject({ code: 0, data: { sent: 2, builds: plan } });
-    await use().seen(stranded, 'submitted');
+    await use().seen(stopped, 'submitted');
     await vi.waitFor(() => expect(submissionsOf(forgotten)).toBe(2), EVENTUALLY);
     expect(submissionsOf(accepted)).toBe(1);
   });

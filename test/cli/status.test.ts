@@ -211,7 +211,7 @@ describe.concurrent('status of a build', () => {
     expect((await tool(stack.port, ['status', entry.id])).stdout).toMatch(words);
   });
 
-  it('tells a release request for an earlier upload from one of its own', async ({ onTestFinished }) => {
+  it('distinguishes a release request for an earlier upload from one of its own', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const entry = { ...approvedAt(ago(5)), formerUploadIds: ['former'] };
     const back = { by: 'person', requestId: 'person/back', requestedAt: ago(1), uploadId: 'former' } as const;

@@ -222,7 +222,7 @@ describe.concurrent('doctor', () => {
       {
         status: 'warn',
         text: expect.stringMatching(/^1 message /),
-        remedy: expect.stringMatching(/ --source-arn \S+:follow-letters --destination-arn \S+:follow$/),
+        remedy: expect.stringMatching(/ --source-arn \S+:follow-dead-letters --destination-arn \S+:follow$/),
       },
     ]);
   });

@@ -213,7 +213,7 @@ describe('calls of the table', () => {
     ['acquire early', ['GetItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW - 1)],
     ['acquire in the slot', ['UpdateItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW + 2_000)],
     [
-      'acquire while the gate is shut',
+      'acquire while the lane is blocked',
       ['UpdateItem', 'GetItem'],
       (_, pacer) => pacer.acquire('lane', slot(1), NOW + INTERVAL),
     ],

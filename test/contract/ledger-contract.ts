@@ -121,7 +121,7 @@ export function defineLedgerContract(
       await save(submitted({ ...opened(aBuild({ key: 'builds/4.zip' }), NOW), ...mine }, NOW, 'u4'));
       await save(waiting({ ...opened(aBuild({ key: 'builds/5.zip' }), NOW), userId: 'other' }, NOW, 'slot'));
       expect(await ledger.countWaiting('me')).toBe(3);
-      expect(await ledger.countWaiting('nobody')).toBe(0);
+      expect(await ledger.countWaiting('no-such-user')).toBe(0);
     });
 
     it('gives back exactly what it was given, with the revision raised', async () => {

@@ -29,27 +29,27 @@ export function definePacerContract(
       pacer = await makePacer({ intervalMs: INTERVAL });
     });
 
-    async function draw(count: number, now = NOW): Promise<SlotReservation[]> {
+    async function reserve(count: number, now = NOW): Promise<SlotReservation[]> {
       const reservations = [];
       for (let n = 0; n < count; n++) reservations.push(await pacer.reserve('lane', now));
       return reservations;
     }
 
     it('gives the first slot at once and each next one an interval later', async () => {
-      const slots = (await draw(4)).map(({ slot }) => slot);
+      const slots = (await reserve(4)).map(({ slot }) => slot);
 
       expect(slots).toEqual([0, 1, 2, 3].map((n) => NOW + n * SPACING));
     });
 
     it('gives the slot of now where the lane has been idle', async () => {
-      await draw(2);
+      await reserve(2);
 
       const after = [NOW + 2 * SPACING, NOW + 10 * SPACING];
       for (const now of after) expect(await pacer.reserve('lane', now)).toEqual({ slot: now, pushed: 0 });
     });
 
     it('keeps the lanes of two users apart', async () => {
-      const [mine] = await draw(3);
+      const [mine] = await reserve(3);
       if (mine === undefined) throw new Error('unreachable');
       const theirs = await pacer.reserve('another', NOW);
       await pacer.acquire('lane', mine, NOW);
@@ -96,7 +96,7 @@ export function definePacerContract(
           ),
           async (rounds) => {
             pacer = await makePacer({ intervalMs: INTERVAL });
-            const reservations = await draw(6);
+            const reservations = await reserve(6);
             const passed: number[] = [];
             let now = NOW;
             for (const { after, callers } of rounds) {
@@ -125,7 +125,7 @@ export function definePacerContract(
       expect(await pacer.acquire('lane', second, NOW + SPACING)).toEqual({ kind: 'acquired', at: NOW + SPACING });
     });
 
-    it('blocks the next caller at the gate where one came a little late, and moves no slot', async () => {
+    it('blocks the next caller where one came a little late, and moves no slot', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW + IN_PROCESS_WAIT_MS);
 
@@ -185,7 +185,7 @@ export function definePacerContract(
       expect((await pacer.reserve('lane', NOW)).slot).toBe(NOW + 2 * SPACING + 300_000);
     });
 
-    it('blocks the gate for as long as the longest request, and moves no slot', async () => {
+    it('blocks the lane for as long as the longest request, and moves no slot', async () => {
       const [first, second] = await pair();
       await pacer.acquire('lane', first, NOW);
 
@@ -284,8 +284,8 @@ function callPure(
 ): { lane: RateLimitLane; answer: Answer } {
   switch (kind) {
     case 'reserve': {
-      const drawn = reserveSlot(lane, now, settings);
-      return { lane: drawn.lane, answer: drawn.reservation };
+      const reserved = reserveSlot(lane, now, settings);
+      return { lane: reserved.lane, answer: reserved.reservation };
     }
     case 'acquire': {
       const passed = tryAcquire(lane, reservation, now, settings);

@@ -17,7 +17,7 @@ const inAlarms = synthesized()
   .ofType('AWS::CloudWatch::Alarm')
   .flatMap(({ Properties }) => commandsIn(String(Properties.AlarmDescription), TOOL));
 
-describe('a command that people are told to run', () => {
+describe('a command that people shall run', () => {
   it.each([...new Set([...inDocuments, ...inAlerts, ...inAlarms])])('is one that the tool takes: %s', (line) => {
     const words = line.split(/\s+/);
     let command = createProgram(() => {});

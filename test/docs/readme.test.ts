@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Route } from '../../functions/domain/model/route.ts';
-import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings } from '../../infra/settings/read.ts';
@@ -88,7 +88,7 @@ describe('the README', () => {
 
 describe('the interval and the retry delays', () => {
   it('are those of the code', () => {
-    expect((VENDOR_WINDOW_MS + MARGIN_MS) / 1000).toBe(121);
+    expect((STREAMPIXEL_WINDOW_MS + MARGIN_MS) / 1000).toBe(121);
     const minutes = [1, 2, 3, 4, 5].map((n) => Math.round(retryDelay(n, 121_000, () => 0) / 60_000));
     const delays = `${minutes.slice(0, -1).join(', ')} and ${minutes.at(-1)} minutes`;
     expect(read('docs/operations.md')).toContain(`It comes back after ${delays}`);

@@ -214,7 +214,7 @@ describe('the public address', () => {
     const misses = [
       await post(`${wrong}${'x'.repeat(43)}`, '{}'),
       await post(`${wrong}${'x'.repeat(8_000)}`, '{}'),
-      await post(addressOf('flood').replace(routeOf('flood').projectId, 'b'.repeat(24)), '{}'),
+      await post(addressOf('flood').replace(routeOf('flood').projectId, 'b'.repeat(23)), '{}'),
       await post(addressOf('flood'), JSON.stringify({ event: 'x'.repeat(20_000) })),
       await fetch(addressOf('flood')),
       await post(`${addressOf('flood')}/more`, '{}'),

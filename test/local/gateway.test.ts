@@ -509,7 +509,7 @@ describe('the one port', () => {
       'leads to no other service by %s',
       async (path) => {
         serve();
-        expect(await request(`${base()}${path}`, 'GET', { authorization: 'anybody' })).toEqual(notFound);
+        expect(await request(`${base()}${path}`, 'GET', { authorization: 'not signed' })).toEqual(notFound);
       },
     );
   });

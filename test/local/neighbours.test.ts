@@ -72,7 +72,7 @@ describe('a key whose bytes are written again', () => {
 });
 
 describe('a placeholder', () => {
-  it('is not blamed where the build takes its place', async () => {
+  it('is not reported where the build takes its place', async () => {
     const key = 'placeholder/game.zip';
     const empty = await stack.drop(Buffer.alloc(0), key);
     const build = await stack.drop(await makeSampleBuild(), key);

@@ -7,7 +7,7 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
-import { type BuildsQueue, collectLetters, redriveLetters } from '../../functions/domain/redrive/redrive.ts';
+import { type BuildsQueue, collectDeadLetters, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 
 const [endpoint = '', deadLettersUrl = '', buildsUrl = '', dieIn] = process.argv.slice(2);
 
@@ -23,12 +23,12 @@ const store = createSqsDeadLetterStore(sqs, deadLettersUrl, HIDDEN_S);
 const queue = createSqsBuildsQueue(sqs, buildsUrl);
 let batches = 0;
 const mortal: BuildsQueue = {
-  async send(letters) {
-    const sent = await queue.send(letters);
+  async send(deadLetters) {
+    const sent = await queue.send(deadLetters);
     if (++batches === Number(dieIn)) process.kill(process.pid, 'SIGKILL');
     return sent;
   },
 };
-const letters = await collectLetters(store, () => true);
-process.stdout.write(JSON.stringify(await redriveLetters(letters, store, mortal)));
+const deadLetters = await collectDeadLetters(store, () => true);
+process.stdout.write(JSON.stringify(await redriveDeadLetters(deadLetters, store, mortal)));
 sqs.destroy();

@@ -18,7 +18,7 @@ const COUNTEREXAMPLES: readonly { readonly rule: string; readonly shows: string;
     rule: 'does not wipe out the mark of a lost answer by what another worker saw before',
     shows: 'overtaken',
     plan: {
-      drops: [{ key: 'plain/a.zip', isZip: true, at: 0, told: [0, 0] }],
+      drops: [{ key: 'plain/a.zip', isZip: true, at: 0, announced: [0, 0] }],
       fates: ['accepted-lost'],
       faults: [{ call: 5, fault: { kind: 'unavailable', when: 'before', ms: 589 } }],
     },

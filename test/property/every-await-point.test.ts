@@ -4,16 +4,16 @@ import { expectAllRulesKept } from './invariants.ts';
 import { ONE_BUILD, type Plan } from './plan.ts';
 import { simulate } from './simulation.ts';
 
-/** Two builds of one user, the first of them told of twice: a wait, a claim that is fought for, and two calls. */
+/** Two builds of one user, the first of them announced twice: a wait, a claim that is fought for, and two calls. */
 const TWO_BUILDS: Plan = {
   ...ONE_BUILD,
   drops: [
-    { key: 'plain/a.zip', isZip: true, at: 0, told: [0, 0] },
-    { key: 'plain/b.zip', isZip: true, at: 0, told: [0] },
+    { key: 'plain/a.zip', isZip: true, at: 0, announced: [0, 0] },
+    { key: 'plain/b.zip', isZip: true, at: 0, announced: [0] },
   ],
 };
 
-/** Ways the first call to the vendor may go, and the outcome's cause or reason that shows that it went there. */
+/** Ways the first call to Streampixel may end, and the cause or reason of the outcome that shows it. */
 const COURSES: readonly { readonly course: string; readonly cause?: string; readonly plan: Partial<Plan> }[] = [
   { course: 'all goes well', plan: {} },
   { course: 'only the latest is wanted', cause: 'NewerBuild', plan: { onlyLatest: true } },
@@ -23,8 +23,8 @@ const COURSES: readonly { readonly course: string; readonly cause?: string; read
     plan: { foreignCalls: [{ user: 'user', at: 0 }] },
   },
   // Just after the first worker has read the old key.
-  { course: 'the key has been changed', cause: 'KeyChanged', plan: { keyChange: { at: 1.1, toldLater: 0 } } },
-  { course: 'the vendor fails', cause: 'VendorError', plan: { fates: ['failed'] } },
+  { course: 'the key has been changed', cause: 'KeyChanged', plan: { keyChange: { at: 1.1, storedLater: 0 } } },
+  { course: 'Streampixel fails', cause: 'VendorError', plan: { fates: ['failed'] } },
   { course: 'Streampixel is busy and says until when', cause: 'VendorBusy', plan: { fates: ['busy'] } },
   { course: 'the answer is lost', cause: 'AnswerLost', plan: { fates: ['accepted-lost'] } },
   {
@@ -36,7 +36,7 @@ const COURSES: readonly { readonly course: string; readonly cause?: string; read
   {
     course: 'the build is no zip',
     cause: 'NotAZip',
-    plan: { drops: [{ key: 'plain/a.zip', isZip: false, at: 0, told: [0, 0] }] },
+    plan: { drops: [{ key: 'plain/a.zip', isZip: false, at: 0, announced: [0, 0] }] },
   },
 ];
 

@@ -24,7 +24,7 @@ import {
 import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
 import type { Alert } from '../../functions/domain/notify/alert.ts';
 import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
-import { VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import type { Log, LogFields, Pacer, Releases } from '../../functions/domain/ports.ts';
 import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } from '../../functions/message-batch.ts';
 import { mapEventSource } from '../simulation/event-source-mapping.ts';
@@ -162,7 +162,7 @@ export class FollowSimulation {
   readonly #table = new SimulatedTable();
   /** Read and written without a network in between. */
   readonly #ledger = createDynamoDbLedger(this.#table);
-  readonly #gates = new Map<string, number>();
+  readonly #acquiredAt = new Map<string, number>();
   readonly #windows = new Map<string, number>();
   #fates = 0;
   #ids = 0;
@@ -335,7 +335,7 @@ export class FollowSimulation {
     return {
       distributeFile: async ({ userId, uploadId }, deadline) => {
         const fault = await sandbox.begin('vendor', 'distribute-file');
-        const gateAt = this.#gates.get(gateOf(userId, sandbox)) ?? Number.NaN;
+        const acquiredAt = this.#acquiredAt.get(workerOf(userId, sandbox)) ?? Number.NaN;
         const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const answer = await new Promise<ReleaseAnswer>((resolve) => {
@@ -357,7 +357,7 @@ export class FollowSimulation {
               this.calls.push({
                 userId,
                 uploadId,
-                gateAt,
+                acquiredAt,
                 calledAt,
                 sentAt: leftAt,
                 arrivedAt: time.now(),
@@ -378,7 +378,7 @@ export class FollowSimulation {
 
   #reply(userId: string): ReleaseCall['reply'] {
     const now = this.time.now();
-    if (now - (this.#windows.get(userId) ?? Number.NEGATIVE_INFINITY) < VENDOR_WINDOW_MS) return 'rate-limited';
+    if (now - (this.#windows.get(userId) ?? Number.NEGATIVE_INFINITY) < STREAMPIXEL_WINDOW_MS) return 'rate-limited';
     this.#windows.set(userId, now);
     return this.plan.fates[this.#fates++] ?? 'released';
   }
@@ -393,7 +393,7 @@ export class FollowSimulation {
         const askedAt = this.time.now();
         const admission = await pacer.acquire(lane, reservation, now);
         const user = USERS.find((each) => releaseLane(each) === lane);
-        if (admission.kind === 'acquired' && user !== undefined) this.#gates.set(gateOf(user, sandbox), askedAt);
+        if (admission.kind === 'acquired' && user !== undefined) this.#acquiredAt.set(workerOf(user, sandbox), askedAt);
         return admission;
       },
     };
@@ -411,8 +411,8 @@ type SqsCommand = SendMessageCommand | ChangeMessageVisibilityBatchCommand;
 const sandboxes = new WeakMap<Sandbox, number>();
 let sandboxCount = 0;
 
-/** Two workers may be past the gate of one user at a time: one that is slow to call, and the next. */
-function gateOf(userId: string, sandbox: Sandbox): string {
+/** Two workers of one user may have acquired a slot at a time: one that is slow to call, and the next. */
+function workerOf(userId: string, sandbox: Sandbox): string {
   const number = sandboxes.get(sandbox) ?? sandboxCount++;
   sandboxes.set(sandbox, number);
   return `${userId}/${number}`;
@@ -427,7 +427,12 @@ const ANSWERS: Readonly<Record<Exclude<ReleaseCall['reply'], 'released-lost'>, R
   failed: { kind: 'failed', cause: 'VendorError', status: 500, detail: 'Internal server error' },
   refused: { kind: 'refused', reason: 'ProjectForbidden', status: 403, detail: 'Access denied' },
   lost: { kind: 'lost', status: 502, detail: 'Bad Gateway' },
-  'rate-limited': { kind: 'rate-limited', status: 429, retryAfterMs: VENDOR_WINDOW_MS, detail: 'Rate limit exceeded' },
+  'rate-limited': {
+    kind: 'rate-limited',
+    status: 429,
+    retryAfterMs: STREAMPIXEL_WINDOW_MS,
+    detail: 'Rate limit exceeded',
+  },
 };
 
 function faultOf({ number, service, at }: Call, plan: FollowPlan): Fault | undefined {

@@ -7,13 +7,13 @@ import { expectIntervalKept } from './paced-calls.ts';
 import type { Dropped, Simulation } from './simulation.ts';
 
 /** A dead letter as it lies in its queue. */
-export interface Letter {
+export interface WaitingDeadLetter {
   readonly id: string | undefined;
   readonly reason: Reason | undefined;
   readonly build: string | undefined;
 }
 
-export function lettersOf({ design }: Simulation): readonly Letter[] {
+export function deadLettersOf({ design }: Simulation): readonly WaitingDeadLetter[] {
   return design.deadLetters.messages.map(({ attributes }) => ({
     id: attributes[DEAD_LETTER_ATTRIBUTES.id]?.stringValue,
     reason: attributes[DEAD_LETTER_ATTRIBUTES.reason]?.stringValue as Reason | undefined,
@@ -40,8 +40,8 @@ export function expectNothingLost({ design }: Simulation): void {
 
 /** Each build ended submitted, skipped or dead-lettered, and what the ledger says of it is true. */
 async function expectEveryBuildEnded(simulation: Simulation): Promise<void> {
-  const letters = lettersOf(simulation);
-  for (const letter of letters) expect(letter.reason, `the reason of ${JSON.stringify(letter)}`).toBeDefined();
+  const deadLetters = deadLettersOf(simulation);
+  for (const each of deadLetters) expect(each.reason, `the reason of ${JSON.stringify(each)}`).toBeDefined();
   for (const dropped of simulation.dropped) {
     const entry = await simulation.entryOf(dropped);
     const accepted = simulation.design.vendor.acceptancesOf(dropped.id);
@@ -54,7 +54,7 @@ async function expectEveryBuildEnded(simulation: Simulation): Promise<void> {
         expect(isUnwanted(simulation, dropped, entry), `${dropped.id} may be skipped as ${entry.skipCause}`).toBe(true);
         break;
       case 'dead-lettered':
-        expect(letters, `letter of ${dropped.id}`).toContainEqual({
+        expect(deadLetters, `dead letter of ${dropped.id}`).toContainEqual({
           id: entry.deadLetterId,
           reason: entry.reason,
           build: dropped.id,
@@ -165,11 +165,11 @@ function wasNeverRecorded({ design }: Simulation, { id }: Dropped): boolean {
 }
 
 function isUnwanted({ design, dropped: all, plan }: Simulation, dropped: Dropped, entry: LedgerEntry): boolean {
-  // Dropped in the same millisecond, either counts as the newer one: all workers agree which, and nobody else cares.
+  // Dropped in the same millisecond, either counts as the newer one: what counts is that all workers agree which.
   const newer = all.filter((other) => other !== dropped && other.build.droppedAt >= dropped.build.droppedAt);
   switch (entry.skipCause) {
     case 'Superseded': {
-      // Where every version is wanted, one that can't be served is not blamed while its key holds a newer one.
+      // Where every version is wanted, one that can't be served is not reported while its key holds a newer one.
       const isServed = dropped.isZip && plan.deletions.every(({ key }) => key !== dropped.key);
       return !(plan.everyVersion && isServed) && newer.some(({ key }) => key === dropped.key);
     }

@@ -18,12 +18,12 @@ it('dead-letters the builds whose turn would come after SQS has dropped their me
 
   await design.time.run();
 
-  const letters = design.deadLetters.messages.map(({ attributes }) => attributes);
+  const deadLetters = design.deadLetters.messages.map(({ attributes }) => attributes);
   const accepted = design.vendor.arrivals.filter((arrival) => arrival.accepted).length;
-  expect(new Set(letters.map((attributes) => attributes[DEAD_LETTER_ATTRIBUTES.reason]?.stringValue))).toEqual(
+  expect(new Set(deadLetters.map((attributes) => attributes[DEAD_LETTER_ATTRIBUTES.reason]?.stringValue))).toEqual(
     new Set(['WaitTooLong']),
   );
   expect(accepted).toBeGreaterThan(160);
-  expect(accepted + letters.length).toBe(builds.length);
+  expect(accepted + deadLetters.length).toBe(builds.length);
   expect([design.queue.size, design.queue.expired]).toEqual([0, []]);
 });

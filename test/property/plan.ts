@@ -14,8 +14,8 @@ export interface Drop {
   readonly isZip: boolean;
   /** s after the start, like every time of a plan. */
   readonly at: number;
-  /** How late S3 tells the queue, one message each: more than one means duplicates. In s. */
-  readonly told: readonly number[];
+  /** How late S3 sends the event, one message each: more than one means duplicates. In s. */
+  readonly announced: readonly number[];
 }
 
 /** Everything that happens in one simulation. */
@@ -44,13 +44,13 @@ export interface Plan {
   readonly redeliveries: readonly { readonly message: number; readonly at: number }[];
   /** Another tool on the account submits something. */
   readonly foreignCalls: readonly { readonly user: string; readonly at: number }[];
-  /** What becomes of the first calls that reach the vendor in time; the others are accepted. */
+  /** What becomes of the first calls that reach Streampixel in time; the others are accepted. */
   readonly fates: readonly Fate[];
   /** By the number of the call, counted over all workers. */
   readonly faults: readonly { readonly call: number; readonly fault: Fault }[];
   readonly outages: readonly { readonly service: Service; readonly from: number; readonly lasts: number }[];
-  /** The vendor takes a new key from then on, and SSM has it so much later. */
-  readonly keyChange: { readonly at: number; readonly toldLater: number } | undefined;
+  /** Streampixel takes a new key from then on, and SSM has it so much later. */
+  readonly keyChange: { readonly at: number; readonly storedLater: number } | undefined;
 }
 
 /** One build, and nothing that disturbs it. */
@@ -63,7 +63,7 @@ export const ONE_BUILD: Plan = {
   maximumConcurrency: 2,
   refusedCallsCount: false,
   skews: [0],
-  drops: [{ key: 'plain/a.zip', isZip: true, at: 0, told: [0] }],
+  drops: [{ key: 'plain/a.zip', isZip: true, at: 0, announced: [0] }],
   severalRecords: false,
   rewrites: [],
   moves: [],
@@ -98,7 +98,7 @@ const drop: fc.Arbitrary<Drop> = fc.record({
   ) as fc.Arbitrary<Key>,
   isZip: fc.oneof({ weight: 9, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   at: fc.oneof(fc.constant(0), when),
-  told: fc.array(fc.oneof(fc.constant(0), fc.nat({ max: 300 })), { minLength: 1, maxLength: 3 }),
+  announced: fc.array(fc.oneof(fc.constant(0), fc.nat({ max: 300 })), { minLength: 1, maxLength: 3 }),
 });
 
 const fate: fc.Arbitrary<Fate> = fc.oneof(
@@ -124,7 +124,7 @@ const at = (fault: fc.Arbitrary<Fault>) =>
 
 const service = fc.constantFrom<Service>(...SERVICES);
 
-/** Nothing goes wrong: builds are dropped, told of once, and wait. */
+/** Nothing goes wrong: builds are dropped, announced once, and wait. */
 export const QUIET: PlanArbitraries = {
   seed: fc.integer(),
   tables: fc.constantFrom('dynamodb' as const, 'memory' as const),
@@ -135,7 +135,12 @@ export const QUIET: PlanArbitraries = {
   refusedCallsCount: fc.boolean(),
   skews: fc.constant([0]),
   drops: fc.array(
-    drop.map((made) => ({ ...made, isZip: true, told: [0], key: made.key === 'unrouted/e.zip' ? KEYS[0] : made.key })),
+    drop.map((made) => ({
+      ...made,
+      isZip: true,
+      announced: [0],
+      key: made.key === 'unrouted/e.zip' ? KEYS[0] : made.key,
+    })),
     { minLength: 1, maxLength: 12 },
   ),
   severalRecords: fc.constant(false),
@@ -151,7 +156,7 @@ export const QUIET: PlanArbitraries = {
   keyChange: fc.constant(undefined),
 };
 
-/** What waiting, clocks, duplicates, order and passing trouble of AWS can do: nobody has failed. */
+/** What waiting, clocks, duplicates, order and passing trouble of AWS can do: no worker has failed. */
 export const DISTURBED: PlanArbitraries = {
   ...QUIET,
   everyVersion: fc.boolean(),
@@ -171,7 +176,7 @@ export const DISTURBED: PlanArbitraries = {
     }),
     2,
   ),
-  keyChange: fc.option(fc.record({ at: when, toldLater: fc.constant(0) }), { nil: undefined }),
+  keyChange: fc.option(fc.record({ at: when, storedLater: fc.constant(0) }), { nil: undefined }),
 };
 
 /** Answers of AWS get lost, and its clients send the same request once more by themselves. */
@@ -196,5 +201,5 @@ export const CHAOS: PlanArbitraries = {
   fates: few(fate, 12),
   faults: at(fc.oneof(crash, hitch)),
   outages: few(fc.record({ service, from: begin, lasts: fc.integer({ min: 1, max: 900 }) }), 2),
-  keyChange: fc.option(fc.record({ at: when, toldLater: fc.nat({ max: 900 }) }), { nil: undefined }),
+  keyChange: fc.option(fc.record({ at: when, storedLater: fc.nat({ max: 900 }) }), { nil: undefined }),
 };

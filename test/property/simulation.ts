@@ -14,8 +14,8 @@ export interface Dropped {
   readonly isZip: boolean;
   readonly content: string;
   readonly route: Route | undefined;
-  /** When the queue hears of it first, in ms since the epoch. */
-  readonly firstToldAt: number;
+  /** When its first message reaches the queue, in ms since the epoch. */
+  readonly firstAnnouncedAt: number;
 }
 
 export interface Simulation {
@@ -26,13 +26,13 @@ export interface Simulation {
   readonly faults: readonly { readonly call: Call; readonly fault: Fault }[];
   entryOf(dropped: Dropped): Promise<LedgerEntry | undefined>;
   /** From now on nothing goes wrong any more. */
-  mend(): void;
+  endFaults(): void;
 }
 
-/** Mends whatever was wrong, sends every dead letter back twice (at least once, says SQS) and runs until nothing happens. */
+/** Ends all faults, sends every dead letter back twice (at least once, says SQS) and runs until nothing happens. */
 export async function redrive(simulation: Simulation): Promise<void> {
-  const { design, mend } = simulation;
-  mend();
+  const { design, endFaults } = simulation;
+  endFaults();
   for (const { body, attributes } of design.deadLetters.drain()) {
     design.queue.send(body, attributes);
     design.queue.send(body, attributes);
@@ -50,7 +50,7 @@ export async function simulate(
 ): Promise<Simulation> {
   const dropped: Dropped[] = [];
   const faults: { call: Call; fault: Fault }[] = [];
-  let mended = false;
+  let areFaultsOver = false;
   const routes = routesOf(plan);
   const design = new OurDesign({
     random: seededRandom(plan.seed),
@@ -60,29 +60,29 @@ export async function simulate(
     maximumConcurrency: plan.maximumConcurrency,
     refusedCallsCount: plan.refusedCallsCount,
     skewOf: (sandbox) => plan.skews[sandbox % plan.skews.length] ?? 0,
-    fateOf: (_, number) => (mended ? undefined : plan.fates[number]) ?? 'accepted',
+    fateOf: (_, number) => (areFaultsOver ? undefined : plan.fates[number]) ?? 'accepted',
     faultOf: (call) => {
-      const fault = mended ? undefined : faultOf(call, plan, start);
+      const fault = areFaultsOver ? undefined : faultOf(call, plan, start);
       if (fault !== undefined) faults.push({ call, fault });
       return fault;
     },
   });
   const { time } = design;
   const start = time.now();
-  const note = (build: Build, key: Key, isZip: boolean, toldLater: number) => {
+  const note = (build: Build, key: Key, isZip: boolean, announcedLater: number) => {
     const route = routes.find(({ prefix }) => key.startsWith(prefix));
     const content = design.bucket.contentOf(build) ?? '';
-    const firstToldAt = time.now() + toldLater * 1000;
-    dropped.push({ build, id: buildId(build), key, isZip, content, route, firstToldAt });
+    const firstAnnouncedAt = time.now() + announcedLater * 1000;
+    dropped.push({ build, id: buildId(build), key, isZip, content, route, firstAnnouncedAt });
   };
   const after = (seconds: number, action: () => void) => time.after(seconds * 1000, action);
 
-  for (const { key, isZip, at, told } of plan.drops) {
+  for (const { key, isZip, at, announced } of plan.drops) {
     after(at, () => {
       const build = design.bucket.put(key, isZip);
-      note(build, key, isZip, Math.min(...told));
+      note(build, key, isZip, Math.min(...announced));
       const previous = plan.severalRecords ? dropped.slice(-2, -1).map((other) => other.build) : [];
-      for (const later of told) after(later, () => design.announce(...previous, build));
+      for (const later of announced) after(later, () => design.announce(...previous, build));
     });
   }
   for (const { key, at } of plan.rewrites) {
@@ -110,10 +110,10 @@ export async function simulate(
   for (const { message, at } of plan.redeliveries) after(at, () => design.queue.exposeAgain(`message-${message}`));
   for (const { user, at } of plan.foreignCalls) after(at, () => design.vendor.spendWindow(user));
   if (plan.keyChange !== undefined) {
-    const { at, toldLater } = plan.keyChange;
+    const { at, storedLater } = plan.keyChange;
     after(at, () => {
       design.validKey = 'key-2';
-      after(toldLater, () => {
+      after(storedLater, () => {
         design.parameter = { value: 'key-2', version: 2 };
       });
     });
@@ -126,8 +126,8 @@ export async function simulate(
     dropped,
     faults,
     entryOf: ({ build }) => design.entryOf(build),
-    mend: () => {
-      mended = true;
+    endFaults: () => {
+      areFaultsOver = true;
     },
   };
 }

@@ -4,11 +4,11 @@ import type { Reason } from '../../functions/domain/model/reasons.ts';
 import { OurDesign } from '../simulation/our-design.ts';
 import { seededRandom } from '../simulation/random.ts';
 import {
+  deadLettersOf,
   expectAllRulesKept,
   expectIntervalKeptByAll,
   expectNothingLost,
   expectNoUnmarkedDouble,
-  lettersOf,
 } from './invariants.ts';
 import { CHAOS, DISTURBED, KEYS, type Plan, type PlanArbitraries, QUIET, SENT_TWICE } from './plan.ts';
 import { type Dropped, redrive, type Simulation, simulate } from './simulation.ts';
@@ -21,7 +21,7 @@ const PATH = process.env.PROPERTY_PATH;
 /** From something's happening to its being noticed by every worker: a cold start and pollers that are busy, in ms. */
 const NOTICED_AFTER_MS = 30_000;
 
-/** What a redrive can't mend. */
+/** What a redrive can't fix. */
 const PERMANENT: readonly Reason[] = ['BuildMissing', 'NotAZip', 'NoRoute'];
 
 function check(plans: PlanArbitraries, property: (plan: Plan) => Promise<void>): Promise<void> {
@@ -61,7 +61,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
         else expect(after.get(dropped)).toMatch(/^(submitted|skipped)$/);
         if (after.get(dropped) === 'submitted') expect(entry?.attempts, 'attempts after the redrive').toBe(0);
       }
-      for (const { reason } of lettersOf(simulation)) expect(PERMANENT).toContain(reason);
+      for (const { reason } of deadLettersOf(simulation)) expect(PERMANENT).toContain(reason);
     }));
 
   it('accepts no build twice where a lost answer is left to a person', () =>
@@ -70,7 +70,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
       {
         ...CHAOS,
         onLostAnswer: fc.constant('dead-letter'),
-        drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, told: drop.told.map(() => 0) }))),
+        drops: CHAOS.drops.map((drops) => drops.map((drop) => ({ ...drop, announced: drop.announced.map(() => 0) }))),
         severalRecords: fc.constant(false),
         moves: fc.constant([]),
       },
@@ -88,7 +88,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
       const simulation = await simulate(plan);
 
       await expectAllRulesKept(simulation);
-      expect(lettersOf(simulation)).toEqual([]);
+      expect(deadLettersOf(simulation)).toEqual([]);
       for (const dropped of simulation.dropped) {
         const entry = await simulation.entryOf(dropped);
         if (entry?.possiblyDoubled === false) expect(entry.attempts, dropped.id).toBe(0);
@@ -178,7 +178,7 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
         await expectOnlyNewest(
           simulation,
           ({ route }) => route,
-          ({ firstToldAt }) => firstToldAt,
+          ({ firstAnnouncedAt }) => firstAnnouncedAt,
         );
       },
     ));
@@ -217,7 +217,7 @@ async function expectOnlyNewest(
       for (const newer of builds) {
         if (newer.build.droppedAt <= older.build.droppedAt) continue;
         const late = design.submissions.filter(
-          ({ buildId, gateAt }) => buildId === older.id && gateAt > tellableAt(newer) + NOTICED_AFTER_MS,
+          ({ buildId, acquiredAt }) => buildId === older.id && acquiredAt > tellableAt(newer) + NOTICED_AFTER_MS,
         );
         expect(late, `calls for ${older.id} after ${newer.id} was there to be noticed`).toEqual([]);
       }

@@ -20,7 +20,7 @@ export interface EventSourceMappingOptions {
 }
 
 /**
- * Hands a queue's messages to a function as Lambda does: so many pollers, each with one batch in hand at a time. What the
+ * Hands a queue's messages to a function as Lambda does: so many pollers, each with one batch at a time. What the
  * answer does not call failed is deleted; what fails comes back when its visibility timeout ends.
  */
 export function mapEventSource(options: EventSourceMappingOptions): void {

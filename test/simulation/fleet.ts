@@ -11,7 +11,7 @@ interface Warm {
   readonly since: number;
 }
 
-/** How long Lambda keeps an idle sandbox, in ms. Nobody promises a number; minutes are usual. */
+/** How long Lambda keeps an idle sandbox, in ms. AWS promises no number; minutes are usual. */
 const KEPT_WARM_MS = 10 * 60_000;
 
 /** The sandboxes of one function: a warm one is used again, else one starts cold. */

@@ -15,7 +15,7 @@ export const LATENCIES = {
   vendorConnect: [100, 300],
   /** One way. */
   vendorTransit: [20, 60],
-  /** What the vendor itself takes for an answer. */
+  /** How long Streampixel itself takes for an answer. */
   vendorWork: [160, 380],
   /** From a message's becoming visible to its receive by a poller that waits for one. */
   wake: [20, 1_000],

@@ -11,7 +11,7 @@ import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { PresignedUrl } from '../../functions/domain/model/secret.ts';
 import type { UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
-import { MARGIN_MS, VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import {
   type BuildStore,
   type Inspection,
@@ -24,7 +24,7 @@ import {
 } from '../../functions/domain/ports.ts';
 import type { SubmitSettings } from '../../functions/domain/submit/visit.ts';
 import { invocationDeadline } from '../../functions/message-batch.ts';
-import { type BatchSettings, processBatch } from '../../functions/submit-build/process-batch.ts';
+import { type BatchSettings, processBatch } from '../../functions/submit-build/delivery.ts';
 import { mapEventSource } from './event-source-mapping.ts';
 import { Fleet } from './fleet.ts';
 import { LATENCIES, type Latencies } from './latencies.ts';
@@ -48,7 +48,7 @@ export const DEPLOYED = {
   deadLetterRetentionMs: 14 * 24 * 3_600_000,
   batchSize: 10,
   maximumConcurrency: 2,
-  intervalMs: VENDOR_WINDOW_MS + MARGIN_MS,
+  intervalMs: STREAMPIXEL_WINDOW_MS + MARGIN_MS,
   maxAttempts: 6,
 } as const;
 
@@ -106,14 +106,14 @@ export class OurDesign {
   readonly network: Network;
   /** A deployment may change them while builds are under way. */
   settings: BatchSettings;
-  /** What SSM holds and what the vendor takes; a person changes the one after the other. */
+  /** What SSM holds and what Streampixel takes; a person changes the one after the other. */
   parameter = { value: 'key-1', version: 1 };
   validKey = this.parameter.value;
   /** The ledger, read without a network in between. */
   readonly ledger: Ledger;
   readonly #memoryPacer: Pacer | undefined;
   readonly #table: SimulatedTable;
-  readonly #gates = new Map<string, number>();
+  readonly #acquiredAt = new Map<string, number>();
   #ids = 0;
 
   constructor(options: OurDesignOptions) {
@@ -143,7 +143,7 @@ export class OurDesign {
       calls: noCalls(),
     };
     const vendor = {
-      windowMs: VENDOR_WINDOW_MS,
+      windowMs: STREAMPIXEL_WINDOW_MS,
       refusedCallsCount: options.refusedCallsCount ?? false,
       validKey: () => this.validKey,
       fateOf: options.fateOf ?? (() => 'accepted' as const),
@@ -275,7 +275,7 @@ export class OurDesign {
     return {
       uploadFile: async ({ route, apiKey, fileUrl }, deadline) => {
         const fault = await sandbox.begin('vendor', 'upload-file');
-        const gateAt = this.#gates.get(uploadLane(route.userId)) ?? Number.NaN;
+        const acquiredAt = this.#acquiredAt.get(uploadLane(route.userId)) ?? Number.NaN;
         const calledAt = time.now();
         const slow = fault?.kind === 'slow' ? fault.ms : 0;
         const call = {
@@ -305,7 +305,7 @@ export class OurDesign {
               this.submissions.push({
                 userId,
                 buildId,
-                gateAt,
+                acquiredAt,
                 calledAt,
                 sentAt: leftAt,
                 arrivedAt: time.now(),
@@ -324,7 +324,7 @@ export class OurDesign {
     };
   }
 
-  /** Notes when gates were passed, for the proof that the interval held. */
+  /** Notes when slots were acquired, for the proof that the interval held. */
   #watched(pacer: Pacer): Pacer {
     return {
       reserve: (lane, now) => pacer.reserve(lane, now),
@@ -332,7 +332,7 @@ export class OurDesign {
       acquire: async (lane, reservation, now) => {
         const askedAt = this.time.now();
         const entry = await pacer.acquire(lane, reservation, now);
-        if (entry.kind === 'acquired') this.#gates.set(lane, askedAt);
+        if (entry.kind === 'acquired') this.#acquiredAt.set(lane, askedAt);
         return entry;
       },
       blockUntil: (lane, until) => pacer.blockUntil(lane, until),
@@ -377,7 +377,7 @@ function answerOf(reply: Extract<VendorReply, { status: number }>): UploadAnswer
     case 404:
       return { kind: 'refused', reason: 'ProjectNotFound', status, detail };
     case 429:
-      return { kind: 'rate-limited', status, detail, retryAfterMs: VENDOR_WINDOW_MS };
+      return { kind: 'rate-limited', status, detail, retryAfterMs: STREAMPIXEL_WINDOW_MS };
     case 500:
       return { kind: 'failed', cause: 'VendorError', status, detail };
     case 503:

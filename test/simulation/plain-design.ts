@@ -1,4 +1,4 @@
-import { VENDOR_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { mapEventSource } from './event-source-mapping.ts';
 import { Fleet } from './fleet.ts';
 import { LATENCIES } from './latencies.ts';
@@ -43,7 +43,7 @@ export class PlainDesign {
       calls: noCalls(),
     };
     this.vendor = new SimulatedVendor(time, {
-      windowMs: VENDOR_WINDOW_MS,
+      windowMs: STREAMPIXEL_WINDOW_MS,
       refusedCallsCount: false,
       validKey: () => API_KEY,
       fateOf: () => 'accepted',

@@ -21,7 +21,7 @@ export interface Call {
   readonly at: number;
 }
 
-/** What goes wrong with a call. `before`: nothing has happened; `after`: it has happened, and the worker never hears of it. */
+/** What goes wrong with a call. `before`: nothing has happened; `after`: it has happened, and the worker never gets the answer. */
 export type Fault =
   | { readonly kind: 'crash'; readonly when: 'before' | 'after' }
   /** Throttled, or no answer in time: known to the worker so many ms later. */

@@ -8,7 +8,7 @@ export type MessageAttributes = Readonly<Record<string, { readonly stringValue?:
 export interface QueueOptions {
   /** How long a received message is hidden, in ms. */
   readonly visibilityTimeoutMs: number;
-  /** How long a message is kept, in ms. Whoever has not handled it by then has lost it. */
+  /** How long a message is kept, in ms. A message that is not handled by then is lost. */
   readonly retentionMs: number;
   /** Receives after which SQS itself moves a message to the dead-letter queue. */
   readonly redrive?: { readonly maxReceiveCount: number; readonly deadLetterQueue: SimulatedQueue };
@@ -42,9 +42,9 @@ const LONGEST_VISIBILITY_S = 12 * 3600;
 export class SimulatedQueue {
   /** Messages handed out so far, all of them together. */
   receives = 0;
-  /** Messages that outlived their retention: nobody has handled them. */
+  /** Messages that outlived their retention: no worker has handled them. */
   readonly expired: string[] = [];
-  /** Somebody should look: a message has become visible. */
+  /** Called when a message has become visible: a poller should receive. */
   onVisible: () => void = () => {};
   readonly #messages = new Map<string, StoredMessage>();
   readonly #time: VirtualTime;
@@ -125,7 +125,7 @@ export class SimulatedQueue {
     };
   }
 
-  /** An old receipt handle deletes nothing, and nobody is told. */
+  /** An old receipt handle deletes nothing, and there is no error. */
   delete(receiptHandle: string): void {
     const message = this.#inFlight(receiptHandle);
     if (message !== undefined) this.#messages.delete(message.id);

@@ -32,7 +32,7 @@ export type Fate =
   | { readonly status: 400 | 401 | 403 | 404 };
 
 export interface Arrival {
-  /** ms since the epoch, by the vendor's clock. */
+  /** ms since the epoch, by Streampixel's clock. */
   readonly at: number;
   readonly call: UploadCall;
   readonly reply: VendorReply;

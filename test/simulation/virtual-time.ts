@@ -47,7 +47,7 @@ export class VirtualTime implements Clock {
    */
   async run(until = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      // A macrotask comes after every microtask: whoever was woken has gone on as far as it can before time does.
+      // A macrotask comes after every microtask: all code that was woken has run as far as it can before time moves on.
       await new Promise((resolve) => setImmediate(resolve));
       const next = this.#appointments.at(-1);
       if (next === undefined || next.at > until) return;

@@ -1,11 +1,11 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
-import type { BuildsQueue, DeadLetterStore, StoredLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue, DeadLetterStore, StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { ROUTE } from './world.ts';
 
 export function aDeadLetter(
   id: string,
   attributes: Partial<Record<keyof typeof DEAD_LETTER_ATTRIBUTES, string>> = {},
-): StoredLetter {
+): StoredDeadLetter {
   const project = `${ROUTE.userId}/${ROUTE.projectId}`;
   const all = { id: `dead-letter-${id}`, reason: 'InvalidApiKey', project, ...attributes };
   const named = Object.entries(all).map(([name, value]) => [DEAD_LETTER_ATTRIBUTES[name as keyof typeof all], value]);
@@ -20,42 +20,42 @@ export function aDeadLetter(
 
 /** A dead-letter queue and a builds queue in memory. Hidden messages stay hidden until they are released. */
 export class TwoQueues implements DeadLetterStore, BuildsQueue {
-  readonly visible: StoredLetter[];
-  readonly hidden: StoredLetter[] = [];
-  readonly sent: StoredLetter[] = [];
+  readonly visible: StoredDeadLetter[];
+  readonly hidden: StoredDeadLetter[] = [];
+  readonly sent: StoredDeadLetter[] = [];
   /** Called before each call; throw to fail it. */
   onCall: (call: 'receive' | 'release' | 'delete' | 'send') => void = () => {};
-  refuses: (deadLetter: StoredLetter) => boolean = () => false;
+  refuses: (deadLetter: StoredDeadLetter) => boolean = () => false;
 
-  constructor(...deadLetters: StoredLetter[]) {
+  constructor(...deadLetters: StoredDeadLetter[]) {
     this.visible = deadLetters;
   }
 
-  async receive(): Promise<readonly StoredLetter[]> {
+  async receive(): Promise<readonly StoredDeadLetter[]> {
     this.onCall('receive');
     const received = this.visible.splice(0, 10);
     this.hidden.push(...received);
     return received;
   }
 
-  async release(deadLetters: readonly StoredLetter[]): Promise<void> {
+  async release(deadLetters: readonly StoredDeadLetter[]): Promise<void> {
     this.onCall('release');
     for (const deadLetter of deadLetters) this.visible.push(...this.#take(deadLetter));
   }
 
-  async delete(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]> {
+  async delete(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]> {
     this.onCall('delete');
     return deadLetters.filter((deadLetter) => this.#take(deadLetter).length === 1);
   }
 
-  async send(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]> {
+  async send(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]> {
     this.onCall('send');
     const taken = deadLetters.filter((deadLetter) => !this.refuses(deadLetter));
     this.sent.push(...taken);
     return taken;
   }
 
-  #take(deadLetter: StoredLetter): StoredLetter[] {
+  #take(deadLetter: StoredDeadLetter): StoredDeadLetter[] {
     const index = this.hidden.indexOf(deadLetter);
     return index < 0 ? [] : this.hidden.splice(index, 1);
   }

@@ -1,7 +1,7 @@
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 
-/** Refuses every connection off loopback in tests: nothing here may reach AWS or the vendor, whatever the settings say. */
+/** Refuses every connection off loopback in tests: nothing here may reach AWS or Streampixel, whatever the settings say. */
 const connect = net.Socket.prototype.connect;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost', undefined]);
 

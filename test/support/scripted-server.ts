@@ -21,7 +21,7 @@ export interface ScriptedServer {
   close(): Promise<void>;
 }
 
-/** A loopback HTTP server that answers as told, badly if told so. */
+/** A loopback HTTP server that answers as the test says, badly too. */
 export async function startScriptedServer(...replies: ScriptedServer['replies']): Promise<ScriptedServer> {
   const requests: ScriptedServer['requests'] = [];
   const server = http.createServer((request, response) => {

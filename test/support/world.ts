@@ -92,9 +92,9 @@ export class World {
       },
     },
     deadLetters: {
-      send: async (letter) => {
+      send: async (deadLetter) => {
         if (this.deadLetterQueueIsDown) throw new Error('the dead-letter queue is down');
-        this.deadLetters.push(letter);
+        this.deadLetters.push(deadLetter);
       },
     },
     alerts: {

@@ -80,7 +80,7 @@ const releaseFailed = (changes: Partial<Of<'release-failed'>> = {}): Alert => ({
 const silentWebhook: Alert = { kind: 'webhook-silent', ...upload };
 
 const AT_STREAMPIXEL = ['Build', 'Project', 'Upload id'];
-const reminder: Alert = { kind: 'reminder', letters: 3, at: START };
+const reminder: Alert = { kind: 'reminder', deadLetters: 3, at: START };
 
 /** One of each kind. The type has a key for every kind: without one it does not compile. */
 const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
@@ -357,8 +357,8 @@ describe('of the daily reminder', () => {
   it.each([
     [1, '1 build waits in the dead-letter queue'],
     [3, '3 builds wait in the dead-letter queue'],
-  ])('counts the dead letters and says how long they are kept: %i', (letters, words) => {
-    const { subject, body } = alertText({ kind: 'reminder', letters, at: START });
+  ])('counts the dead letters and says how long they are kept: %i', (deadLetters, words) => {
+    const { subject, body } = alertText({ kind: 'reminder', deadLetters, at: START });
     expect(subject).toBe(words);
     expect(body).toContain(`${words}. This reminder comes once a day`);
     expect(body).toContain('Kept for      14 days at most');

@@ -27,7 +27,7 @@ describe('a build that waited for its slot', () => {
     world.inspection = { kind: 'refused', reason: 'BuildMissing', detail: 'not there', status: 404 };
     expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'BuildMissing', status: 404 });
     expect(world.calls).toHaveLength(1);
-    // At its slot, and once more before the object is blamed.
+    // At its slot, and once more before the object is reported.
     expect(world.inspected.slice(2)).toEqual(['readable', 'current']);
   });
 

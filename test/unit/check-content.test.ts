@@ -91,7 +91,7 @@ describe('a key whose bytes are written again', () => {
     expect(await submit(OLD, 'one', { submitAgain: 'request-2' })).toMatchObject({ kind: 'submitted' });
   });
 
-  it('is submitted where its content can’t be read: another check is the vendor’s', async () => {
+  it('is submitted where its content can’t be read: Streampixel checks it as well', async () => {
     await submit(OLD, 'one');
     world.inspection = { kind: 'ready' };
     world.now += SPACING_MS;
@@ -171,7 +171,7 @@ describe('content that failed before and is written again', () => {
 
 describe('an object that can’t be a build', () => {
   it.each(['NotAZip', 'BuildMissing', 'BuildUnreadable'] as const)(
-    'is not blamed (%s) before its key was looked at: it may hold a newer version',
+    'is not reported (%s) before its key was looked at: it may hold a newer version',
     async (reason) => {
       const refused = { kind: 'refused', reason, detail: 'no' } as const;
       const inspect = async (_: Build, check: 'readable' | 'current') =>

@@ -27,7 +27,7 @@ describe('a claim', () => {
     expect((await world.entry()).state).toBe('submitting');
   });
 
-  it('is not made where the table fails at the gate: nothing was sent, and nothing is in doubt', async () => {
+  it('is not made where the table fails to acquire the slot: nothing was sent, and nothing is in doubt', async () => {
     await world.submit(aBuild({ key: 'first.zip' }));
     await world.submit();
     world.now = START + SPACING_MS;

@@ -74,7 +74,6 @@ describe('the environment of those that follow builds', () => {
       tagObjects: true,
     });
     expect(readReceiveWebhook(FOLLOW)).toEqual({
-      routes: [{ ...ROUTE, release: 'on-approval' }],
       followQueueUrl: 'https://sqs.example/follow',
       webhookTokenParameter: '/streampixel-drop/webhook-token',
     });

@@ -46,7 +46,7 @@ async function handled(dispositions: Readonly<Record<string, Disposition | Error
 }
 
 describe('a batch', () => {
-  it('gives back what is not proven done, errors nobody expected among it', async () => {
+  it('gives back what is not proven done, unexpected errors among it', async () => {
     const { failures, lines } = await handled({
       done: { kind: 'done' },
       hidden: { kind: 'hidden', until: NOW + 5_000 },

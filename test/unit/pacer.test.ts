@@ -118,7 +118,7 @@ describe('pushLaneBack', () => {
   });
 });
 
-describe('a request that was sent after it passed the gate', () => {
+describe('a request that was sent after its slot was acquired', () => {
   it.each([
     ['never', undefined, undefined],
     ['500 ms later: the margin covers it', NOW + 500, undefined],
@@ -172,14 +172,14 @@ describe('a lane of builds in virtual time', () => {
 interface Visit {
   /** How long after its time the message is handed out, in ms. */
   readonly late: number;
-  readonly fate: 'accepted' | 'rate-limited' | 'crash-before-gate' | 'crash-behind-gate';
+  readonly fate: 'accepted' | 'rate-limited' | 'crash-before-acquire' | 'crash-after-acquire';
 }
 
 const anyVisit: fc.Arbitrary<Visit> = fc.record({
   late: fc.oneof({ weight: 6, arbitrary: fc.nat(2_000) }, { weight: 1, arbitrary: fc.nat(3 * INTERVAL) }),
   fate: fc.oneof(
     { weight: 4, arbitrary: fc.constant('accepted' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('rate-limited', 'crash-before-gate', 'crash-behind-gate') },
+    { weight: 1, arbitrary: fc.constantFrom('rate-limited', 'crash-before-acquire', 'crash-after-acquire') },
   ),
 });
 
@@ -236,7 +236,7 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
 
   function comesBackAt(build: DroppedBuild, reservation: SlotReservation, now: number): number | undefined {
     const { fate } = build.visit;
-    if (fate === 'crash-before-gate') return now + CRASH_TIMEOUT_MS;
+    if (fate === 'crash-before-acquire') return now + CRASH_TIMEOUT_MS;
     if (reservation.slot - now > IN_PROCESS_WAIT_MS) return reservation.slot;
     const { lane: changed, admission } = tryAcquire(lane, reservation, now, SETTINGS);
     lane = changed;
@@ -248,7 +248,7 @@ function serve(count: number, nextVisit: () => Visit): DroppedBuild[] {
     }
     build.calls.push(now);
     if (fate === 'accepted') return undefined;
-    if (fate === 'crash-behind-gate') return now + CRASH_TIMEOUT_MS;
+    if (fate === 'crash-after-acquire') return now + CRASH_TIMEOUT_MS;
     lane = pushLaneBack(lane, reservation, now + INTERVAL);
     return now + INTERVAL;
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { collectLetters, redriveLetters } from '../../functions/domain/redrive/redrive.ts';
+import { collectDeadLetters, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { aDeadLetter, TwoQueues } from '../support/dead-letters.ts';
 
 const ids = (messages: readonly { readonly messageId: string }[]) => messages.map(({ messageId }) => messageId);
@@ -12,7 +12,7 @@ describe('collecting dead letters', () => {
       aDeadLetter('other', { reason: 'NotAZip' }),
       aDeadLetter('blocked', { at: '2026-04-21T11:00:00Z' }),
     );
-    const wanted = await collectLetters(queues, ({ attributes }) => attributes.Reason === 'InvalidApiKey');
+    const wanted = await collectDeadLetters(queues, ({ attributes }) => attributes.Reason === 'InvalidApiKey');
     expect(ids(wanted)).toEqual(['blocked', 'late']);
     expect(ids(queues.visible)).toEqual(['other']);
   });
@@ -22,14 +22,14 @@ describe('collecting dead letters', () => {
     const receive = queues.receive.bind(queues);
     let calls = 0;
     queues.receive = async () => (++calls === 1 ? [] : receive());
-    expect(ids(await collectLetters(queues, () => true))).toEqual(['a']);
+    expect(ids(await collectDeadLetters(queues, () => true))).toEqual(['a']);
   });
 
   it('ends on a queue that repeats its messages', async () => {
     const queues = new TwoQueues(aDeadLetter('a'));
     const again = aDeadLetter('a');
     queues.receive = async () => [again];
-    expect(await collectLetters(queues, () => true)).toEqual([again]);
+    expect(await collectDeadLetters(queues, () => true)).toEqual([again]);
   });
 });
 
@@ -37,8 +37,8 @@ describe('redriving dead letters', () => {
   it('sends them in order with body and attributes unchanged, and empties the dead-letter queue', async () => {
     const deadLetters = Array.from({ length: 25 }, (_, n) => aDeadLetter(`${n}`));
     const queues = new TwoQueues(...deadLetters);
-    const found = await collectLetters(queues, () => true);
-    expect(await redriveLetters(found, queues, queues)).toEqual({ moved: 25, left: 0 });
+    const found = await collectDeadLetters(queues, () => true);
+    expect(await redriveDeadLetters(found, queues, queues)).toEqual({ moved: 25, left: 0 });
     expect(queues.sent).toEqual(deadLetters);
     expect([queues.visible, queues.hidden]).toEqual([[], []]);
   });
@@ -46,8 +46,8 @@ describe('redriving dead letters', () => {
   it('leaves in the dead-letter queue what the builds queue refuses', async () => {
     const queues = new TwoQueues(aDeadLetter('a'), aDeadLetter('b'));
     queues.refuses = ({ messageId }) => messageId === 'b';
-    const found = await collectLetters(queues, () => true);
-    expect(await redriveLetters(found, queues, queues)).toEqual({ moved: 1, left: 1 });
+    const found = await collectDeadLetters(queues, () => true);
+    expect(await redriveDeadLetters(found, queues, queues)).toEqual({ moved: 1, left: 1 });
     expect(ids(queues.visible)).toEqual(['b']);
   });
 
@@ -60,8 +60,8 @@ describe('redriving dead letters', () => {
         queues.onCall = () => {
           if (++calls === failingCall) throw new Error('interrupted');
         };
-        await collectLetters(queues, () => true)
-          .then((found) => redriveLetters(found, queues, queues))
+        await collectDeadLetters(queues, () => true)
+          .then((found) => redriveDeadLetters(found, queues, queues))
           .catch(() => {});
 
         // The next redrive finds at once what was not moved.

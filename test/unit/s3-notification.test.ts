@@ -102,16 +102,16 @@ describe('parseNotification', () => {
     });
 
     it.each([
-      ['another message', wrapped('hello'), 'In a message of SNS: The body is not JSON.'],
+      ['another message', wrapped('hello'), 'In an SNS message: The body is not JSON.'],
       [
         'an object',
         wrapped({ Records: [] }),
-        'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+        'An SNS message without a notification. Must the subscription be confirmed?',
       ],
       [
         'a request to confirm',
         wrapped('You have chosen to subscribe', { Type: 'SubscriptionConfirmation', Token: 'canary' }),
-        'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+        'An SNS message without a notification. Must the subscription be confirmed?',
       ],
     ])('is not recognised where it is %s', (_, body, detail) => {
       expect(parseNotification(body)).toEqual({ kind: 'unrecognised', detail });

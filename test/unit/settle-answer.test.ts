@@ -49,7 +49,7 @@ describe('a 429', () => {
     expect(await world.submit()).toMatchObject({ kind: 'submitted', attempt: 1 });
   });
 
-  it('never brings the build back before the gate opens, whatever it says', async () => {
+  it('never brings the build back before the lane is free, whatever it says', async () => {
     world.answers = [{ kind: 'rate-limited', status: 429, retryAfterMs: 0, detail: '' }];
     expect(await world.submit()).toMatchObject({ until: START + INTERVAL_MS });
   });

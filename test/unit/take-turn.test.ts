@@ -39,10 +39,10 @@ function take(changes: Partial<Turn<string, string, string>> = {}): Promise<stri
 const lane = () => world.pacer.lane(LANE);
 
 describe('a turn', () => {
-  it('checks once more, passes the gate, claims and calls, in this order', async () => {
+  it('checks once more, acquires its slot, claims and calls, in this order', async () => {
     world.onTableCall = () => void steps.push('table');
     expect(await take()).toBe('called');
-    // The gate of an idle lane and its reservation are three calls of the table.
+    // To reserve and to acquire on an idle lane are three calls of the table.
     expect(steps.filter((step) => step !== 'table')).toEqual(['check', 'claim with the check', 'call with the claim']);
     expect(steps.lastIndexOf('table')).toBeLessThan(steps.indexOf('claim with the check'));
     expect(lane().blockedUntil).toBe(START + INTERVAL_MS);
@@ -87,20 +87,20 @@ describe('a turn', () => {
     expect(world.slept).toEqual([0]);
   });
 
-  it('asks the gate only when its slot has come', async () => {
+  it('acquires only when its slot has come', async () => {
     const askedAt: number[] = [];
     world.onTableCall = () => void askedAt.push(world.now - START);
     await take({ reservation: { slot: START + 3_000, pushed: 0 } });
     expect(new Set(askedAt)).toEqual(new Set([3_000]));
   });
 
-  it.each([3_000, 5_000])('waits in the function for a gate that opens soon: in %i ms', async (ms) => {
+  it.each([3_000, 5_000])('waits in the function for a lane that is free soon: in %i ms', async (ms) => {
     await world.pacer.blockUntil(LANE, START + ms);
     expect(await take()).toBe('called');
     expect(world.slept).toEqual([ms]);
   });
 
-  it('sleeps in the queue for a gate that opens later', async () => {
+  it('sleeps in the queue for a lane that is free later', async () => {
     await world.pacer.blockUntil(LANE, START + 5_001);
     expect(await take()).toBe('asleep until 5001');
     expect(world.slept).toEqual([]);

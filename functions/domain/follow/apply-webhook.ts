@@ -2,7 +2,7 @@ import {
   acceptedAfterAll,
   calledAt,
   isAnswerLost,
-  isAtVendor,
+  isAtStreampixel,
   isUrlOf,
   requestOfApproval,
   requestRelease,
@@ -157,7 +157,7 @@ export function applyNotice(
   const { uploadId } = notice;
   const settled = uploadId === undefined ? undefined : settleLostAnswer(current, uploadId, now);
   const entry = settled ?? current;
-  if (!isAtVendor(entry) || (uploadId !== undefined && uploadId !== entry.uploadId)) return undefined;
+  if (!isAtStreampixel(entry) || (uploadId !== undefined && uploadId !== entry.uploadId)) return undefined;
   const next = withNews(entry, notice, receivedAt, now);
   if (next === undefined) return settled;
   const isApproved = next.state === 'approved' && entry.state !== 'approved';

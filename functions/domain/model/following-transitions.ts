@@ -9,9 +9,11 @@ import { present } from './optional-fields.ts';
  */
 
 /** States in which a build is, or was, at Streampixel. */
-type VendorState = Extract<BuildState, 'submitted' | 'approved' | 'released' | 'rejected'>;
+type StreampixelState = Extract<BuildState, 'submitted' | 'approved' | 'released' | 'rejected'>;
 
-export function isAtVendor(entry: LedgerEntry): entry is LedgerEntry & { state: VendorState; uploadId: string } {
+export function isAtStreampixel(
+  entry: LedgerEntry,
+): entry is LedgerEntry & { state: StreampixelState; uploadId: string } {
   switch (entry.state) {
     case 'submitted':
     case 'approved':
@@ -173,7 +175,7 @@ export function releaseChanged(entry: LedgerEntry, release: Release, now: number
   const held = present({ reservation, leaseUntil: release.state === 'calling' ? leaseUntil : undefined });
   const next = isFinished ? { ...bare, endedAt: now } : { ...bare, ...held };
   // The release of a former upload does not change this build's state, and a rejected build stays rejected.
-  const isOfThis = isAtVendor(entry) && entry.state !== 'rejected' && entry.uploadId === release.uploadId;
+  const isOfThis = isAtStreampixel(entry) && entry.state !== 'rejected' && entry.uploadId === release.uploadId;
   const state = release.state === 'released' && isOfThis ? 'released' : entry.state;
   return withChange({ ...entry, release: next }, now, { state }, note);
 }

@@ -28,7 +28,7 @@ export type BuildState =
   | 'dead-lettered';
 
 /** Upload ids, news and release requests of a build that is or was at Streampixel. */
-export interface AtVendor {
+export interface AtStreampixel {
   /** How the build goes live, by the route as it was when the build was submitted. */
   readonly releaseMode?: ReleaseMode;
   /** When Streampixel accepted it, in ms since the epoch. */
@@ -81,7 +81,7 @@ export interface HistoryLine {
 }
 
 /** What the ledger knows of one build. It changes only by the functions of `submission-transitions` and `following-transitions`. */
-export interface LedgerEntry extends AtVendor {
+export interface LedgerEntry extends AtStreampixel {
   readonly id: string;
   readonly build: Build;
   readonly state: BuildState;

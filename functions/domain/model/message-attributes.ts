@@ -20,3 +20,9 @@ export const DEAD_LETTER_ATTRIBUTES = {
 
 /** How long SQS keeps a dead letter, in days: the longest it allows. */
 export const DEAD_LETTER_RETENTION_DAYS = 14;
+
+/**
+ * Message attribute of a person's request to submit a build although it is finished. Its value names the request, so the worker can
+ * distinguish a late duplicate of the message from another request.
+ */
+export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';

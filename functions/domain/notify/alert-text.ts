@@ -125,8 +125,8 @@ function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert): 
   };
 }
 
-function reminderText({ letters }: ReminderAlert): AlertText {
-  const builds = letters === 1 ? '1 build waits' : `${letters} builds wait`;
+function reminderText({ deadLetters }: ReminderAlert): AlertText {
+  const builds = deadLetters === 1 ? '1 build waits' : `${deadLetters} builds wait`;
   return {
     subject: subject(`${builds} in the dead-letter queue`),
     body: page(`${builds} in the dead-letter queue. This reminder comes once a day until the queue is empty.`, [

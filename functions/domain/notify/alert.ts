@@ -75,7 +75,7 @@ export interface RedriveFinishedAlert {
 /** There are still messages in the dead-letter queue. */
 export interface ReminderAlert {
   readonly kind: 'reminder';
-  readonly letters: number;
+  readonly deadLetters: number;
   /** ms since the epoch. */
   readonly at: number;
 }

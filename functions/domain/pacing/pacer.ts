@@ -1,11 +1,11 @@
 import type { Admission, RateLimitLane, SlotReservation } from '../model/lane.ts';
 
 /**
- * Paces calls to an API that takes one request per interval and user: virtual scheduling (GCRA) with remembered slots, and a gate
- * at the moment of the call.
+ * Paces calls to an API that takes one request per interval and user: virtual scheduling (GCRA) with remembered slots, and a check
+ * right before the call.
  *
- * The slots spread the waiting: each build learns once when its slot is and sleeps until then. The gate keeps the rule: whatever
- * woke up late, crashed or was retried, no call passes it before an interval has gone by since the last one did.
+ * The slots spread the waiting: a build reserves its slot once and sleeps until then. The check keeps the limit: a slot is only
+ * acquired an interval after the last one was, even if a worker woke up late, crashed or tried again.
  */
 
 export interface PacerSettings {
@@ -14,7 +14,7 @@ export interface PacerSettings {
 }
 
 /** Streampixel's window per user and endpoint, in ms. Source: rate-limits-and-errors page of docs.streampixel.io. */
-export const VENDOR_WINDOW_MS = 120_000;
+export const STREAMPIXEL_WINDOW_MS = 120_000;
 
 /**
  * What the default interval adds to Streampixel's window: half for the clocks of two workers to differ, half for a request to take
@@ -22,7 +22,7 @@ export const VENDOR_WINDOW_MS = 120_000;
  */
 export const MARGIN_MS = 1_000;
 
-/** Part of the margin that a request may take from the gate to the wire before the lane must be blocked for longer, in ms. */
+/** How long after its slot was acquired a request may be sent before the lane must be blocked for longer, in ms: part of the margin. */
 export const SENDING_ALLOWANCE_MS = MARGIN_MS / 2;
 
 /**
@@ -39,8 +39,8 @@ export function blockForLateSend(
 }
 
 /**
- * How much farther apart than the gate demands the slots are, in ms. Without it every build would inherit the greatest lateness
- * before it, for as long as the lane is busy; with it, a lateness of a second is made up for within two builds.
+ * How much farther apart than the interval the slots are, in ms. Without it, one late build delays all builds after it for as
+ * long as the lane is busy; with it, a second is made up for within two builds.
  */
 const SLOT_SLACK_MS = 500;
 
@@ -86,9 +86,9 @@ export function tryAcquire(
   if (now < lane.blockedUntil) return { lane, admission: { kind: 'blocked', until: lane.blockedUntil } };
   const blockedUntil = now + settings.intervalMs;
   const admission: Admission = { kind: 'acquired', at: now };
-  // The builds behind a small lateness sleep it off in the function.
+  // A small delay: the next builds wait it out inside the function.
   if (late <= inProcessWait(settings)) return { lane: { ...lane, blockedUntil }, admission };
-  // A greater one would wake all of them at a time that is no longer their slot, so the whole lane moves.
+  // After a greater delay they would all wake at a time that is no longer their slot, so the whole lane moves.
   return { lane: { nextSlot: lane.nextSlot + late, pushed: lane.pushed + late, blockedUntil }, admission };
 }
 

@@ -10,7 +10,7 @@ export const CALL_TIMEOUT_MS = 20_000;
 export interface AcquiredSlot {
   readonly lane: string;
   readonly reservation: SlotReservation;
-  /** When the call passed the gate, in ms since the epoch. */
+  /** ms since the epoch. */
   readonly acquiredAt: number;
 }
 
@@ -55,8 +55,8 @@ interface TurnPorts {
 }
 
 /**
- * Reserves a slot, waits for it, passes the gate, claims, and calls: for uploads and releases alike. The claim comes behind the
- * gate and right before the call, so that only a crash during the call itself leaves anything in doubt.
+ * Reserves a slot, waits for it, acquires it, claims, and calls: for uploads and releases alike. The claim comes right before the
+ * call, so only a crash during the call itself leaves anything in doubt.
  *
  * @throws LedgerUnavailable before the claim; the request has not been sent then
  */
@@ -117,7 +117,7 @@ async function blockLane(lane: string, until: number, { log, pacer }: TurnPorts)
  * behind move back by as much. Never throws.
  *
  * @param notBefore ms since the epoch
- * @returns when to come back, in ms since the epoch: an interval after the gate at least
+ * @returns when to come back, in ms since the epoch: an interval after the slot was acquired at least
  */
 export async function keepFirstInLane(
   { acquiredAt, lane, reservation }: AcquiredSlot,

@@ -6,11 +6,11 @@ import { emitEvent, sendAlert } from '../notify/notify.ts';
 import type { KeyChecks, Ledger, Ports } from '../ports.ts';
 import {
   type BuildsQueue,
-  collectLetters,
+  collectDeadLetters,
   type DeadLetterStore,
   reasonOf,
-  redriveLetters,
-  type StoredLetter,
+  redriveDeadLetters,
+  type StoredDeadLetter,
 } from './redrive.ts';
 
 export interface RedrivePorts extends Pick<Ports, 'alerts' | 'apiKeys' | 'clock' | 'events' | 'log'> {
@@ -75,8 +75,8 @@ export async function redriveForKey(
   if (acceptedFor.size === 0) return { kind: 'key-refused' };
   await ledger.forgetRefusedKey(parameter, version);
 
-  const fixed = await collectLetters(ports.deadLetters, (each) => isFixed(each, parameter, routes, acceptedFor));
-  const report = await redriveLetters(fixed, ports.deadLetters, ports.buildsQueue);
+  const fixed = await collectDeadLetters(ports.deadLetters, (each) => isFixed(each, parameter, routes, acceptedFor));
+  const report = await redriveDeadLetters(fixed, ports.deadLetters, ports.buildsQueue);
   if (fixed.length > 0) {
     await emitEvent(ports, { name: 'Redrive Finished', at: clock.now(), parameter, ...report });
     await sendAlert(ports, { kind: 'redrive-finished', parameter, ...report, at: clock.now() });
@@ -86,7 +86,7 @@ export async function redriveForKey(
 
 /** Whether the new key, accepted for these users, fixes what the build was dead-lettered for. */
 function isFixed(
-  deadLetter: StoredLetter,
+  deadLetter: StoredDeadLetter,
   parameter: string,
   routes: readonly Route[],
   users: ReadonlySet<string>,

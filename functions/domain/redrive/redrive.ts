@@ -2,7 +2,7 @@ import { DEAD_LETTER_ATTRIBUTES } from '../model/message-attributes.ts';
 import type { Reason } from '../model/reasons.ts';
 
 /** A message received from the dead-letter queue, hidden from others until it is released or its visibility timeout ends. */
-export interface StoredLetter {
+export interface StoredDeadLetter {
   readonly messageId: string;
   readonly receiptHandle: string;
   readonly body: string;
@@ -15,11 +15,11 @@ export interface StoredLetter {
 /** Port: reading the dead-letter queue. */
 export interface DeadLetterStore {
   /** Up to 10 dead letters by long polling, hidden while they are handled. */
-  receive(): Promise<readonly StoredLetter[]>;
+  receive(): Promise<readonly StoredDeadLetter[]>;
   /** Makes dead letters visible again at once. */
-  release(deadLetters: readonly StoredLetter[]): Promise<void>;
+  release(deadLetters: readonly StoredDeadLetter[]): Promise<void>;
   /** @returns those that SQS has deleted */
-  delete(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
+  delete(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]>;
 }
 
 /** Port: the builds queue, to send dead letters back to. */
@@ -28,7 +28,7 @@ export interface BuildsQueue {
    * Sends bodies and attributes unchanged: by the attributes the worker knows that this is a redrive.
    * @returns those that SQS has taken
    */
-  send(deadLetters: readonly StoredLetter[]): Promise<readonly StoredLetter[]>;
+  send(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]>;
 }
 
 /** After so many empty answers in a row the queue counts as read: one long poll may miss messages, two rarely do. */
@@ -40,12 +40,12 @@ const BATCH_SIZE = 10;
  * Receives all dead letters and returns those that are `wanted`, oldest first; the others are released. One that is received twice
  * (its visibility timeout ended) is returned once, with its newest receipt.
  */
-export async function collectLetters(
+export async function collectDeadLetters(
   store: DeadLetterStore,
-  wanted: (deadLetter: StoredLetter) => boolean,
+  wanted: (deadLetter: StoredDeadLetter) => boolean,
   onProgress: (found: number) => void = () => {},
-): Promise<StoredLetter[]> {
-  const found = new Map<string, StoredLetter>();
+): Promise<StoredDeadLetter[]> {
+  const found = new Map<string, StoredDeadLetter>();
   try {
     for (let empty = 0; empty < EMPTY_ANSWERS; ) {
       const received = await store.receive();
@@ -77,8 +77,8 @@ export interface RedriveReport {
  * Sends dead letters back to the builds queue in the given order, and deletes each only after it was sent. If it is interrupted, a
  * dead letter may be in both queues. The ledger knows it as one build, so nothing is lost and nothing is submitted twice.
  */
-export async function redriveLetters(
-  deadLetters: readonly StoredLetter[],
+export async function redriveDeadLetters(
+  deadLetters: readonly StoredDeadLetter[],
   store: DeadLetterStore,
   queue: BuildsQueue,
   onProgress: (moved: number) => void = () => {},
@@ -102,7 +102,7 @@ export async function redriveLetters(
 }
 
 /** So that the next redrive finds them at once. Where it fails, they become visible when their visibility timeout ends. */
-async function releaseIfPossible(store: DeadLetterStore, deadLetters: readonly StoredLetter[]): Promise<void> {
+async function releaseIfPossible(store: DeadLetterStore, deadLetters: readonly StoredDeadLetter[]): Promise<void> {
   await eachBatch(deadLetters, (batch) => store.release(batch)).catch(() => undefined);
 }
 
@@ -111,12 +111,12 @@ async function eachBatch<T>(items: readonly T[], act: (batch: readonly T[]) => P
 }
 
 /** When the build was dead-lettered; for a message that SQS moved by itself, when it was first sent. In ms since the epoch. */
-export function deadLetteredAt({ attributes, sentAt }: StoredLetter): number {
+export function deadLetteredAt({ attributes, sentAt }: StoredDeadLetter): number {
   const at = Date.parse(attributes[DEAD_LETTER_ATTRIBUTES.at] ?? '');
   return Number.isNaN(at) ? sentAt : at;
 }
 
 /** Why the build was dead-lettered; absent for a message that SQS moved by itself after many crashes. */
-export function reasonOf({ attributes }: StoredLetter): Reason | undefined {
+export function reasonOf({ attributes }: StoredDeadLetter): Reason | undefined {
   return attributes[DEAD_LETTER_ATTRIBUTES.reason] as Reason | undefined;
 }

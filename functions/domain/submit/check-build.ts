@@ -42,7 +42,7 @@ export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit
   const { ledger } = visit.ports;
   const check = route.everyVersion === true ? 'readable' : 'current';
   const hasWaited = entry.reservation !== undefined;
-  // A build that goes on its first visit has just been found readable.
+  // If it gets its slot in its first visit, it was checked a moment ago.
   if (check === 'current' || hasWaited) {
     const inspected = await inspect(entry, check, visit);
     if (inspected.outcome !== undefined) return inspected;
@@ -76,7 +76,7 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
   }
 }
 
-/** Before the object is blamed: the key may hold a newer version, or be about to. */
+/** Before we report a bad object: is there a newer version, or may one be on its way? */
 async function refuse(
   entry: LedgerEntry,
   refused: Extract<Inspection, { kind: 'refused' }>,

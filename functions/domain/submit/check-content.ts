@@ -5,8 +5,8 @@ import type { KnownContent } from '../ports.ts';
 import type { Visit } from './visit.ts';
 
 /**
- * The ledger forgets a build 90 days after its last change. One that is unknown long after its drop was on its way to Streampixel then;
- * one that is unknown sooner is being processed for the first time, and has not been submitted. In ms.
+ * The ledger forgets a build 90 days after its last change. No entry and older than this, in ms: the entry expired, so count the
+ * build as submitted. No entry and younger: it is processed for the first time.
  */
 const FORGOTTEN_AFTER_MS = 30 * 24 * 3_600_000;
 
@@ -56,7 +56,7 @@ export async function holdBackOlderContent(
     build.droppedAt,
     ...contents.filter((known) => known.content === content).map(({ droppedAt }) => droppedAt),
   );
-  // Counted by the age of the content, before the call: whatever becomes of it, it is on its way.
+  // By the age of the content. Announced before the call, because the call may succeed even if we never see its answer.
   const newest = await ports.ledger.announce(`project/${projectId}`, { ...build, droppedAt: firstDroppedAt });
   const isOlder = firstDroppedAt < build.droppedAt && newest.droppedAt > firstDroppedAt;
   return isOlder && delivery.submitAgain === undefined ? heldBack(entry, ports.clock.now(), newest.id) : entry;

@@ -7,7 +7,7 @@ import { deadLettered, waiting } from '../model/submission-transitions.ts';
 import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { recordEntry } from './record-entry.ts';
-import { failureOf, retriedUncounted, type Visit } from './visit.ts';
+import { failureOf, retryWithoutCounting, type Visit } from './visit.ts';
 
 /** Why a build is dead-lettered. `detail` is redacted here. */
 export interface DeadLetterCause {
@@ -49,11 +49,11 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
   } catch (error) {
     ports.log.error('dead-letter-not-sent', { build: entry.id, reason, error: describeError(error) });
     await freeClaim(entry, visit);
-    return retriedUncounted(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
+    return retryWithoutCounting(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
   }
   if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, id), visit)) === undefined) {
-    // The redrive of a dead letter that the ledger does not know would pass for a duplicate. The next visit sends another one.
-    return retriedUncounted(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
+    // If the ledger does not know this dead letter, its redrive is skipped as a duplicate. So the next visit sends another one.
+    return retryWithoutCounting(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
   }
   const subject = subjectOf(entry);
   const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };
@@ -64,8 +64,8 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
 }
 
 /**
- * The call did not lead to a dead letter, so the claim ends here, or the next worker takes it for a lost answer. A claim whose
- * answer is lost indeed stays: without it the build would be submitted again, whatever the settings say.
+ * The call did not lead to a dead letter, so the claim ends here, or the next worker takes it for a lost answer. If the answer
+ * really was lost, keep the state `unknown`: without it the build would be submitted again, whatever the settings say.
  */
 async function freeClaim(entry: LedgerEntry, visit: Visit): Promise<void> {
   const freed =

@@ -1,8 +1,9 @@
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { describeError } from '../model/redaction.ts';
+import type { LogFields } from '../ports.ts';
 import type { Visit } from './visit.ts';
 
-/** How long to insist on recording what a later visit would find out by itself, in ms. */
+/** How long to retry a write that the next visit could repeat, in ms. */
 const RECORD_PATIENCE_MS = 5_000;
 
 /**
@@ -14,11 +15,11 @@ const RECORD_PATIENCE_MS = 5_000;
  */
 export async function recordEntry(next: LedgerEntry, { delivery, ports }: Visit): Promise<LedgerEntry | undefined> {
   const { clock, ledger, log } = ports;
-  // An acceptance or a dead letter is worth all the time that is left: without the record the build would be sent again.
+  // An acceptance or a dead letter is retried for all the time that is left: without the record the build would be sent again.
   const isFinal = next.state === 'submitted' || next.state === 'dead-lettered';
   const giveUpAt = isFinal ? delivery.deadline : Math.min(delivery.deadline, clock.now() + RECORD_PATIENCE_MS);
   let entry = next;
-  let error: unknown;
+  let why: LogFields = {};
   for (let pause = 100; ; pause *= 2) {
     try {
       const saved = await ledger.save(entry);
@@ -31,14 +32,15 @@ export async function recordEntry(next: LedgerEntry, { delivery, ports }: Visit)
         return undefined;
       }
       entry = { ...next, revision: stored?.revision ?? 0 };
-    } catch (thrown) {
-      error = thrown;
+      why = { by: stored?.state };
+    } catch (error) {
+      why = { error: describeError(error) };
     }
     if (clock.now() + pause > giveUpAt) break;
     await clock.sleep(pause);
   }
   const { id: build, state, uploadId } = next;
-  log.error('not-recorded', { build, state, uploadId, error: describeError(error) });
+  log.error('not-recorded', { build, state, uploadId, ...why });
   return undefined;
 }
 

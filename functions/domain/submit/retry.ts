@@ -17,7 +17,7 @@ export async function retry(
   status?: number,
 ): Promise<Outcome> {
   const failure = failureOf(visit, cause, detail, status);
-  return tryLater(failed(entry, failure.at, failure), cause, failure, visit);
+  return scheduleRetry(failed(entry, failure.at, failure), cause, failure, visit);
 }
 
 /** The answer to a submission was lost: the build may have been accepted. */
@@ -33,10 +33,10 @@ export async function retryLostAnswer(
   if (visit.settings.onLostAnswer === 'dead-letter') {
     return deadLetter(next, { reason: 'SubmissionUnknown', detail, status }, visit);
   }
-  return tryLater(next, 'AnswerLost', failure, visit);
+  return scheduleRetry(next, 'AnswerLost', failure, visit);
 }
 
-async function tryLater(next: LedgerEntry, cause: RetryCause, failure: Failure, visit: Visit): Promise<Outcome> {
+async function scheduleRetry(next: LedgerEntry, cause: RetryCause, failure: Failure, visit: Visit): Promise<Outcome> {
   const { ports, settings } = visit;
   const { detail, status } = failure;
   const { attempts } = next;

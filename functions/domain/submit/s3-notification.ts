@@ -84,11 +84,11 @@ function parseSnsMessage(message: object): Notification {
   if (!isNotification || typeof message.Message !== 'string') {
     return {
       kind: 'unrecognised',
-      detail: 'A message of SNS that passes nothing on. Is a subscription to be confirmed?',
+      detail: 'An SNS message without a notification. Must the subscription be confirmed?',
     };
   }
   const inner = parseNotification(message.Message);
-  return inner.kind === 'unrecognised' ? { ...inner, detail: `In a message of SNS: ${inner.detail}` } : inner;
+  return inner.kind === 'unrecognised' ? { ...inner, detail: `In an SNS message: ${inner.detail}` } : inner;
 }
 
 function parseS3Record(record: unknown): NotificationRecord {

@@ -30,7 +30,7 @@ export async function settleAnswer(
     case 'accepted': {
       const { status, uploadId } = answer;
       const accepted = submitted(entry, clock.now(), uploadId);
-      // Where even this can't be recorded the build is accepted all the same: if its message stayed, it would be sent twice.
+      // If this record fails, Streampixel has the build anyway: finish the message, or it would be uploaded twice.
       await recordEntry(accepted, visit);
       const isNotified = await notifySubmitted(accepted, visit, status);
       const facts = { uploadId, status, attempt: entry.attempts + 1, possiblyDoubled: entry.possiblyDoubled };
@@ -38,23 +38,37 @@ export async function settleAnswer(
     }
     case 'rate-limited': {
       const wait = answer.retryAfterMs ?? settings.intervalMs;
-      return goAgain(entry, slot, clock.now() + wait + SENDING_ALLOWANCE_MS, 'RateLimited', answer.status, visit);
+      return postponeAfterAnswer(
+        entry,
+        slot,
+        clock.now() + wait + SENDING_ALLOWANCE_MS,
+        'RateLimited',
+        answer.status,
+        visit,
+      );
     }
     case 'refused': {
       if (answer.reason !== 'InvalidApiKey') return deadLetter(entry, answer, visit);
       const again = await ports.apiKeys.readAgain(route.apiKeyParameter);
       if (again.kind === 'found' && again.key.version !== key.version) {
         // Streampixel does not say whether a refused call uses up the slot, so it waits for another one.
-        return goAgain(entry, slot, clock.now(), 'KeyChanged', answer.status, visit);
+        return postponeAfterAnswer(entry, slot, clock.now(), 'KeyChanged', answer.status, visit);
       }
-      const isAlertSent = await rememberRefusedKey(entry, route, answer.detail, visit);
+      const isAlertSent = await recordRefusedKeyAndAlert(entry, route, answer.detail, visit);
       return deadLetter(entry, { ...answer, isAlertSent }, visit);
     }
     case 'failed': {
       const { cause, detail, retryAfterMs = 0, status } = answer;
-      // A maintenance that says when it ends is waited out, however long it takes.
+      // Streampixel said when its maintenance ends: wait, and do not count an attempt.
       if (retryAfterMs === 0) return retry(entry, cause, detail, visit, status);
-      return goAgain(entry, slot, clock.now() + retryAfterMs + SENDING_ALLOWANCE_MS, 'VendorBusy', status, visit);
+      return postponeAfterAnswer(
+        entry,
+        slot,
+        clock.now() + retryAfterMs + SENDING_ALLOWANCE_MS,
+        'VendorBusy',
+        status,
+        visit,
+      );
     }
     case 'lost':
       return retryLostAnswer(entry, answer.detail, visit, answer.status);
@@ -70,7 +84,7 @@ export async function settleAnswer(
 const RECEIVES_PER_DOUBLING = 10;
 
 /** The slot was used up through no fault of the build: it costs no attempt. */
-async function goAgain(
+async function postponeAfterAnswer(
   entry: LedgerEntry,
   slot: AcquiredSlot,
   notBefore: number,
@@ -110,10 +124,10 @@ export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, stat
 }
 
 /**
- * Remembers a refused key, so that the builds behind it are not sent with it, and notifies people once per version.
+ * Records a refused key, so that the next builds are not sent with it, and notifies people once per version.
  * @returns whether an alert has been sent for this cause
  */
-async function rememberRefusedKey(
+async function recordRefusedKeyAndAlert(
   entry: LedgerEntry,
   { apiKeyParameter: parameter, userId }: Route,
   detail: string,
@@ -130,7 +144,7 @@ async function rememberRefusedKey(
     const { logPointer } = delivery;
     return await sendAlert(ports, { kind: 'key-rejected', ...facts, detail, build: entry.build, at, logPointer });
   } catch (error) {
-    // Then each build finds out by itself, and sends its own alert.
+    // Then each build is refused by itself, and sends its own alert.
     log.warn('refused-key-not-remembered', { parameter, version, error: describeError(error) });
     return false;
   }

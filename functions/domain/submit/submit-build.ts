@@ -22,7 +22,7 @@ import {
   iso,
   isTooLate,
   postponed,
-  retriedUncounted,
+  retryWithoutCounting,
   type Step,
   type SubmitSettings,
   skippedAs,
@@ -63,7 +63,8 @@ export async function submitBuild(
     }
     entry = routed(entry, route);
     const { reservation } = entry;
-    // SQS hides a message for at most 12 h, so it may wake before its slot. Slots only ever move back: it goes back to sleep.
+    // SQS hides a message for at most 12 h, so it may wake before its slot. A slot never becomes earlier, so the
+    // message can sleep again.
     if (reservation !== undefined && reservation.slot - ports.clock.now() > inProcessWait(settings)) {
       return postponed('Slot', reservation.slot);
     }
@@ -97,10 +98,10 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
   }
   switch (entry.state) {
     case 'submitted':
-      // A worker that ended between the record and the event has left a build without its watch.
+      // If a worker crashed before it sent the event, no watch runs over the build: send the event again.
       if (receiveCount > 1 && !(await notifySubmitted(entry, visit))) {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
-        return { entry, outcome: retriedUncounted(visit, 'EventsUnavailable', detail) };
+        return { entry, outcome: retryWithoutCounting(visit, 'EventsUnavailable', detail) };
       }
       return duplicate(`Accepted before, upload id ${entry.uploadId}.`);
     case 'approved':
@@ -110,8 +111,8 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
     case 'skipped':
       return duplicate(`Skipped before: ${entry.skipCause}.`);
     case 'dead-lettered':
-      // A message that was sent after the dead-lettering is a request to try again, whatever tool has sent it: skipped, the build
-      // could be in no queue any more. What was sent before is a late duplicate of the event.
+      // A message that was sent after the dead-lettering is a request to try again, whatever tool has sent it. If we skipped it
+      // here, the build could be lost: it may be in no queue. A message that was sent before is a late duplicate of the event.
       if (
         (redriveOf !== undefined && redriveOf === entry.deadLetterId) ||
         sentAt > (entry.lastFailure?.at ?? entry.updatedAt)
@@ -178,8 +179,8 @@ async function submitInSlot(
 }
 
 /**
- * Another worker may have the same message and have put it to sleep meanwhile: the claim goes on top of that. But not where that one
- * has called, or tried to.
+ * Another worker may have the same message and have put it to sleep meanwhile. Then claim the newer entry, unless the other worker
+ * has already called Streampixel, or tried to.
  */
 async function claim(
   entry: LedgerEntry,
@@ -200,7 +201,7 @@ async function claim(
 /** The message goes back to sleep, and the ledger keeps its reservation. */
 async function sleep(entry: LedgerEntry, reservation: SlotReservation, until: number, visit: Visit): Promise<Outcome> {
   const { ports } = visit;
-  // Only this ends a build that waits: SQS would delete its message before the slot.
+  // A waiting build is dead-lettered only if its message would expire before its slot.
   if (isTooLate(until, visit)) {
     const detail = `Its slot is at ${iso(until)}; the message expires before.`;
     return deadLetter(entry, { reason: 'WaitTooLong', detail }, visit);
@@ -222,7 +223,7 @@ async function callUploadFile(
   // The date is what the signature says. The URL ends sooner if the session of the role that signed it does.
   const facts = { apiKeyVersion: key.version, fileUrl, fileUrlSignedUntil: iso(fileUrl.expiresAt) };
   log.info('calling', { bucket, key: objectKey, build: id, ...facts });
-  // An upload that is held back is not what the route says.
+  // A held-back build has releaseMode manual, so autoRelease comes from the entry, not from the route.
   const asRecorded = { ...route, autoRelease: releaseMode === 'automatic' };
   const calledAt = clock.now();
   const answer = await streampixel
@@ -238,11 +239,11 @@ async function callUploadFile(
 async function failedBeforeCall(entry: LedgerEntry, error: unknown, visit: Visit): Promise<Outcome> {
   const detail = describeError(error);
   // Not counted: where nothing can be written down, the queue's receive count is the safety net.
-  if (error instanceof LedgerUnavailable) return retriedUncounted(visit, 'LedgerUnavailable', detail);
+  if (error instanceof LedgerUnavailable) return retryWithoutCounting(visit, 'LedgerUnavailable', detail);
   visit.ports.log.error('unexpected-error', { build: entry.id, error: failureOf(visit, 'Unexpected', detail).detail });
   try {
     return await retry(entry, 'Unexpected', detail, visit);
   } catch (second) {
-    return retriedUncounted(visit, 'Unexpected', `${detail}; then ${describeError(second)}`);
+    return retryWithoutCounting(visit, 'Unexpected', `${detail}; then ${describeError(second)}`);
   }
 }

@@ -80,7 +80,7 @@ export function inProgress({ delivery }: Visit): Outcome {
 }
 
 /** To be retried although the attempt can't be written down: the queue's receive count sets the pace, and ends it in the end. */
-export function retriedUncounted(visit: Visit, cause: RetryCause, detail: string): Outcome {
+export function retryWithoutCounting(visit: Visit, cause: RetryCause, detail: string): Outcome {
   const { delivery, ports, settings } = visit;
   const delay = retryDelay(Math.max(1, delivery.receiveCount), settings.intervalMs, ports.random);
   const { detail: words } = failureOf(visit, cause, detail);

@@ -29,7 +29,7 @@ let s3Error: string | undefined;
 let answers: Record<string, unknown>[];
 let lines: string[];
 let endpoint: string;
-let handler: typeof import('../../functions/announce-builds/handler.ts').handler;
+let handler: typeof import('../../functions/set-bucket-notification/handler.ts').handler;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -42,7 +42,7 @@ beforeAll(async () => {
   })) {
     vi.stubEnv(name, value);
   }
-  ({ handler } = await import('../../functions/announce-builds/handler.ts'));
+  ({ handler } = await import('../../functions/set-bucket-notification/handler.ts'));
 });
 afterAll(() => {
   vi.unstubAllEnvs();

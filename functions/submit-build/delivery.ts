@@ -1,6 +1,5 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import { DEAD_LETTER_ATTRIBUTES } from '../domain/model/message-attributes.ts';
-import { SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/submit-again.ts';
+import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/message-attributes.ts';
 import type { Ports } from '../domain/ports.ts';
 import { handleMessage } from '../domain/submit/handle-message.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit/visit.ts';

@@ -40,7 +40,7 @@ export async function announceBuilds(client: S3Client, notification: BucketNotif
     await client.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }));
   } catch (error) {
     if (!(error instanceof Error && error.name === 'InvalidArgument')) throw error;
-    const cause = 'Another notification of the bucket is for the same keys, or its destination is gone.';
+    const cause = 'Another notification of the bucket is for the same keys, or its destination does not exist.';
     throw new Error(`${cause} Remove it, or set bucketEvents to eventbridge. S3: ${error.message}`);
   }
 }
