@@ -219,13 +219,18 @@ export async function expectRewritesHarmless(simulation: Simulation): Promise<vo
     const last = before.filter(({ build }) => build.droppedAt === newest);
     for (const one of last.every(({ content }) => content === rewritten.content) ? last : []) {
       const entry = await simulation.entryOf(one);
-      const isKnown = entry?.uploadId !== undefined && entry.possiblyDoubled === false;
-      expect(isKnown, `${rewritten.id} is a copy of ${one.id}, which was accepted`).toBe(false);
+      const isRecorded = entry?.uploadId !== undefined && entry.possiblyDoubled === false;
+      expect(isRecorded, `${rewritten.id} is a copy of ${one.id}, which was accepted`).toBe(false);
     }
     if (!call.call.autoRelease) continue;
-    const firstDroppedAt = ({ content, key }: Dropped) =>
+    // A copy that S3 announces only after the call is one that no worker could know of.
+    const isKnown = ({ firstAnnouncedAt }: Dropped) => firstAnnouncedAt <= call.at;
+    const firstDroppedAt = ({ content, key, build }: Dropped) =>
       Math.min(
-        ...dropped.filter((each) => each.key === key && each.content === content).map(({ build }) => build.droppedAt),
+        build.droppedAt,
+        ...dropped
+          .filter((each) => each.key === key && each.content === content && isKnown(each))
+          .map((each) => each.build.droppedAt),
       );
     const newer = dropped.filter((other) => firstDroppedAt(other) > firstDroppedAt(rewritten));
     const isLive = ({ id }: Dropped) =>
