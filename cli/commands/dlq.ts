@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import { commandAfter, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import {
   collectDeadLetters,
@@ -64,9 +66,10 @@ function filters(command: Command): Command {
   const reasons = [...Object.keys(REASONS), NO_REASON];
   return command
     .addOption(
-      new Option('--reason <reason...>', `only these; "${NO_REASON}" for messages that SQS itself moved`).choices(
-        reasons,
-      ),
+      new Option(
+        '--reason <reason...>',
+        `only these; "${NO_REASON}" for messages that SQS or EventBridge put there`,
+      ).choices(reasons),
     )
     .option('--project <id>', 'only of this project: its id, the user id, or userId/projectId')
     .option('--build <text>', 'only builds whose id contains this')
@@ -112,7 +115,8 @@ async function withMatching(
 
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
   return withMatching(console, stack, filter, async ({ facts, deadLetterQueue: { hidden } }) => {
-    const lines = byReason(facts).flatMap((group) => groupLines(console, group, all ? facts.length : MOST_NAMED));
+    const groups = largestFirst(Map.groupBy(facts, titleOf));
+    const lines = groups.flatMap((group) => groupLines(console, stack, group, all ? facts.length : MOST_NAMED));
     const page = facts.length === 0 ? ['No dead letters.'] : lines.slice(0, -1);
     console.data({ count: facts.length, deadLetters: facts }, page);
     if (hidden > 0) {
@@ -122,26 +126,34 @@ async function list(console: Console, stack: Stack, { all, ...filter }: Flags): 
   });
 }
 
-type Group = readonly [reason: DeadLetterReason, messages: readonly DeadLetterFacts[]];
+type Group<Name = string> = readonly [name: Name, messages: readonly DeadLetterFacts[]];
 
-/** The largest group first. */
-function byReason(facts: readonly DeadLetterFacts[]): readonly Group[] {
-  return [...Map.groupBy(facts, ({ reason }) => reason)].sort(([, a], [, b]) => b.length - a.length);
+function largestFirst<Name>(groups: ReadonlyMap<Name, readonly DeadLetterFacts[]>): readonly Group<Name>[] {
+  return [...groups].sort(([, a], [, b]) => b.length - a.length);
+}
+
+function byReason(facts: readonly DeadLetterFacts[]): readonly Group<DeadLetterReason>[] {
+  return largestFirst(Map.groupBy(facts, ({ reason }) => reason));
+}
+
+/** The reason, and who sent it where that is the cause. */
+function titleOf({ reason, sentBy }: DeadLetterFacts): string {
+  return sentBy === 'EventBridge' ? `${reason}, sent by EventBridge` : reason;
 }
 
 function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<string, number>> {
   return Object.fromEntries(byReason(facts).map(([reason, { length }]) => [reason, length]));
 }
 
-function groupLines(console: Console, [reason, group]: Group, named: number): readonly string[] {
+function groupLines(console: Console, stack: Stack, [title, group]: Group, named: number): readonly string[] {
   const now = Date.now();
   const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
   const rows = group.slice(0, named).map((message) => {
     return [`${span(now - Date.parse(message.at))} ago`, nameOf(message), message.project ?? ''];
   });
   return [
-    `${console.paint('red', reason)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
-    ...explanation(reason).map(([label, text]) => `  ${console.paint('gray', label.padEnd(10))} ${text}`),
+    `${console.paint('red', title)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
+    ...explanation(stack, group).map(([label, text]) => `  ${console.paint('gray', label.padEnd(10))} ${text}`),
     '',
     ...aligned(rows, 2),
     ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
@@ -153,20 +165,35 @@ function nameOf({ builds, messageId }: DeadLetterFacts): string {
   return printable(builds.map(shortId).join(', ')) || `message ${messageId}`;
 }
 
-/** Why, what to do, and the command, as label and text. */
-function explanation(reason: DeadLetterReason): readonly (readonly [string, string])[] {
-  const [cause, remedy, command] =
-    reason === NO_REASON
-      ? [
-          'SQS moved it: the function received it again and again and never finished it.',
-          "Read the function's log around that time. When the function works again, redrive.",
-          `${TOOL} dlq redrive --reason ${NO_REASON} --yes`,
-        ]
-      : [REASONS[reason].cause, REASONS[reason].remedy, commandAfter(reason)];
+/** Why, what to do, and the command of each API key, as label and text. All of `group` are there for the same cause. */
+function explanation({ settings }: Stack, group: readonly DeadLetterFacts[]): readonly (readonly [string, string])[] {
+  const [cause, remedy] = causeOf(group);
+  const commands = group.map(({ project, reason }) => {
+    if (reason === NO_REASON) return `${TOOL} dlq redrive --reason ${NO_REASON} --yes`;
+    const [userId, projectId] = project?.split('/') ?? [];
+    return commandAfter(reason, keyParameterOf(settings.routes, present({ userId, projectId })));
+  });
   return [
     ['Why', cause],
     ['What to do', remedy],
-    ['Then run', command],
+    ...[...new Set(commands)].map((command) => ['Then run', command] as const),
+  ];
+}
+
+/** The cause, and what to do about it. */
+function causeOf(group: readonly DeadLetterFacts[]): readonly [string, string] {
+  const { reason = NO_REASON, sentBy } = group[0] ?? {};
+  if (reason !== NO_REASON) return [REASONS[reason].cause, REASONS[reason].remedy];
+  if (sentBy === 'EventBridge') {
+    const errors = new Set(group.map(({ detail = 'It does not say why' }) => printable(detail)));
+    return [
+      `EventBridge could not deliver the event to the builds queue. ${[...errors].slice(0, MOST_NAMED).join('; ')}`,
+      "Fix what the error names, such as the queue's policy or its KMS key; then redrive.",
+    ];
+  }
+  return [
+    'SQS moved it: the function received it again and again and never finished it.',
+    "Read the function's log around that time. When the function works again, redrive.",
   ];
 }
 
@@ -178,12 +205,13 @@ async function show(console: Console, stack: Stack, build: string): Promise<numb
       throw new OperatorError('NoDeadLetter', `No dead letter is about a build with "${build}" in its id.`, remedy);
     }
     const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));
-    const pages = deadLetters.map(({ attempts = 0, body, detail, reason, status, ...each }) => {
+    const pages = deadLetters.map(({ body, ...each }) => {
+      const { attempts = 0, detail, status } = each;
       const http = status === undefined ? '' : ` (HTTP ${status})`;
       const rows: readonly (readonly [string, string])[] = [
         ['Build', each.builds.join(', ') || `none: message ${each.messageId}`],
-        ['Reason', reason],
-        ...explanation(reason),
+        ['Reason', titleOf(each)],
+        ...explanation(stack, [each]),
         ['Detail', `${detail ?? ''}${http}`],
         ['Project', each.project ?? ''],
         ['Attempts', attempts === 0 ? '' : `${attempts} failed`],

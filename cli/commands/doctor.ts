@@ -17,10 +17,12 @@ import { readSettings, SettingsError } from '../../infra/settings/read.ts';
 import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
+import { type Finding, fail, ok, warn } from '../finding.ts';
 import { EXIT } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
 import { readQueue } from '../stack/queues.ts';
+import { checkRateLimit } from '../stack/rate-limit.ts';
 import type { Stack } from '../stack/stack.ts';
 import {
   addressOf,
@@ -31,17 +33,6 @@ import {
   readTokens,
 } from '../stack/webhooks.ts';
 import { plural, span } from '../units.ts';
-
-/** One line of the doctor's report. */
-interface Finding {
-  /** Where it is not the name of the whole check. */
-  readonly check?: string;
-  /** `skipped`: can't be checked here. */
-  readonly status: 'ok' | 'warn' | 'fail' | 'skipped';
-  readonly text: string;
-  /** What to do about it; a line or two. */
-  readonly remedy?: string;
-}
 
 const DEPLOY = 'npx cdk deploy';
 
@@ -54,10 +45,6 @@ export function addDoctorCommand(program: Command, act: Act): void {
     .action(act(async ({ console, stack }) => doctor(console, await stack())));
 }
 
-const ok = (text: string): Finding => ({ status: 'ok', text });
-const warn = (text: string, remedy: string): Finding => ({ status: 'warn', text, remedy });
-const fail = (text: string, remedy: string): Finding => ({ status: 'fail', text, remedy });
-
 type Check = (stack: Stack) => Promise<readonly Finding[]>;
 
 /** By name; the embedded stack lacks what some of them ask for. */
@@ -67,6 +54,7 @@ const CHECKS: Readonly<Record<string, { readonly run: Check; readonly onAwsOnly?
   'API key': { run: checkKeys },
   Webhook: { run: checkWebhooks },
   Ledger: { run: checkLedger },
+  'Rate limit': { run: checkRateLimit, onAwsOnly: true },
   Bucket: { run: checkBucket, onAwsOnly: true },
   Queues: { run: checkQueues },
   'Follow queue': { run: checkFollowQueue },

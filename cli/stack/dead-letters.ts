@@ -15,7 +15,7 @@ import { iso } from '../units.ts';
 import { batchesOf, type Queue, readQueue } from './queues.ts';
 import type { Stack } from './stack.ts';
 
-/** The reason of a dead letter that SQS moved by itself: no worker got as far as giving one. */
+/** The reason of a dead letter that SQS or EventBridge put there: no worker got as far as giving one. */
 export const NO_REASON = 'none';
 export type DeadLetterReason = Reason | typeof NO_REASON;
 
@@ -55,6 +55,23 @@ function buildsOf({ attributes, body }: StoredDeadLetter): string[] {
   return records.flatMap((record) => (record.kind === 'build' ? [buildId(record.build)] : []));
 }
 
+/** Message attributes of an event that EventBridge could not deliver to the builds queue. */
+const [RULE, ERROR_CODE, ERROR_MESSAGE] = ['RULE_ARN', 'ERROR_CODE', 'ERROR_MESSAGE'] as const;
+
+/** Who put a dead letter into the queue. A redriven one keeps EventBridge's attributes, but then it is SQS that moves it. */
+function sentBy(message: StoredDeadLetter): 'worker' | 'SQS' | 'EventBridge' {
+  if (reasonOf(message) !== undefined) return 'worker';
+  const { attributes, movedFrom } = message;
+  const isUndelivered = [RULE, ERROR_CODE, ERROR_MESSAGE].some((name) => attributes[name] !== undefined);
+  return movedFrom === undefined && isUndelivered ? 'EventBridge' : 'SQS';
+}
+
+function detailOf(message: StoredDeadLetter): string | undefined {
+  const { attributes } = message;
+  if (sentBy(message) !== 'EventBridge') return attributes[DEAD_LETTER_ATTRIBUTES.detail];
+  return [attributes[ERROR_CODE], attributes[ERROR_MESSAGE]].filter(Boolean).join(': ') || undefined;
+}
+
 /** A dead letter as `--json` prints it: times as ISO 8601; `JSON.stringify` leaves out what is undefined. */
 export type DeadLetterFacts = ReturnType<typeof deadLetterFacts>;
 
@@ -66,9 +83,10 @@ export function deadLetterFacts(message: StoredDeadLetter, retentionMs: number) 
   return {
     messageId: message.messageId,
     reason,
+    sentBy: sentBy(message),
     builds: buildsOf(message),
     project: attributes[DEAD_LETTER_ATTRIBUTES.project],
-    detail: attributes[DEAD_LETTER_ATTRIBUTES.detail],
+    detail: detailOf(message),
     status: number(DEAD_LETTER_ATTRIBUTES.status),
     attempts: number(DEAD_LETTER_ATTRIBUTES.attempts),
     at: iso(deadLetteredAt(message)),

@@ -55,6 +55,7 @@ export async function findStack(options: StackOptions) {
   }
 
   const clients = {
+    cloudFormation,
     dynamoDb: new DynamoDBClient(config),
     lambda: new LambdaClient(config),
     // Emulators have no wildcard DNS for buckets.

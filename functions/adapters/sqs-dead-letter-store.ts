@@ -4,6 +4,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { present } from '../domain/model/optional-fields.ts';
 import type { DeadLetterStore, StoredDeadLetter } from '../domain/redrive/redrive.ts';
 
 /** A short poll asks a few of SQS's servers and may miss messages; a long one asks all. In s. */
@@ -25,7 +26,7 @@ export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hi
           WaitTimeSeconds: LONG_POLL_S,
           VisibilityTimeout: hiddenS,
           MessageAttributeNames: ['All'],
-          MessageSystemAttributeNames: ['SentTimestamp'],
+          MessageSystemAttributeNames: ['SentTimestamp', 'DeadLetterQueueSourceArn'],
         }),
       );
       return Messages.map((message) => ({
@@ -33,6 +34,7 @@ export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hi
         receiptHandle: message.ReceiptHandle ?? '',
         body: message.Body ?? '',
         sentAt: Number(message.Attributes?.SentTimestamp),
+        ...present({ movedFrom: message.Attributes?.DeadLetterQueueSourceArn }),
         attributes: Object.fromEntries(
           Object.entries(message.MessageAttributes ?? {}).map(([name, { StringValue }]) => [name, StringValue ?? '']),
         ),

@@ -22,11 +22,12 @@ export type QueryServices = ReturnType<typeof createQueryServices>;
 
 /**
  * The services of AWS's older Query protocol, with a form in and XML out: SNS's `Publish`, which delivers to the callback
- * only, and CloudFormation's `DescribeStacks` for the only stack, by whose outputs the operator's tool finds its parts.
+ * only, and CloudFormation's `DescribeStacks`, by whose outputs the operator's tool finds the parts of a stack.
  */
 export function createQueryServices(region: string, onPublished: (published: Published) => void) {
   const topicArns = new Set<string>();
-  let stack: { readonly name: string; readonly outputs: Readonly<Record<string, string>> } | undefined;
+  /** Their outputs, by name. */
+  const stacks = new Map<string, Readonly<Record<string, string>>>();
 
   function publish(form: URLSearchParams): object {
     const topicArn = form.get('TopicArn') ?? '';
@@ -37,17 +38,18 @@ export function createQueryServices(region: string, onPublished: (published: Pub
 
   function describeStacks(form: URLSearchParams): object {
     const wanted = form.get('StackName');
-    if (wanted !== null && wanted !== stack?.name) {
+    if (wanted !== null && !stacks.has(wanted)) {
       throw new QueryError('ValidationError', `Stack with id ${wanted} does not exist`);
     }
-    if (stack === undefined) return { Stacks: {} };
-    const outputs = Object.entries(stack.outputs);
-    const member = {
-      StackId: `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${stack.name}/local`,
-      StackName: stack.name,
+    const found = [...stacks].filter(([name]) => wanted === null || name === wanted);
+    const member = found.map(([StackName, outputs]) => ({
+      StackId: `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${StackName}/local`,
+      StackName,
       StackStatus: 'CREATE_COMPLETE',
-      Outputs: { member: outputs.map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })) },
-    };
+      Outputs: {
+        member: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })),
+      },
+    }));
     return { Stacks: { member } };
   }
 
@@ -67,7 +69,7 @@ export function createQueryServices(region: string, onPublished: (published: Pub
     createTopic: (arn: string): void => void topicArns.add(arn),
     /** Sets what CloudFormation describes from now on. */
     describeStack(name: string, outputs: Readonly<Record<string, string>>): void {
-      stack = { name, outputs };
+      stacks.set(name, outputs);
     },
     async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const send = (status: number, body: string) =>

@@ -34,6 +34,8 @@ interface StoredMessage {
   readonly sentAt: number;
   firstReceivedAt: number | undefined;
   receiveCount: number;
+  /** ARN of the queue whose redrive policy moved it here. */
+  movedFrom?: string;
   /** It can't be received before. */
   visibleAt: number;
   receiptHandle: string | undefined;
@@ -107,6 +109,7 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
       message.receiveCount += 1;
       if (message.receiveCount > maxReceiveCount) {
         const deadLetters = queueAt(deadLetterTargetArn);
+        message.movedFrom = queue.arn;
         deadLetters.messages.push(message);
         deadLetters.changes.emit('change');
         continue;
@@ -205,11 +208,12 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
 }
 
 function toReceived(message: StoredMessage, request: ReceiveMessageRequest): Message {
-  const { id, body, attributes, sentAt, firstReceivedAt, receiveCount, receiptHandle } = message;
+  const { id, body, attributes, sentAt, firstReceivedAt, movedFrom, receiveCount, receiptHandle } = message;
   const system = {
     SentTimestamp: `${sentAt}`,
     ApproximateReceiveCount: `${receiveCount}`,
     ApproximateFirstReceiveTimestamp: `${firstReceivedAt}`,
+    ...(movedFrom === undefined ? {} : { DeadLetterQueueSourceArn: movedFrom }),
   };
   return {
     MessageId: id,

@@ -1,12 +1,16 @@
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { ChangeMessageVisibilityBatchCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
+import { deadLetterFacts } from '../../cli/stack/dead-letters.ts';
 import { batchesOf } from '../../cli/stack/queues.ts';
+import { stringAttributes } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
-import { s3Event } from '../support/s3-event.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { eventBridgeEvent, s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
-import { BUILDS, DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
+import { BUILDS, DEAD_LETTERS, MAX_RECEIVES, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 
 /** Queues that only the tool uses: what it moved stays where it put it. */
@@ -16,6 +20,12 @@ interface Queues {
   deadLetter(changes?: Partial<DeadLetter>): Promise<string>;
   /** Puts a message there as SQS's own redrive policy does: without attributes. */
   moveSilently(key: string): Promise<void>;
+  /** Puts a message there as EventBridge does with an event that it could not deliver. Returns its body. */
+  failToDeliver(key: string): Promise<string>;
+  /** Receives what is in the builds queue so often that SQS moves it. */
+  crash(): Promise<void>;
+  /** Bodies in the builds queue. */
+  bodies(): readonly string[];
   /** Names of the dead letters in each queue, hidden ones included, and the handles of the hidden ones. */
   look(): Promise<{ builds: string[]; deadLetters: string[]; hidden: string[] }>;
   /** Names of the dead letters in the builds queue, in the order in which they came. */
@@ -27,8 +37,11 @@ interface Queues {
 vi.setConfig(PATIENCE);
 
 /** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
-async function openQueues(onTestFinished: TestContext['onTestFinished']): Promise<Queues> {
-  const { gateway, sqs, urlOf } = await openQuietStack(onTestFinished);
+async function openQueues(
+  onTestFinished: TestContext['onTestFinished'],
+  routes: readonly Route[] = [ROUTE],
+): Promise<Queues> {
+  const { gateway, sqs, urlOf } = await openQuietStack(onTestFinished, routes);
 
   async function inspect(queue: string): Promise<{ names: string[]; hidden: string[] }> {
     const [waiting, hidden] = [gateway.peek(queue), gateway.peek(queue, 'hidden')];
@@ -62,6 +75,24 @@ async function openQueues(onTestFinished: TestContext['onTestFinished']): Promis
     async moveSilently(key) {
       await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody: s3Event({ key }) }));
     },
+    async failToDeliver(key) {
+      const MessageBody = eventBridgeEvent(key);
+      const MessageAttributes = stringAttributes({
+        RULE_ARN: 'arn:aws:events:eu-central-1:123456789012:rule/Drop-Rule',
+        TARGET_ARN: 'arn:aws:sqs:eu-central-1:123456789012:builds',
+        ERROR_CODE: 'NO_PERMISSIONS',
+        ERROR_MESSAGE: 'Unable to invoke target',
+      });
+      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody, MessageAttributes }));
+      return MessageBody;
+    },
+    async crash() {
+      const request = { QueueUrl: urlOf(BUILDS), MaxNumberOfMessages: 10, VisibilityTimeout: 0 };
+      for (let receives = 0; receives <= MAX_RECEIVES; receives += 1) {
+        await sqs.send(new ReceiveMessageCommand(request));
+      }
+    },
+    bodies: () => gateway.peek(BUILDS).map(({ body }) => body),
     async look() {
       const [{ names: builds }, { names: deadLetters, hidden }] = [await inspect(BUILDS), await inspect(DEAD_LETTERS)];
       return { builds, deadLetters, hidden };
@@ -117,6 +148,86 @@ describe.concurrent('dlq list', () => {
     // Assess
     expect(data.deadLetters).toMatchObject([{ reason: 'NoRoute', builds: [`drop/${wanted}@v1`] }]);
     expect((await queues.look()).hidden).toEqual([]);
+  });
+});
+
+describe.concurrent('an event that EventBridge could not deliver', () => {
+  it.each([
+    ['RULE_ARN', undefined],
+    ['ERROR_CODE', 'text'],
+    ['ERROR_MESSAGE', 'text'],
+  ])('is known by %s', (name, detail) => {
+    const message = { messageId: 'm', receiptHandle: 'r', body: '{}', sentAt: 0, attributes: { [name]: 'text' } };
+    expect(deadLetterFacts(message, 0)).toMatchObject({ reason: 'none', sentBy: 'EventBridge', detail });
+  });
+
+  it('is shown with its error, apart from what SQS moved', async ({ onTestFinished }) => {
+    // Prepare
+    const queues = await openQueues(onTestFinished);
+    await queues.failToDeliver('undelivered.zip');
+    await queues.moveSilently('crash.zip');
+
+    // Act
+    const { stdout } = await tool(queues.port, ['dlq', 'list']);
+    const shown = await tool(queues.port, ['dlq', 'show', 'undelivered.zip']);
+    const { data } = await toolJson(queues.port, ['dlq', 'list', '--reason', 'none']);
+
+    // Assess
+    const [, undelivered = '', moved = ''] =
+      /(none, sent by EventBridge {2}(?:.|\n)*)(none {2}(?:.|\n)*)/.exec(stdout) ?? [];
+    expect(undelivered).toMatch(/Why +EventBridge could not deliver .* NO_PERMISSIONS: Unable to invoke target/);
+    expect(undelivered).toContain('  undelivered.zip@');
+    expect(moved).toMatch(/Why +SQS moved it/);
+    expect(moved).toContain('  crash.zip@');
+    expect(shown.stdout).toMatch(/Reason +none, sent by EventBridge\n/);
+    expect(shown.stdout).toMatch(/Detail +NO_PERMISSIONS: Unable to invoke target\n/);
+    expect(data.deadLetters).toMatchObject([
+      { reason: 'none', sentBy: 'EventBridge', builds: [expect.stringContaining('drop/undelivered.zip@')] },
+      { reason: 'none', sentBy: 'SQS', builds: [expect.stringContaining('drop/crash.zip@')] },
+    ]);
+  });
+
+  it('is redriven as it is; what SQS moves after that is not blamed on EventBridge', async ({ onTestFinished }) => {
+    // Prepare
+    const queues = await openQueues(onTestFinished);
+    const body = await queues.failToDeliver('undelivered.zip');
+
+    // Act
+    const { data } = await toolJson(queues.port, ['dlq', 'redrive', '--reason', 'none', '--yes']);
+    const redriven = queues.bodies();
+    await queues.crash();
+    const crashed = await toolJson(queues.port, ['dlq', 'list']);
+
+    // Assess
+    expect(data).toMatchObject({ moved: 1, left: 0 });
+    expect(redriven).toEqual([body]);
+    expect(parseNotification(body)).toMatchObject({ records: [{ kind: 'build', build: { key: 'undelivered.zip' } }] });
+    expect(crashed.data.deadLetters).toMatchObject([{ reason: 'none', sentBy: 'SQS' }]);
+  });
+});
+
+describe.concurrent('a dead letter that a new API key fixes', () => {
+  it('names the parameter of its user in the command, and each where there are several', async ({ onTestFinished }) => {
+    // Prepare
+    const [first, second] = [
+      { ...ROUTE, prefix: 'a/', userId: 'a'.repeat(24), apiKeyParameter: '/drop/a' },
+      { ...ROUTE, prefix: 'b/', userId: 'b'.repeat(24), apiKeyParameter: '/drop/b' },
+    ];
+    const queues = await openQueues(onTestFinished, [first, second]);
+    const reason = 'InvalidApiKey';
+    const key = await queues.deadLetter({ reason, userId: second.userId });
+
+    // Act
+    const one = await tool(queues.port, ['dlq', 'list']);
+    await queues.deadLetter({ reason, userId: first.userId });
+    const both = await tool(queues.port, ['dlq', 'list']);
+    const shown = await tool(queues.port, ['dlq', 'show', key]);
+
+    // Assess
+    const commandsIn = ({ stdout }: { stdout: string }) => stdout.match(/key set.*/g)?.sort();
+    expect(commandsIn(one)).toEqual(['key set --parameter /drop/b']);
+    expect(commandsIn(both)).toEqual(['key set --parameter /drop/a', 'key set --parameter /drop/b']);
+    expect(commandsIn(shown)).toEqual(['key set --parameter /drop/b']);
   });
 });
 

@@ -43,6 +43,8 @@ export interface QuietStack {
 }
 
 export const [BUILDS, DEAD_LETTERS] = ['builds', 'builds-dead-letters'] as const;
+/** After so many receives a message is moved to the dead-letter queue. */
+export const MAX_RECEIVES = 100;
 const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
 
 /** @param onTestFinished of the test's own context: beside others the imported one may belong to another test */
@@ -71,7 +73,7 @@ export async function openQuietStack(
   const arnOf = (name: string) => `arn:aws:sqs:${LOCAL_REGION}:${LOCAL_ACCOUNT_ID}:${name}`;
   const urlOf = (name: string) => `${gateway.endpoint}/${LOCAL_ACCOUNT_ID}/${name}`;
   const redriveTo = (name: string) => ({
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(name), maxReceiveCount: 100 }),
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(name), maxReceiveCount: MAX_RECEIVES }),
   });
   const kept = { MessageRetentionPeriod: '1209600' };
   for (const [QueueName, Attributes] of [

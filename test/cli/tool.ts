@@ -24,9 +24,14 @@ export const PATIENCE = { testTimeout: 240_000, hookTimeout: 240_000 };
 /** How long a test waits for what has to happen. */
 export const EVENTUALLY = { timeout: 120_000, interval: 100 };
 
-/** Starts the operator's tool in a process of its own, on an embedded stack. */
-export function startTool(port: number, args: readonly string[], stdin = ''): Running {
-  const child = spawn(process.execPath, [MAIN, ...args, '--local', `${port}`], { stdio: 'pipe' });
+/**
+ * Starts the operator's tool in a process of its own.
+ *
+ * @param port of the embedded stack; without it the tool uses what `env` names, as on AWS
+ */
+export function startTool(port: number | undefined, args: readonly string[], stdin = '', env = process.env): Running {
+  const local = port === undefined ? [] : ['--local', `${port}`];
+  const child = spawn(process.execPath, [MAIN, ...args, ...local], { stdio: 'pipe', env });
   child.stdin.end(stdin);
   const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
   const ended = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(([code, stdout, stderr]) => {

@@ -406,7 +406,7 @@ describe('the one port', () => {
     sns.destroy();
   });
 
-  it('describes the stack by its outputs', async () => {
+  it('describes each stack by its outputs', async () => {
     const cloudFormation = new CloudFormationClient(client());
     const describeStack = (StackName: string) => cloudFormation.send(new DescribeStacksCommand({ StackName }));
     await expect(describeStack('Drop')).rejects.toThrow('Stack with id Drop does not exist');
@@ -420,6 +420,10 @@ describe('the one port', () => {
         ],
       },
     ]);
+    gateway.describeStack('Another', {});
+    expect((await describeStack('Drop')).Stacks).toMatchObject([{ StackName: 'Drop' }]);
+    const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({}));
+    expect(Stacks?.map(({ StackName }) => StackName)).toEqual(['Drop', 'Another']);
     cloudFormation.destroy();
   });
 

@@ -35,3 +35,15 @@ export function s3EventRecord({ key, bucket = 'drop', sequencer, eTag, size = 10
     },
   };
 }
+
+/** The body of an S3 event as EventBridge delivers it. */
+export function eventBridgeEvent(key: string): string {
+  return JSON.stringify({
+    version: '0',
+    source: 'aws.s3',
+    'detail-type': 'Object Created',
+    region: 'eu-central-1',
+    time: '2026-04-21T11:30:00Z',
+    detail: { bucket: { name: 'drop' }, object: { key, size: 1024, sequencer: '0055AED6DCD90281E5' } },
+  });
+}

@@ -8,6 +8,8 @@ export interface StoredDeadLetter {
   readonly body: string;
   /** When it was sent to the queue, in ms since the epoch. */
   readonly sentAt: number;
+  /** ARN of the queue from which SQS moved it; absent where it was sent to the dead-letter queue. */
+  readonly movedFrom?: string;
   /** String values by name. */
   readonly attributes: Readonly<Record<string, string>>;
 }
