@@ -1,6 +1,6 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
+import { TOOL, WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { Alarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { apiKeyParameters } from './api-key-parameters.ts';
@@ -103,6 +103,11 @@ export class DropStack extends Stack {
       OUTPUTS.dropABuild,
       'Then: drops a build',
       `aws s3 cp MyGame.zip 's3://${bucket.bucketName}/${prefix}MyGame.zip'`,
+    );
+    this.output(
+      OUTPUTS.afterRouteChange,
+      'After a change of routes: says which builds are still under way for a project that no route has any more',
+      `${TOOL} doctor`,
     );
   }
 

@@ -20,6 +20,8 @@ export const OUTPUTS = {
   /** Which uploads count towards Streampixel's rate limit here, and which do not: a sentence. */
   rateLimit: 'RateLimit',
   setUpWebhooks: 'SetUpWebhooks',
+  /** The command that says which builds are under way for a project that has left the routes. */
+  afterRouteChange: 'AfterRouteChange',
   /** One output per distinct project: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
   webhookOfProject: 'WebhookOfProject',
   /** JSON of {@link DeployedSettings}. */

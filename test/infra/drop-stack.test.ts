@@ -390,6 +390,10 @@ describe('outputs', () => {
     );
   });
 
+  it('say how to see what is under way for a project that has left the routes', () => {
+    expect(stack.outputs[OUTPUTS.afterRouteChange]?.Value).toBe('npx streampixel-drop doctor');
+  });
+
   it('tell the operator’s tool how builds are announced', () => {
     const { bucketEvents } = JSON.parse(
       synthesized({ ...STUDIO, bucketEvents: 'eventbridge' }).outputs[OUTPUTS.settings]?.Value ?? '',
