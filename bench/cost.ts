@@ -1,6 +1,6 @@
+import type { Template } from '../local/aws/intrinsics.ts';
 import { LATENCIES } from '../test/simulation/latencies.ts';
 import type { Range } from '../test/simulation/random.ts';
-import type { Template } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
 import { AWS_SERVICES, type Calls, type TableUnits } from './endpoints.ts';
 import type { FollowerUsage, FollowingUsage } from './following.ts';

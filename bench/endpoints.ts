@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
+import { listenOnLoopback } from '../local/loopback-server.ts';
 import { createSparseZip } from './sparse-zip.ts';
 
 export const AWS_SERVICES = ['dynamodb', 's3', 'sqs', 'ssm', 'sns', 'eventbridge'] as const;
@@ -69,10 +68,6 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   const emitted: string[] = [];
   let accepted = 0;
   let bytesRead = 0;
-
-  const server = createServer((request, response) => {
-    route(request, response).catch((error) => response.destroy(error));
-  });
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
@@ -158,10 +153,7 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
     units.write += perCopy * copies.reduce((all, more) => all + more, 1);
   }
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
+  const { close, url } = await listenOnLoopback(route);
   const client = new DynamoDBClient({ endpoint: url, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   await client.send(new CreateTableCommand(table));
   client.destroy();
@@ -176,10 +168,6 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
     sent,
     emitted,
     hiddenFor,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    close,
   };
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { environmentOf, type FunctionSpec } from '../local/aws/lambda-process.ts';
+import { listenOnLoopback } from '../local/loopback-server.ts';
 import type { Bench } from './artifacts.ts';
 import { type Calls, callsOf, type Endpoints } from './endpoints.ts';
 import type { Reading, Setting } from './probe.ts';
@@ -68,7 +68,7 @@ export async function startSandbox(
     answer.reject(error);
   };
   let readyMs = 0;
-  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
+  const server = await listenOnLoopback(async (incoming, response) => {
     const at = performance.now() - spawnedAt;
     if (incoming.url?.endsWith('/invocation/next')) {
       readyMs ||= at;
@@ -79,8 +79,6 @@ export async function startSandbox(
     if (incoming.url?.endsWith('/response')) answer.resolve({ answer: JSON.parse(body), at });
     else fail(new Error(`The function failed: ${body}`));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
 
   const platformEnvironment = {
     AWS_REGION: LOCAL_REGION,
@@ -101,7 +99,7 @@ export async function startSandbox(
   const child = spawn(process.execPath, args, {
     cwd: spec.codeDirectory,
     env: {
-      ...environmentOf(spec, (server.address() as AddressInfo).port),
+      ...environmentOf(spec, server.port),
       ...platformEnvironment,
       ...spec.environment,
       ...environment,
@@ -118,8 +116,7 @@ export async function startSandbox(
   const stop = async () => {
     child.kill('SIGKILL');
     await exited;
-    server.closeAllConnections();
-    server.close();
+    await server.close();
   };
   await request.promise.catch(async (error) => {
     await stop();

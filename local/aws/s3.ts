@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { AwsError } from './aws-error.ts';
 import { type Credentials, checkSignature } from './presigned-url.ts';
-import { type BucketSpec, compareKeys, createBuckets, type ObjectContent, type Tag } from './s3-buckets.ts';
-import { S3Error } from './s3-error.ts';
+import { type BucketSpec, createBuckets, type ObjectContent, type Tag } from './s3-buckets.ts';
 import { readBytes, storeBody } from './s3-files.ts';
 import type { CreatedObject } from './s3-notifications.ts';
 import { describedBy, readS3Request, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
@@ -25,11 +25,7 @@ export interface S3 {
 }
 
 /** What a query may hold besides the name of an operation. */
-const ARGUMENTS =
-  /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|continuation-token|encoding-type)$/i;
-
-/** Objects that S3 lists at a time. */
-const LONGEST_PAGE = 1000;
+const ARGUMENTS = /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|encoding-type)$/i;
 
 /** S3 with versions, tags and multipart uploads, for objects of any size: their bytes go straight to and from the disk. */
 export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
@@ -45,12 +41,12 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     const { size, eTag, versionId } = buckets.add(bucket, key, content);
     onCreated({ operation, bucket, key, size, eTag, versionId }, buckets.spec(bucket));
     response.setHeader('ETag', `"${eTag}"`);
-    if (versionId !== undefined) response.setHeader('x-amz-version-id', versionId);
+    response.setHeader('x-amz-version-id', versionId);
   }
 
   function find({ bucket, key, query, response }: S3Request) {
     const object = buckets.find(bucket, key, query.get('versionId'));
-    if (object.versionId !== undefined) response.setHeader('x-amz-version-id', object.versionId);
+    response.setHeader('x-amz-version-id', object.versionId);
     return object;
   }
 
@@ -81,8 +77,8 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     sendS3Xml(target.response, 'CopyObjectResult', { ETag: `"${eTag}"`, LastModified: new Date().toISOString() });
   }
 
-  function remove({ bucket, key, query, response }: S3Request): void {
-    buckets.remove(bucket, key, query.get('versionId'));
+  function remove({ bucket, key, response }: S3Request): void {
+    buckets.remove(bucket, key);
     response.writeHead(204).end();
   }
 
@@ -110,25 +106,6 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     else await pipeline(readBytes(files, start, end), response);
   }
 
-  /** Without folders: a `delimiter` is ignored. */
-  function list({ bucket, query, response }: S3Request): void {
-    const after = query.get('continuation-token') ?? '';
-    const objects = buckets.list(bucket, query.get('prefix') ?? '').filter(({ key }) => compareKeys(key, after) > 0);
-    const page = objects.slice(0, LONGEST_PAGE);
-    const isTruncated = objects.length > page.length;
-    sendS3Xml(response, 'ListBucketResult', {
-      KeyCount: page.length,
-      IsTruncated: isTruncated,
-      NextContinuationToken: isTruncated ? page.at(-1)?.key : undefined,
-      Contents: page.map(({ key, size, eTag, lastModified }) => ({
-        Key: key,
-        Size: size,
-        ETag: `"${eTag}"`,
-        LastModified: lastModified.toISOString(),
-      })),
-    });
-  }
-
   function getTags(target: S3Request): void {
     sendS3Xml(target.response, 'Tagging', { TagSet: { Tag: find(target).tags } });
   }
@@ -153,7 +130,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     'POST uploadId': completeUpload,
     'DELETE uploadId': uploads.abort,
   };
-  const bucketOperations: typeof objectOperations = { 'GET list-type': list, 'GET uploads': uploads.list };
+  const bucketOperations: typeof objectOperations = { 'GET uploads': uploads.list };
 
   return {
     createBucket: buckets.create,
@@ -170,7 +147,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
       } catch (error) {
         // Too late for an answer: the client has disconnected, or the bytes could not be read.
         if (response.headersSent) return void response.destroy();
-        const refusal = error instanceof S3Error ? error : new S3Error(500, 'InternalError', `${error}`);
+        const refusal = error instanceof AwsError ? error : new AwsError(500, 'InternalError', `${error}`);
         // The rest of a body that is refused is not read.
         if (!request.complete) response.setHeader('Connection', 'close');
         response.writeHead(refusal.status, { 'Content-Type': 'application/xml' });
@@ -181,20 +158,20 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
   };
 }
 
-function notEmulated(): S3Error {
-  return new S3Error(501, 'NotImplemented', 'The local stack does not emulate this operation of S3.');
+function notEmulated(): AwsError {
+  return new AwsError(501, 'NotImplemented', 'The local stack does not emulate this operation of S3.');
 }
 
 /**
  * One range of bytes, both ends included. S3 ignores what it does not understand, several ranges among them.
  *
- * @throws S3Error where the range lies outside the object
+ * @throws AwsError where the range lies outside the object
  */
 function readRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(String(header)) ?? [];
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  if (start > end) throw new S3Error(416, 'InvalidRange', 'The requested range is not satisfiable');
+  if (start > end) throw new AwsError(416, 'InvalidRange', 'The requested range is not satisfiable');
   return { start, end };
 }

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
+import { listenOnLoopback } from '../loopback-server.ts';
 import { BUILD_EVENTS, type Course, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
 import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
 
@@ -46,7 +45,7 @@ export type Behaviour =
       readonly kind: 'answer';
       readonly status: number;
       readonly body: unknown;
-      readonly headers?: http.OutgoingHttpHeaders;
+      readonly headers?: OutgoingHttpHeaders;
     }
   /** Reads the request, then resets the connection. */
   | { readonly kind: 'reset' }
@@ -239,23 +238,16 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     });
   }
 
-  const server = http.createServer((request, response) => {
-    route(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = await listenOnLoopback(route);
 
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     stopping.abort();
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
+    await server.close();
     await Promise.allSettled(running);
   }
   return {
-    baseUrl: `http://127.0.0.1:${port}${BASE_PATH}`,
+    baseUrl: `${server.url}${BASE_PATH}`,
     requests,
     script: (...next) => void uploadBehaviours.push(...next),
     scriptDistribute: (...next) => void distributeBehaviours.push(...next),
@@ -350,7 +342,7 @@ function answerOf(documented: () => Answer): Answer {
   }
 }
 
-function send(response: ServerResponse, answer: Answer, headers: http.OutgoingHttpHeaders = {}): void {
+function send(response: ServerResponse, answer: Answer, headers: OutgoingHttpHeaders = {}): void {
   const isText = typeof answer.body === 'string';
   response.writeHead(answer.status, { 'Content-Type': isText ? 'text/html' : 'application/json', ...headers });
   response.end(isText ? answer.body : JSON.stringify(answer.body));

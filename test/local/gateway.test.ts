@@ -15,7 +15,6 @@ import {
   GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
@@ -65,11 +64,10 @@ beforeAll(async () => {
   const queueArn = `arn:aws:sqs:${REGION}:000000000000:builds`;
   gateway.createBucket({
     name: 'drop',
-    isVersioned: true,
     notifications: [{ queueArn, prefix: 'in/', suffix: '.zip' }],
     eventPatterns: [],
   });
-  gateway.createBucket({ name: 'plain', isVersioned: false, notifications: [], eventPatterns: [] });
+  gateway.createBucket({ name: 'plain', notifications: [], eventPatterns: [] });
 });
 afterAll(async () => {
   s3.destroy();
@@ -199,27 +197,14 @@ describe('objects', () => {
     expect(await list()).toMatchObject([{ UploadId: begun[1] }]);
   });
 
-  it('keep their versions where the bucket does', async () => {
+  it('keep their versions', async () => {
     const first = await put('v.zip', 'first', 'drop');
     const second = await put('v.zip', 'second', 'drop');
     expect((await read('v.zip', undefined, 'drop', first)).toString()).toBe('first');
     expect((await read('v.zip', undefined, 'drop')).toString()).toBe('second');
     const head = await s3.send(new HeadObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
     expect(head).toMatchObject({ VersionId: second, ContentLength: 6 });
-    expect((await s3.send(new ListObjectsV2Command({ Bucket: 'drop', Prefix: 'v.zip' }))).Contents).toHaveLength(1);
     await expect(read('v.zip', undefined, 'drop', 'f00')).rejects.toMatchObject({ name: 'NoSuchVersion' });
-  });
-
-  it('show up in listings in the order of their keys, page by page', async () => {
-    for (const Key of ['list/b.zip', 'list/a/1.zip', 'list/a/2.zip']) await put(Key, 'four');
-    const list = async (options: object) =>
-      s3.send(new ListObjectsV2Command({ Bucket: 'plain', Prefix: 'list/', ...options }));
-    expect((await list({})).Contents).toMatchObject([
-      { Key: 'list/a/1.zip', Size: 4 },
-      { Key: 'list/a/2.zip' },
-      { Key: 'list/b.zip' },
-    ]);
-    expect((await list({ ContinuationToken: 'list/a/2.zip' })).Contents).toMatchObject([{ Key: 'list/b.zip' }]);
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
@@ -432,19 +417,8 @@ describe('the one port', () => {
     const putEvents = (...Entries: object[]) => eventBridge.send(new PutEventsCommand({ Entries }));
     const entry = { Source: 'streampixel-drop', DetailType: 'Build Submitted', Detail: '{"uploadId":"66"}' };
 
-    it('takes events, and refuses single entries', async () => {
-      const others = [
-        { ...entry, Detail: 'no JSON' },
-        { ...entry, Source: 'aws.ssm' },
-      ];
-      expect(await putEvents(entry, ...others)).toMatchObject({
-        FailedEntryCount: 2,
-        Entries: [
-          { EventId: expect.any(String) },
-          { ErrorCode: 'MalformedDetail' },
-          { ErrorCode: 'NotAuthorizedForSourceException' },
-        ],
-      });
+    it('takes events', async () => {
+      expect(await putEvents(entry)).toMatchObject({ FailedEntryCount: 0, Entries: [{ EventId: expect.any(String) }] });
       expect(busEvents).toEqual([
         {
           version: '0',
@@ -458,12 +432,6 @@ describe('the one port', () => {
           detail: { uploadId: '66' },
         },
       ]);
-    });
-
-    it('refuses a call without entries or with too many', async () => {
-      for (const entries of [[], Array(11).fill(entry)]) {
-        await expect(putEvents(...entries)).rejects.toMatchObject({ name: 'ValidationException' });
-      }
     });
   });
 
