@@ -18,17 +18,11 @@ export interface S3Options {
   readonly onCreated: (created: CreatedObject, bucket: BucketSpec) => void;
 }
 
-export interface S3 {
-  createBucket(spec: BucketSpec): void;
-  /** Never rejects. */
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-}
-
 /** What a query may hold besides the name of an operation. */
 const ARGUMENTS = /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|encoding-type)$/i;
 
 /** S3 with versions, tags and multipart uploads, for objects of any size: their bytes go straight to and from the disk. */
-export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
+export function createS3({ directory, credentials, onCreated }: S3Options) {
   const buckets = createBuckets();
   const uploads = createUploads(directory);
 
@@ -134,7 +128,8 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
 
   return {
     createBucket: buckets.create,
-    async serve(request, response) {
+    /** Never rejects. */
+    async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       try {
         const target = readS3Request(request, response);
         await checkSignature(request, credentials);

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import { text } from 'node:stream/consumers';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
 import { listenOnLoopback } from '../loopback-server.ts';
-import { BUILD_EVENTS, type Course, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
+import { BUILD_EVENTS, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
 import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
 
 export type { Course, OpenStage, ReleasedBy, Stage, StandInEvent } from './stand-in-lifecycle.ts';
@@ -64,32 +64,7 @@ export interface RecordedRequest {
   readonly at: number;
 }
 
-export interface StandIn {
-  /** For the setting `streampixelBaseUrl`: `http://127.0.0.1:<port>/pixelStripeApi`. */
-  readonly baseUrl: string;
-  readonly requests: readonly RecordedRequest[];
-  /** Queues behaviours for the next calls of `upload-file`. */
-  script(...behaviours: Behaviour[]): void;
-  /** Likewise for `distribute-file`. */
-  scriptDistribute(...behaviours: Behaviour[]): void;
-  /** Queues what happens to the next uploads that are accepted. */
-  plan(...courses: Course[]): void;
-  rotateKey(apiKey: string): void;
-  /**
-   * Sets the webhook as a person does on the dashboard, for all events; `undefined` removes it.
-   *
-   * @throws TypeError for what is no URL
-   */
-  setWebhook(projectId: string, url: string | undefined): void;
-  /** The dashboard's "Test Webhook" button. @returns whether a receiver is set and answered with a 2xx */
-  testWebhook(projectId: string): Promise<boolean>;
-  /** Upload id of the build that the project's viewers get. */
-  live(projectId: string): string | undefined;
-  /** Resolves when no build is in progress (a stuck one is not) and no webhook is being delivered. */
-  settled(): Promise<void>;
-  /** Ends builds and deliveries at once. Further calls wait for the same end. */
-  stop(): Promise<void>;
-}
+export type StandIn = Awaited<ReturnType<typeof startStandIn>>;
 
 const BASE_PATH = '/pixelStripeApi';
 
@@ -121,7 +96,7 @@ class Refusal extends Error {
  * Starts a server on the loopback interface that behaves like Streampixel as its documentation describes it. Answers and
  * courses that are not documented can be scripted.
  */
-export async function startStandIn(options: StandInOptions): Promise<StandIn> {
+export async function startStandIn(options: StandInOptions) {
   const { stageMs = () => 50, queueMs = () => 300, webhookTimeoutMs = 10_000, random = fixedRandom(1) } = options;
   let { apiKey } = options;
   const uploadBehaviours: Behaviour[] = [];
@@ -247,21 +222,34 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     await Promise.allSettled(running);
   }
   return {
+    /** For the setting `streampixelBaseUrl`: `http://127.0.0.1:<port>/pixelStripeApi`. */
     baseUrl: `${server.url}${BASE_PATH}`,
-    requests,
-    script: (...next) => void uploadBehaviours.push(...next),
-    scriptDistribute: (...next) => void distributeBehaviours.push(...next),
+    requests: requests as readonly RecordedRequest[],
+    /** Queues behaviours for the next calls of `upload-file`. */
+    script: (...next: Behaviour[]): void => void uploadBehaviours.push(...next),
+    /** Likewise for `distribute-file`. */
+    scriptDistribute: (...next: Behaviour[]): void => void distributeBehaviours.push(...next),
+    /** Queues what happens to the next uploads that are accepted. */
     plan: lifecycle.plan,
-    rotateKey(next) {
+    rotateKey(next: string): void {
       apiKey = next;
     },
+    /**
+     * Sets the webhook as a person does on the dashboard, for all events; `undefined` removes it.
+     *
+     * @throws TypeError for what is no URL
+     */
     setWebhook: webhooks.set,
+    /** The dashboard's "Test Webhook" button. @returns whether a receiver is set and answered with a 2xx */
     testWebhook: webhooks.test,
+    /** Upload id of the build that the project's viewers get. */
     live: lifecycle.live,
-    async settled() {
+    /** Resolves when no build is in progress (a stuck one is not) and no webhook is being delivered. */
+    async settled(): Promise<void> {
       while (running.size > 0) await Promise.all(running);
     },
-    stop() {
+    /** Ends builds and deliveries at once. Further calls wait for the same end. */
+    stop(): Promise<void> {
       stopped ??= stop();
       return stopped;
     },
