@@ -26,6 +26,7 @@ export interface ObjectContent {
 }
 
 export interface StoredObject extends ObjectContent {
+  readonly key: string;
   /** Bytes. */
   readonly size: number;
   readonly lastModified: Date;
@@ -65,7 +66,7 @@ export function createBuckets() {
       const { versions } = bucketOf(bucket);
       const size = content.files.reduce((sum, file) => sum + file.size, 0);
       const versionId = randomUUID().replaceAll('-', '');
-      const object: StoredObject = { ...content, size, lastModified: new Date(), versionId, tags: [] };
+      const object: StoredObject = { ...content, key, size, lastModified: new Date(), versionId, tags: [] };
       versions.set(key, [...(versions.get(key) ?? []), object]);
       return object;
     },
@@ -74,5 +75,16 @@ export function createBuckets() {
       const { versions } = bucketOf(bucket);
       versions.set(key, [...(versions.get(key) ?? []), 'deleted']);
     },
+    /** The latest versions of the objects whose keys start with the prefix, in S3's order. */
+    list(bucket: string, prefix: string): StoredObject[] {
+      const latest = [...bucketOf(bucket).versions.values()].flatMap((versions) => versions.at(-1) ?? []);
+      const objects = latest.filter((each) => each !== 'deleted').filter(({ key }) => key.startsWith(prefix));
+      return objects.sort((a, b) => compareKeys(a.key, b.key));
+    },
   };
+}
+
+/** The order of listings: by the bytes of UTF-8. */
+export function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

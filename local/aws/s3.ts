@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { AwsError } from './aws-error.ts';
 import { type Credentials, checkSignature } from './presigned-url.ts';
-import { type BucketSpec, createBuckets, type ObjectContent, type Tag } from './s3-buckets.ts';
+import { type BucketSpec, compareKeys, createBuckets, type ObjectContent, type Tag } from './s3-buckets.ts';
 import { readBytes, storeBody } from './s3-files.ts';
 import type { CreatedObject } from './s3-notifications.ts';
 import { describedBy, readS3Request, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
@@ -19,7 +19,11 @@ export interface S3Options {
 }
 
 /** What a query may hold besides the name of an operation. */
-const ARGUMENTS = /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|encoding-type)$/i;
+const ARGUMENTS =
+  /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|continuation-token|encoding-type)$/i;
+
+/** Objects that S3 lists at a time. */
+const LONGEST_PAGE = 1000;
 
 /** S3 with versions, tags and multipart uploads, for objects of any size: their bytes go straight to and from the disk. */
 export function createS3({ directory, credentials, onCreated }: S3Options) {
@@ -100,6 +104,25 @@ export function createS3({ directory, credentials, onCreated }: S3Options) {
     else await pipeline(readBytes(files, start, end), response);
   }
 
+  /** Without folders: a `delimiter` is ignored. */
+  function list({ bucket, query, response }: S3Request): void {
+    const after = query.get('continuation-token') ?? '';
+    const objects = buckets.list(bucket, query.get('prefix') ?? '').filter(({ key }) => compareKeys(key, after) > 0);
+    const page = objects.slice(0, LONGEST_PAGE);
+    const isTruncated = objects.length > page.length;
+    sendS3Xml(response, 'ListBucketResult', {
+      KeyCount: page.length,
+      IsTruncated: isTruncated,
+      NextContinuationToken: isTruncated ? page.at(-1)?.key : undefined,
+      Contents: page.map(({ key, size, eTag, lastModified }) => ({
+        Key: key,
+        Size: size,
+        ETag: `"${eTag}"`,
+        LastModified: lastModified.toISOString(),
+      })),
+    });
+  }
+
   function getTags(target: S3Request): void {
     sendS3Xml(target.response, 'Tagging', { TagSet: { Tag: find(target).tags } });
   }
@@ -124,7 +147,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options) {
     'POST uploadId': completeUpload,
     'DELETE uploadId': uploads.abort,
   };
-  const bucketOperations: typeof objectOperations = { 'GET uploads': uploads.list };
+  const bucketOperations: typeof objectOperations = { 'GET list-type': list, 'GET uploads': uploads.list };
 
   return {
     createBucket: buckets.create,

@@ -15,6 +15,7 @@ import {
   GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
@@ -204,7 +205,20 @@ describe('objects', () => {
     expect((await read('v.zip', undefined, 'drop')).toString()).toBe('second');
     const head = await s3.send(new HeadObjectCommand({ Bucket: 'drop', Key: 'v.zip' }));
     expect(head).toMatchObject({ VersionId: second, ContentLength: 6 });
+    expect((await s3.send(new ListObjectsV2Command({ Bucket: 'drop', Prefix: 'v.zip' }))).Contents).toHaveLength(1);
     await expect(read('v.zip', undefined, 'drop', 'f00')).rejects.toMatchObject({ name: 'NoSuchVersion' });
+  });
+
+  it('show up in listings in the order of their keys, page by page', async () => {
+    for (const Key of ['list/b.zip', 'list/a/1.zip', 'list/a/2.zip']) await put(Key, 'four');
+    const list = async (options: object) =>
+      s3.send(new ListObjectsV2Command({ Bucket: 'plain', Prefix: 'list/', ...options }));
+    expect((await list({})).Contents).toMatchObject([
+      { Key: 'list/a/1.zip', Size: 4 },
+      { Key: 'list/a/2.zip' },
+      { Key: 'list/b.zip' },
+    ]);
+    expect((await list({ ContinuationToken: 'list/a/2.zip' })).Contents).toMatchObject([{ Key: 'list/b.zip' }]);
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
