@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { build } from 'esbuild';
 import { OUTPUTS } from '../infra/outputs.ts';
 import { LOCAL_REGION } from '../local/aws/account.ts';
+import type { Template } from '../local/aws/intrinsics.ts';
 import type { FunctionSpec } from '../local/aws/lambda-process.ts';
 import { readDeployment } from '../local/aws/template.ts';
 import { synthesize } from '../local/start/synthesize.ts';
@@ -23,13 +24,6 @@ export interface Bench {
   readonly probe: string;
 }
 
-/** The part of the template that the costs depend on. */
-export interface Template {
-  readonly Resources: Readonly<
-    Record<string, { readonly Type: string; readonly Properties?: Readonly<Record<string, unknown>> }>
-  >;
-}
-
 /** @param directory empty; everything that is made goes there */
 export async function prepare(directory: string): Promise<Bench> {
   const assembly = join(directory, 'assembly');
@@ -44,7 +38,6 @@ export async function prepare(directory: string): Promise<Bench> {
   if (ours === undefined || followBuilds === undefined || receiveWebhook === undefined || table === undefined) {
     throw new Error('The stack has no table, or no function behind a queue or its public address.');
   }
-  const templateFile = (await readdir(assembly)).find((file) => file.endsWith('.template.json')) ?? '';
 
   const [empty, plain] = [join(directory, 'empty'), join(directory, 'plain')];
   await mkdir(empty);
@@ -75,7 +68,7 @@ export async function prepare(directory: string): Promise<Bench> {
       followBuilds,
     },
     table,
-    template: JSON.parse(await readFile(join(assembly, templateFile), 'utf8')) as Template,
+    template: deployment.template,
     bootstrap: await script('../local/aws/lambda-runtime.ts'),
     probe: await script('probe.ts'),
   };

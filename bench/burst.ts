@@ -18,38 +18,14 @@ export const SCENARIOS: readonly Scenario[] = [
   { scenario: '100 builds, 10 users', builds: 100, users: 10 },
 ];
 
-export interface BurstResult {
-  /** Builds that Streampixel accepted, once or more often. */
-  readonly accepted: number;
-  /** Messages in the dead-letter queue at the end. */
-  readonly deadLettered: number;
-  /** Calls that Streampixel answered with 429. */
-  readonly http429: number;
-  /** From the drop to the last build's first acceptance. */
-  readonly makespanSeconds: number;
-  readonly receivesPerBuild: number;
-  /** Calls of AWS that the worker makes; the poller's own receives and deletes are not among them. */
-  readonly awsCallsPerBuild: number;
-}
-
-export interface BurstRow extends Scenario {
-  /** The shortest that Streampixel's limit allows: (builds per user - 1) windows. */
-  readonly limitSeconds: number;
-  readonly ours: BurstResult;
-  readonly plain: BurstResult;
-}
+export type BurstResult = ReturnType<typeof resultOf>;
+export type BurstRun = Awaited<ReturnType<typeof runBurst>>;
 
 /** When builds were accepted: s since the drop, in order. One number per build. */
 export type Acceptances = readonly number[];
 
-export interface BurstRun {
-  readonly row: BurstRow;
-  readonly ours: Acceptances;
-  readonly plain: Acceptances;
-}
-
 /** Drops all builds of a scenario at once, on both designs. */
-export async function runBurst(scenario: Scenario, seed: number): Promise<BurstRun> {
+export async function runBurst(scenario: Scenario, seed: number) {
   const ours = new OurDesign({ random: seededRandom(seed), routes: routesOf(scenario) });
   const plain = new PlainDesign(seededRandom(seed));
   for (let build = 0; build < scenario.builds; build++) {
@@ -60,6 +36,7 @@ export async function runBurst(scenario: Scenario, seed: number): Promise<BurstR
   const oursFrom = await finish(ours);
   const plainFrom = await finish(plain);
   const results = { ours: resultOf(ours, oursFrom, scenario), plain: resultOf(plain, plainFrom, scenario) };
+  /** The shortest that Streampixel's limit allows: (builds per user - 1) windows. */
   const limitSeconds = ((scenario.builds / scenario.users - 1) * STREAMPIXEL_WINDOW_MS) / 1000;
   return {
     row: { ...scenario, limitSeconds, ...results },
@@ -80,15 +57,20 @@ function resultOf(
   { deadLetters, network, queue, vendor }: Pick<OurDesign, 'deadLetters' | 'network' | 'queue' | 'vendor'>,
   from: number,
   { builds }: Scenario,
-): BurstResult {
+) {
   const { vendor: _, ...awsCalls } = network.calls;
   const acceptances = acceptancesOf(vendor, from);
   return {
+    /** Builds that Streampixel accepted, once or more often. */
     accepted: acceptances.length,
+    /** Messages in the dead-letter queue at the end. */
     deadLettered: deadLetters.size,
+    /** Calls that Streampixel answered with 429. */
     http429: vendor.arrivals.filter(({ reply }) => reply.status === 429).length,
+    /** From the drop to the last build's first acceptance. */
     makespanSeconds: rounded(acceptances.at(-1) ?? 0),
     receivesPerBuild: rounded(queue.receives / builds),
+    /** Calls of AWS that the worker makes; the poller's own receives and deletes are not among them. */
     awsCallsPerBuild: rounded(Object.values(awsCalls).reduce((sum, count) => sum + count, 0) / builds),
   };
 }

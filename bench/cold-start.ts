@@ -12,23 +12,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export interface ColdStart {
-  /** From the spawn of the process to its first request for work. Medians, in ms. */
-  readonly readyMs: number;
-  /** From the spawn to the end of the first invocation: one build, accepted. */
-  readonly firstBuildMs: number;
-  /** What is shipped, in units of 1,000 bytes. */
-  readonly bundleKB: number;
-  readonly readySpread: Spread;
-  readonly firstBuildSpread: Spread;
-}
-
-export interface ColdStartResult extends Readonly<Record<Design, ColdStart>> {
-  readonly runs: number;
-  /** Of `ours.readyMs`, as the median of the ratios of runs that were neighbours. */
-  readonly ratioToEmpty: number;
-  readonly ratioToPlain: number;
-}
+export type ColdStartResult = Awaited<ReturnType<typeof measureColdStart>>;
 
 /** Fewer cold starts than this do not make a benchmark. */
 export const COLD_STARTS = 25;
@@ -37,8 +21,8 @@ export const COLD_STARTS = 25;
  * Starts each design's artifact again and again, by turns, so that whatever else the machine does affects all of them alike. Each
  * run is a new process, a user whose lane is idle, and one build.
  */
-export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS): Promise<ColdStartResult> {
-  const endpoints = await startEndpoints({ table: bench.table, objectSize: 1024 });
+export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS) {
+  const endpoints = await startEndpoints(bench.table, 1_024);
   const starts: Record<Design, { readyMs: number; firstBuildMs: number }[]> = { empty: [], ours: [], plain: [] };
   try {
     // The first round warms the disk's cache and is not counted.
@@ -51,12 +35,15 @@ export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS)
   } finally {
     await endpoints.close();
   }
-  const result = async (design: Design): Promise<ColdStart> => {
+  const result = async (design: Design) => {
     const readySpread = spread(starts[design].map(({ readyMs }) => readyMs));
     const firstBuildSpread = spread(starts[design].map(({ firstBuildMs }) => firstBuildMs));
     return {
+      /** From the spawn of the process to its first request for work. Medians, in ms. */
       readyMs: readySpread.median,
+      /** From the spawn to the end of the first invocation: one build, accepted. */
       firstBuildMs: firstBuildSpread.median,
+      /** What is shipped, in units of 1,000 bytes. */
       bundleKB: await kilobytes(bench.functions[design].codeDirectory),
       readySpread,
       firstBuildSpread,
@@ -69,6 +56,7 @@ export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS)
     empty: await result('empty'),
     ours: await result('ours'),
     plain: await result('plain'),
+    /** Of `ours.readyMs`, as the median of the ratios of runs that were neighbours. */
     ratioToEmpty: ratioTo('empty'),
     ratioToPlain: ratioTo('plain'),
   };

@@ -1,6 +1,6 @@
+import type { Template } from '../local/aws/intrinsics.ts';
 import { LATENCIES } from '../test/simulation/latencies.ts';
 import type { Range } from '../test/simulation/random.ts';
-import type { Template } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
 import { AWS_SERVICES, type Calls, type TableUnits } from './endpoints.ts';
 import type { FollowerUsage, FollowingUsage } from './following.ts';
@@ -14,24 +14,7 @@ export interface CostItem {
   readonly dollars: number;
 }
 
-export interface CostResult {
-  readonly region: string;
-  readonly pricesAsOf: string;
-  readonly memoryMB: number;
-  /** Dollars for 1,000 builds that are accepted, the stack's own part: without storing builds and sending them out. */
-  readonly per1000Builds: number;
-  /** Dollars for following 1,000 builds from their submission to their release. */
-  readonly per1000Followed: number;
-  /** Dollars for 30 days in which nothing is dropped. */
-  readonly perIdleMonth: number;
-  readonly per1000BuildsItems: readonly CostItem[];
-  readonly per1000FollowedItems: readonly CostItem[];
-  readonly perIdleMonthItems: readonly CostItem[];
-  /** Dollars for the custom metrics of a month in which every hour has builds. Less in proportion where hours have none. */
-  readonly metricsPerBusyMonth: number;
-  /** Dollars that AWS charges for Streampixel's download of one build, per GB. */
-  readonly downloadPerGB: number;
-}
+export type CostResult = ReturnType<typeof estimateCost>;
 
 const BUILDS = 1_000;
 const DAYS_PER_MONTH = 30;
@@ -52,12 +35,7 @@ const STREAMPIXEL_CALL_S =
  * @param usage of queued builds: a build whose slot comes at once costs less
  * @param following of the same builds once they are submitted
  */
-export function estimateCost(
-  usage: QueueUsage,
-  following: FollowingUsage,
-  template: Template,
-  memoryMb: number,
-): CostResult {
+export function estimateCost(usage: QueueUsage, following: FollowingUsage, template: Template, memoryMb: number) {
   const per1000BuildsItems = perThousandBuilds(usage, memoryMb);
   const per1000FollowedItems = perThousandFollowed(following);
   const perIdleMonthItems = perIdleMonth(template);
@@ -65,13 +43,18 @@ export function estimateCost(
     region: PRICES.region,
     pricesAsOf: PRICES.asOf,
     memoryMB: memoryMb,
+    /** Dollars for 1,000 builds that are accepted, the stack's own part: without storing builds and sending them out. */
     per1000Builds: total(per1000BuildsItems),
+    /** Dollars for following 1,000 builds from their submission to their release. */
     per1000Followed: total(per1000FollowedItems),
+    /** Dollars for 30 days in which nothing is dropped. */
     perIdleMonth: total(perIdleMonthItems),
     per1000BuildsItems,
     per1000FollowedItems,
     perIdleMonthItems,
+    /** Dollars for the custom metrics of a month in which every hour has builds. Less in proportion where hours have none. */
     metricsPerBusyMonth: rounded((usage.metrics + following.followBuilds.metrics) * PRICES.customMetricMonth, 2),
+    /** Dollars that AWS charges for Streampixel's download of one build, per GB. */
     downloadPerGB: PRICES.transferOutGb,
   };
 }

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
+import { listenOnLoopback } from '../local/loopback-server.ts';
 import { createSparseZip } from './sparse-zip.ts';
 
 export const AWS_SERVICES = ['dynamodb', 's3', 'sqs', 'ssm', 'sns', 'eventbridge'] as const;
@@ -22,32 +21,7 @@ export interface TableUnits {
   readonly write: number;
 }
 
-/** Loopback endpoints of everything that a worker calls. They count, and answer at once. */
-export interface Endpoints {
-  /** `AWS_ENDPOINT_URL`. */
-  readonly url: string;
-  readonly streampixelUrl: string;
-  /** Since the start. */
-  calls(): Calls;
-  tableUnits(): TableUnits;
-  /** Calls of `upload-file` so far; each was accepted. */
-  accepted(): number;
-  /** Bytes of objects that were given out. */
-  bytesRead(): number;
-  /** Bodies of messages that were sent to queues, oldest first; to be removed by the reader. */
-  readonly sent: string[];
-  /** Events that were put on the bus, as a rule would put them into a queue; to be removed by the reader. */
-  readonly emitted: string[];
-  /** For how long a message was hidden last, in s, by receipt handle. */
-  readonly hiddenFor: ReadonlyMap<string, number>;
-  close(): Promise<void>;
-}
-
-export interface EndpointsOptions {
-  readonly table: CreateTableCommandInput;
-  /** Size of every object, in bytes: a zip, of which only the ends exist. */
-  readonly objectSize: number;
-}
+export type Endpoints = Awaited<ReturnType<typeof startEndpoints>>;
 
 const API_PATH = '/pixelStripeApi';
 /** The API key, and the token of the webhooks, whose shape it has. */
@@ -55,7 +29,12 @@ export const SECRET = 'key-of-the-benchmark-and-token-of-its-webhooks';
 export const VERSION_ID = 'version-1';
 export const E_TAG = 'd41d8cd98f00b204e9800998ecf8427e-3841';
 
-export async function startEndpoints({ table, objectSize }: EndpointsOptions): Promise<Endpoints> {
+/**
+ * Loopback endpoints of everything that a worker calls. They count, and answer at once.
+ *
+ * @param objectSize size of every object, in bytes: a zip, of which only the ends exist
+ */
+export async function startEndpoints(table: CreateTableCommandInput, objectSize: number) {
   const dynamodb = dynalite({ createTableMs: 0 });
   const zip = createSparseZip(objectSize);
   const calls = { ...callsOf(() => 0) } as Record<AwsService | 'total', number>;
@@ -69,10 +48,6 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
   const emitted: string[] = [];
   let accepted = 0;
   let bytesRead = 0;
-
-  const server = createServer((request, response) => {
-    route(request, response).catch((error) => response.destroy(error));
-  });
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
@@ -158,28 +133,28 @@ export async function startEndpoints({ table, objectSize }: EndpointsOptions): P
     units.write += perCopy * copies.reduce((all, more) => all + more, 1);
   }
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
+  const { close, url } = await listenOnLoopback(route);
   const client = new DynamoDBClient({ endpoint: url, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   await client.send(new CreateTableCommand(table));
   client.destroy();
 
   return {
+    /** `AWS_ENDPOINT_URL`. */
     url,
     streampixelUrl: url + API_PATH,
-    calls: () => ({ ...calls }),
-    tableUnits: () => ({ ...units }),
+    /** Since the start. */
+    calls: (): Calls => ({ ...calls }),
+    tableUnits: (): TableUnits => ({ ...units }),
+    /** Calls of `upload-file` so far; each was accepted. */
     accepted: () => accepted,
+    /** Bytes of objects that were given out. */
     bytesRead: () => bytesRead,
+    /** Bodies of messages that were sent to queues, oldest first; to be removed by the reader. */
     sent,
+    /** Events that were put on the bus, as a rule would put them into a queue; to be removed by the reader. */
     emitted,
-    hiddenFor,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    /** For how long a message was hidden last, in s, by receipt handle. */
+    hiddenFor: hiddenFor as ReadonlyMap<string, number>,
+    close,
   };
 }

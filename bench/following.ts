@@ -3,7 +3,7 @@ import { ENV } from '../functions/follow-builds/environment.ts';
 import type { FunctionSpec } from '../local/aws/lambda-process.ts';
 import type { Bench } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
-import { callsOf, SECRET, startEndpoints, type TableUnits } from './endpoints.ts';
+import { callsOf, SECRET, startEndpoints } from './endpoints.ts';
 import { type Sandbox, startSandbox, type Usage } from './sandbox.ts';
 import { buildsEvent, environmentFor, recordOf } from './worker-events.ts';
 
@@ -16,18 +16,10 @@ export interface FollowerUsage extends Usage {
 }
 
 /** Per build, from its submission until the watch over it has ended. */
-export interface FollowingUsage {
-  readonly builds: number;
-  readonly webhooks: number;
-  readonly receiveWebhook: FollowerUsage;
-  readonly followBuilds: FollowerUsage;
-  readonly tableUnits: TableUnits;
-  /** Messages of the follow queue; each is sent, received and deleted. */
-  readonly messages: number;
-}
+export type FollowingUsage = Awaited<ReturnType<typeof measureFollowing>>;
 
 /** The documented stages of a build that is released on its approval. */
-const STAGES = ['uploaded', 'downloading', 'extracting', 'saving', 'approved', 'distributing'] as const;
+const STAGES: readonly string[] = ['uploaded', 'downloading', 'extracting', 'saving', 'approved', 'distributing'];
 const BETWEEN_WEBHOOKS_MS = 60_000;
 /** Long enough for the rate-limit lanes of both endpoints to be idle again. */
 const BETWEEN_BUILDS_MS = 300_000;
@@ -38,8 +30,8 @@ const WATCH_MS = 3_600_000;
  * Submits builds and follows each until it is finished, through the real bundles, in processes whose clock is moved: Streampixel's
  * webhooks, the request to release the build, and the watch that looks at it an hour later.
  */
-export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_BUILDS): Promise<FollowingUsage> {
-  const endpoints = await startEndpoints({ table: bench.table, objectSize: 1_024 });
+export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_BUILDS) {
+  const endpoints = await startEndpoints(bench.table, 1_024);
   const environment = environmentFor(bench, endpoints, 'user');
   const routes = environment[ENV.routes] ?? '[]';
   const [{ projectId = '' } = {}] = JSON.parse(routes);
@@ -90,7 +82,7 @@ export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_B
       webhooks: STAGES.length,
       ...usages,
       tableUnits: { read: rounded(units.read / builds, 2), write: rounded(units.write / builds, 2) },
-      // The watch is received twice and is one message.
+      // Messages of the follow queue; each is sent, received and deleted. The watch is received twice and is one message.
       messages: usages.followBuilds.invocations - 1,
     };
   } finally {

@@ -34,22 +34,19 @@ export interface QueueUsage extends BuildCost {
   readonly metrics: number;
 }
 
-export interface PerBuildResult extends QueueUsage {
-  /** The mean of each hundred builds, in the order in which they were dropped. */
-  readonly byPosition: readonly ({ readonly position: string } & BuildCost)[];
-  readonly byObjectSize: { readonly '1KB': QueueUsage; readonly '30GB': QueueUsage };
-}
+export type PerBuildResult = Awaited<ReturnType<typeof measurePerBuild>>;
 
 /**
  * Drops builds at once and lets them go one after the other, through the real bundle in its own process. Its clock is moved to
  * each message's time, so a queue of 33 hours takes seconds.
  */
-export async function measurePerBuild(bench: Bench, builds: number = QUEUE_LENGTH): Promise<PerBuildResult> {
+export async function measurePerBuild(bench: Bench, builds: number = QUEUE_LENGTH) {
   const small = await runQueue(bench, builds, SMALL_OBJECT);
   const large = await runQueue(bench, builds, LARGE_OBJECT);
   const hundreds = Array.from({ length: Math.floor(builds / 100) }, (_, index) => 100 * index);
   return {
     ...small.usage,
+    /** The mean of each hundred builds, in the order in which they were dropped. */
     byPosition: hundreds.map((from) => ({
       position: `${from + 1}-${from + 100}`,
       ...perBuild(small.costs.slice(from, from + 100).reduce(sum, NOTHING), 100),
@@ -59,7 +56,7 @@ export async function measurePerBuild(bench: Bench, builds: number = QUEUE_LENGT
 }
 
 async function runQueue(bench: Bench, builds: number, objectBytes: number) {
-  const endpoints = await startEndpoints({ table: bench.table, objectSize: objectBytes });
+  const endpoints = await startEndpoints(bench.table, objectBytes);
   const sandbox = await startSandbox(bench, bench.functions.ours, endpoints, environmentFor(bench, endpoints, 'user'));
   try {
     const { costs, visits } = await drive(sandbox, endpoints, builds, objectBytes);

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { environmentOf, type FunctionSpec } from '../local/aws/lambda-process.ts';
+import { listenOnLoopback } from '../local/loopback-server.ts';
 import type { Bench } from './artifacts.ts';
 import { type Calls, callsOf, type Endpoints } from './endpoints.ts';
 import type { Reading, Setting } from './probe.ts';
@@ -22,23 +22,7 @@ export interface Usage {
   readonly metrics: number;
 }
 
-/** A process that runs a function under the contract of the Lambda Runtime API, and counts what it takes. */
-export interface Sandbox {
-  /** From the spawn to the first request for work, in ms. */
-  readonly readyMs: number;
-  /**
-   * @param offsetMs how far the function's clock is ahead of the machine's
-   * @returns the handler's answer, when it came, in ms since the spawn, and what the invocation took
-   * @throws Error with what the function reported, or where its process ended
-   */
-  invoke(event: unknown, offsetMs?: number): Promise<Invocation>;
-  usage(): Usage;
-  /** Every line so far. */
-  log(): readonly string[];
-  /** The most memory that was ever resident, in bytes. */
-  peakRss(): number;
-  stop(): Promise<void>;
-}
+export type Sandbox = Awaited<ReturnType<typeof startSandbox>>;
 
 export interface Invocation {
   readonly answer: unknown;
@@ -51,7 +35,8 @@ export interface Invocation {
 const LINE_OVERHEAD_BYTES = 26;
 
 /**
- * Starts a process and waits until it requests its first event.
+ * Starts a process that runs a function under the contract of the Lambda Runtime API, counts what it takes, and waits until it
+ * requests its first event.
  *
  * @param environment what differs from the function's own
  */
@@ -60,7 +45,7 @@ export async function startSandbox(
   spec: FunctionSpec,
   endpoints: Endpoints,
   environment: Readonly<Record<string, string>>,
-): Promise<Sandbox> {
+) {
   let request = unhandled<ServerResponse>();
   let answer = unhandled<{ answer: unknown; at: number }>();
   const fail = (error: Error) => {
@@ -68,7 +53,7 @@ export async function startSandbox(
     answer.reject(error);
   };
   let readyMs = 0;
-  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
+  const server = await listenOnLoopback(async (incoming, response) => {
     const at = performance.now() - spawnedAt;
     if (incoming.url?.endsWith('/invocation/next')) {
       readyMs ||= at;
@@ -79,8 +64,6 @@ export async function startSandbox(
     if (incoming.url?.endsWith('/response')) answer.resolve({ answer: JSON.parse(body), at });
     else fail(new Error(`The function failed: ${body}`));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
 
   const platformEnvironment = {
     AWS_REGION: LOCAL_REGION,
@@ -101,7 +84,7 @@ export async function startSandbox(
   const child = spawn(process.execPath, args, {
     cwd: spec.codeDirectory,
     env: {
-      ...environmentOf(spec, (server.address() as AddressInfo).port),
+      ...environmentOf(spec, server.port),
       ...platformEnvironment,
       ...spec.environment,
       ...environment,
@@ -118,8 +101,7 @@ export async function startSandbox(
   const stop = async () => {
     child.kill('SIGKILL');
     await exited;
-    server.closeAllConnections();
-    server.close();
+    await server.close();
   };
   await request.promise.catch(async (error) => {
     await stop();
@@ -134,8 +116,14 @@ export async function startSandbox(
   let [invocations, cpuMs, peakRss] = [0, 0, 0];
   let awsCalls = callsOf(() => 0);
   return {
+    /** From the spawn to the first request for work, in ms. */
     readyMs,
-    async invoke(event, offsetMs = 0) {
+    /**
+     * @param offsetMs how far the function's clock is ahead of the machine's
+     * @returns the handler's answer, when it came, in ms since the spawn, and what the invocation took
+     * @throws Error with what the function reported, or where its process ended
+     */
+    async invoke(event: unknown, offsetMs = 0): Promise<Invocation> {
       const response = await request.promise;
       const before = await probe({ offsetMs });
       const callsBefore = endpoints.calls();
@@ -159,11 +147,13 @@ export async function startSandbox(
       invocations++;
       return { ...answered, ...taken };
     },
-    usage: () => {
+    usage(): Usage {
       const logBytes = lines.reduce((bytes, line) => bytes + Buffer.byteLength(line) + LINE_OVERHEAD_BYTES, 0);
       return { invocations, cpuMs, awsCalls, logBytes, metrics: new Set(lines.flatMap(metricsOf)).size };
     },
-    log: () => lines,
+    /** Every line so far. */
+    log: (): readonly string[] => lines,
+    /** The most memory that was ever resident, in bytes. */
     peakRss: () => peakRss,
     stop,
   };

@@ -1,5 +1,5 @@
 import { type Bench, DESIGNS, prepare } from './artifacts.ts';
-import { type BurstResult, type BurstRow, type BurstRun, runBurst, SCENARIOS } from './burst.ts';
+import { type BurstResult, type BurstRun, runBurst, SCENARIOS } from './burst.ts';
 import { drawAcceptances, titleOf } from './burst-picture.ts';
 import { type ColdStartResult, measureColdStart, type Spread } from './cold-start.ts';
 import { type CostItem, type CostResult, estimateCost } from './cost.ts';
@@ -86,7 +86,7 @@ async function measureBursts(seed: number): Promise<Measured> {
   };
 }
 
-function burstTable(rows: readonly BurstRow[]): string {
+function burstTable(rows: readonly BurstRun['row'][]): string {
   const header = [
     'Dropped at once',
     'Design',

@@ -1,11 +1,3 @@
-/** A zip of any size of which only the ends exist: one stored file of zeros, in zip64. */
-export interface SparseZip {
-  /** Bytes. */
-  readonly size: number;
-  /** @param from first byte. @param to last byte, included */
-  read(from: number, to: number): Buffer;
-}
-
 const NAME = Buffer.from('MyGame.exe');
 /** The number is in a zip64 field. */
 const IN_ZIP64 = 0xffffffff;
@@ -18,11 +10,11 @@ const DIRECTORY_SIZE = 46 + NAME.length + 28;
 const TAIL_SIZE = DIRECTORY_SIZE + 56 + 20 + 22;
 
 /**
- * Source: PKWARE APPNOTE 4.3.
+ * A zip of any size of which only the ends exist: one stored file of zeros, in zip64. Source: PKWARE APPNOTE 4.3.
  *
  * @param size of the zip, in bytes; at least 300
  */
-export function createSparseZip(size: number): SparseZip {
+export function createSparseZip(size: number) {
   const data = size - LOCAL_SIZE - TAIL_SIZE;
   const directoryAt = LOCAL_SIZE + data;
   const local = [
@@ -46,8 +38,10 @@ export function createSparseZip(size: number): SparseZip {
     { at: directoryAt, piece: Buffer.concat([...directory, ...ends]) },
   ];
   return {
+    /** Bytes. */
     size,
-    read(from, to) {
+    /** @param from first byte. @param to last byte, included */
+    read(from: number, to: number): Buffer {
       const bytes = Buffer.alloc(to - from + 1);
       for (const { at, piece } of pieces) {
         const [first, last] = [Math.max(from, at), Math.min(to, at + piece.length - 1)];

@@ -10,16 +10,6 @@ import { Construct, type IConstruct } from 'constructs';
 import { BUNDLING } from './bundling.ts';
 import type { Settings } from './settings/schema.ts';
 
-/** One statement of a function's role, for one purpose. */
-export interface Permission {
-  readonly sid: string;
-  readonly actions: string[];
-  readonly resources: string[];
-  readonly conditions?: Record<string, Record<string, string | string[]>>;
-  /** Where a resource is a wildcard: the reason, for cdk-nag and for the person who reviews the role. */
-  readonly why?: string;
-}
-
 const PROJECT_ROOT = join(import.meta.dirname, '..');
 
 /** One statement of a function's role, for one purpose. */

@@ -16,7 +16,6 @@ export interface EventSourceSpec {
   readonly batchSize: number;
   /** Invocations at a time. */
   readonly maximumConcurrency: number;
-  readonly reportBatchItemFailures: boolean;
 }
 
 export interface EventSourceOptions {
@@ -27,10 +26,7 @@ export interface EventSourceOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-export interface EventSource {
-  /** Receives no more messages, and waits until the function has processed those it has. */
-  stop(): Promise<void>;
-}
+export type EventSource = ReturnType<typeof startEventSource>;
 
 /** Longest wait that SQS allows, in s. */
 const LONG_POLL_S = 20;
@@ -42,7 +38,7 @@ const POLL_RETRY_MS = 1_000;
  * Polls a queue as Lambda's event source mapping does: it hands each batch to the function, and deletes the messages that
  * the function's answer reports as processed. The others come back when their visibility timeout ends.
  */
-export function startEventSource(spec: EventSourceSpec, options: EventSourceOptions): EventSource {
+export function startEventSource(spec: EventSourceSpec, options: EventSourceOptions) {
   const { sqs, invoke, onProblem } = options;
   const stopping = new AbortController();
 
@@ -73,7 +69,7 @@ export function startEventSource(spec: EventSourceSpec, options: EventSourceOpti
     const result = await invoke({ Records: records });
     if (result.kind === 'failed') onProblem(`The function failed: ${result.errorType}: ${result.errorMessage}`);
     const ids = records.map((record) => record.messageId);
-    const processed = processedMessages(result, ids, spec.reportBatchItemFailures);
+    const processed = processedMessages(result, ids);
     const entries = records
       .filter((record) => processed.has(record.messageId))
       .map((record, index) => ({ Id: String(index), ReceiptHandle: record.receiptHandle }));
@@ -85,7 +81,8 @@ export function startEventSource(spec: EventSourceSpec, options: EventSourceOpti
   // A poller receives again only when its last batch is processed: no message is received that has no process to run in.
   const pollers = Array.from({ length: spec.maximumConcurrency }, poll);
   return {
-    async stop() {
+    /** Receives no more messages, and waits until the function has processed those it has. */
+    async stop(): Promise<void> {
       stopping.abort();
       await Promise.all(pollers);
     },
@@ -98,15 +95,11 @@ export function startEventSource(spec: EventSourceSpec, options: EventSourceOpti
  * As the Lambda guide has it: nothing, null, an empty object and an empty or null list report all of them; an error, an
  * answer of another shape, and an identifier that is empty, null, misnamed or not in the batch report none.
  */
-export function processedMessages(
-  result: InvocationResult,
-  messageIds: readonly string[],
-  reportBatchItemFailures: boolean,
-): Set<string> {
+export function processedMessages(result: InvocationResult, messageIds: readonly string[]): Set<string> {
   const all = new Set(messageIds);
   const none = new Set<string>();
   if (result.kind === 'failed') return none;
-  if (!reportBatchItemFailures || result.payload === null || result.payload === undefined) return all;
+  if (result.payload === null || result.payload === undefined) return all;
   if (typeof result.payload !== 'object' || Array.isArray(result.payload)) return none;
   const { batchItemFailures: failures } = result.payload as { batchItemFailures?: unknown };
   if (failures === null || failures === undefined) return all;

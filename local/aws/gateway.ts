@@ -1,19 +1,18 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
+import { listenOnLoopback } from '../loopback-server.ts';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { type BusEvent, createEventBus } from './event-bus.ts';
 import { matches } from './event-rules.ts';
-import { createHttpApis, type HttpApis } from './http-api.ts';
+import { createHttpApis } from './http-api.ts';
 import { type JsonOperations, serveJson } from './json-service.ts';
 import { createParameterStore } from './parameter-store.ts';
 import type { Credentials } from './presigned-url.ts';
-import { createQueryServices, type Published, type QueryServices } from './query-services.ts';
+import { createQueryServices, type Published } from './query-services.ts';
 import { createS3 } from './s3.ts';
 import type { BucketSpec } from './s3-buckets.ts';
 import { type CreatedObject, createdEvent, isNotified, objectCreated, testEvent } from './s3-notifications.ts';
-import { createSqs, type Sqs } from './sqs.ts';
+import { createSqs } from './sqs.ts';
 
 export interface GatewayOptions {
   /** 0 for one that the system chooses. */
@@ -31,18 +30,7 @@ export interface GatewayOptions {
   readonly onBusEvent: (event: BusEvent) => void;
 }
 
-export interface Gateway {
-  /** `AWS_ENDPOINT_URL` of every client. */
-  readonly endpoint: string;
-  readonly port: number;
-  /** Creates a bucket that notifies its queues, which must exist; each is sent S3's test event. */
-  createBucket(spec: BucketSpec): void;
-  readonly createTopic: QueryServices['createTopic'];
-  readonly describeStack: QueryServices['describeStack'];
-  readonly serveHttpApis: HttpApis['deploy'];
-  readonly peek: Sqs['peek'];
-  close(): Promise<void>;
-}
+export type Gateway = Awaited<ReturnType<typeof startGateway>>;
 
 /**
  * Starts the AWS endpoint on the loopback interface. All services share one port, because clients are configured with one
@@ -50,7 +38,7 @@ export interface Gateway {
  *
  * @throws Error with code `EADDRINUSE` where the port is taken
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions) {
   const { region } = options;
   let endpoint = '';
   const sqs = createSqs(
@@ -90,19 +78,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return isForm ? queryServices.serve(request, response) : s3.serve(request, response);
   }
 
-  // No time limit: a large build takes as long as it takes.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    route(request, response).catch(() => response.destroy());
-  });
-  server.listen(options.port, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  endpoint = `http://127.0.0.1:${port}`;
+  const server = await listenOnLoopback(route, options.port);
+  endpoint = server.url;
 
   return {
+    /** `AWS_ENDPOINT_URL` of every client. */
     endpoint,
-    port,
-    createBucket(spec) {
+    port: server.port,
+    /** Creates a bucket that notifies its queues, which must exist; each is sent S3's test event. */
+    createBucket(spec: BucketSpec): void {
       s3.createBucket(spec);
       for (const { queueArn } of spec.notifications) sqs.enqueue(queueArn, testEvent(spec.name));
     },
@@ -110,11 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     describeStack: queryServices.describeStack,
     serveHttpApis: httpApis.deploy,
     peek: sqs.peek,
-    async close() {
-      // Long polls end with their connections.
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    // Long polls end with their connections.
+    close: server.close,
   };
 }

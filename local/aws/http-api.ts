@@ -29,8 +29,6 @@ export interface Throttle {
 
 export type InvokeFunction = (spec: FunctionSpec, event: unknown) => Promise<InvocationResult>;
 
-export type HttpApis = ReturnType<typeof createHttpApis>;
-
 const PREFIX = '/_aws/execute-api/';
 
 /** The path of an HTTP API on the gateway: locally it has no host name of its own. */

@@ -23,17 +23,8 @@ export interface Identity {
   readonly ref: string;
 }
 
-export interface Resolver {
-  identityOf(logicalId: string): Identity;
-  /**
-   * A value with every intrinsic function in it replaced by its result; one that the local stack does not know by a text
-   * that says so.
-   */
-  resolve(value: unknown): unknown;
-}
-
 /** Resolves CloudFormation's intrinsic functions, as far as the project's template uses them. */
-export function createResolver(template: Template, stackName: string, { region, endpoint }: Place): Resolver {
+export function createResolver(template: Template, stackName: string, { region, endpoint }: Place) {
   const account = `${region}:${LOCAL_ACCOUNT_ID}`;
   /** By the resource's type: the property that names it, and what comes before the name in its ARN. */
   const types: Readonly<Record<string, readonly [nameProperty: string, arnPrefix: string]>> = {
@@ -69,6 +60,10 @@ export function createResolver(template: Template, stackName: string, { region, 
     return `(not emulated: ${attributeName} of ${logicalId})`;
   }
 
+  /**
+   * A value with every intrinsic function in it replaced by its result; one that the local stack does not know by a text
+   * that says so.
+   */
   function resolve(value: unknown): unknown {
     if (Array.isArray(value)) return value.map(resolve);
     if (typeof value !== 'object' || value === null) return value;

@@ -1,20 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
+import { AwsError } from './aws-error.ts';
 
 /**
  * The operations of a service that uses AWS's JSON protocol, such as SQS, by their names. Each takes the request's body and
- * a signal that the client no longer waits, returns the answer's body and throws {@link JsonServiceError}.
+ * a signal that the client no longer waits, returns the answer's body and throws {@link AwsError}.
  */
 export type JsonOperations = Readonly<Record<string, (input: never, signal: AbortSignal) => unknown>>;
-
-/** An error for the client. SDKs use the code as the error's name. */
-export class JsonServiceError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** @param target value of the `X-Amz-Target` header, such as `AmazonSSM.GetParameter` */
 export async function serveJson(
@@ -30,12 +22,12 @@ export async function serveJson(
   try {
     const operation = operations[target.split('.')[1] ?? ''];
     if (operation === undefined) {
-      throw new JsonServiceError('UnknownOperationException', `The local stack does not emulate ${target}.`);
+      throw new AwsError(400, 'UnknownOperationException', `The local stack does not emulate ${target}.`);
     }
     send(200, (await operation((await json(request)) as never, closed.signal)) ?? {});
   } catch (error) {
     const { code, message } =
-      error instanceof JsonServiceError ? error : new JsonServiceError('SerializationException', `${error}`);
+      error instanceof AwsError ? error : new AwsError(400, 'SerializationException', `${error}`);
     send(400, { __type: code, message });
   }
 }

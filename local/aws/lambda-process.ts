@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { listenOnLoopback } from '../loopback-server.ts';
 
 /** A Lambda function as the template describes it. */
 export interface FunctionSpec {
@@ -130,19 +130,13 @@ class FunctionProcess {
 
   async #run({ platformEnvironment, onLog }: FunctionOptions): Promise<void> {
     const spec = this.#spec;
-    // No time limit: a handler answers when it has finished.
-    const server = createServer({ requestTimeout: 0 }, (request, response) => {
-      this.#serve(request, response).catch((error) => response.destroy(error));
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const server = await listenOnLoopback((request, response) => this.#serve(request, response));
     if (!this.#isKilled) {
       // Flags as the managed runtime sets them: a handler that needs more memory than it has fails here, too.
       const flags = [`--max-old-space-size=${Math.floor(spec.memoryMb * 0.9)}`];
       const child = spawn(process.execPath, [...flags, fileURLToPath(new URL('lambda-runtime.ts', import.meta.url))], {
         cwd: spec.codeDirectory,
-        env: { ...environmentOf(spec, port), ...platformEnvironment, ...spec.environment },
+        env: { ...environmentOf(spec, server.port), ...platformEnvironment, ...spec.environment },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       this.#child = child;
@@ -159,8 +153,7 @@ class FunctionProcess {
     }
     this.isIdle = false;
     this.#settle(STOPPED);
-    server.closeAllConnections();
-    server.close();
+    await server.close();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,7 +1,8 @@
 import type { DeleteParameterRequest, GetParameterRequest, Parameter, PutParameterRequest } from '@aws-sdk/client-ssm';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { AwsError } from './aws-error.ts';
 import type { NewEvent } from './event-bus.ts';
-import { type JsonOperations, JsonServiceError } from './json-service.ts';
+import type { JsonOperations } from './json-service.ts';
 
 interface StoredParameter {
   readonly type: NonNullable<Parameter['Type']>;
@@ -24,7 +25,7 @@ export function createParameterStore(region: string, emit: (event: NewEvent) => 
   function find(name: string): StoredParameter {
     const parameter = parameters.get(name);
     // SSM's message is empty, too.
-    if (parameter === undefined) throw new JsonServiceError('ParameterNotFound', '');
+    if (parameter === undefined) throw new AwsError(400, 'ParameterNotFound', '');
     return parameter;
   }
 
@@ -52,13 +53,14 @@ export function createParameterStore(region: string, emit: (event: NewEvent) => 
     PutParameter({ Name = '', Value = '', Type, Overwrite = false }: PutParameterRequest) {
       const existing = parameters.get(Name);
       if (existing !== undefined && !Overwrite) {
-        throw new JsonServiceError(
+        throw new AwsError(
+          400,
           'ParameterAlreadyExists',
           'The parameter already exists. To replace it, set Overwrite.',
         );
       }
       const type = Type ?? existing?.type;
-      if (type === undefined) throw new JsonServiceError('ValidationException', 'A new parameter needs a type.');
+      if (type === undefined) throw new AwsError(400, 'ValidationException', 'A new parameter needs a type.');
       const parameter = { type, value: Value, version: (existing?.version ?? 0) + 1, modifiedAt: Date.now() };
       parameters.set(Name, parameter);
       emitChange(existing === undefined ? 'Create' : 'Update', Name, parameter);

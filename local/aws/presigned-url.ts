@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
-import { S3Error } from './s3-error.ts';
+import { AwsError } from './aws-error.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -19,26 +19,26 @@ export interface Credentials {
  * credentials they have.
  *
  * @param known the credentials whose presigned URLs are valid
- * @throws S3Error
+ * @throws AwsError
  */
 export async function checkSignature(request: IncomingMessage, known: readonly Credentials[]): Promise<void> {
   const [path = '', rawQuery = ''] = (request.url ?? '').split('?');
   // A plus in a signed query is a plus, not a space.
   const query = Object.fromEntries(new URLSearchParams(rawQuery.replaceAll('+', '%2B')));
   if (query['X-Amz-Signature'] === undefined) {
-    if (request.headers.authorization === undefined) throw new S3Error(403, 'AccessDenied', 'Access Denied');
+    if (request.headers.authorization === undefined) throw new AwsError(403, 'AccessDenied', 'Access Denied');
     return;
   }
   const [accessKeyId, , region = ''] = query['X-Amz-Credential']?.split('/') ?? [];
   const credentials = known.find((candidate) => candidate.accessKeyId === accessKeyId);
   if (credentials === undefined) {
-    throw new S3Error(403, 'InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.');
+    throw new AwsError(403, 'InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.');
   }
   const date = query['X-Amz-Date']?.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5') ?? '';
   const [signingDate, expiresIn] = [new Date(date), Number(query['X-Amz-Expires'])];
   // Not "later than": a date that can't be read counts as past.
   if (!(Date.now() <= signingDate.getTime() + expiresIn * 1000)) {
-    throw new S3Error(403, 'AccessDenied', 'Request has expired');
+    throw new AwsError(403, 'AccessDenied', 'Request has expired');
   }
   const { host = '' } = request.headers;
   const unsigned = new HttpRequest({
@@ -53,7 +53,7 @@ export async function checkSignature(request: IncomingMessage, known: readonly C
   if (!isDeepStrictEqual(expected, query)) {
     const message =
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.';
-    throw new S3Error(403, 'SignatureDoesNotMatch', message);
+    throw new AwsError(403, 'SignatureDoesNotMatch', message);
   }
 }
 

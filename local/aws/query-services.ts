@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { AwsError } from './aws-error.ts';
 import { toXml } from './xml.ts';
 
 export interface Published {
@@ -9,16 +10,6 @@ export interface Published {
   readonly subject: string | undefined;
   readonly message: string;
 }
-
-class QueryError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-export type QueryServices = ReturnType<typeof createQueryServices>;
 
 /**
  * The services of AWS's older Query protocol, with a form in and XML out: SNS's `Publish`, which delivers to the callback
@@ -31,7 +22,7 @@ export function createQueryServices(region: string, onPublished: (published: Pub
 
   function publish(form: URLSearchParams): object {
     const topicArn = form.get('TopicArn') ?? '';
-    if (!topicArns.has(topicArn)) throw new QueryError('NotFound', 'Topic does not exist');
+    if (!topicArns.has(topicArn)) throw new AwsError(404, 'NotFound', 'Topic does not exist');
     onPublished({ topicArn, subject: form.get('Subject') ?? undefined, message: form.get('Message') ?? '' });
     return { MessageId: randomUUID() };
   }
@@ -39,7 +30,7 @@ export function createQueryServices(region: string, onPublished: (published: Pub
   function describeStacks(form: URLSearchParams): object {
     const wanted = form.get('StackName');
     if (wanted !== null && !stacks.has(wanted)) {
-      throw new QueryError('ValidationError', `Stack with id ${wanted} does not exist`);
+      throw new AwsError(400, 'ValidationError', `Stack with id ${wanted} does not exist`);
     }
     const found = [...stacks].filter(([name]) => wanted === null || name === wanted);
     const member = found.map(([StackName, outputs]) => ({
@@ -61,7 +52,7 @@ export function createQueryServices(region: string, onPublished: (published: Pub
       case 'DescribeStacks':
         return envelope('http://cloudformation.amazonaws.com/doc/2010-05-15/', action, describeStacks(form));
       default:
-        throw new QueryError('InvalidAction', `The local stack does not emulate the action ${action}.`);
+        throw new AwsError(400, 'InvalidAction', `The local stack does not emulate the action ${action}.`);
     }
   }
 
@@ -77,12 +68,9 @@ export function createQueryServices(region: string, onPublished: (published: Pub
       try {
         send(200, answer(new URLSearchParams(await text(request))));
       } catch (error) {
-        if (!(error instanceof QueryError)) throw error;
-        const { code, message } = error;
-        send(
-          code === 'NotFound' ? 404 : 400,
-          toXml('ErrorResponse', '', { Error: { Type: 'Sender', Code: code, Message: message } }),
-        );
+        if (!(error instanceof AwsError)) throw error;
+        const { code: Code, message: Message } = error;
+        send(error.status, toXml('ErrorResponse', '', { Error: { Type: 'Sender', Code, Message } }));
       }
     },
   };

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { crc32 as computeCrc32 } from 'node:zlib';
-import { S3Error } from './s3-error.ts';
+import { AwsError } from './aws-error.ts';
 
 /** Bytes on disk. A file never changes once it is written, so objects may share it. */
 export interface StoredFile {
@@ -20,7 +20,7 @@ export interface StoredFile {
 /**
  * Writes the body of a request to a file of its own, without holding it in memory: builds have up to 30 GB.
  *
- * @throws S3Error for a body that is not what its headers say
+ * @throws AwsError for a body that is not what its headers say
  */
 export async function storeBody(request: IncomingMessage, directory: string): Promise<StoredFile> {
   const path = join(directory, randomUUID());
@@ -43,10 +43,10 @@ export async function storeBody(request: IncomingMessage, directory: string): Pr
   );
   const announced = request.headers['x-amz-decoded-content-length'];
   if (announced !== undefined && Number(announced) !== size) {
-    throw new S3Error(400, 'IncompleteBody', 'You did not provide the number of bytes specified by the header');
+    throw new AwsError(400, 'IncompleteBody', 'You did not provide the number of bytes specified by the header');
   }
   if (crc32 !== undefined && Buffer.from(crc32, 'base64').readUInt32BE() !== crc) {
-    throw new S3Error(400, 'BadDigest', 'The CRC32 you specified did not match the calculated checksum.');
+    throw new AwsError(400, 'BadDigest', 'The CRC32 you specified did not match the calculated checksum.');
   }
   return { path, size, md5: hash.digest('hex'), crc32 };
 }

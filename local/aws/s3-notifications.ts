@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { S3EventRecord } from 'aws-lambda';
-import { present } from '../../functions/domain/model/optional-fields.ts';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import type { NewEvent } from './event-bus.ts';
 
@@ -12,7 +11,7 @@ export interface CreatedObject {
   readonly size: number;
   /** Without quotes. */
   readonly eTag: string;
-  readonly versionId: string | undefined;
+  readonly versionId: string;
 }
 
 /** A bucket's notification of a queue about new objects. */
@@ -44,7 +43,7 @@ export function createdEvent({ operation, bucket, key, size, eTag, versionId }: 
       s3SchemaVersion: '1.0',
       configurationId: 'local',
       bucket: { name: bucket, ownerIdentity: { principalId: 'local' }, arn: `arn:aws:s3:::${bucket}` },
-      object: { key: formEncode(key), size, eTag, ...present({ versionId }), sequencer: nextSequencer(now) },
+      object: { key: formEncode(key), size, eTag, versionId, sequencer: nextSequencer(now) },
     },
   };
   return JSON.stringify({ Records: [record] });
@@ -52,13 +51,7 @@ export function createdEvent({ operation, bucket, key, size, eTag, versionId }: 
 
 /** The same as an event of EventBridge, which carries the key as it is. */
 export function objectCreated({ operation, bucket, key, size, eTag, versionId }: CreatedObject): NewEvent {
-  const object = {
-    key,
-    size,
-    etag: eTag,
-    ...present({ 'version-id': versionId }),
-    sequencer: nextSequencer(new Date()),
-  };
+  const object = { key, size, etag: eTag, 'version-id': versionId, sequencer: nextSequencer(new Date()) };
   return {
     source: 'aws.s3',
     detailType: 'Object Created',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { AwsError } from './aws-error.ts';
 import type { ObjectContent } from './s3-buckets.ts';
-import { S3Error } from './s3-error.ts';
 import { fromXml, toXml } from './xml.ts';
 
 /** A request to S3 with its address read: `/bucket/key?query`. */
@@ -14,23 +14,23 @@ export interface S3Request {
   readonly response: ServerResponse;
 }
 
-/** @throws S3Error for a path that can't be decoded */
+/** @throws AwsError for a path that can't be decoded */
 export function readS3Request(request: IncomingMessage, response: ServerResponse): S3Request {
   const [path = '', query] = (request.url ?? '/').split('?');
   try {
     const [bucket = '', ...key] = decodeURIComponent(path).slice(1).split('/');
     return { bucket, key: key.join('/'), query: new URLSearchParams(query), request, response };
   } catch {
-    throw new S3Error(400, 'InvalidURI', "Couldn't parse the specified URI.");
+    throw new AwsError(400, 'InvalidURI', "Couldn't parse the specified URI.");
   }
 }
 
-/** @throws S3Error for a body that is no XML */
+/** @throws AwsError for a body that is no XML */
 export async function readS3Xml(request: IncomingMessage): Promise<Record<string, unknown>> {
   try {
     return fromXml(await text(request));
   } catch {
-    throw new S3Error(400, 'MalformedXML', 'The XML you provided was not well-formed');
+    throw new AwsError(400, 'MalformedXML', 'The XML you provided was not well-formed');
   }
 }
 

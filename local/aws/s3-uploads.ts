@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { AwsError } from './aws-error.ts';
 import type { ObjectContent } from './s3-buckets.ts';
-import { S3Error } from './s3-error.ts';
 import { type StoredFile, storeBody } from './s3-files.ts';
 import { describedBy, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
 
@@ -27,7 +27,7 @@ export function createUploads(directory: string) {
     const uploadId = query.get('uploadId') ?? '';
     const upload = uploads.get(uploadId);
     if (upload?.bucket !== bucket || upload.key !== key) {
-      throw new S3Error(404, 'NoSuchUpload', 'The specified multipart upload does not exist.');
+      throw new AwsError(404, 'NoSuchUpload', 'The specified multipart upload does not exist.');
     }
     return { uploadId, upload };
   }
@@ -50,12 +50,12 @@ export function createUploads(directory: string) {
       const { uploadId, upload } = find(target);
       const wanted = readParts(await readS3Xml(target.request));
       if (wanted.some(({ number }, index) => number <= (wanted[index - 1]?.number ?? 0))) {
-        throw new S3Error(400, 'InvalidPartOrder', 'The list of parts was not in ascending order.');
+        throw new AwsError(400, 'InvalidPartOrder', 'The list of parts was not in ascending order.');
       }
       const files = wanted.map(({ number, eTag }) => {
         const part = upload.parts.get(number);
         if (part !== undefined && part.md5 === eTag) return part;
-        throw new S3Error(400, 'InvalidPart', 'One or more of the specified parts could not be found.');
+        throw new AwsError(400, 'InvalidPart', 'One or more of the specified parts could not be found.');
       });
       uploads.delete(uploadId);
       const md5 = createHash('md5');

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { AwsError } from './aws-error.ts';
 import { type Credentials, checkSignature } from './presigned-url.ts';
 import { type BucketSpec, compareKeys, createBuckets, type ObjectContent, type Tag } from './s3-buckets.ts';
-import { S3Error } from './s3-error.ts';
 import { readBytes, storeBody } from './s3-files.ts';
 import type { CreatedObject } from './s3-notifications.ts';
 import { describedBy, readS3Request, readS3Xml, type S3Request, sendS3Xml } from './s3-request.ts';
@@ -18,12 +18,6 @@ export interface S3Options {
   readonly onCreated: (created: CreatedObject, bucket: BucketSpec) => void;
 }
 
-export interface S3 {
-  createBucket(spec: BucketSpec): void;
-  /** Never rejects. */
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-}
-
 /** What a query may hold besides the name of an operation. */
 const ARGUMENTS =
   /^(x-id|x-amz-.*|versionId|partNumber|prefix|delimiter|max-parts|part-number-marker|continuation-token|encoding-type)$/i;
@@ -32,7 +26,7 @@ const ARGUMENTS =
 const LONGEST_PAGE = 1000;
 
 /** S3 with versions, tags and multipart uploads, for objects of any size: their bytes go straight to and from the disk. */
-export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
+export function createS3({ directory, credentials, onCreated }: S3Options) {
   const buckets = createBuckets();
   const uploads = createUploads(directory);
 
@@ -45,12 +39,12 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     const { size, eTag, versionId } = buckets.add(bucket, key, content);
     onCreated({ operation, bucket, key, size, eTag, versionId }, buckets.spec(bucket));
     response.setHeader('ETag', `"${eTag}"`);
-    if (versionId !== undefined) response.setHeader('x-amz-version-id', versionId);
+    response.setHeader('x-amz-version-id', versionId);
   }
 
   function find({ bucket, key, query, response }: S3Request) {
     const object = buckets.find(bucket, key, query.get('versionId'));
-    if (object.versionId !== undefined) response.setHeader('x-amz-version-id', object.versionId);
+    response.setHeader('x-amz-version-id', object.versionId);
     return object;
   }
 
@@ -81,8 +75,8 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
     sendS3Xml(target.response, 'CopyObjectResult', { ETag: `"${eTag}"`, LastModified: new Date().toISOString() });
   }
 
-  function remove({ bucket, key, query, response }: S3Request): void {
-    buckets.remove(bucket, key, query.get('versionId'));
+  function remove({ bucket, key, response }: S3Request): void {
+    buckets.remove(bucket, key);
     response.writeHead(204).end();
   }
 
@@ -157,7 +151,8 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
 
   return {
     createBucket: buckets.create,
-    async serve(request, response) {
+    /** Never rejects. */
+    async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       try {
         const target = readS3Request(request, response);
         await checkSignature(request, credentials);
@@ -170,7 +165,7 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
       } catch (error) {
         // Too late for an answer: the client has disconnected, or the bytes could not be read.
         if (response.headersSent) return void response.destroy();
-        const refusal = error instanceof S3Error ? error : new S3Error(500, 'InternalError', `${error}`);
+        const refusal = error instanceof AwsError ? error : new AwsError(500, 'InternalError', `${error}`);
         // The rest of a body that is refused is not read.
         if (!request.complete) response.setHeader('Connection', 'close');
         response.writeHead(refusal.status, { 'Content-Type': 'application/xml' });
@@ -181,20 +176,20 @@ export function createS3({ directory, credentials, onCreated }: S3Options): S3 {
   };
 }
 
-function notEmulated(): S3Error {
-  return new S3Error(501, 'NotImplemented', 'The local stack does not emulate this operation of S3.');
+function notEmulated(): AwsError {
+  return new AwsError(501, 'NotImplemented', 'The local stack does not emulate this operation of S3.');
 }
 
 /**
  * One range of bytes, both ends included. S3 ignores what it does not understand, several ranges among them.
  *
- * @throws S3Error where the range lies outside the object
+ * @throws AwsError where the range lies outside the object
  */
 function readRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(String(header)) ?? [];
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  if (start > end) throw new S3Error(416, 'InvalidRange', 'The requested range is not satisfiable');
+  if (start > end) throw new AwsError(416, 'InvalidRange', 'The requested range is not satisfiable');
   return { start, end };
 }

@@ -14,7 +14,7 @@ import type {
   SendMessageRequest,
   SendMessageResult,
 } from '@aws-sdk/client-sqs';
-import { JsonServiceError } from './json-service.ts';
+import { AwsError } from './aws-error.ts';
 
 /** A message in a queue, read without receiving it. */
 export interface PeekedMessage {
@@ -62,8 +62,6 @@ const LONGEST_BODY = 1024 * 1024;
 /** What SQS takes in no message. */
 const INVALID_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
-export type Sqs = ReturnType<typeof createSqs>;
-
 /** SQS's standard queues in memory: long polls, visibility timeouts, receive counts and redrive policies. */
 export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueName: string) => string) {
   const queues = new Map<string, Queue>();
@@ -71,7 +69,7 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
   /** @param address the queue's name, URL or ARN */
   function queueAt(address = ''): Queue {
     const queue = queues.get(address.split(/[/:]/).at(-1) ?? '');
-    if (queue === undefined) throw new JsonServiceError('QueueDoesNotExist', 'The specified queue does not exist.');
+    if (queue === undefined) throw new AwsError(400, 'QueueDoesNotExist', 'The specified queue does not exist.');
     return queue;
   }
 
@@ -79,10 +77,10 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
     const { MessageBody: body = '', MessageAttributes: attributes = {} } = entry;
     const texts = [body, ...Object.values(attributes).map(({ StringValue = '' }) => StringValue)];
     if (texts.some((text) => INVALID_CHARACTER.test(text))) {
-      throw new JsonServiceError('InvalidMessageContents', 'Invalid characters found.');
+      throw new AwsError(400, 'InvalidMessageContents', 'Invalid characters found.');
     }
     if (body === '' || Buffer.byteLength(body) > LONGEST_BODY) {
-      throw new JsonServiceError('InvalidParameterValue', `A message must have 1 to ${LONGEST_BODY} bytes.`);
+      throw new AwsError(400, 'InvalidParameterValue', `A message must have 1 to ${LONGEST_BODY} bytes.`);
     }
     const now = Date.now();
     const message = { id: randomUUID(), body, attributes, sentAt: now, visibleAt: now };
@@ -176,13 +174,12 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
         const queue = queueAt(QueueUrl);
         return batch(Entries, ({ ReceiptHandle }) => remove(queue, ReceiptHandle));
       },
-      ListQueues: () => ({ QueueUrls: [...queues.keys()].map(urlOf) }),
       ChangeMessageVisibilityBatch({ QueueUrl, Entries }: ChangeMessageVisibilityBatchRequest) {
         const queue = queueAt(QueueUrl);
         return batch(Entries, ({ ReceiptHandle, VisibilityTimeout = 0 }) => {
           const message = queue.messages.find(({ receiptHandle }) => receiptHandle === ReceiptHandle);
-          if (message === undefined) throw new JsonServiceError('ReceiptHandleIsInvalid', 'It is not valid.');
-          if (message.visibleAt <= Date.now()) throw new JsonServiceError('MessageNotInflight', 'It is not in flight.');
+          if (message === undefined) throw new AwsError(400, 'ReceiptHandleIsInvalid', 'It is not valid.');
+          if (message.visibleAt <= Date.now()) throw new AwsError(400, 'MessageNotInflight', 'It is not in flight.');
           message.visibleAt = Date.now() + VisibilityTimeout * 1000;
           queue.changes.emit('change');
         });
@@ -236,14 +233,14 @@ function batch<Entry extends { readonly Id: string | undefined }>(
   work: (entry: Entry) => unknown,
 ): { Successful: object[]; Failed: object[] } {
   if (entries.length === 0 || entries.length > MOST_ENTRIES) {
-    throw new JsonServiceError('TooManyEntriesInBatchRequest', `There must be 1 to ${MOST_ENTRIES} entries.`);
+    throw new AwsError(400, 'TooManyEntriesInBatchRequest', `There must be 1 to ${MOST_ENTRIES} entries.`);
   }
   const answer = { Successful: [] as object[], Failed: [] as object[] };
   for (const entry of entries) {
     try {
       answer.Successful.push({ Id: entry.Id, ...(work(entry) as object | undefined) });
     } catch (error) {
-      if (!(error instanceof JsonServiceError)) throw error;
+      if (!(error instanceof AwsError)) throw error;
       answer.Failed.push({ Id: entry.Id, Code: error.code, Message: error.message, SenderFault: true });
     }
   }

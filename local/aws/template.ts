@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { BucketNotification } from '../../functions/set-bucket-notification/bucket-notification.ts';
@@ -45,40 +45,15 @@ export interface DepthAlarm {
  * @throws Error that names the resource, where an emulated one refers to another that is not
  */
 export function readDeployment(assemblyDirectory: string, place: Place): Deployment {
-  const readJson = (file: string) => JSON.parse(readFileSync(join(assemblyDirectory, file), 'utf8'));
-  const artifacts: [string, Artifact][] = Object.entries(readJson('manifest.json').artifacts);
-  const [stackName = '', stack] = artifacts.find(([, { type }]) => type === 'aws:cloudformation:stack') ?? [];
-  const [, assets] = artifacts.find(([, { type }]) => type === 'cdk:asset-manifest') ?? [];
-  const { files }: AssetManifest = readJson(assets?.properties.file ?? '');
-  const codeDirectories = new Map(
-    Object.values(files).flatMap(({ source, destinations }) =>
-      Object.values(destinations).map(({ objectKey }) => [objectKey, join(assemblyDirectory, source.path)] as const),
-    ),
-  );
-  return deploymentOf(readJson(stack?.properties.templateFile ?? ''), stackName, codeDirectories, place);
+  const file = readdirSync(assemblyDirectory).find((name) => name.endsWith(TEMPLATE_SUFFIX)) ?? '';
+  const template: Template = JSON.parse(readFileSync(join(assemblyDirectory, file), 'utf8'));
+  return deploymentOf(template, basename(file, TEMPLATE_SUFFIX), assemblyDirectory, place);
 }
 
-interface Artifact {
-  readonly type: string;
-  readonly properties: { readonly templateFile?: string; readonly file?: string };
-}
+const TEMPLATE_SUFFIX = '.template.json';
 
-interface AssetManifest {
-  readonly files: Readonly<
-    Record<
-      string,
-      { readonly source: { path: string }; readonly destinations: Record<string, { readonly objectKey: string }> }
-    >
-  >;
-}
-
-/** @param codeDirectories where the code is that the template names by its S3 key */
-export function deploymentOf(
-  template: Template,
-  stackName: string,
-  codeDirectories: ReadonlyMap<string, string>,
-  place: Place,
-) {
+/** @param assemblyDirectory with the code that the template names by its S3 key */
+export function deploymentOf(template: Template, stackName: string, assemblyDirectory: string, place: Place) {
   const { resolve, identityOf } = createResolver(template, stackName, place);
 
   function ofType<Properties = object>(type: string): (Identity & { readonly properties: Properties })[] {
@@ -93,7 +68,7 @@ export function deploymentOf(
     ({ name, arn, properties }): FunctionSpec => ({
       name,
       arn,
-      codeDirectory: codeDirectories.get(properties.Code.S3Key) ?? '',
+      codeDirectory: join(assemblyDirectory, `asset.${basename(properties.Code.S3Key, '.zip')}`),
       handler: properties.Handler,
       timeoutS: properties.Timeout,
       memoryMb: properties.MemorySize,
@@ -108,7 +83,7 @@ export function deploymentOf(
     return found;
   }
 
-  const queues = ofType<QueueProperties>('AWS::SQS::Queue');
+  const queues = ofType<{ QueueName?: string }>('AWS::SQS::Queue');
   const queueOf = (queueArn: string) => queues.find(({ arn }) => arn === queueArn);
 
   // A delivery that fails is reported here, so nothing gets into the dead-letter queue of a target.
@@ -118,7 +93,7 @@ export function deploymentOf(
     const queue = queueOf(Arn);
     if (queue !== undefined) return { kind: 'queue', queueUrl: queue.ref };
     const spec = functionOf(Arn);
-    const configs = ofType<InvokeConfigProperties>('AWS::Lambda::EventInvokeConfig');
+    const configs = ofType<{ FunctionName: string; MaximumRetryAttempts?: number }>('AWS::Lambda::EventInvokeConfig');
     const config = configs.find(({ properties }) => properties.FunctionName === spec.name);
     // Lambda's default.
     return { kind: 'function', function: spec, retryAttempts: config?.properties.MaximumRetryAttempts ?? 2 };
@@ -128,10 +103,10 @@ export function deploymentOf(
     const [stage] = ofType<StageProperties>('AWS::ApiGatewayV2::Stage').filter(
       ({ properties }) => properties.ApiId === id,
     );
-    const routes = ofType<RouteProperties>('AWS::ApiGatewayV2::Route').filter(
+    const routes = ofType<{ ApiId: string; RouteKey: string; Target: string }>('AWS::ApiGatewayV2::Route').filter(
       ({ properties }) => properties.ApiId === id,
     );
-    const integrations = ofType<IntegrationProperties>('AWS::ApiGatewayV2::Integration');
+    const integrations = ofType<{ IntegrationUri: string }>('AWS::ApiGatewayV2::Integration');
     const { ThrottlingRateLimit, ThrottlingBurstLimit } = stage?.properties.DefaultRouteSettings ?? {};
     return {
       id,
@@ -150,20 +125,16 @@ export function deploymentOf(
   );
 
   function buckets(): BucketSpec[] {
-    // Generated names are in lower case for buckets.
-    const own = new Map(
-      ofType<BucketProperties>('AWS::S3::Bucket').map(({ name, properties }) => [name.toLowerCase(), properties]),
-    );
     const notifications = ofType<BucketNotification>('Custom::BucketNotification').map(({ properties }) => properties);
     const patterns = eventRules.flatMap(({ pattern }) => {
       const { success, output } = v.safeParse(objectCreatedPattern, pattern);
       return success ? [{ bucket: output.detail.bucket.name[0], pattern }] : [];
     });
-    // One that exists already is not in the template: only its notification names it, or the rule for its events.
-    const existing = [...notifications.map(({ BucketName }) => BucketName), ...patterns.map(({ bucket }) => bucket)];
-    return [...new Set([...own.keys(), ...existing])].map((name) => ({
+    // One that exists already is not in the template: its notification names it, or the rule for its events. So do those of the
+    // stack's own bucket.
+    const names = [...notifications.map(({ BucketName }) => BucketName), ...patterns.map(({ bucket }) => bucket)];
+    return [...new Set(names)].map((name) => ({
       name,
-      isVersioned: !own.has(name) || own.get(name)?.VersioningConfiguration?.Status === 'Enabled',
       notifications: notifications
         .filter(({ BucketName }) => BucketName === name)
         .map(({ QueueArn, Prefix, Suffix }) => ({ queueArn: QueueArn, prefix: Prefix, suffix: Suffix })),
@@ -175,6 +146,7 @@ export function deploymentOf(
   );
 
   return {
+    template,
     stackName,
     functions,
     queues: queues.map(({ name, properties: { QueueName, ...attributes } }) => ({
@@ -201,7 +173,6 @@ export function deploymentOf(
       queueUrl: queueOf(properties.EventSourceArn)?.ref ?? '',
       batchSize: properties.BatchSize,
       maximumConcurrency: properties.ScalingConfig.MaximumConcurrency,
-      reportBatchItemFailures: properties.FunctionResponseTypes.includes('ReportBatchItemFailures'),
       function: functionOf(properties.FunctionName),
     })),
     /** Of the default bus. */
@@ -245,21 +216,11 @@ interface FunctionProperties {
   readonly LoggingConfig: { readonly LogGroup: string };
 }
 
-interface QueueProperties {
-  readonly QueueName?: string;
-}
-
 interface EventSourceProperties {
   readonly EventSourceArn: string;
   readonly FunctionName: string;
   readonly BatchSize: number;
   readonly ScalingConfig: { readonly MaximumConcurrency: number };
-  readonly FunctionResponseTypes: readonly string[];
-}
-
-interface InvokeConfigProperties {
-  readonly FunctionName: string;
-  readonly MaximumRetryAttempts?: number;
 }
 
 interface RuleProperties {
@@ -277,20 +238,6 @@ interface RuleTargetProperties {
 interface StageProperties {
   readonly ApiId: string;
   readonly DefaultRouteSettings?: { readonly ThrottlingRateLimit?: number; readonly ThrottlingBurstLimit?: number };
-}
-
-interface RouteProperties {
-  readonly ApiId: string;
-  readonly RouteKey: string;
-  readonly Target: string;
-}
-
-interface IntegrationProperties {
-  readonly IntegrationUri: string;
-}
-
-interface BucketProperties {
-  readonly VersioningConfiguration?: { readonly Status: string };
 }
 
 interface AlarmProperties {

@@ -17,12 +17,11 @@ import { type DeployedFunctions, startFunctions } from '../aws/deployed-function
 import type { BusEvent } from '../aws/event-bus.ts';
 import { type Gateway, startGateway } from '../aws/gateway.ts';
 import type { LogLine } from '../aws/lambda-process.ts';
-import type { PeekedMessage } from '../aws/sqs.ts';
 import { type Deployment, readDeployment } from '../aws/template.ts';
-import { type StandIn, type StandInUser, startStandIn } from '../streampixel/streampixel-stand-in.ts';
+import { type StandInUser, startStandIn } from '../streampixel/streampixel-stand-in.ts';
 import { watchDeadLetters } from './dead-letter-watch.ts';
 import { type DroppedBuild, dropBuild } from './drop-build.ts';
-import type { EventRecord, LocalEvent } from './events.ts';
+import type { LocalEvent } from './events.ts';
 import { createStackEvents } from './stack-events.ts';
 import { synthesize } from './synthesize.ts';
 
@@ -48,35 +47,7 @@ export interface EmbeddedStackOptions {
   readonly onNotice?: (notice: string) => void;
 }
 
-export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
-  /** For `AWS_ENDPOINT_URL`. */
-  readonly endpoint: string;
-  readonly port: number;
-  readonly bucket: string;
-  readonly queues: { readonly buildsUrl: string; readonly deadLettersUrl: string; readonly followUrl: string };
-  /** Address of a project's webhook, token included. */
-  webhookOf(projectId: string): string;
-  /** Of submit-build, by the latest deployment. */
-  readonly environment: Environment;
-  /** Absent where another API is used. */
-  readonly standIn: StandIn | undefined;
-  /** Uploads a file (by its path) or bytes as other S3 clients do. */
-  drop(content: string | Uint8Array, key: string): Promise<DroppedBuild>;
-  /**
-   * Deploys again, as `cdk deploy` does after an edit of cdk.json: the functions and the rules that invoke them use it from
-   * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
-   *
-   * @param settings on top of those in cdk.json and of the start
-   * @throws Error with what is wrong with the settings; then nothing has changed
-   */
-  deploy(settings?: Partial<Settings>): Promise<void>;
-  /** Events on EventBridge's default bus so far. */
-  readonly busEvents: readonly BusEvent[];
-  /** Messages that wait in the dead-letter queue. */
-  deadLetters(): readonly PeekedMessage[];
-  /** Lets running work finish, then stops everything and removes what it wrote. Further calls wait for the same end. */
-  stop(): Promise<void>;
-}
+export type EmbeddedStack = Awaited<ReturnType<typeof startEmbeddedStack>>;
 
 /**
  * Runs the stack that `cdk deploy` would deploy, in this process and a few of its own: emulated AWS services, the bundled
@@ -84,7 +55,7 @@ export interface EmbeddedStack extends Pick<EventRecord, 'events' | 'seen'> {
  *
  * @throws Error with code `EADDRINUSE` where the port is taken; otherwise with what is wrong with the settings
  */
-export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Promise<EmbeddedStack> {
+export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
   const { onEvent = () => {}, onLog = () => {}, onNotice = () => {}, stageMs } = options;
   const apiKey = options.apiKey ?? `sp-local-${randomBytes(12).toString('hex')}`;
   // Like those of a role: a key id of temporary credentials, and a session token that is part of each signature.
@@ -175,7 +146,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     cleanups.push(() => {
       for (const each of Object.values(clients)) each.destroy();
     });
-    await createResources(deployment, gateway, clients);
+    await createResources(deployment, gateway, clients.sqs, clients.dynamoDb);
     for (const name of new Set(deployed.routes.map(({ apiKeyParameter }) => apiKeyParameter))) {
       await storeSecret(clients.ssm, name, apiKey);
     }
@@ -214,6 +185,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
     use(deployment);
     const bucket = deployment.output(OUTPUTS.dropBucketName);
     return {
+      /** For `AWS_ENDPOINT_URL`. */
       endpoint: gateway.endpoint,
       port: gateway.port,
       bucket,
@@ -222,27 +194,41 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}): Pr
         deadLettersUrl,
         followUrl: deployment.output(OUTPUTS.followQueueUrl),
       },
+      /** Address of a project's webhook, token included. */
       webhookOf,
-      get environment() {
+      /** Of submit-build, by the latest deployment. */
+      get environment(): Environment {
         return deployed;
       },
+      /** Absent where another API is used. */
       standIn,
       events: stackEvents.events,
       seen: stackEvents.seen,
-      busEvents,
-      async drop(content, key) {
+      /** Events on EventBridge's default bus so far. */
+      busEvents: busEvents as readonly BusEvent[],
+      /** Uploads a file (by its path) or bytes as other S3 clients do. */
+      async drop(content: string | Uint8Array, key: string): Promise<DroppedBuild> {
         const dropped = await dropBuild(clients.s3, bucket, key, content);
         drops.push(dropped);
         return dropped;
       },
-      async deploy(settings = {}) {
+      /**
+       * Deploys again, as `cdk deploy` does after an edit of cdk.json: the functions and the rules that invoke them use it from
+       * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
+       *
+       * @param settings on top of those in cdk.json and of the start
+       * @throws Error with what is wrong with the settings; then nothing has changed
+       */
+      async deploy(settings: Partial<Settings> = {}): Promise<void> {
         const next = await synthesized(settings);
         deployed = environmentOf(next);
         environment = deployed;
         running.update(next);
         use(next);
       },
+      /** Messages that wait in the dead-letter queue. */
       deadLetters,
+      /** Lets running work finish, then stops everything and removes what it wrote. Further calls wait for the same end. */
       stop,
     };
   } catch (error) {
@@ -263,13 +249,13 @@ function environmentOf(deployment: Deployment): Environment {
   return readEnvironment(source?.function.environment ?? {});
 }
 
-interface Clients {
-  readonly sqs: SQSClient;
-  readonly dynamoDb: DynamoDBClient;
-}
-
 /** Creates what the template describes. Queues come before the buckets that notify them. */
-async function createResources(deployment: Deployment, gateway: Gateway, { sqs, dynamoDb }: Clients): Promise<void> {
+async function createResources(
+  deployment: Deployment,
+  gateway: Gateway,
+  sqs: SQSClient,
+  dynamoDb: DynamoDBClient,
+): Promise<void> {
   for (const { name, attributes } of deployment.queues) {
     await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
   }

@@ -52,32 +52,34 @@ export interface LocalEvent {
   readonly left?: number;
 }
 
-/** The outcomes of the functions, and what only the local stack can see. */
-export type LocalEventName =
-  | 'dropped'
-  | 'postponed'
-  | 'retried'
-  | 'submitted'
-  | 'skipped'
-  | 'dead-lettered'
-  | 'alert'
+/** The outcomes of the functions, and what only the local stack can see: each with its colour on the screen. */
+export const EVENTS = {
+  dropped: 'cyan',
+  postponed: 'yellow',
+  retried: 'yellow',
+  submitted: 'green',
+  skipped: 'gray',
+  'dead-lettered': 'red',
+  alert: 'red',
   /** A new API key works: the builds that failed with the old one are back in the builds queue. */
-  | 'redriven'
+  redriven: 'green',
   /** The stand-in has downloaded the whole zip. */
-  | 'downloaded'
+  downloaded: 'green',
   /** A webhook has reported a stage. */
-  | 'heard'
-  | 'approved'
-  | 'rejected'
-  | 'late'
-  | 'stuck'
+  heard: 'gray',
+  approved: 'green',
+  rejected: 'red',
+  late: 'yellow',
+  stuck: 'red',
   /** No webhook of the project has ever arrived, so what became of the build is not known. */
-  | 'silent'
+  silent: 'red',
   /** Streampixel has accepted the request to release it. */
-  | 'released'
-  | 'release-failed'
+  released: 'green',
+  'release-failed': 'red',
   /** Viewers of the stand-in get it from now on. */
-  | 'live';
+  live: 'green',
+} as const;
+export type LocalEventName = keyof typeof EVENTS;
 
 /** The events of the functions' logs that are events here, and their names here. */
 const EVENTS_OF_LOGS: Readonly<Record<string, LocalEventName>> = {

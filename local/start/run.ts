@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { present } from '../../functions/domain/model/optional-fields.ts';
-import { unreachable } from '../../functions/domain/model/outcome.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import type { Course } from '../streampixel/streampixel-stand-in.ts';
 import { type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
@@ -17,6 +16,15 @@ const INTERRUPTED = 130;
 
 /** The default of two hours is too long to wait here. */
 const SHORT_PATIENCE: Partial<Settings> = { lateAfterMinutes: 1, stuckAfterMinutes: 1 };
+/** What the stand-in does with each build. */
+const COURSES: Readonly<Record<CourseName, Course>> = {
+  live: { kind: 'documented' },
+  // The only example in Streampixel's documentation.
+  rejected: { kind: 'rejected', at: 'extracting', objection: 'Build contains unsupported file formats.' },
+  stuck: { kind: 'stuck', after: 'extracting' },
+  silent: { kind: 'silent' },
+  disorder: { kind: 'documented', deliveries: { times: 2, order: 'shuffled' } },
+};
 /** More builds than are dropped in one run. */
 const MOST_BUILDS = 1_000;
 
@@ -70,7 +78,7 @@ export async function run(flags: Flags): Promise<number> {
   });
   const { endpoint, environment, standIn, stop } = stack;
   if (flags.course !== 'live') {
-    standIn?.plan(...Array.from({ length: MOST_BUILDS }, () => courseOf(flags.course)));
+    standIn?.plan(...Array.from({ length: MOST_BUILDS }, () => COURSES[flags.course]));
   }
 
   say();
@@ -91,25 +99,6 @@ export async function run(flags: Flags): Promise<number> {
     if (interruptedAt !== undefined) return interrupted;
     await stop();
     throw error;
-  }
-}
-
-/** What the stand-in does with each build. */
-function courseOf(name: CourseName): Course {
-  switch (name) {
-    case 'live':
-      return { kind: 'documented' };
-    case 'rejected':
-      // The only example in Streampixel's documentation.
-      return { kind: 'rejected', at: 'extracting', objection: 'Build contains unsupported file formats.' };
-    case 'stuck':
-      return { kind: 'stuck', after: 'extracting' };
-    case 'silent':
-      return { kind: 'silent' };
-    case 'disorder':
-      return { kind: 'documented', deliveries: { times: 2, order: 'shuffled' } };
-    default:
-      return unreachable(name);
   }
 }
 

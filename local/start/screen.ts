@@ -3,29 +3,9 @@ import { unreachable } from '../../functions/domain/model/outcome.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { LogLine } from '../aws/lambda-process.ts';
-import { type LocalEvent, type LocalEventName, parse } from './events.ts';
+import { EVENTS, type LocalEvent, parse } from './events.ts';
 
-const COLOURS: Readonly<Record<LocalEventName, 'cyan' | 'yellow' | 'green' | 'red' | 'gray'>> = {
-  dropped: 'cyan',
-  postponed: 'yellow',
-  retried: 'yellow',
-  submitted: 'green',
-  downloaded: 'green',
-  skipped: 'gray',
-  'dead-lettered': 'red',
-  heard: 'gray',
-  approved: 'green',
-  rejected: 'red',
-  late: 'yellow',
-  stuck: 'red',
-  silent: 'red',
-  released: 'green',
-  'release-failed': 'red',
-  live: 'green',
-  alert: 'red',
-  redriven: 'green',
-};
-const EVENT_WIDTH = Math.max(...Object.keys(COLOURS).map((name) => name.length));
+const EVENT_WIDTH = Math.max(...Object.keys(EVENTS).map((name) => name.length));
 const KEY_WIDTH = 24;
 /** Where the text of an alert begins: under the event's name, because its lines are long. */
 const MESSAGE_INDENT = '00:00:00'.length + 2;
@@ -34,7 +14,7 @@ const INDENT = MESSAGE_INDENT + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
 
 /** One event as a line (two for a dead letter: the second says what to do). Coloured on a terminal only. */
 export function lineOf(event: LocalEvent): string {
-  const name = styleText(COLOURS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
+  const name = styleText(EVENTS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
   const key = shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH);
   return `${clock(event.time)}  ${name}  ${key}  ${describe(event)}`.replace(/ +$/, '');
 }

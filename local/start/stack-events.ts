@@ -24,7 +24,7 @@ export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEven
   return {
     ...record,
     onObjectCreated({ bucket, key, versionId, eTag, size }: CreatedObject, isNotified: boolean): void {
-      if (isNotified) addNow('dropped', { ...buildFields({ bucket, key, eTag, ...present({ versionId }) }), size });
+      if (isNotified) addNow('dropped', { ...buildFields({ bucket, key, eTag, versionId }), size });
       else onNotice(`${key} is in the bucket, but it does not match S3's notification: nothing happens to it.`);
     },
     onStandInEvent(event: StandInEvent): void {

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
-import { BUILD_EVENTS, type Course, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
+import { listenOnLoopback } from '../loopback-server.ts';
+import { BUILD_EVENTS, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
 import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
 
 export type { Course, OpenStage, ReleasedBy, Stage, StandInEvent } from './stand-in-lifecycle.ts';
@@ -46,7 +45,7 @@ export type Behaviour =
       readonly kind: 'answer';
       readonly status: number;
       readonly body: unknown;
-      readonly headers?: http.OutgoingHttpHeaders;
+      readonly headers?: OutgoingHttpHeaders;
     }
   /** Reads the request, then resets the connection. */
   | { readonly kind: 'reset' }
@@ -65,32 +64,7 @@ export interface RecordedRequest {
   readonly at: number;
 }
 
-export interface StandIn {
-  /** For the setting `streampixelBaseUrl`: `http://127.0.0.1:<port>/pixelStripeApi`. */
-  readonly baseUrl: string;
-  readonly requests: readonly RecordedRequest[];
-  /** Queues behaviours for the next calls of `upload-file`. */
-  script(...behaviours: Behaviour[]): void;
-  /** Likewise for `distribute-file`. */
-  scriptDistribute(...behaviours: Behaviour[]): void;
-  /** Queues what happens to the next uploads that are accepted. */
-  plan(...courses: Course[]): void;
-  rotateKey(apiKey: string): void;
-  /**
-   * Sets the webhook as a person does on the dashboard, for all events; `undefined` removes it.
-   *
-   * @throws TypeError for what is no URL
-   */
-  setWebhook(projectId: string, url: string | undefined): void;
-  /** The dashboard's "Test Webhook" button. @returns whether a receiver is set and answered with a 2xx */
-  testWebhook(projectId: string): Promise<boolean>;
-  /** Upload id of the build that the project's viewers get. */
-  live(projectId: string): string | undefined;
-  /** Resolves when no build is in progress (a stuck one is not) and no webhook is being delivered. */
-  settled(): Promise<void>;
-  /** Ends builds and deliveries at once. Further calls wait for the same end. */
-  stop(): Promise<void>;
-}
+export type StandIn = Awaited<ReturnType<typeof startStandIn>>;
 
 const BASE_PATH = '/pixelStripeApi';
 
@@ -122,7 +96,7 @@ class Refusal extends Error {
  * Starts a server on the loopback interface that behaves like Streampixel as its documentation describes it. Answers and
  * courses that are not documented can be scripted.
  */
-export async function startStandIn(options: StandInOptions): Promise<StandIn> {
+export async function startStandIn(options: StandInOptions) {
   const { stageMs = () => 50, queueMs = () => 300, webhookTimeoutMs = 10_000, random = fixedRandom(1) } = options;
   let { apiKey } = options;
   const uploadBehaviours: Behaviour[] = [];
@@ -239,37 +213,43 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     });
   }
 
-  const server = http.createServer((request, response) => {
-    route(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = await listenOnLoopback(route);
 
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     stopping.abort();
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
+    await server.close();
     await Promise.allSettled(running);
   }
   return {
-    baseUrl: `http://127.0.0.1:${port}${BASE_PATH}`,
-    requests,
-    script: (...next) => void uploadBehaviours.push(...next),
-    scriptDistribute: (...next) => void distributeBehaviours.push(...next),
+    /** For the setting `streampixelBaseUrl`: `http://127.0.0.1:<port>/pixelStripeApi`. */
+    baseUrl: `${server.url}${BASE_PATH}`,
+    requests: requests as readonly RecordedRequest[],
+    /** Queues behaviours for the next calls of `upload-file`. */
+    script: (...next: Behaviour[]): void => void uploadBehaviours.push(...next),
+    /** Likewise for `distribute-file`. */
+    scriptDistribute: (...next: Behaviour[]): void => void distributeBehaviours.push(...next),
+    /** Queues what happens to the next uploads that are accepted. */
     plan: lifecycle.plan,
-    rotateKey(next) {
+    rotateKey(next: string): void {
       apiKey = next;
     },
+    /**
+     * Sets the webhook as a person does on the dashboard, for all events; `undefined` removes it.
+     *
+     * @throws TypeError for what is no URL
+     */
     setWebhook: webhooks.set,
+    /** The dashboard's "Test Webhook" button. @returns whether a receiver is set and answered with a 2xx */
     testWebhook: webhooks.test,
+    /** Upload id of the build that the project's viewers get. */
     live: lifecycle.live,
-    async settled() {
+    /** Resolves when no build is in progress (a stuck one is not) and no webhook is being delivered. */
+    async settled(): Promise<void> {
       while (running.size > 0) await Promise.all(running);
     },
-    stop() {
+    /** Ends builds and deliveries at once. Further calls wait for the same end. */
+    stop(): Promise<void> {
       stopped ??= stop();
       return stopped;
     },
@@ -350,7 +330,7 @@ function answerOf(documented: () => Answer): Answer {
   }
 }
 
-function send(response: ServerResponse, answer: Answer, headers: http.OutgoingHttpHeaders = {}): void {
+function send(response: ServerResponse, answer: Answer, headers: OutgoingHttpHeaders = {}): void {
   const isText = typeof answer.body === 'string';
   response.writeHead(answer.status, { 'Content-Type': isText ? 'text/html' : 'application/json', ...headers });
   response.end(isText ? answer.body : JSON.stringify(answer.body));

@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BurstRow, SCENARIOS } from '../../bench/burst.ts';
+import { type BurstRun, SCENARIOS } from '../../bench/burst.ts';
 import { DEPLOYED } from '../simulation/our-design.ts';
 
 const RESULT_KEYS = ['accepted', 'awsCallsPerBuild', 'deadLettered', 'http429', 'makespanSeconds', 'receivesPerBuild'];
 
-let rows: readonly BurstRow[];
+let rows: readonly BurstRun['row'][];
 beforeAll(async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['bench/main.ts', '--json', '--only', 'burst'], {
     cwd: new URL('../..', import.meta.url),
   });
-  rows = (JSON.parse(stdout) as { burst: readonly BurstRow[] }).burst;
+  rows = (JSON.parse(stdout) as { burst: readonly BurstRun['row'][] }).burst;
 });
 
 describe('npm run bench -- --json', () => {
@@ -51,14 +51,14 @@ describe('npm run bench -- --json', () => {
   });
 });
 
-function rowOf(scenario: string): BurstRow {
+function rowOf(scenario: string): BurstRun['row'] {
   const row = rows.find((candidate) => candidate.scenario === scenario);
   if (row === undefined) throw new Error(`no row for ${scenario}`);
   return row;
 }
 
 /** SQS hides a message for 12 hours at most, so a build that waits longer has to be received in between. */
-function hopsPerBuild({ builds, users }: BurstRow): number {
+function hopsPerBuild({ builds, users }: BurstRun['row']): number {
   const queued = builds / users;
   const waits = Array.from({ length: queued }, (_, place) => (place * DEPLOYED.intervalMs) / 3_600_000);
   return waits.reduce((sum, hours) => sum + Math.floor(hours / 12), 0) / queued;

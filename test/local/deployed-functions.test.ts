@@ -86,6 +86,7 @@ async function createQueue(name: string): Promise<string> {
 }
 function deployment(parts: Partial<Deployment>): Deployment {
   return {
+    template: { Resources: {} },
     buckets: [],
     queues: [],
     tables: [],
@@ -107,7 +108,6 @@ const source = (queueUrl: string, spec: FunctionSpec) => ({
   queueArn: `arn:aws:sqs:${REGION}:000000000000:${queueUrl.split('/').at(-1)}`,
   batchSize: 10,
   maximumConcurrency: 2,
-  reportBatchItemFailures: true,
   function: spec,
 });
 const rule = (pattern: object, ...targets: EventRule['targets']): EventRule => ({

@@ -22,11 +22,11 @@ describe('the messages that an answer of the function reports as processed', () 
     ['an empty list of failures', failures()],
     ['null as the list of failures', answered({ batchItemFailures: null })],
   ])('are all of them, by %s', (_, result) => {
-    expect([...processedMessages(result, IDS, true)]).toEqual(IDS);
+    expect([...processedMessages(result, IDS)]).toEqual(IDS);
   });
 
   it('are those that the list of failures does not name', () => {
-    expect([...processedMessages(failures('b'), IDS, true)]).toEqual(['a', 'c']);
+    expect([...processedMessages(failures('b'), IDS)]).toEqual(['a', 'c']);
   });
 
   it.each<[string, InvocationResult]>([
@@ -40,12 +40,7 @@ describe('the messages that an answer of the function reports as processed', () 
     ['an answer that is text', answered('done')],
     ['an answer that is a list', answered(['a'])],
   ])('are none of them, by %s', (_, result) => {
-    expect([...processedMessages(result, IDS, true)]).toEqual([]);
-  });
-
-  it('are all of them unless it threw, where partial responses are not asked for', () => {
-    expect([...processedMessages(failures('a'), IDS, false)]).toEqual(IDS);
-    expect([...processedMessages({ kind: 'failed', errorType: 'Error', errorMessage: 'x' }, IDS, false)]).toEqual([]);
+    expect([...processedMessages(result, IDS)]).toEqual([]);
   });
 });
 
@@ -97,7 +92,6 @@ describe('the event source', () => {
         queueArn: 'arn:aws:sqs:us-east-1:000000000000:builds',
         batchSize: 10,
         maximumConcurrency: 2,
-        reportBatchItemFailures: true,
         ...spec,
       },
       { sqs, region: 'us-east-1', invoke, onProblem: (problem) => void problems.push(problem) },

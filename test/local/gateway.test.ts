@@ -65,11 +65,10 @@ beforeAll(async () => {
   const queueArn = `arn:aws:sqs:${REGION}:000000000000:builds`;
   gateway.createBucket({
     name: 'drop',
-    isVersioned: true,
     notifications: [{ queueArn, prefix: 'in/', suffix: '.zip' }],
     eventPatterns: [],
   });
-  gateway.createBucket({ name: 'plain', isVersioned: false, notifications: [], eventPatterns: [] });
+  gateway.createBucket({ name: 'plain', notifications: [], eventPatterns: [] });
 });
 afterAll(async () => {
   s3.destroy();
@@ -199,7 +198,7 @@ describe('objects', () => {
     expect(await list()).toMatchObject([{ UploadId: begun[1] }]);
   });
 
-  it('keep their versions where the bucket does', async () => {
+  it('keep their versions', async () => {
     const first = await put('v.zip', 'first', 'drop');
     const second = await put('v.zip', 'second', 'drop');
     expect((await read('v.zip', undefined, 'drop', first)).toString()).toBe('first');
@@ -436,19 +435,8 @@ describe('the one port', () => {
     const putEvents = (...Entries: object[]) => eventBridge.send(new PutEventsCommand({ Entries }));
     const entry = { Source: 'streampixel-drop', DetailType: 'Build Submitted', Detail: '{"uploadId":"66"}' };
 
-    it('takes events, and refuses single entries', async () => {
-      const others = [
-        { ...entry, Detail: 'no JSON' },
-        { ...entry, Source: 'aws.ssm' },
-      ];
-      expect(await putEvents(entry, ...others)).toMatchObject({
-        FailedEntryCount: 2,
-        Entries: [
-          { EventId: expect.any(String) },
-          { ErrorCode: 'MalformedDetail' },
-          { ErrorCode: 'NotAuthorizedForSourceException' },
-        ],
-      });
+    it('takes events', async () => {
+      expect(await putEvents(entry)).toMatchObject({ FailedEntryCount: 0, Entries: [{ EventId: expect.any(String) }] });
       expect(busEvents).toEqual([
         {
           version: '0',
@@ -462,12 +450,6 @@ describe('the one port', () => {
           detail: { uploadId: '66' },
         },
       ]);
-    });
-
-    it('refuses a call without entries or with too many', async () => {
-      for (const entries of [[], Array(11).fill(entry)]) {
-        await expect(putEvents(...entries)).rejects.toMatchObject({ name: 'ValidationException' });
-      }
     });
   });
 

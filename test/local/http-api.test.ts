@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpApis, type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';
 import type { FunctionSpec, InvocationResult } from '../../local/aws/lambda-process.ts';
+import { listenOnLoopback } from '../../local/loopback-server.ts';
 import { eventually } from './eventually.ts';
 
 const FUNCTION = { name: 'receive-webhook' } as FunctionSpec;
@@ -16,21 +14,16 @@ const API: HttpApiSpec = {
 };
 
 const apis = createHttpApis();
-const server = http.createServer((request, response) => void apis.serve(request, response));
+let server: Awaited<ReturnType<typeof listenOnLoopback>>;
 let base: string;
 let result: InvocationResult;
 const events: APIGatewayProxyEventV2[] = [];
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}${httpApiPath(API.id)}`;
+  server = await listenOnLoopback(apis.serve);
+  base = `${server.url}${httpApiPath(API.id)}`;
 });
-afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
-});
+afterAll(() => server.close());
 beforeEach(() => {
   events.length = 0;
   result = { kind: 'answered', payload: { statusCode: 200, headers: { 'content-type': 'text/x' }, body: 'Received' } };

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import http, { type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { listenOnLoopback } from '../../local/loopback-server.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import {
   type StandIn,
@@ -35,11 +34,11 @@ export interface StandInWorld {
   readonly fileUrl: string;
   readonly webhookUrl: string;
   /** How the bucket answers. At first: with the build. */
-  bucketAnswers(listener: http.RequestListener): void;
+  bucketAnswers(listener: RequestListener): void;
   /** The bucket keeps its next answer back. */
   holdBuild(): { readonly asked: Promise<unknown>; release(): void };
   /** How the receiver answers, once it has read a delivery. At first: 200. */
-  receiverAnswers(listener: http.RequestListener): void;
+  receiverAnswers(listener: RequestListener): void;
   post(endpoint: string, fields: object): Promise<[number, unknown]>;
   get(endpoint: string): Promise<[number, unknown]>;
   /** Uploads a build of {@link ONE}'s. @returns its upload id */
@@ -57,15 +56,15 @@ export async function startStandInWorld(options: Partial<StandInOptions> = {}): 
   const deliveries: Delivery[] = [];
   const log: string[] = [];
   let downloads = 0;
-  let giveBuild: http.RequestListener = (_, response) => response.end(zip);
-  let giveReceipt: http.RequestListener = (_, response) => response.end();
+  let giveBuild: RequestListener = (_, response) => response.end(zip);
+  let giveReceipt: RequestListener = (_, response) => response.end();
   let lookAgain = (): void => {};
 
-  const bucket = await serve((request, response) => {
+  const bucket = await listenOnLoopback((request, response) => {
     downloads += 1;
     giveBuild(request, response);
   });
-  const receiver = await serve(async (request, response) => {
+  const receiver = await listenOnLoopback(async (request, response) => {
     const payload: WebhookPayload = JSON.parse(await text(request));
     deliveries.push({ method: request.method, path: request.url, headers: request.headers, payload });
     log.push(payload.event);
@@ -84,9 +83,9 @@ export async function startStandInWorld(options: Partial<StandInOptions> = {}): 
     },
     ...options,
   });
-  const webhookUrl = `${receiver.origin}/hook/t0ken`;
+  const webhookUrl = `${receiver.url}/hook/t0ken`;
   standIn.setWebhook(ONE.projectId, webhookUrl);
-  const fileUrl = `${bucket.origin}/drop/build.zip?versionId=v1&X-Amz-Signature=c4nary`;
+  const fileUrl = `${bucket.url}/drop/build.zip?versionId=v1&X-Amz-Signature=c4nary`;
 
   async function post(endpoint: string, fields: object): Promise<[number, unknown]> {
     const headers = { 'content-type': 'application/json' };
@@ -146,20 +145,6 @@ export async function startStandInWorld(options: Partial<StandInOptions> = {}): 
     async stop() {
       await standIn.stop();
       await Promise.all([bucket.close(), receiver.close()]);
-    },
-  };
-}
-
-async function serve(listener: http.RequestListener): Promise<{ readonly origin: string; close(): Promise<void> }> {
-  const server = http.createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
     },
   };
 }

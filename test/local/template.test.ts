@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { deploymentOf } from '../../local/aws/template.ts';
 
 const PLACE = { region: 'eu-west-3', endpoint: 'http://127.0.0.1:4566' };
-const CODE = new Map([['abc.zip', '/assets/abc']]);
 
 type Resources = Parameters<typeof deploymentOf>[0]['Resources'];
 
 function deploy(resources: Resources, rest: object = {}) {
-  return deploymentOf({ Resources: resources, ...rest }, 'Drop', CODE, PLACE);
+  return deploymentOf({ Resources: resources, ...rest }, 'Drop', '/assets', PLACE);
 }
 
 const FUNCTION = {
@@ -35,7 +34,6 @@ const STACK: Resources = {
       BatchSize: 7,
       EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
       FunctionName: { Ref: 'Function' },
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
       ScalingConfig: { MaximumConcurrency: 3 },
     },
   },
@@ -76,11 +74,10 @@ describe('what the local stack reads from the template', () => {
         queueArn: 'arn:aws:sqs:eu-west-3:000000000000:builds',
         batchSize: 7,
         maximumConcurrency: 3,
-        reportBatchItemFailures: true,
         function: {
           name: 'Drop-Function',
           arn: 'arn:aws:lambda:eu-west-3:000000000000:function:Drop-Function',
-          codeDirectory: '/assets/abc',
+          codeDirectory: '/assets/asset.abc',
           handler: 'index.handler',
           timeoutS: 60,
           memoryMb: 512,
@@ -115,22 +112,11 @@ describe('what the local stack reads from the template', () => {
       },
     });
 
-    it('reads which keys are announced, and whether it keeps versions', () => {
-      const Bucket = {
-        Type: 'AWS::S3::Bucket',
-        Properties: { VersioningConfiguration: { Status: 'Enabled' } },
-      };
-      const { buckets } = deploy({ ...STACK, Bucket, Notification: notificationOf('drop-bucket') });
-      expect(buckets).toEqual([
-        { name: 'drop-bucket', isVersioned: true, notifications: [notification], eventPatterns: [] },
-      ]);
-    });
-
-    it('that exists already, knows it by its notification or by the rule for its events', () => {
+    it('knows it by its notification or by the rule for its events, and reads which keys are announced', () => {
       const { buckets, rules } = deploy({ ...STACK, Notification: notificationOf('theirs'), Rule: eventsOf('others') });
       expect(buckets).toEqual([
-        { name: 'theirs', isVersioned: true, notifications: [notification], eventPatterns: [] },
-        { name: 'others', isVersioned: true, notifications: [], eventPatterns: [rules[0]?.pattern] },
+        { name: 'theirs', notifications: [notification], eventPatterns: [] },
+        { name: 'others', notifications: [], eventPatterns: [rules[0]?.pattern] },
       ]);
     });
   });
@@ -245,7 +231,7 @@ describe('what the local stack reads from the template', () => {
       },
       { Outputs: { Url: { Value: { 'Fn::GetAtt': ['Api', 'ApiEndpoint'] } } } },
     );
-    const spec = expect.objectContaining({ name: 'Drop-Function', codeDirectory: '/assets/abc' });
+    const spec = expect.objectContaining({ name: 'Drop-Function', codeDirectory: '/assets/asset.abc' });
     expect(httpApis).toEqual([
       {
         id: 'Drop-Api',

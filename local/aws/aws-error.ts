@@ -1,5 +1,5 @@
-/** An error for an S3 client, with S3's own code. */
-export class S3Error extends Error {
+/** An error for the client, with AWS's own code: SDKs use it as the error's name. */
+export class AwsError extends Error {
   readonly code: string;
   readonly status: number;
   constructor(status: number, code: string, message: string) {
