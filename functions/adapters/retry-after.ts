@@ -95,7 +95,7 @@ const HTTP_DATE = String.raw`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s[\w :-]+`;
 function instantOf(text: string, now: number): number | undefined {
   // `Date.parse` makes a date of almost anything, and takes one without a zone for local time.
   if (!new RegExp(`^(?:${ISO_DATE}|${HTTP_DATE})$`, 'i').test(text)) return undefined;
-  const isZoned = /(?:GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text.slice(10));
+  const isZoned = /(?:GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text);
   const at = Date.parse(isZoned ? text : `${text} GMT`.replace(/^(\d.*) GMT$/, '$1Z'));
   return Number.isNaN(at) ? undefined : at - now;
 }

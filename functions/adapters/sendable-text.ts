@@ -9,5 +9,5 @@ export function sendableText(text: string): string {
 /** JSON that every service takes, and that is parsed to the same value: such characters are escaped. */
 export function sendableJson(value: unknown): string {
   // U+FFFE and U+FFFF: JSON.stringify escapes the others.
-  return JSON.stringify(value).replaceAll(REFUSED, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replaceAll(REFUSED, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
 }

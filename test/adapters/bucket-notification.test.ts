@@ -115,6 +115,17 @@ describe('the notification', () => {
     );
   });
 
+  it('fails with the error of S3 where that is another one', async () => {
+    const bucket = new Bucket();
+    const send = async (command: object) => {
+      if (command instanceof PutBucketNotificationConfigurationCommand) {
+        throw Object.assign(new Error('no'), { name: 'AccessDenied' });
+      }
+      return bucket.client.send(command as never);
+    };
+    await expect(announceBuilds({ send } as unknown as S3Client, NOTIFICATION)).rejects.toThrow(/^no$/);
+  });
+
   it('lets a destroyed stack’s bucket be adopted by another stack, whatever its name', async () => {
     const bucket = new Bucket();
     await announceBuilds(bucket.client, NOTIFICATION);

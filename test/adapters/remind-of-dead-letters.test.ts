@@ -77,6 +77,7 @@ describe('each hour', () => {
     expect(measured).toEqual([expect.objectContaining({ Stack: 'Drop' })]);
     expect(Math.floor(measured[0].OldestDeadLetterAge / 3600)).toBe(5 * 24);
     expect(received.length).toBeGreaterThan(0);
+    expect(lines.join('')).toContain('"event":"dead-letters-counted","requestId":"i-1","deadLetters":3');
     for (const { VisibilityTimeout } of received) expect(VisibilityTimeout).toBe(0);
     expect(reminders).toBe(0);
   });

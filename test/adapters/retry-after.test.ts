@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseRetryAfter } from '../../functions/adapters/retry-after.ts';
 
 const NOW = Date.parse('2026-04-21T12:00:00Z');
@@ -19,6 +19,7 @@ describe('the header Retry-After', () => {
     ['299.997', 299.997],
     ['0.5', 0.5],
     ['.5', 0.5],
+    ['0.0001', 0.001],
     ['600s', 600],
     ['600 s', 600],
     ['10m', 600],
@@ -43,6 +44,8 @@ describe('the header Retry-After', () => {
     [`${NOW + 90_000}`, 90],
     ['999999999', DAY_S],
     ['9'.repeat(400), DAY_S],
+    // Cut where it is longer than every form there is.
+    [`${'9'.repeat(5_000)}x`, DAY_S],
     ['Fri, 31 Dec 9999 23:59:59 GMT', DAY_S],
   ])('of "%s" is %d s', (header, seconds) => {
     expect(waitS({ headers: { 'retry-after': header } })).toBe(seconds);
@@ -69,6 +72,20 @@ describe('the header Retry-After', () => {
     expect(waitS({ headers: { 'retry-after': header }, message: 'Try again in 5 minutes.' })).toBe(300);
   });
 
+  it.each(['Tue Apr 21 12:05:00 2026', '2026-04-21T12:05:00'])(
+    'of "%s", without a zone, is in UTC wherever the function runs',
+    (header) => {
+      vi.stubEnv('TZ', 'Asia/Tokyo');
+      expect(new Date(NOW).getHours()).toBe(21);
+      expect(waitS({ headers: { 'retry-after': header } })).toBe(300);
+    },
+  );
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('counts before the headers of a limit, and in whichever order they came', () => {
+    expect(waitS({ headers: { 'x-ratelimit-reset': '120', 'retry-after': '90' } })).toBe(90);
+  });
+
   it('counts before fields, and fields before words', () => {
     const json = { retryAfter: 60 };
     const message = 'Try again in 5 minutes.';
@@ -81,6 +98,7 @@ describe('the header Retry-After', () => {
 describe('other headers', () => {
   it.each([
     ['retry-after-ms', '1500', 1.5],
+    ['retry-after-ms', '1500000000', DAY_S],
     ['x-ms-retry-after-ms', '1500', 1.5],
     ['x-retry-after', '90', 90],
   ])('%s: %s ask for %d s', (name, value, seconds) => {
@@ -118,6 +136,7 @@ describe('a field of the answer', () => {
     [{ retryAfter: -1 }, undefined],
     [{ retryAfter: null }, undefined],
     [{ retryAfter: true }, undefined],
+    [{ retryAfter: [90] }, undefined],
     [{ retries: 5 }, undefined],
     [{ a: { b: { c: { retryAfter: 5 } } } }, undefined],
   ])('in %j asks for %s s', (json, seconds) => {
@@ -147,6 +166,9 @@ describe('words', () => {
     ['Maintenance until 2026-04-21 13:00', 3_600],
     ['next upload possible in 1h 5m', 3_900],
     ['TRY AGAIN\n IN\t5 MINUTES', 300],
+    ['Try again in 5\n  minutes', 300],
+    ['Please wait 2 minutes; the next upload is possible in 540 seconds.', 540],
+    [`${'x '.repeat(480)}Try again in 5 minutes.`, 300],
   ])('"%s" ask for %d s', (message, seconds) => {
     expect(waitS({ message })).toBe(seconds);
     expect(waitS({ message, status: 503 })).toBe(seconds);
@@ -163,6 +185,8 @@ describe('words', () => {
     'Try again. Took 30 ms.',
     'Please try again in a few minutes.',
     'again 5 messages',
+    // A page.
+    `${'x '.repeat(500)}Try again in 5 minutes.`,
   ])('"%s" ask for nothing that is known', (message) => {
     expect(waitS({ message })).toBeUndefined();
   });

@@ -8,7 +8,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 const server = http.createServer(async (request, response) => {
   const body = await text(request);
   const { method, url = '' } = request;
-  if (url.startsWith('/answer')) {
+  if (url.startsWith('/elsewhere')) {
+    response.writeHead(307, { location: '/answer' }).end();
+  } else if (url.startsWith('/answer')) {
     answers.push({ ...JSON.parse(body), contentType: request.headers['content-type'] });
     response.end();
   } else if (method === 'POST') {
@@ -120,6 +122,21 @@ describe('at a deployment', () => {
     answers = [];
     const { PhysicalResourceId } = refused ?? {};
     expect(await deploy('Delete', { PhysicalResourceId })).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
+  });
+
+  it('that fails to change it, the resource stays the former one', async () => {
+    s3Error = 'AccessDenied';
+    expect(await deploy('Update', { PhysicalResourceId: 'former' })).toMatchObject({
+      Status: 'FAILED',
+      PhysicalResourceId: 'former',
+    });
+    expect(lines.join('')).toContain('"event":"notification-not-changed"');
+  });
+
+  it('the answer goes to no other address than CloudFormation’s', async () => {
+    await expect(deploy('Create', { ResponseURL: `${endpoint}/elsewhere` })).rejects.toThrow('got no answer');
+    expect(answers).toEqual([]);
+    expect(lines.join('')).toContain('"event":"notification-changed"');
   });
 
   it('at which CloudFormation’s address does not answer well, Lambda tries again', async () => {

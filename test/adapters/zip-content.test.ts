@@ -61,6 +61,33 @@ describe('the content of a zip', () => {
     expect(other).not.toBe(content);
   });
 
+  it.each([
+    ['the packed size', 20],
+    ['the size', 24],
+  ])('is another one where %s of a file is, even with the same checksum', async (_, at) => {
+    const entry = centralEntry('Windows/MyGame.exe', 7);
+    // Deflated: stored files have one size.
+    entry.writeUInt16LE(8, 10);
+    const other = Buffer.from(entry);
+    other.writeUInt32LE(8, at);
+    const contents = [entry, other].map(async (each) => {
+      return (await inBuffer(Buffer.concat([each, endRecord(1, each.length, 0)]))).content;
+    });
+    const [one, two] = await Promise.all(contents);
+    expect(one).toMatch(/^[0-9a-f]{64}$/);
+    expect(two).toMatch(/^[0-9a-f]{64}$/);
+    expect(two).not.toBe(one);
+  });
+
+  it.each(['Windows\\MyGame.exe', '/MyGame.exe', '../MyGame.exe'])(
+    'is known whatever its tool calls a file: %s',
+    async (name) => {
+      const entry = centralEntry(name, 7);
+      const { content } = await inBuffer(Buffer.concat([entry, endRecord(1, entry.length, 0)]));
+      expect(content).toMatch(/^[0-9a-f]{64}$/);
+    },
+  );
+
   it.each([100, 66 * 1024, 66 * 1024 + 1, 30 * 1024 ** 3])(
     'of %i bytes and more is read in one request where its directory is short',
     async (size) => {
@@ -114,20 +141,32 @@ describe('the content of a zip', () => {
     await expect(failing).rejects.toThrow('S3 is away');
   });
 
-  it('is not known of a directory that is too long for a build', async () => {
-    const directory = 40 * 1024 * 1024;
-    const end = endRecord(0xffff, directory, 0);
-    const size = directory + end.length;
-    const entry = centralEntry('a'.repeat(600), 0);
-    const filler = Buffer.concat(Array.from({ length: Math.ceil((2 * 1024 * 1024) / entry.length) }, () => entry));
-    let bytes = 0;
-    const content = await contentOf(size, end, async (start, stop) => {
-      bytes += stop - start;
-      const from = start % entry.length;
-      return filler.subarray(from, from + stop - start);
+  it.each([
+    [31, true],
+    [33, false],
+  ])('of %i MB is known: %s, because a directory that long belongs to no build', async (mb, isKnown) => {
+    const entry = centralEntry('a'.repeat(1_000), 0);
+    const count = Math.floor((mb * 1024 * 1024) / entry.length);
+    const directory = Buffer.alloc(count * entry.length, entry);
+    const { bytes, content } = await inBuffer(Buffer.concat([directory, endRecord(count, directory.length, 0)]));
+    expect(content !== undefined).toBe(isKnown);
+    expect(bytes).toBeLessThanOrEqual(32 * 1024 * 1024 + TAIL_BYTES);
+  });
+
+  it.each([
+    [200_000, true],
+    [200_001, false],
+  ])('is looked for in a directory of %i files: %s', async (count, isRead) => {
+    const length = count * 47;
+    const end = endRecord64(count, length);
+    let parts = 0;
+    const tail = Buffer.concat([Buffer.alloc(TAIL_BYTES - end.length), end]);
+    const content = await contentOf(length + end.length, tail, async (start, stop) => {
+      parts += 1;
+      return Buffer.alloc(stop - start);
     });
     expect(content).toBeUndefined();
-    expect(bytes).toBeLessThanOrEqual(33 * 1024 * 1024);
+    expect(parts > 0).toBe(isRead);
   });
 });
 
@@ -151,6 +190,21 @@ function endRecord(entries: number, size: number, offset: number): Buffer {
   end.writeUInt32LE(size, 12);
   end.writeUInt32LE(offset, 16);
   return end;
+}
+
+/** With the records of zip64, which count more than 65,535 files. */
+function endRecord64(entries: number, size: number): Buffer {
+  const end = Buffer.alloc(56);
+  end.writeUInt32LE(0x06064b50, 0);
+  end.writeBigUInt64LE(44n, 4);
+  end.writeBigUInt64LE(BigInt(entries), 24);
+  end.writeBigUInt64LE(BigInt(entries), 32);
+  end.writeBigUInt64LE(BigInt(size), 40);
+  const locator = Buffer.alloc(20);
+  locator.writeUInt32LE(0x07064b50, 0);
+  locator.writeBigUInt64LE(BigInt(size), 8);
+  locator.writeUInt32LE(1, 16);
+  return Buffer.concat([end, locator, endRecord(0xffff, 0xffffffff, 0xffffffff)]);
 }
 
 /** A directory of many files, and nothing of the files. */

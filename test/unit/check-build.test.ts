@@ -38,6 +38,18 @@ describe('a build that waited for its slot', () => {
   });
 });
 
+describe('a build that is refused at its slot', () => {
+  it('is dead-lettered without another look where its key was looked at already', async () => {
+    await world.submit(first);
+    await world.submit();
+    world.now = START + SPACING_MS;
+    const inspected = world.inspected.length;
+    world.inspection = { kind: 'refused', reason: 'BuildMissing', detail: 'not there', status: 404 };
+    expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'BuildMissing' });
+    expect(world.inspected.slice(inspected)).toEqual(['current']);
+  });
+});
+
 describe('a build that is superseded', () => {
   it('is skipped with an event, and stays skipped', async () => {
     world.inspection = superseded;
@@ -91,6 +103,15 @@ describe('a build that is not the newest of its route', () => {
     });
     world.now = START + 2 * SPACING_MS;
     expect(await world.submit(third)).toMatchObject({ kind: 'submitted' });
+  });
+
+  it('is skipped on its first visit, before it reserves a slot', async () => {
+    setRoute({ onlyLatest: true });
+    await world.submit(first);
+    await world.submit(third);
+    const before = world.pacer.lane(`upload-file/${ROUTE.userId}`);
+    expect(await world.submit(second)).toMatchObject({ kind: 'skipped', cause: 'NewerBuild' });
+    expect(world.pacer.lane(`upload-file/${ROUTE.userId}`)).toEqual(before);
   });
 
   it('is submitted where the newer one is no zip', async () => {

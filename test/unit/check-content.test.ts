@@ -98,6 +98,56 @@ describe('a key whose bytes are written again', () => {
     expect(await world.submit(rewritten(OLD))).toMatchObject({ kind: 'submitted' });
   });
 
+  it('is submitted where neither content can be read: two that are not known are not the same', async () => {
+    world.instead.contentsOf = async () => {
+      throw new Error('there is nothing to compare');
+    };
+    expect(await world.submit(OLD)).toMatchObject({ kind: 'submitted' });
+    world.now += 2 * SPACING_MS;
+    expect(await world.submit(rewritten(OLD))).toMatchObject({ kind: 'submitted' });
+  });
+
+  it('is compared with the build that was dropped last, in whatever order they came', async () => {
+    await submit({ ...OLD, versionId: 'v2', droppedAt: START + 1_000 }, 'two');
+    await submit(OLD, 'one');
+    expect(await submit(rewritten(OLD, 'v3'), 'two')).toMatchObject({ cause: 'Unchanged' });
+  });
+
+  it('is tried again where the build before was rejected, however long ago', async () => {
+    await submit(OLD, 'one');
+    await becomes(OLD, 'rejected');
+    world.now += 31 * 24 * 3_600_000;
+    expect(await submit(rewritten(OLD), 'one')).toMatchObject({ kind: 'submitted' });
+  });
+
+  it.each([
+    [0, { kind: 'submitted' }],
+    [1, { kind: 'skipped', cause: 'Unchanged' }],
+  ])('whose build before has no entry counts as unchanged 30 days after its drop, and %i ms', async (ms, outcome) => {
+    await world.ledger.noteContent(OLD, 'one');
+    world.now = START + 30 * 24 * 3_600_000 + ms;
+    world.inspection = { kind: 'ready', content: 'one' };
+    expect(await world.submit(rewritten(OLD))).toMatchObject(outcome);
+  });
+
+  it('keeps its content where only the latest build counts', async () => {
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, onlyLatest: true }] };
+    await submit(OLD, 'one');
+    expect(await world.entry('drop/Game-1.0.zip@v1')).toMatchObject({ content: 'one' });
+  });
+
+  it('is compared once where it gets its slot on its first visit', async () => {
+    await submit(OLD, 'one');
+    await becomes(OLD, 'rejected');
+    const found: string[] = [];
+    world.instead.find = async (id) => {
+      found.push(id);
+      return world.ledger.find(id);
+    };
+    expect(await submit(rewritten(OLD), 'one')).toMatchObject({ kind: 'submitted' });
+    expect(found.filter((id) => id === 'drop/Game-1.0.zip@v1')).toHaveLength(1);
+  });
+
   it('does not touch other keys with the same content', async () => {
     await submit(OLD, 'one');
     expect(await submit(NEW, 'one')).toMatchObject({ kind: 'submitted' });
@@ -162,6 +212,30 @@ describe('content that failed before and is written again', () => {
     expect(sent().at(-1)).toBe(true);
   });
 
+  it('is held back as well where only the latest build of the route counts', async () => {
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, autoRelease: true, onlyLatest: true }] };
+    await submit(OLD, 'one');
+    await becomes(OLD, 'rejected');
+    await submit(NEW, 'two');
+    await submit(rewritten(OLD), 'one');
+    expect(sent()).toEqual([true, true, false]);
+  });
+
+  it('holds back no new content under a key that was dropped before', async () => {
+    await submit(OLD, 'one');
+    await submit(NEW, 'two');
+    await submit(rewritten(OLD), 'three');
+    expect(sent()).toEqual([true, true, true]);
+  });
+
+  it('is as old as its drop where it can’t be read', async () => {
+    await world.submit(OLD);
+    expect(await world.ledger.newestOf(`project/${ROUTE.projectId}`)).toEqual({
+      id: 'drop/Game-1.0.zip@v1',
+      droppedAt: START,
+    });
+  });
+
   it('holds back no new content that is dropped late', async () => {
     await submit(NEW, 'two');
     await submit(OLD, 'one');
@@ -182,6 +256,14 @@ describe('an object that can’t be a build', () => {
       expect(world.alerts).toEqual([]);
     },
   );
+
+  it('is reported for what was found, where its key holds a good build by then', async () => {
+    const refused = { kind: 'refused', reason: 'NotAZip', detail: 'no' } as const;
+    const inspect = async (_: Build, check: 'readable' | 'current') =>
+      check === 'readable' ? refused : ({ kind: 'ready' } as const);
+    Object.assign(world.ports.builds, { inspect });
+    expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'NotAZip', detail: 'no' });
+  });
 
   it('has ten seconds to be replaced where it is empty', async () => {
     world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'The object is empty.' };

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
-import { aBuild, SPACING_MS, START, World } from '../support/world.ts';
+import { aBuild, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
 beforeEach(() => {
@@ -45,6 +45,19 @@ describe('a claim', () => {
     world.overtake('submitting', { state: 'waiting', reservation: { slot: START + SPACING_MS, pushed: 0 } });
     expect(await world.submit()).toMatchObject({ kind: 'submitted' });
     expect(world.calls).toHaveLength(1);
+  });
+
+  it('keeps what its own worker has found out: the content, and that a person releases the build', async () => {
+    world.settings = { ...world.settings, routes: [{ ...ROUTE, autoRelease: true }] };
+    await world.ledger.noteContent(aBuild({ versionId: 'v0', droppedAt: START - 2_000 }), 'one');
+    const newer = aBuild({ key: 'newer.zip', droppedAt: START - 1_000 });
+    await world.ledger.announce(`project/${ROUTE.projectId}`, newer);
+    world.inspection = { kind: 'ready', content: 'one' };
+    const reservation = { slot: START + SPACING_MS, pushed: 0 };
+    world.overtake('submitting', { state: 'waiting', content: 'other', releaseMode: 'automatic', reservation });
+    expect(await world.submit()).toMatchObject({ kind: 'submitted' });
+    expect(world.calls[0]?.request.route.autoRelease).toBe(false);
+    expect(await world.entry()).toMatchObject({ content: 'one', releaseMode: 'manual' });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fixture } from '../support/fixtures.ts';
 import { s3Event, s3EventRecord } from '../support/s3-event.ts';
-import { aBuild, INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
+import { aBuild, accepted, INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
 beforeEach(() => {
@@ -97,6 +97,17 @@ describe('an outcome', () => {
       fileUrl: 'https://drop.example/a.zip?[presigned]',
       fileUrlSignedUntil: '2026-04-21T12:00:00.000Z',
     });
+  });
+
+  it('has company: every other line of the visit names the build too', async () => {
+    world.answers = [
+      () => {
+        world.ports.log.info('elsewhere', {});
+        return accepted('upload-1');
+      },
+    ];
+    await world.handle(DROP);
+    expect(world.lines('elsewhere')).toEqual([expect.objectContaining({ build: 'drop/a.zip@v1' })]);
   });
 
   it('keeps the message for a minute where the event of a submission was not sent', async () => {

@@ -83,6 +83,13 @@ describe('a new key in its parameter', () => {
     expect(sent()).toEqual(['no-key', 'mine']);
   });
 
+  it('is not remembered as refused where it is the user that Streampixel refuses', async () => {
+    const refused = { kind: 'refused', reason: 'InvalidUser', detail: 'Invalid User' } as const;
+    verdicts = { [ROUTE.userId]: refused, [OTHER.userId]: refused };
+    expect(await redrive()).toEqual({ kind: 'key-refused' });
+    expect(await world.ledger.refusedKeyOf(PARAMETER)).toBeUndefined();
+  });
+
   it('redrives if the check gives no clear answer', async () => {
     verdicts = { [ROUTE.userId]: { kind: 'unclear', detail: 'HTTP 500' } };
     expect(await redrive()).toMatchObject({ moved: 3 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { collectDeadLetters, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
+import { collectDeadLetters, deadLetteredAt, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { aDeadLetter, TwoQueues } from '../support/dead-letters.ts';
 
 const ids = (messages: readonly { readonly messageId: string }[]) => messages.map(({ messageId }) => messageId);
@@ -25,11 +25,34 @@ describe('collecting dead letters', () => {
     expect(ids(await collectDeadLetters(queues, () => true))).toEqual(['a']);
   });
 
-  it('ends on a queue that repeats its messages', async () => {
-    const queues = new TwoQueues(aDeadLetter('a'));
-    const again = aDeadLetter('a');
-    queues.receive = async () => [again];
-    expect(await collectDeadLetters(queues, () => true)).toEqual([again]);
+  it('counts only empty answers that come in a row, and says how far it is', async () => {
+    const answers = [[], [aDeadLetter('a')], [], [aDeadLetter('b')]];
+    const queues = new TwoQueues();
+    queues.receive = async () => answers.shift() ?? [];
+    const progress: number[] = [];
+    expect(
+      ids(
+        await collectDeadLetters(
+          queues,
+          () => true,
+          (found) => progress.push(found),
+        ),
+      ),
+    ).toEqual(['a', 'b']);
+    expect(progress).toEqual([0, 1, 1, 2, 2, 2]);
+  });
+
+  it('ends on a queue that repeats its messages, with the newest receipt of each', async () => {
+    const queues = new TwoQueues();
+    let receives = 0;
+    queues.receive = async () => [{ ...aDeadLetter('a'), receiptHandle: `r-${++receives}` }];
+    const [found] = await collectDeadLetters(queues, () => true);
+    expect(found?.receiptHandle).toBe(`r-${receives}`);
+  });
+
+  it('takes a message that SQS moved by itself for as old as it is', () => {
+    expect(deadLetteredAt({ ...aDeadLetter('a'), sentAt: 7 })).toBe(7);
+    expect(deadLetteredAt({ ...aDeadLetter('a', { at: '1970-01-01T00:00:05Z' }), sentAt: 7 })).toBe(5_000);
   });
 });
 
@@ -38,8 +61,15 @@ describe('redriving dead letters', () => {
     const deadLetters = Array.from({ length: 25 }, (_, n) => aDeadLetter(`${n}`));
     const queues = new TwoQueues(...deadLetters);
     const found = await collectDeadLetters(queues, () => true);
-    expect(await redriveDeadLetters(found, queues, queues)).toEqual({ moved: 25, left: 0 });
+    const calls: string[] = [];
+    const progress: number[] = [];
+    queues.onCall = (call) => calls.push(call);
+    const report = await redriveDeadLetters(found, queues, queues, (moved) => progress.push(moved));
+    expect(report).toEqual({ moved: 25, left: 0 });
     expect(queues.sent).toEqual(deadLetters);
+    // SQS takes ten in a batch at most, and no empty one.
+    expect(calls).toEqual(['send', 'delete', 'send', 'delete', 'send', 'delete']);
+    expect(progress).toEqual([10, 20, 25]);
     expect([queues.visible, queues.hidden]).toEqual([[], []]);
   });
 
@@ -49,6 +79,23 @@ describe('redriving dead letters', () => {
     const found = await collectDeadLetters(queues, () => true);
     expect(await redriveDeadLetters(found, queues, queues)).toEqual({ moved: 1, left: 1 });
     expect(ids(queues.visible)).toEqual(['b']);
+  });
+
+  it('releases only what it has not handled, and reports the first error', async () => {
+    const deadLetters = Array.from({ length: 15 }, (_, n) => aDeadLetter(`${n}`));
+    const queues = new TwoQueues();
+    const released: string[][] = [];
+    let sends = 0;
+    queues.delete = async (sent) => sent;
+    queues.onCall = () => {
+      if (++sends === 2) throw new Error('the first error');
+    };
+    queues.release = async (batch) => {
+      released.push(ids(batch));
+      throw new Error('the second error');
+    };
+    await expect(redriveDeadLetters(deadLetters, queues, queues)).rejects.toThrow('the first error');
+    expect(released).toEqual([['10', '11', '12', '13', '14']]);
   });
 
   it('loses nothing, wherever it is interrupted: every dead letter is in one of the queues, or in both', async () => {

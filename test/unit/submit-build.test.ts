@@ -33,16 +33,16 @@ describe('a build whose slot has come', () => {
     });
   });
 
-  it('is recorded as submitting before the call', async () => {
-    let during: string | undefined;
+  it('is recorded as submitting, with its slot, before the call', async () => {
+    let during: unknown;
     world.answers = [
       async () => {
-        during = (await world.entry()).state;
+        during = await world.entry();
         return accepted('upload-1');
       },
     ];
     await world.submit();
-    expect(during).toBe('submitting');
+    expect(during).toMatchObject({ state: 'submitting', reservation: { slot: START, pushed: 0 } });
   });
 
   it('blocks its lane for longer when its request was sent late', async () => {
@@ -214,6 +214,18 @@ describe('a message that comes again', () => {
     expect(await world.submit(aBuild(), { sentAt: START })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
     expect(await world.submit(aBuild(), { sentAt: START + 1 })).toMatchObject({ kind: 'submitted', attempt: 1 });
     expect(await world.submit(aBuild(), { sentAt: START + 2 })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
+  });
+
+  it('is compared with the dead-lettering, not with what the ledger was told of the build later', async () => {
+    const lastFailure = { code: 'NotAZip', detail: 'no', at: START } as const;
+    await world.given({ state: 'dead-lettered', reason: 'NotAZip', lastFailure, updatedAt: START + 60_000 });
+    expect(await world.submit(aBuild(), { sentAt: START })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
+    expect(await world.submit(aBuild(), { sentAt: START + 1 })).toMatchObject({ kind: 'submitted' });
+  });
+
+  it('finds its answer lost, and does not wait for ever, where the claim has no end', async () => {
+    await world.given({ state: 'submitting' });
+    expect(await world.submit()).toMatchObject({ kind: 'retried', cause: 'AnswerLost' });
   });
 
   it('sends the event of the submission again: the worker before may have ended before it could', async () => {
