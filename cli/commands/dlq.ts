@@ -16,7 +16,6 @@ import { EXIT, OperatorError } from '../operator-error.ts';
 import {
   type DeadLetterFacts,
   type DeadLetterFilter,
-  type DeadLetterReason,
   deadLetterFacts,
   matches,
   NO_REASON,
@@ -115,8 +114,9 @@ async function withMatching(
 
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
   return withMatching(console, stack, filter, async ({ facts, deadLetterQueue: { hidden } }) => {
-    const groups = largestFirst(Map.groupBy(facts, titleOf));
-    const lines = groups.flatMap((group) => groupLines(console, stack, group, all ? facts.length : MOST_NAMED));
+    const lines = groupedBy(titleOf, facts).flatMap((group) =>
+      groupLines(console, stack, group, all ? facts.length : MOST_NAMED),
+    );
     const page = facts.length === 0 ? ['No dead letters.'] : lines.slice(0, -1);
     console.data({ count: facts.length, deadLetters: facts }, page);
     if (hidden > 0) {
@@ -126,14 +126,11 @@ async function list(console: Console, stack: Stack, { all, ...filter }: Flags): 
   });
 }
 
-type Group<Name = string> = readonly [name: Name, messages: readonly DeadLetterFacts[]];
+type Group = readonly [title: string, messages: readonly DeadLetterFacts[]];
 
-function largestFirst<Name>(groups: ReadonlyMap<Name, readonly DeadLetterFacts[]>): readonly Group<Name>[] {
-  return [...groups].sort(([, a], [, b]) => b.length - a.length);
-}
-
-function byReason(facts: readonly DeadLetterFacts[]): readonly Group<DeadLetterReason>[] {
-  return largestFirst(Map.groupBy(facts, ({ reason }) => reason));
+/** The largest group first. */
+function groupedBy(titleIn: (message: DeadLetterFacts) => string, facts: readonly DeadLetterFacts[]): readonly Group[] {
+  return [...Map.groupBy(facts, titleIn)].sort(([, a], [, b]) => b.length - a.length);
 }
 
 /** The reason, and who sent it where that is the cause. */
@@ -142,7 +139,7 @@ function titleOf({ reason, sentBy }: DeadLetterFacts): string {
 }
 
 function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<string, number>> {
-  return Object.fromEntries(byReason(facts).map(([reason, { length }]) => [reason, length]));
+  return Object.fromEntries(groupedBy(({ reason }) => reason, facts).map(([reason, { length }]) => [reason, length]));
 }
 
 function groupLines(console: Console, stack: Stack, [title, group]: Group, named: number): readonly string[] {
@@ -235,7 +232,7 @@ function preview(console: Console, verb: string, facts: readonly DeadLetterFacts
   const lines = [
     `Would ${verb} ${plural(facts.length, 'dead letter')}:`,
     ...aligned(
-      byReason(facts).map(([reason, { length }]) => [`${length}`, reason]),
+      Object.entries(countsByReason(facts)).map(([reason, count]) => [`${count}`, reason]),
       2,
     ),
     ...named.map((message) => `    ${nameOf(message)}`),

@@ -107,17 +107,16 @@ async function get(
   clock: Now,
 ): Promise<Answer | NoAnswer> {
   const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
-  const result = await exchange(
-    {
-      method: 'GET',
-      url: `${url}?${query}`,
-      headers: HEADERS,
-      deadline: Math.min(deadline, clock.now() + GET_TIMEOUT_MS),
-      maxBytes,
-      isWhole,
-    },
-    clock,
-  );
+  const until = Math.min(deadline, clock.now() + GET_TIMEOUT_MS);
+  const request = {
+    method: 'GET',
+    url: `${url}?${query}`,
+    headers: HEADERS,
+    deadline: until,
+    maxBytes,
+    isWhole,
+  } as const;
+  const result = await exchange(request, clock);
   return result.kind === 'answered'
     ? readAnswer(result, maxBytes, [apiKey])
     : { detail: redact(result.detail, [apiKey]) };

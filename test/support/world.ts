@@ -51,6 +51,8 @@ export class World {
   key: ApiKeyRead = found('key-one', 1);
   keyAgain: ApiKeyRead | undefined;
   inspection: Inspection = { kind: 'ready' };
+  /** Where the answer depends on what is asked. */
+  inspectionOf: (check: Check) => Inspection = () => this.inspection;
   /** Answers of Streampixel to come; the last one repeats. */
   answers: Answer[] = [accepted('upload-1')];
   deadLetterQueueIsDown = false;
@@ -80,7 +82,7 @@ export class World {
       presign: async (build) => new PresignedUrl(`https://drop.example/${build.key}?X-Amz-Signature=s1gned`, this.now),
       inspect: async (_, check) => {
         this.inspected.push(check);
-        return this.inspection;
+        return this.inspectionOf(check);
       },
     },
     streampixel: {

@@ -50,6 +50,18 @@ describe('a build that is refused at its slot', () => {
   });
 });
 
+describe('a build whose object looks bad', () => {
+  it('is tried again, and not reported, where S3 does not say whether its key holds a newer version', async () => {
+    const bad = { kind: 'refused', reason: 'NotAZip', detail: 'text' } as const;
+    world.inspectionOf = (check) => (check === 'readable' ? bad : { kind: 'unavailable', detail: 'S3 is slow' });
+    expect(await world.submit()).toMatchObject({ kind: 'retried', cause: 'BuildStoreUnavailable' });
+    expect(world.deadLetters).toEqual([]);
+
+    world.inspectionOf = (check) => (check === 'readable' ? bad : superseded);
+    expect(await world.submit()).toMatchObject({ kind: 'skipped', cause: 'Superseded' });
+  });
+});
+
 describe('a build that is superseded', () => {
   it('is skipped with an event, and stays skipped', async () => {
     world.inspection = superseded;

@@ -57,6 +57,9 @@ export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit
   return { entry: await holdBackOlderContent(entry, contents, route, visit) };
 }
 
+type Refused = Extract<Inspection, { kind: 'refused' }>;
+type Unavailable = Extract<Inspection, { kind: 'unavailable' }>;
+
 async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<Step> {
   const inspection = await visit.ports.builds.inspect(entry.build, check, visit.delivery.deadline);
   switch (inspection.kind) {
@@ -67,29 +70,26 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
     case 'refused':
       return { entry, outcome: await refuse(entry, inspection, check, visit) };
     case 'unavailable':
-      return {
-        entry,
-        outcome: await retry(entry, 'BuildStoreUnavailable', inspection.detail, visit, inspection.status),
-      };
+      return { entry, outcome: await retryLook(entry, inspection, visit) };
     default:
       return unreachable(inspection);
   }
 }
 
 /** Before we report a bad object: is there a newer version, or may one be on its way? */
-async function refuse(
-  entry: LedgerEntry,
-  refused: Extract<Inspection, { kind: 'refused' }>,
-  check: Check,
-  visit: Visit,
-): Promise<Outcome> {
+async function refuse(entry: LedgerEntry, refused: Refused, check: Check, visit: Visit): Promise<Outcome> {
   const { delivery, ports } = visit;
   const current = check === 'current' ? refused : await ports.builds.inspect(entry.build, 'current', delivery.deadline);
   if (current.kind === 'superseded') return skip(entry, 'Superseded', current.detail, visit);
+  if (current.kind === 'unavailable') return retryLook(entry, current, visit);
   const { droppedAt, size } = entry.build;
   const settledAt = droppedAt + PLACEHOLDER_MS;
   if (size === 0 && ports.clock.now() < settledAt) return postponed('JustDropped', settledAt);
   return deadLetter(entry, refused, visit);
+}
+
+function retryLook(entry: LedgerEntry, { detail, status }: Unavailable, visit: Visit): Promise<Outcome> {
+  return retry(entry, 'BuildStoreUnavailable', detail, visit, status);
 }
 
 async function skipIfOlder(
