@@ -6,11 +6,7 @@ import { explained } from './aws-errors.ts';
 import type { Stack } from './stack.ts';
 
 /** A stack of this project, by what decides whether it shares the rate limit with another one. */
-interface RateLimitedStack {
-  readonly name: string;
-  readonly ledgerTable: string;
-  readonly userIds: readonly string[];
-}
+type RateLimitedStack = NonNullable<ReturnType<typeof rateLimitedStack>>;
 
 /** Streampixel's rate limit is per user, whatever the stack: only stacks on one ledger keep to it together. */
 export async function checkRateLimit({ clients, ledgerTable, name, settings }: RateLimitSource): Promise<Finding[]> {

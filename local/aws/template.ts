@@ -119,14 +119,14 @@ export function deploymentOf(template: Template, stackName: string, assemblyDire
     };
   }
 
-  const rules = ofType<RuleProperties>('AWS::Events::Rule');
-  const eventRules = rules.flatMap(({ properties: { EventPattern, Targets } }): EventRule[] =>
-    EventPattern === undefined ? [] : [{ pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) }],
+  const rules = ofType<RuleProperties>('AWS::Events::Rule').flatMap(
+    ({ properties: { EventPattern, Targets } }): EventRule[] =>
+      EventPattern === undefined ? [] : [{ pattern: readEventPattern(EventPattern), targets: Targets.map(targetOf) }],
   );
 
   function buckets(): BucketSpec[] {
     const notifications = ofType<BucketNotification>('Custom::BucketNotification').map(({ properties }) => properties);
-    const patterns = eventRules.flatMap(({ pattern }) => {
+    const patterns = rules.flatMap(({ pattern }) => {
       const { success, output } = v.safeParse(objectCreatedPattern, pattern);
       return success ? [{ bucket: output.detail.bucket.name[0], pattern }] : [];
     });
@@ -175,11 +175,9 @@ export function deploymentOf(template: Template, stackName: string, assemblyDire
       maximumConcurrency: properties.ScalingConfig.MaximumConcurrency,
       function: functionOf(properties.FunctionName),
     })),
-    /** Of the default bus. */
-    rules: eventRules,
+    /** Of the default bus, without those on a schedule. */
+    rules,
     httpApis: ofType('AWS::ApiGatewayV2::Api').map(httpApiOf),
-    /** Names of the rules with a schedule: the local stack does not run them. */
-    schedules: rules.filter(({ properties }) => properties.ScheduleExpression !== undefined).map(({ name }) => name),
     depthAlarms: ofType<AlarmProperties>('AWS::CloudWatch::Alarm')
       .filter(({ properties }) => properties.MetricName === 'ApproximateNumberOfMessagesVisible')
       .map(
@@ -225,7 +223,6 @@ interface EventSourceProperties {
 
 interface RuleProperties {
   readonly EventPattern?: unknown;
-  readonly ScheduleExpression?: string;
   readonly Targets: readonly RuleTargetProperties[];
 }
 

@@ -133,7 +133,6 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     let deployed = environmentOf(deployment);
     environment = deployed;
     users = deployed.routes.map(({ userId, projectId }) => ({ userId, projectIds: [projectId] }));
-    for (const name of deployment.schedules) onNotice(`${name} has a schedule: the local stack does not run it.`);
 
     const client = { endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
     const clients = {

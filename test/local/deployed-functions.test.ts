@@ -95,7 +95,6 @@ function deployment(parts: Partial<Deployment>): Deployment {
     eventSources: [],
     rules: [],
     httpApis: [],
-    schedules: [],
     depthAlarms: [],
     stackName: 'Drop',
     outputs: {},
