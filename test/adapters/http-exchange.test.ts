@@ -89,6 +89,15 @@ describe.concurrent('an exchange without an answer ends all the same, as one who
   });
 });
 
+describe.concurrent('an exchange that only switches protocols says so:', () => {
+  it.each([
+    ['with a protocol', 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n'],
+    ['without one', 'HTTP/1.1 101\r\n\r\n'],
+  ])('%s', async (_, head) => {
+    expect(await ask(answers(head))).toMatchObject({ kind: 'unanswered', detail: 'HTTP 101' });
+  });
+});
+
 describe('an exchange whose request was never sent says so:', () => {
   it.each<[string, (socket: Socket) => void]>([
     ['a server that is silent before TLS', (socket) => void socket.resume()],
@@ -120,9 +129,34 @@ describe.concurrent('an answer', () => {
     ['with its length', answers(`${HEAD}content-length: 19\r\n\r\n${JSON_BODY}`), JSON_BODY, 'whole'],
     ['behind early hints', answers(`HTTP/1.1 103 X\r\n\r\n${HEAD}content-length: 2\r\n\r\n{}`), '{}', 'whole'],
     ['in chunks', answers(`${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`), '{}', 'whole'],
+    [
+      'in chunks of gzip',
+      answers(`${HEAD}transfer-encoding: gzip, Chunked \r\n\r\n2\r\n{}\r\n0\r\n\r\n`),
+      '{}',
+      'whole',
+    ],
     ['without a body', answers('HTTP/1.1 204 No Content\r\n\r\n'), '', 'whole'],
+    ['of nothing new', answers('HTTP/1.1 304 Not Modified\r\n\r\n'), '', 'whole'],
+    [
+      'as long as it may be',
+      answers(`${HEAD}content-length: 4096\r\n\r\n${'x'.repeat(4_096)}`),
+      'x'.repeat(4_096),
+      'whole',
+    ],
+    [
+      'a byte longer than it may be',
+      answers(`${HEAD}content-length: 4097\r\n\r\n${'x'.repeat(4_097)}`),
+      'x'.repeat(4_096),
+      'too-long',
+    ],
     ['longer than its length', thenCloses(`${HEAD}content-length: 2\r\n\r\n{}and more`), '{}', 'whole'],
     ['without a length, closed', thenCloses(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
+    [
+      'in chunks that are coded again',
+      thenCloses(`${HEAD}transfer-encoding: chunked, gzip\r\n\r\n{}`),
+      '{}',
+      'unproven',
+    ],
     ['without a length, left open', answers(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
     ['without a length, reset', thenResets(`${HEAD}\r\n${JSON_BODY}`), JSON_BODY, 'unproven'],
     [
@@ -159,6 +193,15 @@ describe.concurrent('an answer', () => {
     expect(result).toMatchObject({ kind: 'answered', extent: 'unproven' });
   });
 
+  it.each<[string, (socket: Socket) => void]>([
+    ['a close', thenCloses(`${HEAD}content-length: 50\r\n\r\n${JSON_BODY}`)],
+    ['a reset', thenResets(`${HEAD}\r\n${JSON_BODY}`)],
+    ['a broken chunk', answers(`${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\nxyz\r\n`)],
+  ])('that breaks off with %s is not waited for until the deadline', async (_, serve) => {
+    const result = await ask(serve, { deadline: Date.now() + 600_000 });
+    expect(result).toMatchObject({ kind: 'answered', extent: 'unproven' });
+  });
+
   it('that is whole by itself counts before the deadline, although the connection stays open', async () => {
     const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
     const result = await ask(answers(`${HEAD}\r\n`, JSON_BODY), { deadline: Date.now() + 600_000, isWhole });
@@ -173,5 +216,16 @@ describe.concurrent('an answer', () => {
     };
     const result = await ask(twice, { deadline: Date.now() + 60_000, isWhole });
     expect(result).toMatchObject({ kind: 'answered', body: Buffer.from(`${JSON_BODY}{}`) });
+  });
+
+  it('is not whole while more keeps coming, each time before a second has passed', async () => {
+    const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
+    const drips = (socket: Socket) => {
+      answers(`${HEAD}\r\n`, '{}')(socket);
+      for (const ms of [300, 600, 900, 1_200]) setTimeout(() => socket.write('{}'), ms);
+      setTimeout(() => socket.end('{}'), 1_500);
+    };
+    const result = await ask(drips, { deadline: Date.now() + 60_000, isWhole });
+    expect(result).toMatchObject({ kind: 'answered', body: Buffer.from('{}'.repeat(6)) });
   });
 });

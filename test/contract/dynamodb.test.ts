@@ -2,7 +2,7 @@ import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
-import { openTable } from '../../functions/adapters/dynamodb-table.ts';
+import { openTable, type TableQuery } from '../../functions/adapters/dynamodb-table.ts';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
 import { opened, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { IN_PROCESS_WAIT_MS, slotSpacing } from '../../functions/domain/pacing/pacer.ts';
@@ -48,17 +48,24 @@ describe('the table', () => {
     await ledger.save(submitted(opened(build, NOW), NOW + 500, 'upload-1'));
     await ledger.announce('user/project/', build);
     await ledger.noteWebhook('project', 'lastWebhookAt', NOW);
+    await ledger.noteContent(build, 'content');
     await pacer.acquire('upload-file/user', await pacer.reserve('upload-file/user', NOW), NOW);
 
     // Assess
     const { Items = [] } = await dynamoDb.client.send(new ScanCommand({ TableName: table }));
     const items = new Map(Items.map((item) => [item.pk?.S, item]));
     expect([...items.keys()].sort()).toEqual(
-      ['build#drop/a.zip@1', 'lane#upload-file/user', 'route#user/project/', 'webhook#project'].sort(),
+      [
+        'build#drop/a.zip@1',
+        'contents#drop/a.zip',
+        'lane#upload-file/user',
+        'route#user/project/',
+        'webhook#project',
+      ].sort(),
     );
     const indexed = ['state', 'updatedAt', 'uploadId', 'expiresAt'];
     expect(indexed.filter((name) => items.get('build#drop/a.zip@1')?.[name] !== undefined)).toEqual(indexed);
-    for (const key of ['lane#upload-file/user', 'route#user/project/', 'webhook#project']) {
+    for (const key of ['contents#drop/a.zip', 'lane#upload-file/user', 'route#user/project/', 'webhook#project']) {
       expect(indexed.filter((name) => items.get(key)?.[name] !== undefined)).toEqual([]);
     }
     const expiresAt = Number(items.get('build#drop/a.zip@1')?.expiresAt?.N);
@@ -193,6 +200,102 @@ describe('a table that does not answer', () => {
   });
 });
 
+describe('the contents of a key', () => {
+  const version = (versionId: string) => ({ ...build, versionId });
+
+  /** A ledger to whose key another worker writes just before each of the first writes. */
+  async function outrun(times: number) {
+    const table = openTable(dynamoDb.client, await dynamoDb.newTable());
+    const rival = createDynamoDbLedger(table);
+    const calls: string[] = [];
+    let puts = 0;
+    const ledger = createDynamoDbLedger({
+      ...table,
+      get(key) {
+        calls.push('get');
+        return table.get(key);
+      },
+      async put(...args) {
+        calls.push('put');
+        puts++;
+        if (puts <= times) await rival.noteContent(version(`rival ${puts}`), 'content');
+        return table.put(...args);
+      },
+    });
+    const ids = async () => (await rival.contentsOf(build)).map(({ id }) => id);
+    return { rival, ledger, calls, ids };
+  }
+
+  it.each(['new', 'known'])('are read again where another worker writes to a key that is %s', async (before) => {
+    const { calls, ids, ledger, rival } = await outrun(1);
+    if (before === 'known') await rival.noteContent(version('0'), 'content');
+
+    const contents = await ledger.noteContent(version('mine'), 'content');
+
+    const known = before === 'known' ? ['drop/a.zip@0'] : [];
+    expect(await ids()).toEqual([...known, 'drop/a.zip@rival 1', 'drop/a.zip@mine']);
+    expect(contents.map(({ id }) => id)).toEqual(await ids());
+    expect(calls).toEqual(['get', 'put', 'get', 'put']);
+  });
+
+  it('are written where nine rounds were lost to other workers', async () => {
+    const { ids, ledger } = await outrun(9);
+
+    await ledger.noteContent(version('mine'), 'content');
+
+    expect(await ids()).toHaveLength(10);
+    expect((await ids()).at(-1)).toBe('drop/a.zip@mine');
+  });
+
+  it('are given up where ten were, for a later try', async () => {
+    const { calls, ids, ledger } = await outrun(Number.POSITIVE_INFINITY);
+
+    const error = await failureOf(ledger.noteContent(version('mine'), 'content'));
+
+    expect(error).toBeInstanceOf(LedgerUnavailable);
+    expect(error.message).toBe('The contents of a key changed 10 times while they were to be written.');
+    expect(calls.filter((call) => call === 'put')).toHaveLength(10);
+    expect(await ids()).not.toContain('drop/a.zip@mine');
+  });
+});
+
+describe('a query that DynamoDB answers in parts', () => {
+  /** Three builds of a user that wait and one of another, and a table whose answers end after one item, as at 1 MB. */
+  async function inParts() {
+    const table = openTable(dynamoDb.client, await dynamoDb.newTable());
+    const ledger = createDynamoDbLedger(table);
+    for (const [n, userId] of ['me', 'other', 'me', 'me'].entries()) {
+      await ledger.save({ ...opened({ ...build, key: `${n}.zip` }, NOW + n), userId });
+    }
+    return { table, ledger: createDynamoDbLedger({ ...table, query: (query) => table.query({ ...query, Limit: 1 }) }) };
+  }
+
+  it('is counted to its end', async () => {
+    const { ledger } = await inParts();
+    expect(await ledger.countWaiting('me')).toBe(3);
+  });
+
+  it('is listed to its end, although no page is full', async () => {
+    const { ledger } = await inParts();
+    const keys: string[] = [];
+    let from: string | undefined;
+    do {
+      const page = await ledger.list('waiting', { limit: 3, ...(from === undefined ? {} : { from }) });
+      keys.push(...page.entries.map((entry) => entry.build.key));
+      from = page.next;
+    } while (from !== undefined);
+    expect(keys).toEqual(['3.zip', '2.zip', '1.zip', '0.zip']);
+  });
+
+  it('has another page where more came than were asked for, without DynamoDB saying so', async () => {
+    const { table } = await inParts();
+    const query = async (of: TableQuery) => ({ ...(await table.query(of)), lastKey: undefined });
+    const ledger = createDynamoDbLedger({ ...table, query });
+    expect((await ledger.list('waiting', { limit: 3 })).next).toEqual(expect.any(String));
+    expect((await ledger.list('waiting', { limit: 4 })).next).toBeUndefined();
+  });
+});
+
 describe('calls of the table', () => {
   /** Every kind of answer that a ledger and a pacer have, each with the calls it takes. */
   const script: [string, string[], (ledger: Ledger, pacer: Pacer) => Promise<unknown>][] = [
@@ -208,6 +311,9 @@ describe('calls of the table', () => {
     ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'lastWebhookAt', NOW)],
     ['note it again', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'testedAt', NOW + 1)],
     ['ask for a webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
+    ['note a content', ['GetItem', 'PutItem'], (ledger) => ledger.noteContent(build, 'c')],
+    ['note it again', ['GetItem'], (ledger) => ledger.noteContent(build, 'c')],
+    ['ask for the contents', ['GetItem'], (ledger) => ledger.contentsOf(build)],
     ['reserve on a new lane', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
     ['reserve on a busy lane', ['UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
     ['acquire early', ['GetItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW - 1)],

@@ -293,6 +293,51 @@ export function defineLedgerContract(
       });
     });
 
+    it('notes the content of each build of a key once, in the order in which they come', async () => {
+      const [one, two] = [aBuild({ versionId: '1' }), aBuild({ versionId: '2', droppedAt: NOW + 1 })];
+      const both = [noted(one, 'content 1'), noted(two, 'content 2')];
+      expect(await ledger.contentsOf(one)).toStrictEqual([]);
+
+      expect(await ledger.noteContent(one, 'content 1')).toStrictEqual(both.slice(0, 1));
+      expect(await ledger.noteContent(two, 'content 2')).toStrictEqual(both);
+      expect(await ledger.noteContent(one, 'content 3')).toStrictEqual(both);
+
+      expect(await ledger.contentsOf(one)).toStrictEqual(both);
+      expect(await ledger.contentsOf(aBuild({ key: 'b.zip' }))).toStrictEqual([]);
+      expect(await ledger.contentsOf(aBuild({ bucket: 'another' }))).toStrictEqual([]);
+    });
+
+    it('keeps the contents of the last 20 builds of a key', async () => {
+      const builds = Array.from({ length: 22 }, (_, n) => aBuild({ versionId: `${n}` }));
+      const answers = [];
+      for (const build of builds) answers.push(await ledger.noteContent(build, 'content'));
+
+      expect(answers.map(({ length }) => length)).toEqual([...Array.from({ length: 20 }, (_, n) => n + 1), 20, 20]);
+      expect(answers.at(-1)).toStrictEqual(builds.slice(2).map((build) => noted(build, 'content')));
+      expect(await ledger.contentsOf(aBuild())).toStrictEqual(answers.at(-1));
+    });
+
+    it.each(['new', 'known'])('loses no content that workers note at once of a key that is %s', async (before) => {
+      const known = before === 'known' ? await ledger.noteContent(aBuild({ versionId: 'known' }), 'content') : [];
+      const builds = [1, 2, 3, 4].map((n) => aBuild({ versionId: `${n}` }));
+
+      const answers = await Promise.all(builds.map((build) => ledger.noteContent(build, 'content')));
+
+      const all = await ledger.contentsOf(aBuild());
+      expect(all.map(({ id }) => id).sort()).toEqual(
+        [...known, ...builds.map((b) => named(b))].map(({ id }) => id).sort(),
+      );
+      // Each has what was there before, and itself.
+      for (const answer of answers) expect(all.slice(0, answer.length)).toStrictEqual(answer);
+      expect(answers.map((answer) => answer.at(-1)?.id)).toEqual(builds.map(buildId));
+    });
+
+    it('notes a build once where two workers note it at once', async () => {
+      await Promise.all(['one', 'two'].map((content) => ledger.noteContent(aBuild(), content)));
+
+      expect((await ledger.contentsOf(aBuild())).map(({ id }) => id)).toEqual([buildId(aBuild())]);
+    });
+
     async function pagesOf(state: BuildState, limit: number): Promise<(readonly LedgerEntry[])[]> {
       const pages = [];
       let from: string | undefined;
@@ -312,6 +357,10 @@ function aBuild(change: Partial<Build> = {}): Build {
 
 function named(build: Build) {
   return { id: buildId(build), droppedAt: build.droppedAt };
+}
+
+function noted(build: Build, content: string) {
+  return { ...named(build), content };
 }
 
 const instant = fc.integer({ min: 0, max: 4_102_444_800_000 });

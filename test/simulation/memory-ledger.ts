@@ -86,12 +86,16 @@ export class MemoryLedger implements Ledger {
   }
 
   async noteContent(build: Build, content: string): Promise<readonly KnownContent[]> {
-    const known = await this.contentsOf(build);
     const id = buildId(build);
+    const known = await this.contentsOf(build);
     if (known.some((each) => each.id === id)) return known;
     await this.#onCall('PutItem');
-    const contents = [...known, { id, content, droppedAt: build.droppedAt }].slice(-20);
-    this.#contents.set(`${build.bucket}/${build.key}`, contents);
+    // Not from what was read above: another worker may have written since, and the adapter then reads again.
+    const itemKey = `${build.bucket}/${build.key}`;
+    const current = this.#contents.get(itemKey) ?? [];
+    if (current.some((each) => each.id === id)) return current;
+    const contents = [...current, { id, content, droppedAt: build.droppedAt }].slice(-20);
+    this.#contents.set(itemKey, contents);
     return contents;
   }
 
