@@ -3,6 +3,7 @@ import { uploadLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
+import type { LogFields } from '../../functions/domain/ports.ts';
 import { expectIntervalKept } from './paced-calls.ts';
 import type { Dropped, Simulation } from './simulation.ts';
 
@@ -193,6 +194,11 @@ function uploadIdsOf(acceptances: ReturnType<Simulation['design']['vendor']['acc
   return acceptances.map(({ reply }) => ('uploadId' in reply ? reply.uploadId : undefined));
 }
 
+/** Whether a line of the log says that the content of its build has been noted. */
+function isPastTheCheck(event: string, { cause }: LogFields): boolean {
+  return event === 'calling' || event === 'skipped' || (event === 'postponed' && cause === 'Slot');
+}
+
 /**
  * No older content goes live over newer content without a person's request: bytes that were written once more are accepted only where
  * the copy before was not, and go live by themselves only where the project has nothing newer.
@@ -223,8 +229,9 @@ export async function expectRewritesHarmless(simulation: Simulation): Promise<vo
       expect(isRecorded, `${rewritten.id} is a copy of ${one.id}, which was accepted`).toBe(false);
     }
     if (!call.call.autoRelease) continue;
-    // A copy that S3 announces only after the call is one that no worker could know of.
-    const isKnown = ({ firstAnnouncedAt }: Dropped) => firstAnnouncedAt <= call.at;
+    // A copy that no worker has got to before the call, because S3 announced it late or the ledger did not answer, is unknown then.
+    const isKnown = ({ id }: Dropped) =>
+      design.log.some(({ at, event, fields }) => at <= call.at && fields.build === id && isPastTheCheck(event, fields));
     const firstDroppedAt = ({ content, key, build }: Dropped) =>
       Math.min(
         build.droppedAt,
