@@ -126,6 +126,16 @@ describe('a build that is not the newest of its route', () => {
     expect(world.pacer.lane(`upload-file/${ROUTE.userId}`)).toEqual(before);
   });
 
+  it('does not replace a newer one that waits since before the route had another project', async () => {
+    setRoute({ onlyLatest: true });
+    await world.submit(first);
+    await world.submit(third);
+    setRoute({ onlyLatest: true, projectId: 'another-project' });
+    await world.submit(second);
+    world.now = START + SPACING_MS;
+    expect(await world.submit(third)).toMatchObject({ kind: 'submitted' });
+  });
+
   it('is submitted where the newer one is no zip', async () => {
     setRoute({ onlyLatest: true });
     await world.submit(first);

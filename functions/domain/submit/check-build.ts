@@ -51,7 +51,8 @@ export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit
   const unchanged = hasWaited ? await checkContent(entry, contents, visit) : undefined;
   if (unchanged !== undefined) return { entry, outcome: await skip(entry, 'Unchanged', unchanged, visit) };
   if (route.onlyLatest === true) {
-    const outcome = await skipIfOlder(entry, await ledger.newestOf(routeId(route)), visit);
+    // Announced again: the route may have changed since, and an older build may be the only one that its new id knows.
+    const outcome = await skipIfOlder(entry, await ledger.announce(routeId(route), entry.build), visit);
     if (outcome !== undefined) return { entry, outcome };
   }
   return { entry: await holdBackOlderContent(entry, contents, route, visit) };
