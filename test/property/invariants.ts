@@ -196,7 +196,7 @@ function uploadIdsOf(acceptances: ReturnType<Simulation['design']['vendor']['acc
 
 /** Whether a line of the log says that the content of its build has been noted. */
 function isPastTheCheck(event: string, { cause }: LogFields): boolean {
-  return event === 'calling' || event === 'skipped' || (event === 'postponed' && cause === 'Slot');
+  return event === 'calling' || cause === 'Slot' || cause === 'Unchanged';
 }
 
 /**
