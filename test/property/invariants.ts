@@ -232,14 +232,14 @@ export async function expectRewritesHarmless(simulation: Simulation): Promise<vo
     // A copy that no worker has got to before the call, because S3 announced it late or the ledger did not answer, is unknown then.
     const isKnown = ({ id }: Dropped) =>
       design.log.some(({ at, event, fields }) => at <= call.at && fields.build === id && isPastTheCheck(event, fields));
-    const firstDroppedAt = ({ content, key, build }: Dropped) =>
+    const firstDroppedAt = ({ content, key, build }: Dropped, counts: (copy: Dropped) => boolean) =>
       Math.min(
         build.droppedAt,
         ...dropped
-          .filter((each) => each.key === key && each.content === content && isKnown(each))
+          .filter((each) => each.key === key && each.content === content && counts(each))
           .map((each) => each.build.droppedAt),
       );
-    const newer = dropped.filter((other) => firstDroppedAt(other) > firstDroppedAt(rewritten));
+    const newer = dropped.filter((other) => firstDroppedAt(other, () => true) > firstDroppedAt(rewritten, isKnown));
     const isLive = ({ id }: Dropped) =>
       accepted.some(
         ({ at, call: { buildId, projectId } }) => buildId === id && projectId === call.call.projectId && at < call.at,
