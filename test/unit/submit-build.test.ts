@@ -216,7 +216,7 @@ describe('a message that comes again', () => {
     expect(await world.submit(aBuild(), { sentAt: START + 2 })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
   });
 
-  it('is compared with the dead-lettering, not with what the ledger was told of the build later', async () => {
+  it('is compared with the dead-lettering, not with what the ledger has recorded of the build later', async () => {
     const lastFailure = { code: 'NotAZip', detail: 'no', at: START } as const;
     await world.given({ state: 'dead-lettered', reason: 'NotAZip', lastFailure, updatedAt: START + 60_000 });
     expect(await world.submit(aBuild(), { sentAt: START })).toMatchObject({ kind: 'skipped', cause: 'Duplicate' });
