@@ -10,6 +10,7 @@ import { type AlertFormat, createSnsAlerts } from './adapters/sns-alerts.ts';
 import { createSsmApiKeys } from './adapters/ssm-api-keys.ts';
 import { createGetParameter } from './adapters/ssm-parameters.ts';
 import { systemClock as clock } from './adapters/system-clock.ts';
+import { type CommandTarget, operatorCommands } from './domain/notify/operator-commands.ts';
 
 /**
  * What the handlers are put together from. A function for each part, because a bundle only contains what its handler calls; the
@@ -54,11 +55,17 @@ export function createApiKeys(settings: ClientSettings) {
   return createSsmApiKeys(createParameters(settings), clock, log);
 }
 
+interface AlertEnvironment {
+  readonly alertFormat: AlertFormat;
+  readonly alertTopicArn: string;
+  readonly commandTarget: CommandTarget;
+}
+
 export function createAlerts(
   settings: ClientSettings,
-  { alertFormat, alertTopicArn }: { readonly alertFormat: AlertFormat; readonly alertTopicArn: string },
+  { alertFormat, alertTopicArn, commandTarget }: AlertEnvironment,
 ) {
-  return createSnsAlerts(new SNSClient(settings), alertTopicArn, alertFormat);
+  return createSnsAlerts(new SNSClient(settings), alertTopicArn, alertFormat, operatorCommands(commandTarget));
 }
 
 export function createEvents(settings: ClientSettings) {

@@ -27,6 +27,15 @@ const VARIABLES = {
   ledgerTable: { name: 'LEDGER_TABLE', holds: text },
   alertTopicArn: { name: 'ALERT_TOPIC_ARN', holds: text },
   alertFormat: { name: 'ALERT_FORMAT', holds: v.picklist(['email', 'chat']) },
+  /** The stack that the commands in alerts act on. */
+  commandTarget: {
+    name: 'COMMAND_TARGET',
+    holds: v.pipe(
+      v.string(),
+      v.parseJson(),
+      v.union([v.object({ local: v.number() }), v.object({ stack: text, region: text })]),
+    ),
+  },
   followQueueUrl: { name: 'FOLLOW_QUEUE_URL', holds: text },
   webhookTokenParameter: { name: 'WEBHOOK_TOKEN_PARAMETER', holds: text },
   lateAfterMs: { name: 'LATE_AFTER_MS', holds: wholeNumber },

@@ -5,7 +5,6 @@ import type { IRule } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_ATTRIBUTES, DEAD_LETTER_RETENTION_DAYS } from '../functions/domain/model/message-attributes.ts';
 import type { MetricName } from '../functions/domain/model/telemetry.ts';
-import { REDRIVE_FOR_KEY_COMMAND } from '../functions/domain/notify/operator-commands.ts';
 import { retryDelay } from '../functions/domain/pacing/retry-delay.ts';
 import { dashboardLink, logLink, queueLink } from './console-links.ts';
 import { dropMetric } from './drop-metrics.ts';
@@ -19,7 +18,7 @@ import type { WorkerFunction } from './worker-function.ts';
 import type { WorkerQueue } from './worker-queue.ts';
 
 /** What alarms and the dashboard watch. */
-export interface Watched extends Pick<Resources, 'settings' | 'topic' | 'buildsQueue' | 'followQueue'> {
+export interface Watched extends Pick<Resources, 'settings' | 'commands' | 'topic' | 'buildsQueue' | 'followQueue'> {
   readonly functions: {
     readonly submitBuild: WorkerFunction;
     readonly receiveWebhook: ReceiveWebhookFunction;
@@ -86,7 +85,7 @@ export class Alarms extends Construct {
   }
 }
 
-function definitions({ settings, buildsQueue, followQueue, functions }: Watched): readonly AlarmDefinition[] {
+function definitions({ settings, commands, buildsQueue, followQueue, functions }: Watched): readonly AlarmDefinition[] {
   const { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder } = functions;
   const deadLetterPage = { 'Dead-letter queue': queueLink(buildsQueue.deadLetterQueue) };
   const queuePage = { 'Builds queue': queueLink(buildsQueue.queue) };
@@ -122,7 +121,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       text:
         `Builds did not reach Streampixel. They are kept for at most ${DEAD_LETTER_RETENTION_DAYS} days. The attribute ` +
         `${DEAD_LETTER_ATTRIBUTES.reason} of each dead letter says why; one without it was moved by SQS itself, after many crashes. ` +
-        'See them: npx streampixel-drop dlq list',
+        `See them: ${commands.deadLetters()}`,
       pages: deadLetterPage,
       metric: deadLetters(buildsQueue),
     },
@@ -131,9 +130,9 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'Dead letters will expire',
       severity: 'High',
       text:
-        `The oldest dead letter is ${DEAD_LETTER_ALARM_DAYS} days old or more; for one without a ${DEAD_LETTER_ATTRIBUTES.reason} this ` +
-        `counts from the drop. SQS deletes it when it is ${DEAD_LETTER_RETENTION_DAYS} days old. The zip stays in the bucket. Redrive ` +
-        'or discard: npx streampixel-drop dlq list',
+        `The oldest dead letter is at least ${DEAD_LETTER_ALARM_DAYS} days old (without a ${DEAD_LETTER_ATTRIBUTES.reason}: since its ` +
+        `drop). SQS deletes it after ${DEAD_LETTER_RETENTION_DAYS} days. The zip stays in the bucket. Redrive ` +
+        `or discard: ${commands.deadLetters()}`,
       pages: { ...deadLetterPage, ...log(reminder) },
       // Not the queue's own age metric: it leaves out messages that were received three times, and people look at dead letters.
       // Three hours, so that a run that is late or fails changes nothing.
@@ -146,7 +145,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'Medium',
       text:
         `A build was dropped ${settings.waitingAlarmHours} hours ago or more and still has to wait. Many builds are queued before it, or ` +
-        'it is postponed again and again. See why: npx streampixel-drop status',
+        `it is postponed again and again. See why: ${commands.status()}`,
       pages: { ...queuePage, ...log(submitBuild) },
       // The queue's own age metric leaves out messages that were received three times: those that sleep for their slot. A build
       // that is retried wakes twice an hour at least, hence the hour.
@@ -159,7 +158,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'High',
       text:
         `Builds have been in the queue for ${hoursWithoutProgress} hours and no function takes them. Is the event source enabled, does ` +
-        'the function run? npx streampixel-drop doctor',
+        `the function run? ${commands.doctor()}`,
       pages: { ...queuePage, ...log(submitBuild) },
       // The least of an hour: a message that waits for its slot is in flight, and one that wakes is taken within seconds. Visible
       // messages all hour long mean that no function takes them. SQS's own number, which is there even where the function does
@@ -176,7 +175,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'High',
       text:
         'Every build under this key is dead-lettered as InvalidApiKey until a key that works is stored; then they are redriven ' +
-        'automatically. A separate message has the details. If your team has a new key, use it; request one only if not: npx streampixel-drop key set',
+        `automatically. A separate message has the details. If your team has a new key, use it; request one only if not: ${commands.storeKey()}`,
       pages: log(submitBuild),
       metric: own('ApiKeysRejected', Stats.SUM, Duration.minutes(1)),
     },
@@ -265,8 +264,8 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       name: 'Messages about submitted builds are dead-lettered',
       severity: 'Medium',
       text:
-        `A message of the follow queue failed ${MAX_RECEIVE_COUNT} times: a rejection may not be notified, or a release not requested. Fix ` +
-        'what "message-failed" in the log names. This prints the command that sends them back: npx streampixel-drop doctor',
+        `A message failed ${MAX_RECEIVE_COUNT} times: a rejection may be unreported, or a release not requested. Fix what ` +
+        `"message-failed" in the log names. How to send them back: ${commands.doctor()}`,
       pages: { 'Dead-letter queue': queueLink(followQueue.deadLetterQueue), ...log(followBuilds) },
       metric: deadLetters(followQueue),
     },
@@ -276,7 +275,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'Medium',
       text:
         'A new API key was stored, and sending the builds that the old key stopped back to the builds queue failed. Lambda tries ' +
-        `twice more within minutes. If dead letters remain then: ${REDRIVE_FOR_KEY_COMMAND}`,
+        `twice more within minutes. If dead letters remain then: ${commands.redriveForKey()}`,
       ...errors(redriveBuilds),
     },
     {
@@ -290,7 +289,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       id: 'ReminderErrors',
       name: 'remind-of-dead-letters fails',
       severity: 'Low',
-      text: 'An hourly check of the dead-letter queue failed, so a reminder may be missing. Check it: npx streampixel-drop dlq list',
+      text: `An hourly check of the dead-letter queue failed, so a reminder may be missing. Check it: ${commands.deadLetters()}`,
       ...errors(reminder),
     },
     {
@@ -299,7 +298,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'Medium',
       text:
         `An API key was stored, but the rule ${redriveBuilds.rule.ruleName} could not start the function: the builds that the old key ` +
-        `stopped stay in the dead-letter queue. Then: ${REDRIVE_FOR_KEY_COMMAND}`,
+        `stopped stay in the dead-letter queue. Then: ${commands.redriveForKey()}`,
       ...failedInvocations(redriveBuilds),
     },
     {
@@ -308,7 +307,7 @@ function definitions({ settings, buildsQueue, followQueue, functions }: Watched)
       severity: 'Low',
       text:
         `The rule ${reminder.rule.ruleName} could not start the function: no reminder of dead letters comes, and none that they will ` +
-        'expire. Check them: npx streampixel-drop dlq list',
+        `expire. Check them: ${commands.deadLetters()}`,
       ...failedInvocations(reminder),
     },
   ];

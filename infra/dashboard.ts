@@ -31,7 +31,7 @@ const FULL_WIDTH = 24;
 export class OverviewDashboard extends Construct {
   constructor(scope: Construct, id: string, watched: Watched, alarms: Alarms) {
     super(scope, id);
-    const { settings } = watched;
+    const { commands, settings } = watched;
     new Dashboard(this, 'Dashboard', {
       dashboardName: settings.stackName,
       // A hundred queued builds take more than three hours, which is what a dashboard shows otherwise.
@@ -41,7 +41,7 @@ export class OverviewDashboard extends Construct {
           new TextWidget({
             markdown:
               `# ${settings.stackName}\nBuilds from S3 to Streampixel. What each alarm and reason means and what to do: ` +
-              `${runbookLink(settings)}. The history of one build: \`npx streampixel-drop status BUILD\``,
+              `${runbookLink(settings)}. The builds and what to do about them: \`${commands.status()}\``,
             width: FULL_WIDTH,
             height: 2,
           }),

@@ -1,6 +1,6 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { TOOL, WEBHOOK_COMMAND } from '../functions/domain/notify/operator-commands.ts';
+import { type CommandTarget, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { Alarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { apiKeyParameters } from './api-key-parameters.ts';
@@ -16,6 +16,7 @@ import { deployedSettings, OUTPUTS } from './outputs.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
+import type { Resources } from './resources.ts';
 import { sampleIds } from './settings/checks.ts';
 import type { Settings } from './settings/schema.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
@@ -25,23 +26,27 @@ import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-functi
  * letters and alarms. Any account, any region.
  */
 export class DropStack extends Stack {
-  constructor(scope: Construct, settings: Settings) {
+  /** @param localPort of the emulator that the stack is for; the commands that are printed act on AWS without it */
+  constructor(scope: Construct, settings: Settings, localPort?: number) {
     super(scope, settings.stackName, {
       description: 'streampixel-drop: takes Unreal Engine builds from S3 to Streampixel',
     });
+    const target: CommandTarget =
+      localPort === undefined ? { stack: settings.stackName, region: this.region } : { local: localPort };
+    const commands = operatorCommands(target);
     const buildsQueue = new BuildsQueue(this, 'BuildsQueue', SUBMIT_BUILD_TIMEOUT);
     const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue);
     const ledger = new LedgerTable(this, 'Ledger', settings);
     const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails);
     const followQueue = new FollowQueue(this, 'FollowQueue', FOLLOW_BUILDS_TIMEOUT, bucket.bucketName, settings.prefix);
-    const environment = environmentValues(settings, {
+    const environment = environmentValues(settings, target, {
       buildsQueueUrl: buildsQueue.queue.queueUrl,
       deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
       followQueueUrl: followQueue.queue.queueUrl,
       ledgerTable: ledger.table.tableName,
       alertTopicArn: topic.topicArn,
     });
-    const resources = { settings, environment, bucket, buildsQueue, followQueue, ledger, topic };
+    const resources = { settings, commands, environment, bucket, buildsQueue, followQueue, ledger, topic };
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
     const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
     const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
@@ -67,7 +72,7 @@ export class DropStack extends Stack {
       rateLimitText(settings, environment.ledgerTable),
     );
     this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
-    this.outputNextSteps(settings, bucket, webhookUrl);
+    this.outputNextSteps(resources, webhookUrl);
     this.warn(settings);
   }
 
@@ -75,19 +80,18 @@ export class DropStack extends Stack {
     new CfnOutput(this, id, { description, value });
   }
 
-  private outputNextSteps(settings: Settings, bucket: DropBucket, webhookUrl: string): void {
+  private outputNextSteps({ bucket, commands, settings }: Resources, webhookUrl: string): void {
     apiKeyParameters(settings.routes).forEach((name, index) => {
       this.output(
         numbered(OUTPUTS.storeApiKey, index),
-        'First: stores the API key. Run it, paste the key, press Enter; the key is in no history and no process list',
-        `read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --region ${this.region} --name ${name} ` +
-          '--type SecureString --overwrite --value file:///dev/stdin; unset KEY',
+        'First: asks for the API key and stores it; the key is in no history and no process list',
+        commands.storeKey(name),
       );
     });
     this.output(
       OUTPUTS.setUpWebhooks,
       'Then: makes the token of the webhooks if there is none, and prints the address of each project',
-      WEBHOOK_COMMAND,
+      commands.webhook(),
     );
     const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
     projectIds.forEach((projectId, index) => {
@@ -102,12 +106,12 @@ export class DropStack extends Stack {
     this.output(
       OUTPUTS.dropABuild,
       'Then: drops a build',
-      `aws s3 cp MyGame.zip 's3://${bucket.bucketName}/${prefix}MyGame.zip'`,
+      `aws s3 cp MyGame.zip "s3://${bucket.bucketName}/${prefix}MyGame.zip"`,
     );
     this.output(
       OUTPUTS.afterRouteChange,
       'After a change of routes: says which builds are still under way for a project that no route has any more',
-      `${TOOL} doctor`,
+      commands.doctor(),
     );
   }
 

@@ -1,3 +1,4 @@
+import type { CommandTarget } from '../functions/domain/notify/operator-commands.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { QUEUE_RETENTION_DAYS } from './limits.ts';
 import type { Settings } from './settings/schema.ts';
@@ -6,7 +7,11 @@ import type { Settings } from './settings/schema.ts';
 type ResourceName = 'buildsQueueUrl' | 'deadLetterQueueUrl' | 'followQueueUrl' | 'ledgerTable' | 'alertTopicArn';
 
 /** The value of every environment variable, by its key in functions/environment.ts. Each function gets those that it reads. */
-export function environmentValues(settings: Settings, names: Readonly<Record<ResourceName, string>>) {
+export function environmentValues(
+  settings: Settings,
+  commandTarget: CommandTarget,
+  names: Readonly<Record<ResourceName, string>>,
+) {
   return {
     ...names,
     routes: JSON.stringify(settings.routes),
@@ -17,6 +22,7 @@ export function environmentValues(settings: Settings, names: Readonly<Record<Res
     onLostAnswer: settings.onLostAnswer,
     messageRetentionS: String(QUEUE_RETENTION_DAYS * 24 * 3600),
     alertFormat: settings.alertFormat,
+    commandTarget: JSON.stringify(commandTarget),
     webhookTokenParameter: settings.webhookTokenParameter,
     lateAfterMs: String(settings.lateAfterMinutes * 60_000),
     stuckAfterMs: String(settings.stuckAfterMinutes * 60_000),
@@ -54,5 +60,7 @@ export function environmentBytes(settings: Settings): number {
     ledgerTable: settings.ledgerTableName ?? x,
     alertTopicArn: x,
   };
-  return Buffer.byteLength(JSON.stringify(environmentOf(ENV, environmentValues(settings, names))));
+  // The longest name of a region has 14 letters.
+  const target = { stack: settings.stackName, region: 'x'.repeat(20) };
+  return Buffer.byteLength(JSON.stringify(environmentOf(ENV, environmentValues(settings, target, names))));
 }

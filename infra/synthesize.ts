@@ -9,6 +9,8 @@ export interface AppOptions {
   readonly context?: Readonly<Record<string, unknown>>;
   /** Where the cloud assembly goes. Default: where the CDK CLI says, else a new temporary directory. */
   readonly outdir?: string;
+  /** Port of the emulator that the stack is for: the commands that it prints act on that. */
+  readonly localPort?: number | undefined;
   /** Whether to build the function's bundle. Default true; without it the template is the same but for the asset's hash. */
   readonly bundle?: boolean;
 }
@@ -19,13 +21,13 @@ export interface AppOptions {
  *
  * @throws SettingsError with every problem of the settings in the context
  */
-export function createApp({ context = {}, outdir, bundle = true }: AppOptions = {}): App {
+export function createApp({ context = {}, localPort, outdir, bundle = true }: AppOptions = {}): App {
   const app = new App({
     autoSynth: false,
     context: bundle ? context : { ...context, 'aws:cdk:bundling-stacks': [] },
     ...present({ outdir }),
   });
-  new DropStack(app, readSettings(app.node.getAllContext()));
+  new DropStack(app, readSettings(app.node.getAllContext()), localPort);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

@@ -12,6 +12,7 @@ export const { ENV, readEnvironment } = environmentOf([
   'ledgerTable',
   'alertTopicArn',
   'alertFormat',
+  'commandTarget',
   'stackName',
 ]);
 export type EnvName = (typeof ENV)[keyof typeof ENV];

@@ -8,5 +8,6 @@ export const { ENV, readEnvironment } = environmentOf([
   'ledgerTable',
   'alertTopicArn',
   'alertFormat',
+  'commandTarget',
 ]);
 export type EnvName = (typeof ENV)[keyof typeof ENV];

@@ -4,6 +4,7 @@ export const { ENV, readEnvironment } = environmentOf([
   'deadLetterQueueUrl',
   'alertTopicArn',
   'alertFormat',
+  'commandTarget',
   'reminderHourUtc',
   'stackName',
 ]);

@@ -219,7 +219,7 @@ export const settingsSchema = v.object(
       'must be retry (submit again after an interval) or dead-letter (a person looks at the dashboard first)',
       v.picklist(['retry', 'dead-letter']),
     ),
-    /** Name of the SSM SecureString with the token in the addresses of webhooks; `npx streampixel-drop webhook` fills it. */
+    /** Name of the SSM SecureString with the token in the addresses of webhooks; `npx --no streampixel-drop webhook` fills it. */
     webhookTokenParameter: v.optional(
       withMessage(
         'must be the name of the SSM parameter for the token of the webhooks, not the token: a path such as ' +

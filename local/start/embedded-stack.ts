@@ -8,6 +8,7 @@ import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { MARGIN_MS } from '../../functions/domain/pacing/pacer.ts';
 import { type Environment, readEnvironment } from '../../functions/submit-build/environment.ts';
 import { type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
@@ -124,7 +125,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     let version = 0;
     async function synthesized(settings: Partial<Settings>): Promise<Deployment> {
       const directory = join(assemblyDirectory, String(++version));
-      await synthesize({ ...settingsAtStart, ...settings }, directory);
+      await synthesize({ ...settingsAtStart, ...settings }, directory, gateway.port);
       return readDeployment(directory, { region: LOCAL_REGION, endpoint: gateway.endpoint });
     }
 
@@ -187,6 +188,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
       /** For `AWS_ENDPOINT_URL`. */
       endpoint: gateway.endpoint,
       port: gateway.port,
+      /** What people are asked to run: for this stack. */
+      commands: operatorCommands({ local: gateway.port }),
       bucket,
       queues: {
         buildsUrl: deployment.output(OUTPUTS.buildsQueueUrl),

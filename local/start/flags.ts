@@ -50,7 +50,7 @@ export function readFlags(argv: readonly string[]): Flags {
     )
     .option(
       '--stand-in-key <key>',
-      'make the stand-in accept only this key: builds fail until you store it with `npx streampixel-drop key set --local`',
+      'make the stand-in accept only this key: builds fail until you store it with `npx --no streampixel-drop key set --local`',
     )
     .option(
       '--interval <seconds>',

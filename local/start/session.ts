@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findRoute, type Route, releaseMode } from '../../functions/domain/model/route.ts';
-import { DEFAULT_PORT, LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import { watchDropFolder } from './drop-folder.ts';
 import type { DroppedBuild, EmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
@@ -61,7 +61,6 @@ export async function keepRunning(
 
 function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undefined, say: Say): void {
   const { accessKeyId, secretAccessKey } = LOCAL_CREDENTIALS;
-  const port = stack.port === DEFAULT_PORT ? '' : ` ${stack.port}`;
   say('\nStill running; Ctrl-C stops it. To drop your own build, copy it into the folder or upload it:\n');
   if (dropFolder !== undefined) say(`  cp MyGame.zip ${relative(process.cwd(), dropFolder)}/\n`);
   say(
@@ -70,11 +69,11 @@ function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undef
   say(`    aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}\n`);
   if (stack.environment.routes.some((route) => releaseMode(route) === 'manual')) {
     say('An approved build waits until you release it:\n');
-    say(`  npx streampixel-drop release NAME.zip --yes --local${port}\n`);
+    say(`  ${stack.commands.releaseNamed('NAME.zip')}\n`);
   }
   if (flags.standInKey !== undefined) {
     say('The stand-in accepts another key than the one in SSM. Store it, and the failed builds are submitted again:\n');
-    say(`  npx streampixel-drop key set --local${port}\n`);
+    say(`  ${stack.commands.storeKey()}\n`);
   }
 }
 

@@ -6,12 +6,14 @@ import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
 import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
 import type { Alert } from '../../functions/domain/notify/alert.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 import { aBuild, START } from '../support/world.ts';
 
 const TOPIC = 'arn:aws:sns:eu-central-1:000000000000:alerts';
 const ALERT: Alert = {
   kind: 'dead-lettered',
+  deadLetterId: 'dead-letter-1',
   reason: 'NotAZip',
   detail: 'The object does not begin with a zip file header (PK).',
   attempts: 0,
@@ -31,7 +33,7 @@ async function clientSettings(...replies: Reply[]) {
 }
 
 async function alertsAt(format: 'email' | 'chat', ...replies: Reply[]) {
-  return createSnsAlerts(new SNSClient(await clientSettings(...replies)), TOPIC, format);
+  return createSnsAlerts(new SNSClient(await clientSettings(...replies)), TOPIC, format, operatorCommands({}));
 }
 
 async function eventsAt(...replies: Reply[]) {

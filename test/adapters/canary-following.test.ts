@@ -22,6 +22,7 @@ import {
   submitted,
   submitting,
 } from '../../functions/domain/model/submission-transitions.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { handleBatch } from '../../functions/message-batch.ts';
 import { receiveWebhook, type WebhookRequest } from '../../functions/receive-webhook/receive-webhook.ts';
@@ -114,7 +115,12 @@ async function play(scene: Scene) {
     pacer: new MemoryPacer({ intervalMs: 121_000 }),
     followQueue,
     tags: createS3ObjectTags(s3),
-    alerts: createSnsAlerts(new SNSClient(aws), 'arn:aws:sns:eu-central-1:000000000000:alerts', 'email'),
+    alerts: createSnsAlerts(
+      new SNSClient(aws),
+      'arn:aws:sns:eu-central-1:000000000000:alerts',
+      'email',
+      operatorCommands({}),
+    ),
     events: createEventBridgeEvents(new EventBridgeClient(aws)),
     metrics: createEmfMetrics('stack', clock, (line) => void lines.push(line)),
     visibility: { change: () => Promise.reject(talkative) },

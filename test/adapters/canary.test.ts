@@ -13,6 +13,7 @@ import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-lett
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { processBatch } from '../../functions/submit-build/delivery.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
@@ -86,7 +87,12 @@ async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: 
     },
     streampixel: createStreampixelApi(api.url, clock),
     deadLetters: createSqsDeadLetterQueue(sqsClient, 'https://sqs.example/dlq'),
-    alerts: createSnsAlerts(new SNSClient(aws), 'arn:aws:sns:eu-central-1:000000000000:alerts', 'email'),
+    alerts: createSnsAlerts(
+      new SNSClient(aws),
+      'arn:aws:sns:eu-central-1:000000000000:alerts',
+      'email',
+      operatorCommands({}),
+    ),
     events: createEventBridgeEvents(new EventBridgeClient(aws)),
     metrics: createEmfMetrics('stack', clock, (line) => void lines.push(line)),
     ledger,

@@ -45,6 +45,7 @@ beforeAll(async () => {
     DEAD_LETTER_QUEUE_URL: `${endpoint}/123456789012/dead-letters`,
     ALERT_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alerts',
     ALERT_FORMAT: 'email',
+    COMMAND_TARGET: '{"stack":"StreampixelDrop","region":"eu-central-1"}',
     REMINDER_HOUR_UTC: '0',
     STACK_NAME: 'Drop',
   })) {

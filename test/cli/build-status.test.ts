@@ -108,7 +108,7 @@ describe('the result of a build', () => {
   it('gives no command to a shell that a key could make do more', () => {
     const evil = approvedAt(at(20), { key: "$(reboot)';x.zip" });
     expect(adviceOn(evil, 'waits-for-person')?.run).toBe(
-      `npx streampixel-drop release 'drop/$(reboot)'\\'';x.zip@v1' --yes`,
+      `npx --no streampixel-drop release 'drop/$(reboot)'\\'';x.zip@v1' --yes`,
     );
   });
 

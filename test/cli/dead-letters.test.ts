@@ -125,7 +125,7 @@ describe.concurrent('dlq list', () => {
     // Assess
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ProjectNotFound {2}2 dead letters/);
-    expect(stdout).toContain('npx streampixel-drop dlq redrive --reason ProjectNotFound --yes');
+    expect(stdout).toContain('npx --no streampixel-drop dlq redrive --reason ProjectNotFound --yes');
     expect(stdout).toMatch(
       /NotAZip {2}1 dead letter, .*\n.*\n.*\n.*dlq discard --reason NotAZip --yes\n\n {2}1 d 12 h ago/,
     );

@@ -63,7 +63,7 @@ describe('push --follow', () => {
 
     // Assess
     expect(approved).toMatchObject({ code: 0, data: { state: 'approved', status: 'waits-for-person' } });
-    expect(approved.stderr).toContain(`npx streampixel-drop release ${approved.data.build} --yes`);
+    expect(approved.stderr).toContain(`npx --no streampixel-drop release ${approved.data.build} --yes`);
     expect(before).toBeUndefined();
     expect(released).toMatchObject({ code: 0, data: { uploadId: approved.data.uploadId, release: 'released' } });
     await vi.waitFor(() => expect(live(MANUAL)).toBe(approved.data.uploadId), EVENTUALLY);
@@ -80,7 +80,7 @@ describe('push --follow', () => {
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(FORBIDDEN));
     expect({ code, name: data.error.code }).toEqual({ code: 1, name: 'ReleaseFailed' });
     expect(stderr).toMatch(/Streampixel's message: .*Access denied/);
-    expect(stderr).toMatch(/Then run: npx streampixel-drop release .*forbidden\/game\.zip@\S+ --yes/);
+    expect(stderr).toMatch(/Then run: npx --no streampixel-drop release .*forbidden\/game\.zip@\S+ --yes/);
   });
 
   it('fails with the objection where Streampixel rejects the build', async () => {
@@ -89,7 +89,7 @@ describe('push --follow', () => {
     expect({ code, name: data.error.code }).toEqual({ code: 1, name: 'Rejected' });
     expect(stderr).toMatch(/rejected {2}\(\w+: \d[^)]*\)/);
     expect(stderr).toContain("Streampixel's message: Build contains unsupported file formats.");
-    expect(stderr).toMatch(/If you think this is wrong: npx streampixel-drop submit --again s3:\/\//);
+    expect(stderr).toMatch(/If you think this is wrong: npx --no streampixel-drop submit --again s3:\/\//);
   });
 
   it('ends after the submission, and with 0, where Streampixel has never sent a webhook', async () => {
@@ -97,7 +97,7 @@ describe('push --follow', () => {
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(SILENT));
     const status = await toolJson(use().stack.port, ['status']);
     expect({ code, data }).toMatchObject({ code: 0, data: { state: 'submitted', status: 'no-webhook-yet' } });
-    expect(stderr).toMatch(/the result of this build is unknown.*\nThen run: npx streampixel-drop webhook\n/);
+    expect(stderr).toMatch(/the result of this build is unknown.*\nThen run: npx --no streampixel-drop webhook\n/);
     expect(status.data.noWebhookYet).toEqual([{ projectId: projectOf(SILENT), builds: 1 }]);
   });
 
@@ -118,7 +118,7 @@ describe('push --follow', () => {
 
     // Assess
     expect(code).toBe(130);
-    expect(stderr).toMatch(/the build continues.*\nFollow it again: npx streampixel-drop status /);
+    expect(stderr).toMatch(/the build continues.*\nFollow it again: npx --no streampixel-drop status /);
     expect(data).toMatchObject({ state: 'submitted', status: 'under-way', stage: 'downloading' });
   });
 });

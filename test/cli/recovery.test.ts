@@ -118,7 +118,7 @@ describe('doctor', () => {
     expect(good.data.findings.filter(({ status }: { status: string }) => status === 'fail')).toEqual([]);
     expect(bad.code).toBe(1);
     expect(bad.stdout).toMatch(
-      /FAIL {2}User.*refused as InvalidApiKey.*\n.*-> npx streampixel-drop key set --parameter \/drop\/doctor/,
+      /FAIL {2}User.*refused as InvalidApiKey.*\n.*-> npx --no streampixel-drop key set --parameter \/drop\/doctor/,
     );
   });
 });

@@ -116,7 +116,7 @@ describe.concurrent('status', () => {
     expect(data.atStreampixel[0].release).toMatchObject({ state: 'requested', slot: new Date(slot).toISOString() });
     expect(stdout).toMatch(/approved +requested\.zip@v1 +its release is sent at \d\d:\d\d:\d\d \(in 3 h \d+ m\)/);
     expect(stdout).toMatch(
-      /failed\.zip@v1 +not released: Access denied\n +-> npx streampixel-drop release drop\/failed/,
+      /failed\.zip@v1 +not released: Access denied\n +-> npx --no streampixel-drop release drop\/failed/,
     );
     expect(data.ended).toEqual({
       submitted: 0,
@@ -143,7 +143,9 @@ describe.concurrent('status', () => {
     const { data } = await toolJson(stack.port, ['status']);
     const { stdout } = await tool(stack.port, ['status']);
     expect(data).toMatchObject({ atStreampixel: [], noWebhookYet: [{ projectId: AUTOMATIC.projectId, builds: 2 }] });
-    expect(stdout).toMatch(/The result of 2 builds of project \w+ is unknown.*\n +-> npx streampixel-drop webhook\n/);
+    expect(stdout).toMatch(
+      /The result of 2 builds of project \w+ is unknown.*\n +-> npx --no streampixel-drop webhook\n/,
+    );
   });
 
   it("shows the last results: a rejected build with Streampixel's objection", async ({ onTestFinished }) => {
@@ -197,7 +199,7 @@ describe.concurrent('status of a build', () => {
       release: { state: 'failed' },
     });
     expect(stdout).toMatch(/^Streampixel's message +Access denied$/m);
-    expect(stdout).toMatch(/^Then run +npx streampixel-drop release drop\/game\.zip@v1 --yes$/m);
+    expect(stdout).toMatch(/^Then run +npx --no streampixel-drop release drop\/game\.zip@v1 --yes$/m);
     expect(stdout).toMatch(/downloading +2 h 30 m\n.*approved +4 h \d+ m so far\n/);
   });
 

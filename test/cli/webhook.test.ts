@@ -132,7 +132,7 @@ describe.concurrent('webhook rotate', () => {
       tool(stack.port, ['webhook', 'frobnicate']),
     ]);
     expect(runs.map(({ code }) => code)).toEqual([1, 2, 2]);
-    expect(runs[0]?.stderr).toContain('npx streampixel-drop webhook');
+    expect(runs[0]?.stderr).toContain('npx --no streampixel-drop webhook');
     await expect(stack.token()).rejects.toMatchObject({ name: 'ParameterNotFound' });
   });
 });
@@ -151,7 +151,7 @@ describe.concurrent('doctor', () => {
     const stack = await openQuietStack(onTestFinished);
     const { data } = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(data, 'Webhook')).toMatchObject([
-      { status: 'warn', remedy: expect.stringContaining('npx streampixel-drop webhook') },
+      { status: 'warn', remedy: expect.stringContaining('npx --no streampixel-drop webhook') },
     ]);
   });
 

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEAD_LETTER_RETENTION_DAYS } from '../../functions/domain/model/message-attributes.ts';
 import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
-import { alertText } from '../../functions/domain/notify/alert-text.ts';
-import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import { alertText as textOf } from '../../functions/domain/notify/alert-text.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../../infra/limits.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings } from '../../infra/settings/read.ts';
@@ -12,6 +13,8 @@ import { reasonsTable } from '../../scripts/write-reasons.ts';
 import { synthesized } from '../infra/synthesized.ts';
 import { ROOT, read, slug } from './markdown.ts';
 
+const COMMANDS = operatorCommands({});
+const alertText = (alert: Alert) => textOf(alert, COMMANDS);
 const runbook = read('docs/runbook.md');
 
 /** The sections (###) of a chapter (##), by heading. */
@@ -96,7 +99,7 @@ describe('the runbook', () => {
   );
 
   it.each([...reasonSections])('gives for %s the command that its alert gives', (reason, text) => {
-    expect(text).toContain(commandAfter(reason as Reason).replace(/ --yes$/, ''));
+    expect(text).toContain(COMMANDS.after(reason as Reason, { reasons: [reason] }).replace(/ --yes$/, ''));
   });
 
   it('has the numbers that the stack has', () => {

@@ -84,8 +84,11 @@ function functionOf(template: Json, construct: string): Json {
 }
 
 /** A function's variables, with something in the place of what CloudFormation fills in. */
+function textOf(value: Json): string {
+  if (typeof value === 'string') return value;
+  return value.Ref ?? value['Fn::Join'][1].map(textOf).join('');
+}
+
 function filledIn(variables: Json): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries<Json>(variables).map(([name, value]) => [name, typeof value === 'string' ? value : value.Ref]),
-  );
+  return Object.fromEntries(Object.entries<Json>(variables).map(([name, value]) => [name, textOf(value)]));
 }

@@ -354,6 +354,8 @@ describe('the alert topic', () => {
   });
 });
 
+const FLAGS = '--stack StreampixelDrop --region <AWS::Region>';
+
 describe('outputs', () => {
   const other = '5f0000000000000000000003';
   const routes = [
@@ -391,7 +393,7 @@ describe('outputs', () => {
   });
 
   it('say how to see what is under way for a project that has left the routes', () => {
-    expect(stack.outputs[OUTPUTS.afterRouteChange]?.Value).toBe('npx streampixel-drop doctor');
+    expect(stack.outputs[OUTPUTS.afterRouteChange]?.Value).toBe(`npx --no streampixel-drop doctor ${FLAGS}`);
   });
 
   it('tell the operator’s tool how builds are announced', () => {
@@ -402,14 +404,13 @@ describe('outputs', () => {
   });
 
   it('give the command that drops a build under a route', () => {
-    expect(value(OUTPUTS.dropABuild)).toBe(`aws s3 cp MyGame.zip 's3://${BUCKET}/builds/MyGame.zip'`);
+    expect(value(OUTPUTS.dropABuild)).toBe(`aws s3 cp MyGame.zip "s3://${BUCKET}/builds/MyGame.zip"`);
   });
 
-  it('give a command for each API key that shows it to no history and no process list', () => {
+  it('give a command for each API key, for this stack and region', () => {
     expect([value(OUTPUTS.storeApiKey), value(`${OUTPUTS.storeApiKey}2`)]).toEqual(
       ['/studio/api-key', '/demo/api-key'].map(
-        (name) =>
-          `read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --region <AWS::Region> --name ${name} --type SecureString --overwrite --value file:///dev/stdin; unset KEY`,
+        (name) => `npx --no streampixel-drop key set --parameter ${name} ${FLAGS}`,
       ),
     );
     expect(value(`${OUTPUTS.storeApiKey}3`)).toBeUndefined();
@@ -423,7 +424,7 @@ describe('outputs', () => {
     expect(several.outputs[OUTPUTS.webhookOfProject]?.Description).toMatch(
       /Project Settings.*every event.*Test Webhook/,
     );
-    expect(value(OUTPUTS.setUpWebhooks)).toBe('npx streampixel-drop webhook');
+    expect(value(OUTPUTS.setUpWebhooks)).toBe(`npx --no streampixel-drop webhook ${FLAGS}`);
   });
 });
 

@@ -91,6 +91,7 @@ describe('the functions', () => {
       routes: [ROUTE],
       streampixelBaseUrl: 'https://proxy.studio.example/api',
       intervalMs: 1,
+      commandTarget: { stack: 'BuildsOfTeamA', region: '<AWS::Region>' },
       fileUrlLifetimeS: 3600,
       maxAttempts: 3,
       onLostAnswer: 'dead-letter',

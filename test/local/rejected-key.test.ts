@@ -75,7 +75,7 @@ describe('a key that Streampixel has replaced', () => {
     expect(rejected).toMatchObject([
       { message: expect.stringContaining('2 other builds are waiting for a key that works') },
     ]);
-    expect(rejected[0]?.message).toContain('npx streampixel-drop key set --parameter /drop/replaced');
+    expect(rejected[0]?.message).toContain('npx --no streampixel-drop key set --parameter /drop/replaced');
     expect(keysSent('replaced')).toEqual(['first-key', 'first-key']);
     expect(deadLetters()).toEqual(['replaced/1.zip', 'replaced/2.zip', 'replaced/3.zip']);
 

@@ -60,7 +60,7 @@ describe('a build that can’t be submitted', () => {
     const facts = { reason: 'NotAZip', detail: 'text', status: 206, attempts: 0, possiblyDoubled: false, at: START };
     const subject = { build: aBuild(), userId, projectId };
     const alert = { ...subject, ...facts, parameter, logPointer: 'group stream id' };
-    expect(world.alerts).toEqual([{ kind: 'dead-lettered', ...alert }]);
+    expect(world.alerts).toEqual([{ kind: 'dead-lettered', deadLetterId: 'id-1', ...alert }]);
     expect(world.events).toEqual([{ name: 'Build Dead-Lettered', subject, deadLetterId: 'id-1', ...facts }]);
   });
 

@@ -150,7 +150,7 @@ describe('a message that holds no build', () => {
     const isDoubled = { possiblyDoubled: false };
     const event = { name: 'Build Dead-Lettered', subject: {}, deadLetterId: 'id-1' };
     expect(world.events).toEqual([{ ...event, ...facts, ...isDoubled }]);
-    expect(world.alerts).toEqual([{ kind: 'dead-lettered', ...facts, ...isDoubled, logPointer }]);
+    expect(world.alerts).toEqual([{ kind: 'dead-lettered', deadLetterId: 'id-1', ...facts, ...isDoubled, logPointer }]);
     expect(world.metrics).toEqual([{ name: 'Builds', value: 1, Outcome: 'dead-lettered', Reason: reason }]);
   });
 

@@ -14,18 +14,7 @@ import type {
   StuckAlert,
   UploadAlert,
 } from './alert.ts';
-import {
-  commandAfter,
-  REDRIVE_FOR_KEY_COMMAND,
-  REJECTED_TEXT,
-  releaseCommand,
-  SUPPORT,
-  statusCommand,
-  storeKeyCommand,
-  submitAgainCommand,
-  TOOL,
-  WEBHOOK_COMMAND,
-} from './operator-commands.ts';
+import { type OperatorCommands, REJECTED_TEXT, SUPPORT, wordFor } from './operator-commands.ts';
 
 export interface AlertText {
   /** Less than 100 printable ASCII characters, as SNS demands of an e-mail's subject. */
@@ -34,31 +23,35 @@ export interface AlertText {
   readonly body: string;
 }
 
-/** Writes the alert as a person reads it: what happened, why, and the one command that fixes it. */
-export function alertText(alert: Alert): AlertText {
+/**
+ * Writes the alert as a person reads it: what happened, why, and the one command that fixes it.
+ *
+ * @param commands for the stack that the alert is about
+ */
+export function alertText(alert: Alert, commands: OperatorCommands): AlertText {
   switch (alert.kind) {
     case 'dead-lettered':
-      return deadLetterText(alert);
+      return deadLetterText(alert, commands);
     case 'key-rejected':
-      return keyRejectedText(alert);
+      return keyRejectedText(alert, commands);
     case 'new-key-rejected':
-      return newKeyRejectedText(alert);
+      return newKeyRejectedText(alert, commands);
     case 'redrive-finished':
-      return redriveFinishedText(alert);
+      return redriveFinishedText(alert, commands);
     case 'reminder':
-      return reminderText(alert);
+      return reminderText(alert, commands);
     case 'rejected':
-      return rejectedText(alert);
+      return rejectedText(alert, commands);
     case 'stuck':
-      return stuckText(alert);
+      return stuckText(alert, commands);
     case 'webhook-silent':
-      return silentWebhookText(alert);
+      return silentWebhookText(alert, commands);
     case 'release-failed':
-      return releaseFailedText(alert);
+      return releaseFailedText(alert, commands);
   }
 }
 
-function deadLetterText(alert: DeadLetterAlert): AlertText {
+function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): AlertText {
   const { build, parameter, reason } = alert;
   const { cause, remedy } = REASONS[reason];
   const name = build === undefined ? 'A message' : fileName(build);
@@ -68,7 +61,10 @@ function deadLetterText(alert: DeadLetterAlert): AlertText {
       ['Why', cause],
       ['Message', withStatus(alert)],
       ['What to do', remedy],
-      ['Then run', commandAfter(reason, parameter)],
+      [
+        'Then run',
+        commands.after(reason, { of: build === undefined ? alert.deadLetterId : wordFor(build) }, parameter),
+      ],
       ['Build', build && describeBuild(build)],
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
       ['Attempts', attempts(alert)],
@@ -78,7 +74,7 @@ function deadLetterText(alert: DeadLetterAlert): AlertText {
   };
 }
 
-function keyRejectedText(alert: KeyRejectedAlert): AlertText {
+function keyRejectedText(alert: KeyRejectedAlert, commands: OperatorCommands): AlertText {
   const others = alert.waiting === 1 ? '1 other build is' : `${alert.waiting} other builds are`;
   const waiting = alert.waiting === 0 ? 'No other build is waiting.' : `${others} waiting for a key that works.`;
   return {
@@ -90,7 +86,7 @@ function keyRejectedText(alert: KeyRejectedAlert): AlertText {
         'What to do',
         'If your team has a new key, use it. Only if not, request one: then the old key stops working everywhere.',
       ],
-      ['Then run', storeKeyCommand(alert.parameter)],
+      ['Then run', commands.storeKey(alert.parameter)],
       ['After that', 'The builds that this key stopped are queued again automatically, oldest first.'],
       ['Key', `version ${alert.version} of the SSM parameter ${alert.parameter}`],
       ['First build', describeBuild(alert.build)],
@@ -99,57 +95,60 @@ function keyRejectedText(alert: KeyRejectedAlert): AlertText {
   };
 }
 
-function newKeyRejectedText({ detail, parameter, reason, userId, version }: NewKeyRejectedAlert): AlertText {
+function newKeyRejectedText(
+  { detail, parameter, reason, userId, version }: NewKeyRejectedAlert,
+  commands: OperatorCommands,
+): AlertText {
   return {
     subject: subject(`${reason}: the new API key does not work`),
     body: page(`Streampixel refuses the key that was just put into ${parameter}. Nothing was redriven.`, [
       ['Why', REASONS[reason].cause],
       ['Message', withStatus({ detail, status: 401 })],
       ['What to do', REASONS[reason].remedy],
-      ['Then run', storeKeyCommand(parameter)],
+      ['Then run', commands.storeKey(parameter)],
       ['User', userId],
       ['Key', `version ${version} of the SSM parameter ${parameter}`],
     ]),
   };
 }
 
-function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert): AlertText {
+function redriveFinishedText({ left, moved, parameter }: RedriveFinishedAlert, commands: OperatorCommands): AlertText {
   const builds = moved === 1 ? '1 build is' : `${moved} builds are`;
   return {
     subject: subject(`The new API key works: ${builds} queued again`),
     body: page(`Streampixel accepts the new key in ${parameter}. ${builds} queued again, oldest first.`, [
       ['Not moved', left === 0 ? undefined : `${left} are still in the dead-letter queue`],
-      ['Then run', left === 0 ? undefined : REDRIVE_FOR_KEY_COMMAND],
-      ['Watch', `${TOOL} status --watch`],
+      ['Then run', left === 0 ? undefined : commands.redriveForKey()],
+      ['Watch', commands.watch()],
     ]),
   };
 }
 
-function reminderText({ deadLetters }: ReminderAlert): AlertText {
+function reminderText({ deadLetters }: ReminderAlert, commands: OperatorCommands): AlertText {
   const builds = deadLetters === 1 ? '1 build waits' : `${deadLetters} builds wait`;
   return {
     subject: subject(`${builds} in the dead-letter queue`),
     body: page(`${builds} in the dead-letter queue. This reminder comes once a day until the queue is empty.`, [
-      ['Look', `${TOOL} dlq list`],
+      ['Look', commands.deadLetters()],
       ['Kept for', `${DEAD_LETTER_RETENTION_DAYS} days at most, each from the time it was dead-lettered`],
     ]),
   };
 }
 
-function rejectedText(alert: RejectedAlert): AlertText {
+function rejectedText(alert: RejectedAlert, commands: OperatorCommands): AlertText {
   const name = fileName(alert.build);
   return {
     subject: subject(`Rejected: ${name} does not go live`),
     body: page(`Streampixel has rejected ${name}. The build that was live stays live.`, [
       ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
       ['What to do', REJECTED_TEXT.remedy],
-      ['To try again', submitAgainCommand(alert.build)],
+      ['To try again', commands.submitAgain(alert.build)],
       ...atStreampixel(alert),
     ]),
   };
 }
 
-function stuckText(alert: StuckAlert): AlertText {
+function stuckText(alert: StuckAlert, commands: OperatorCommands): AlertText {
   const name = fileName(alert.build);
   const { lastNewsAt, stage, submittedAt } = alert;
   return {
@@ -166,14 +165,14 @@ function stuckText(alert: StuckAlert): AlertText {
           'What to do',
           `Look at the project's dashboard. If the build is not finished there, write to ${SUPPORT} with the ids below.`,
         ],
-        ['Look', statusCommand(buildId(alert.build))],
+        ['Look', commands.status(alert.build)],
         ...atStreampixel(alert),
       ],
     ),
   };
 }
 
-function silentWebhookText(alert: SilentWebhookAlert): AlertText {
+function silentWebhookText(alert: SilentWebhookAlert, commands: OperatorCommands): AlertText {
   return {
     subject: subject(`No webhook from project ${alert.projectId}: results are unknown`),
     body: page(
@@ -185,7 +184,7 @@ function silentWebhookText(alert: SilentWebhookAlert): AlertText {
           'What to do',
           "Put it into the project's settings on the dashboard, select every event, save, and press Test Webhook.",
         ],
-        ['Get it with', WEBHOOK_COMMAND],
+        ['Get it with', commands.webhook()],
         ['First build', describeBuild(alert.build)],
         ['Upload id', alert.uploadId],
       ],
@@ -193,7 +192,7 @@ function silentWebhookText(alert: SilentWebhookAlert): AlertText {
   };
 }
 
-function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
+function releaseFailedText(alert: ReleaseFailedAlert, commands: OperatorCommands): AlertText {
   const name = fileName(alert.build);
   return {
     subject: subject(`${alert.isUnknown ? 'Release unknown' : 'Not released'}: ${name}`),
@@ -204,7 +203,7 @@ function releaseFailedText(alert: ReleaseFailedAlert): AlertText {
       [
         ['Message', alert.detail],
         ['What to do', alert.isUnknown ? 'See on the dashboard which build is live.' : 'Fix what the message names.'],
-        [alert.isUnknown ? 'If not live' : 'Then run', releaseCommand(buildId(alert.build), alert.uploadId)],
+        [alert.isUnknown ? 'If not live' : 'Then run', commands.release(alert.build, alert.uploadId)],
         ...atStreampixel(alert),
       ],
     ),

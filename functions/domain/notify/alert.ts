@@ -17,6 +17,7 @@ export type Alert =
 /** One build was dead-lettered. */
 export interface DeadLetterAlert {
   readonly kind: 'dead-lettered';
+  readonly deadLetterId: string;
   readonly reason: Reason;
   /** Streampixel's or S3's message. */
   readonly detail: string;

@@ -1,38 +1,116 @@
-import type { Build } from '../model/build.ts';
+import { buildId } from '../model/build.ts';
 import type { Reason } from '../model/reasons.ts';
 
-/** Commands of the operator's tool that people are asked to run: one wording for alerts and for the tool itself. */
-
-/** How the operator's tool is called from the clone. */
-export const TOOL = 'npx streampixel-drop';
-
-/** Shows the addresses of the webhooks. */
-export const WEBHOOK_COMMAND = `${TOOL} webhook`;
-
 /**
- * @param id of a build
- * @param uploadId where it may be an earlier upload: without it the tool releases the last one
+ * Every command of the operator's tool that is printed anywhere: in alerts, alarms, outputs of the stack, by `npm start` and by the
+ * tool itself. Each names the stack that it is about, so that it acts on no other.
  */
-export function releaseCommand(id: string, uploadId?: string): string {
-  const upload = uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`;
-  return `${TOOL} release ${shellWord(id)}${upload} --yes`;
+
+/** How the tool is called: from the clone, and never a package of this name from a registry. */
+export const TOOL = 'npx --no streampixel-drop';
+
+/** The stack that a command acts on: one in AWS, or the embedded stack of `npm start`, by its port. */
+export type CommandTarget =
+  | { readonly stack?: string | undefined; readonly region?: string | undefined }
+  | { readonly local: number };
+
+/** The builds that a command about dead letters acts on. */
+export type DeadLetterChoice =
+  | { readonly reasons: readonly string[]; readonly filters?: readonly string[] }
+  /** A name of a build, or the id of a dead letter. */
+  | { readonly of: string };
+
+/** What a build is named by. */
+export type NamedBuild = Parameters<typeof buildId>[0];
+
+type Subcommand =
+  | 'dlq discard'
+  | 'dlq list'
+  | 'dlq redrive'
+  | 'doctor'
+  | 'key set'
+  | 'live'
+  | 'push'
+  | 'release'
+  | 'status'
+  | 'submit'
+  | 'webhook'
+  | 'webhook rotate';
+
+export type OperatorCommands = ReturnType<typeof operatorCommands>;
+
+/** The commands for one stack. */
+export function operatorCommands(target: CommandTarget) {
+  /** The only place where a command is put together. Flags come last: `--local` would take a word behind it for its port. */
+  function command(subcommand: Subcommand, ...words: readonly string[]): string {
+    return [TOOL, subcommand, ...words.map(shellWord), ...targetFlags(target)].join(' ');
+  }
+  const chosen = (choice: DeadLetterChoice) =>
+    'of' in choice ? [choice.of, '--yes'] : ['--reason', ...choice.reasons, ...(choice.filters ?? []), '--yes'];
+
+  const commands = {
+    /** @param build without it: an overview of all builds */
+    status: (build?: NamedBuild) => command('status', ...(build === undefined ? [] : [wordFor(build)])),
+    watch: () => command('status', '--watch'),
+    /** Looks for what is wrong with the stack. */
+    doctor: () => command('doctor'),
+    /** Shows the addresses of the webhooks. */
+    webhook: () => command('webhook'),
+    finishWebhookRotation: () => command('webhook rotate', '--finish', '--yes'),
+    /** @param uploadId where it may be an earlier upload: without it the tool releases the last one */
+    release: (build: NamedBuild, uploadId?: string) =>
+      command('release', wordFor(build), ...(uploadId === undefined ? [] : ['--upload-id', uploadId]), '--yes'),
+    /** @param name what the person calls the build */
+    releaseNamed: (name: string) => command('release', name, '--yes'),
+    /** @param parameter of the key; the tool asks for it where the routes use several */
+    storeKey: (parameter?: string) =>
+      command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),
+    deadLetters: () => command('dlq list'),
+    redrive: (choice: DeadLetterChoice) => command('dlq redrive', ...chosen(choice)),
+    discard: (choice: DeadLetterChoice) => command('dlq discard', ...chosen(choice)),
+    /** Queues the builds again that a new key fixes. */
+    redriveForKey: () => commands.redrive({ reasons: ['InvalidApiKey', 'ApiKeyMissing'] }),
+    /**
+     * What queues builds again once their cause is fixed.
+     *
+     * @param parameter of the builds' API key, where it is known
+     */
+    after(reason: Reason, choice: DeadLetterChoice, parameter?: string): string {
+      switch (reason) {
+        case 'InvalidApiKey':
+        case 'ApiKeyMissing':
+          return commands.storeKey(parameter);
+        case 'BuildMissing':
+        case 'NotAZip':
+        case 'UnusableKey':
+        case 'UnrecognisedMessage':
+          return commands.discard(choice);
+        case 'InvalidUser':
+        case 'Unauthorised':
+        case 'ProjectForbidden':
+        case 'ProjectNotFound':
+        case 'RequestRejected':
+        case 'BuildUnreadable':
+        case 'NoRoute':
+        case 'SubmissionUnknown':
+        case 'WaitTooLong':
+        case 'RetriesExhausted':
+          return commands.redrive(choice);
+      }
+    },
+  };
+  return commands;
 }
 
-/** @param parameter of the key; the tool asks for it where the routes use several */
-export function storeKeyCommand(parameter?: string): string {
-  return `${TOOL} key set${parameter === undefined ? '' : ` --parameter ${shellWord(parameter)}`}`;
-}
-
-/** Queues the builds again that a new key fixes. */
-export const REDRIVE_FOR_KEY_COMMAND = `${TOOL} dlq redrive --reason InvalidApiKey ApiKeyMissing --yes`;
-
-/** @param id of a build */
-export function statusCommand(id: string): string {
-  return `${TOOL} status ${shellWord(id)}`;
-}
-
-export function submitAgainCommand({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
-  return `${TOOL} submit --again ${shellWord(`s3://${bucket}/${key}`)}`;
+function targetFlags(target: CommandTarget): readonly string[] {
+  if ('local' in target) return ['--local', `${target.local}`];
+  const { region, stack } = target;
+  return [
+    ...(stack === undefined ? [] : ['--stack', shellWord(stack)]),
+    // Not as a shell's word: in a template the region is a token of CDK's.
+    ...(region === undefined ? [] : ['--region', region]),
+  ];
 }
 
 /** A rejected build, in alerts and in the tool. */
@@ -41,39 +119,44 @@ export const REJECTED_TEXT = {
   remedy: 'Package the build again without what Streampixel objects to, and drop it.',
 } as const;
 
-/**
- * What queues the build again once its cause is fixed.
- *
- * @param parameter of the build's API key, where it is known
- */
-export function commandAfter(reason: Reason, parameter?: string): string {
-  switch (reason) {
-    case 'InvalidApiKey':
-    case 'ApiKeyMissing':
-      return storeKeyCommand(parameter);
-    case 'BuildMissing':
-    case 'NotAZip':
-    case 'UnusableKey':
-    case 'UnrecognisedMessage':
-      return `${TOOL} dlq discard --reason ${reason} --yes`;
-    case 'InvalidUser':
-    case 'Unauthorised':
-    case 'ProjectForbidden':
-    case 'ProjectNotFound':
-    case 'RequestRejected':
-    case 'BuildUnreadable':
-    case 'NoRoute':
-    case 'SubmissionUnknown':
-    case 'WaitTooLong':
-    case 'RetriesExhausted':
-      return `${TOOL} dlq redrive --reason ${reason} --yes`;
-  }
-}
-
 /** Streampixel's address for builds that take more than two hours. Source: the builds page of docs.streampixel.io. */
 export const SUPPORT = 'support@streampixel.io';
 
-/** One word for a shell. The person who drops a build chooses its key, and a command with that key must run nothing else. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/**
+ * How a command names a build. The person who drops a build chooses its key: where a shell could take part of that for something
+ * else, the version stands for the whole id, which the tool takes as well.
+ */
+export function wordFor(build: NamedBuild): string {
+  const id = buildId(build);
+  const version = build.versionId ?? build.sequencer ?? build.eTag;
+  return version !== undefined && !isQuotable(id) && /^\w[\w.+=-]*$/.test(version) ? version : id;
 }
+
+/** Needs no quotes in sh, PowerShell and cmd. */
+const PLAIN = /^[\w+=:./][\w@+=:./-]*$|^--?\w[\w-]*$/;
+
+/**
+ * Whether double quotes keep the text as it is in sh, PowerShell and cmd: without what one of them replaces within such quotes, what
+ * cmd obeys once PowerShell has taken the quotes off, and the quotes that PowerShell takes for its own.
+ */
+function isQuotable(text: string): boolean {
+  return !/["$`\\!%&|<>^\u201c-\u201f\p{C}\p{Zl}\p{Zp}]/u.test(text);
+}
+
+/** One word for a shell: a command with text of others in it must run nothing else. What only sh can be given is quoted for sh. */
+export function shellWord(text: string): string {
+  if (PLAIN.test(text)) return text;
+  return isQuotable(text) ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+// TRANSITION
+const unnamed = operatorCommands({});
+export const WEBHOOK_COMMAND = unnamed.webhook();
+export const REDRIVE_FOR_KEY_COMMAND = unnamed.redriveForKey();
+export const releaseCommand = (id: string, uploadId?: string) =>
+  `${TOOL} release ${shellWord(id)}${uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`} --yes`;
+export const storeKeyCommand = unnamed.storeKey;
+export const statusCommand = (id: string) => `${TOOL} status ${shellWord(id)}`;
+export const submitAgainCommand = unnamed.submitAgain;
+export const commandAfter = (reason: Reason, parameter?: string) =>
+  unnamed.after(reason, { reasons: [reason] }, parameter);

@@ -81,7 +81,7 @@ async function deadLetterUnrecognised(
   }
   const facts = { reason, detail, attempts: 0, possiblyDoubled: false, at };
   await emitEvent(ports, { name: 'Build Dead-Lettered', subject: {}, deadLetterId: id, ...facts });
-  await sendAlert(ports, { kind: 'dead-lettered', ...facts, logPointer });
+  await sendAlert(ports, { kind: 'dead-lettered', deadLetterId: id, ...facts, logPointer });
   return { kind: 'dead-lettered', reason, detail, attempt: 0 };
 }
 
