@@ -35,11 +35,6 @@ const MAX_ROUNDS = 10;
  * `announce` 1, and 2 where a newer build is known; `noteContent` 2; the others 1.
  */
 export function createDynamoDbLedger(table: Table, newId: () => string = randomUUID): Ledger {
-  async function newestOf(route: string): Promise<NewestBuild | undefined> {
-    const item = (await table.get(routeItemKey(route))) as NewestBuild | undefined;
-    return item && { id: item.id, droppedAt: item.droppedAt };
-  }
-
   return {
     async find(id) {
       const item = await table.get(buildItemKey(id));
@@ -149,11 +144,11 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
           values: { ':droppedAt': newest.droppedAt, ':id': newest.id },
         },
       );
+      if (written) return newest;
       // Between the two calls the item can only disappear where a person deletes it.
-      return written ? newest : ((await newestOf(route)) ?? newest);
+      const { droppedAt, id } = ((await table.get(routeItemKey(route))) as NewestBuild | undefined) ?? newest;
+      return { id, droppedAt };
     },
-
-    newestOf,
 
     async contentsOf(build) {
       return contentsIn(await table.get(contentsItemKey(build)));

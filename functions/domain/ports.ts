@@ -235,7 +235,6 @@ export interface BuildLedger {
 export interface NewestBuilds {
   /** Remembers the build as its route's newest, unless a newer one is known; returns the newest. */
   announce(route: string, build: Build): Promise<NewestBuild>;
-  newestOf(route: string): Promise<NewestBuild | undefined>;
 }
 
 /** One build of an object key, and what is in it. */

@@ -70,14 +70,12 @@ export class MemoryLedger implements Ledger {
     await this.#onCall('PutItem');
     const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
     const known = this.#newest.get(route);
-    if (known !== undefined && !isNewer(newest, known)) return (await this.newestOf(route)) ?? newest;
+    if (known !== undefined && !isNewer(newest, known)) {
+      await this.#onCall('GetItem');
+      return this.#newest.get(route) ?? newest;
+    }
     this.#newest.set(route, newest);
     return newest;
-  }
-
-  async newestOf(route: string): Promise<NewestBuild | undefined> {
-    await this.#onCall('GetItem');
-    return this.#newest.get(route);
   }
 
   async contentsOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>): Promise<readonly KnownContent[]> {
