@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type GoLive, withGoLives, withRejected } from '../../functions/domain/model/live.ts';
 import { STAGES } from '../../functions/domain/model/news.ts';
 import {
   opened,
@@ -100,6 +101,31 @@ export function defineLedgerContract(
       expect(await ledger.refusedKeyOf('p1')).toStrictEqual({ version: 3, at: NOW });
       expect(await ledger.announce('p1', aBuild({ key: 'older.zip', droppedAt: 0 }))).toStrictEqual(named(aBuild()));
       expect(await ledger.find('p1')).toBeUndefined();
+    });
+
+    it('knows what is live in each project, apart from everything else of its name', async () => {
+      const goLive = (uploadId: string, at: number): GoLive => ({ uploadId, at, source: 'released', by: 'person' });
+      const full: GoLive = { ...goLive('u2', NOW + 1), requestedBy: 'alice', stepsBack: true, build: 'b', key: 'k' };
+      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [], rejected: [] });
+
+      await ledger.noteWebhook('p1', 'testedAt', NOW);
+      await ledger.updateLive('p1', (current) => withGoLives(current, [full, goLive('u1', NOW)]));
+      await ledger.updateLive('p1', (current) => withRejected(current, 'u3'));
+      await ledger.updateLive('p1', (current) => current);
+
+      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [goLive('u1', NOW), full], rejected: ['u3'] });
+      expect(await ledger.liveOf('p2')).toStrictEqual({ goLives: [], rejected: [] });
+      expect(await ledger.webhookOf('p1')).toStrictEqual({ testedAt: NOW });
+    });
+
+    it('loses nothing of what workers note at once to be live', async () => {
+      const goLives = [1, 2, 3, 4].map(
+        (n): GoLive => ({ uploadId: `u${n}`, at: n, source: 'approved', by: 'approval' }),
+      );
+
+      await Promise.all(goLives.map((each) => ledger.updateLive('p1', (current) => withGoLives(current, [each]))));
+
+      expect((await ledger.liveOf('p1')).goLives).toStrictEqual(goLives);
     });
 
     it('finds a build by the upload id it has, not by one it had', async () => {
