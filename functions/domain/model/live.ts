@@ -56,11 +56,11 @@ export function reportedGoLives(entry: LedgerEntry): readonly GoLive[] {
   const about = { uploadId, build: id, key: build.key, ...present({ submittedAt }) };
   const own = release?.uploadId === uploadId ? release : undefined;
   const approvedAt = news.find(({ stage }) => stage === 'approved')?.at;
-  const isAutomatic = releaseMode === 'automatic' && approvedAt !== undefined;
   // Streampixel may distribute a build before it approves it: viewers get it once it is approved.
-  const since = approvedAt ?? (own?.state === 'released' ? own.requestedAt : Number.POSITIVE_INFINITY);
+  if (approvedAt === undefined) return [];
+  const isAutomatic = releaseMode === 'automatic';
   const distributing = news.find(({ stage }) => stage === 'distributing');
-  const distributedAt = [distributing?.at ?? [], distributing?.lastAt ?? []].flat().filter((at) => at > since);
+  const distributedAt = [distributing?.at ?? [], distributing?.lastAt ?? []].flat().filter((at) => at > approvedAt);
   return [
     ...(isAutomatic ? [{ ...about, at: approvedAt, source: 'approved', by: 'approval' } as const] : []),
     ...distributedAt.map((at): GoLive => {
