@@ -9,6 +9,9 @@ export const TOOL = 'npx streampixel-drop';
 /** Shows the addresses of the webhooks. */
 export const WEBHOOK_COMMAND = `${TOOL} webhook`;
 
+/** Shows what viewers get. */
+export const LIVE_COMMAND = `${TOOL} live`;
+
 /**
  * @param id of a build
  * @param uploadId where it may be an earlier upload: without it the tool releases the last one
@@ -16,6 +19,11 @@ export const WEBHOOK_COMMAND = `${TOOL} webhook`;
 export function releaseCommand(id: string, uploadId?: string): string {
   const upload = uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`;
   return `${TOOL} release ${shellWord(id)}${upload} --yes`;
+}
+
+/** Puts live what was live before in the project. */
+export function releasePreviousCommand(projectId: string): string {
+  return `${TOOL} release --previous --project ${shellWord(projectId)} --yes`;
 }
 
 /** @param parameter of the key; the tool asks for it where the routes use several */
