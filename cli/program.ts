@@ -5,6 +5,7 @@ import type { Act, GlobalFlags } from './command.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addLiveCommand } from './commands/live.ts';
 import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommand } from './commands/release.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -42,6 +43,7 @@ export function createProgram(onExit: (code: number) => void): Command {
     };
 
   addStatusCommand(program, act);
+  addLiveCommand(program, act);
   addPushCommand(program, act);
   addReleaseCommand(program, act);
   addSubmitCommand(program, act);

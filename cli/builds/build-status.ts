@@ -1,7 +1,9 @@
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import type { LiveSpan } from '../../functions/domain/model/live.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
+import { readBuildLive } from './live.ts';
 
 /**
  * Where a build is, for people: its state in the ledger together with how its route goes live, its last release request, and
@@ -10,7 +12,8 @@ import type { Ledger } from '../../functions/domain/ports.ts';
  * - `waiting`: Streampixel does not have it yet
  * - `under-way`: Streampixel works on it; `stuck`: no webhook about it for too long
  * - `no-webhook-yet`: submitted, but Streampixel has never sent a webhook for its project, so what follows is unknown
- * - `live`: approved, and Streampixel distributes it by itself: live, or live within minutes
+ * - `live`: viewers get it; or it is approved, and Streampixel distributes it by itself: live within minutes
+ * - `was-live`: viewers got it, and get another build now
  * - `waits-for-person`: approved and not released; `waits-for-release`: the release is, or will be, requested
  */
 export type BuildStatus =
@@ -19,6 +22,7 @@ export type BuildStatus =
   | 'stuck'
   | 'no-webhook-yet'
   | 'live'
+  | 'was-live'
   | 'waits-for-person'
   | 'waits-for-release'
   | 'release-failed'
@@ -33,8 +37,11 @@ const STATUS_AFTER_APPROVAL = {
   'on-approval': 'waits-for-release',
 } as const satisfies Readonly<Record<ReleaseMode, BuildStatus>>;
 
-/** @param receivesWebhooks whether webhooks about the build arrive, or have arrived */
-export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean): BuildStatus {
+/**
+ * @param receivesWebhooks whether webhooks about the build arrive, or have arrived
+ * @param live when the build's last upload was live, or since when it is
+ */
+export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean, live?: LiveSpan): BuildStatus {
   switch (entry.state) {
     case 'waiting':
     case 'submitting':
@@ -45,7 +52,7 @@ export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean): BuildSt
       return entry.stuckAt === undefined ? 'under-way' : 'stuck';
     case 'approved':
     case 'released':
-      return statusOfApproved(entry);
+      return statusWithLive(statusOfApproved(entry), live);
     case 'rejected':
     case 'skipped':
     case 'dead-lettered':
@@ -68,6 +75,13 @@ function statusOfApproved(entry: LedgerEntry): BuildStatus {
   }
 }
 
+/** What the ledger knows of the viewers counts for more than what was approved or released once. */
+function statusWithLive(status: BuildStatus, live: LiveSpan | undefined): BuildStatus {
+  if (live === undefined || status === 'waits-for-release') return status;
+  if (live.until === undefined) return status === 'released' ? status : 'live';
+  return status === 'release-failed' ? status : 'was-live';
+}
+
 /** The last request to release this upload. One for an earlier upload does not count. */
 export function ownRelease({ release, uploadId }: LedgerEntry): Release | undefined {
   return release?.uploadId === uploadId ? release : undefined;
@@ -81,9 +95,14 @@ export function receivesWebhooks(record: WebhookRecord, { lastNewsAt, submittedA
   return hasSentWebhook(record) && submittedAt > silenceNotifiedAt;
 }
 
-/** The status, where the webhook's record has to be read for it. */
-export async function readStatus(ledger: Pick<Ledger, 'webhookOf'>, entry: LedgerEntry): Promise<BuildStatus> {
+/** The status, where the webhook's record has to be read for it, or what is live. */
+export async function readStatus(
+  ledger: Pick<Ledger, 'liveOf' | 'webhookOf'>,
+  entry: LedgerEntry,
+): Promise<BuildStatus> {
   const { lastNewsAt, projectId, state } = entry;
-  if (state !== 'submitted' || lastNewsAt !== undefined) return statusOf(entry, true);
+  if (state !== 'submitted' || lastNewsAt !== undefined) {
+    return statusOf(entry, true, (await readBuildLive(ledger, entry)).own);
+  }
   return statusOf(entry, projectId !== undefined && receivesWebhooks(await ledger.webhookOf(projectId), entry));
 }

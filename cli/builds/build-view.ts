@@ -14,19 +14,23 @@ import { slotOf } from '../../functions/domain/pacing/pacer.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
 import type { BuildStatus } from './build-status.ts';
+import { type BuildLive, liveFacts } from './live.ts';
 
 /** A build with what its ledger entry alone does not say. Times in ms since the epoch. */
 export interface BuildView {
   readonly entry: LedgerEntry;
   readonly status: BuildStatus;
+  /** When viewers got its uploads, or since when they do, as far as that was read. */
+  readonly live?: BuildLive;
   /** When it may be submitted, and when it may be released, where it waits for that. */
   readonly slot?: number | undefined;
   readonly releaseSlot?: number | undefined;
 }
 
 /** A build as `--json` prints it: times as ISO 8601; `JSON.stringify` leaves out what is undefined. */
-export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
+export function buildFacts({ entry, live = {}, releaseSlot, slot, status }: BuildView) {
   const { build, release, state } = entry;
+  const liveSpan = live.earlier ?? live.own;
   return {
     build: entry.id,
     state,
@@ -50,11 +54,14 @@ export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
     lastNewsAt: iso(entry.lastNewsAt),
     lateAt: iso(entry.lateAt),
     stuckAt: iso(entry.stuckAt),
+    // Of its last upload, or of an earlier one that is live now. Without `until` viewers get it.
+    live: liveSpan && liveFacts(liveSpan),
     objection: state === 'rejected' ? entry.objection : undefined,
     release: release && {
       requestId: release.requestId,
       uploadId: release.uploadId,
       by: release.by,
+      requestedBy: release.requestedBy,
       state: release.state,
       attempts: release.attempts,
       detail: release.detail,

@@ -1,11 +1,13 @@
 import { ListMessageMoveTasksCommand } from '@aws-sdk/client-sqs';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { NOTHING_LIVE } from '../../functions/domain/model/live.ts';
 import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import { readQueue } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
 import { receivesWebhooks, statusOf } from './build-status.ts';
 import { type BuildView, buildFacts, readLanes, slotsOf } from './build-view.ts';
+import { liveOfBuild } from './live.ts';
 import { ENDED_STATES, entriesOf, FINAL_STATES, OPEN_STATES, STREAMPIXEL_STATES } from './search.ts';
 import { isOvertaken, STATUS_DISPLAY } from './status-display.ts';
 
@@ -91,20 +93,26 @@ function bySlot(a: BuildView, b: BuildView): number {
   return (a.slot ?? last) - (b.slot ?? last) || a.entry.build.droppedAt - b.entry.build.droppedAt;
 }
 
-/** Reads what the status and the slots of these builds depend on: their projects' webhooks and their users' lanes. */
+/** Reads what the status and the slots of these builds depend on: their projects' webhooks and live builds, and their users' lanes. */
 async function readViews({ ledger, ...stack }: Stack, entries: readonly LedgerEntry[]) {
   const unsettled = entries.filter(({ lastNewsAt, state }) => state === 'submitted' && lastNewsAt === undefined);
+  const accepted = entries.filter(({ formerUploadIds, uploadId }) => (uploadId ?? formerUploadIds) !== undefined);
   const withSlot = entries.filter(({ release, reservation }) => (reservation ?? release?.reservation) !== undefined);
-  const [records, lanes] = await Promise.all([
+  const [records, live, lanes] = await Promise.all([
     readEach(distinct(unsettled, 'projectId'), (projectId) => ledger.webhookOf(projectId)),
+    readEach(distinct(accepted, 'projectId'), (projectId) => ledger.liveOf(projectId)),
     readEach(distinct(withSlot, 'userId'), (userId) => readLanes(stack, userId)),
   ]);
   const recordOf = ({ projectId = '' }: LedgerEntry): WebhookRecord => records.get(projectId) ?? {};
-  const view = (entry: LedgerEntry): BuildView => ({
-    entry,
-    status: statusOf(entry, receivesWebhooks(recordOf(entry), entry)),
-    ...slotsOf(entry, lanes.get(entry.userId ?? '')),
-  });
+  const view = (entry: LedgerEntry): BuildView => {
+    const buildLive = liveOfBuild(live.get(entry.projectId ?? '') ?? NOTHING_LIVE, entry);
+    return {
+      entry,
+      status: statusOf(entry, receivesWebhooks(recordOf(entry), entry), buildLive.own),
+      live: buildLive,
+      ...slotsOf(entry, lanes.get(entry.userId ?? '')),
+    };
+  };
   return { recordOf, view };
 }
 

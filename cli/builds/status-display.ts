@@ -14,6 +14,7 @@ import type { Colour } from '../console.ts';
 import { clockTime, plural, span } from '../units.ts';
 import { type BuildStatus, ownRelease } from './build-status.ts';
 import type { BuildView } from './build-view.ts';
+import { byWhom, whenLive } from './live.ts';
 
 /** What a person does about a build, and the command that does it. */
 export interface Advice {
@@ -92,8 +93,18 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   live: {
     list: 'ended',
     colour: 'green',
-    label: () => 'approved: live, or live within minutes',
-    note: (view) => `live, or live within minutes; ${uploadIdText(view)}`,
+    label: (view, now) => liveText(view, now) ?? 'approved: live, or live within minutes',
+    note: (view, now) => `${liveText(view, now) ?? 'live, or live within minutes'}; ${uploadIdText(view)}`,
+  },
+  'was-live': {
+    list: 'ended',
+    colour: 'gray',
+    label: (view, now) => liveText(view, now) ?? 'live before',
+    note: (view, now) => `${liveText(view, now)}; ${uploadIdText(view)}`,
+    advice: ({ id }) => ({
+      act: 'Viewers get another build of the project now. This one can go live again.',
+      run: releaseCommand(id),
+    }),
   },
   'waits-for-person': {
     list: 'at-streampixel',
@@ -125,8 +136,8 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   released: {
     list: 'ended',
     colour: 'green',
-    label: () => 'released: live within minutes',
-    note: uploadIdText,
+    label: (view, now) => liveText(view, now) ?? 'released: live within minutes',
+    note: (view, now) => `${liveText(view, now) ?? 'live within minutes'}; ${uploadIdText(view)}`,
   },
   rejected: {
     list: 'ended',
@@ -221,6 +232,13 @@ function failureDetail({ lastFailure }: LedgerEntry): readonly [string, string] 
 
 function uploadIdText({ entry }: BuildView): string {
   return `upload id ${entry.uploadId}`;
+}
+
+/** When viewers got its last upload, or since when they do. */
+function liveText({ live }: BuildView, now: number): string | undefined {
+  if (live?.own === undefined) return undefined;
+  const when = whenLive(live.own, now);
+  return live.own.until === undefined ? `live ${when}, ${byWhom(live.own)}` : `was live ${when}`;
 }
 
 function submittedAt(entry: LedgerEntry): number {

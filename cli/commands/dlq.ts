@@ -14,6 +14,7 @@ import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 import {
+  asSentBy,
   type DeadLetterFacts,
   type DeadLetterFilter,
   deadLetterFacts,
@@ -247,8 +248,9 @@ function preview(console: Console, verb: string, facts: readonly DeadLetterFacts
 async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
   return withMatching(console, stack, filter, async ({ facts, messages, queue, signal, store }) => {
     if (yes !== true) return preview(console, 'send back to the builds queue', facts);
+    const namedQueue = asSentBy(await stack.caller(), queue);
     const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
-      redriveDeadLetters(messages, store, queue, (count) => progress.update(count)),
+      redriveDeadLetters(messages, store, namedQueue, (count) => progress.update(count)),
     );
     const rest = left === 0 ? '.' : `, ${left} left in the dead-letter queue.`;
     console.data({ moved, left, byReason: countsByReason(facts) }, [

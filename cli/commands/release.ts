@@ -3,10 +3,19 @@ import type { Command } from 'commander';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { isAtStreampixel, RELEASE_PATIENCE_MS } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { liveSpans } from '../../functions/domain/model/live.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { keyParameterOf } from '../../functions/domain/model/route.ts';
-import { releaseCommand, shellWord, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
+import {
+  LIVE_COMMAND,
+  releaseCommand,
+  releasePreviousCommand,
+  shellWord,
+  statusCommand,
+} from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
+import { liveFacts, nameOfLive, readLive, whenLive } from '../builds/live.ts';
 import { entriesOf, findBuild } from '../builds/search.ts';
 import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
@@ -19,6 +28,8 @@ import type { Stack } from '../stack/stack.ts';
 import { iso, span } from '../units.ts';
 
 interface ReleaseFlags {
+  readonly previous?: boolean;
+  readonly project?: string;
   readonly uploadId?: string;
   readonly wait: boolean;
   readonly yes?: boolean;
@@ -36,6 +47,11 @@ export function addReleaseCommand(program: Command, act: Act): void {
     )
     .description('Put a build live: requests that Streampixel distributes it to the viewers of its project.')
     .option('--upload-id <id>', 'release an earlier upload of the build instead of its last one')
+    .option(
+      '--previous',
+      'instead of a build: what was live before. Each time one step further back; a build that goes live afterwards is the new start',
+    )
+    .option('--project <id>', 'the project that goes back, where the routes have several')
     .option('--no-wait', 'only send the request')
     .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags, args: [build] }) => release(console, await stack(), build, flags)));
@@ -45,11 +61,17 @@ async function release(
   console: Console,
   stack: Stack,
   wanted: string | undefined,
-  { uploadId: wantedUpload, wait, yes }: ReleaseFlags,
+  { previous = false, project, uploadId: wantedUpload, wait, yes }: ReleaseFlags,
 ): Promise<number> {
-  if (wanted === undefined) throw await whichBuild(stack);
-  const entry = await findBuild(stack.ledger, wanted);
-  const uploadId = releasableUpload(entry, wantedUpload);
+  if (previous ? wanted !== undefined || wantedUpload !== undefined : project !== undefined) {
+    throw usageError('--previous takes no build, and --project belongs to --previous.', 'See: release --help');
+  }
+  if (wanted === undefined && !previous) throw await whichBuild(stack);
+  const target = previous
+    ? await previousBuild(stack, project)
+    : { entry: await findBuild(stack.ledger, wanted ?? ''), uploadId: wantedUpload };
+  const { entry } = target;
+  const uploadId = releasableUpload(entry, target.uploadId);
   const { id: build, projectId, releaseMode, state, userId } = entry;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
     const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
@@ -61,9 +83,11 @@ async function release(
   }
   const facts = { build, projectId, userId, uploadId, state, releaseMode };
   if (yes !== true) {
-    console.data({ dryRun: true, ...facts }, [
-      `Would put ${build} live, upload id ${uploadId}.`,
-      `It replaces what viewers of project ${projectId} get now.`,
+    const live = liveSpans(await stack.ledger.liveOf(projectId ?? '')).at(-1);
+    const now = live && `${nameOfLive(live)}, live ${whenLive(live, Date.now())}, upload id ${live.uploadId}`;
+    console.data({ dryRun: true, ...facts, replaces: live && liveFacts(live) }, [
+      printable(`Would put ${build} live, upload id ${uploadId}.`),
+      printable(`It replaces what viewers of project ${projectId} get now${now === undefined ? '.' : `: ${now}.`}`),
     ]);
     console.say(NOTHING_CHANGED);
     return EXIT.done;
@@ -71,7 +95,8 @@ async function release(
 
   // From before the request on: where Ctrl-C ended the command in between, it would be unknown whether it was sent.
   const signal = interruptible(() => console.say('\nStopping.'));
-  const requestId = await sendRequest(console, stack, entry, uploadId);
+  const stepsBack = previous ? true : undefined;
+  const requestId = await sendRequest(console, stack, entry, uploadId, stepsBack);
   if (!wait) {
     console.data({ ...facts, requestId, release: 'requested' }, [`Requested: ${build}, upload id ${uploadId}.`]);
     console.say(`See its status: ${statusCommand(build)}`);
@@ -94,6 +119,40 @@ async function whichBuild({ ledger }: Stack): Promise<OperatorError> {
       ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'
       : `These wait for their release:${commands.join('')}`;
   return usageError('Say which build to release.', remedy);
+}
+
+/**
+ * What was live before in a project.
+ *
+ * @param wanted the project, where the routes have several
+ * @throws OperatorError where nothing is known to have been live before, or the ledger has forgotten it
+ */
+async function previousBuild(stack: Stack, wanted: string | undefined) {
+  const projects = await readLive(stack, wanted);
+  const [project, ...others] = projects;
+  if (project === undefined || others.length > 0) {
+    const commands = projects.map(({ projectId }) => `\n  ${releasePreviousCommand(projectId)}`);
+    throw usageError('Say which project goes back: --project ID.', `These are in the routes:${commands.join('')}`);
+  }
+  const { live, previous, projectId } = project;
+  if (previous === undefined) {
+    const known =
+      live === undefined ? 'nothing is known to be live' : `nothing is known from before ${nameOfLive(live)}`;
+    const text = printable(`Project ${projectId} can't go back: ${known}.`);
+    throw new OperatorError(
+      'NothingBefore',
+      text,
+      `Release another build by its id, or on the dashboard.\nSee: ${LIVE_COMMAND}`,
+    );
+  }
+  const { build, uploadId } = previous;
+  const entry = build === undefined ? undefined : await stack.ledger.find(build);
+  if (entry === undefined) {
+    const text = printable(`The ledger no longer has ${nameOfLive(previous)}, which was live before.`);
+    const remedy = `Put the upload ${uploadId} of project ${projectId} live on the dashboard. The ledger keeps builds for 90 days.`;
+    throw new OperatorError('ForgottenBuild', text, printable(remedy));
+  }
+  return { entry, uploadId };
 }
 
 /**
@@ -126,19 +185,21 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
 /** @returns the request's id: that of the earlier request where that is still in progress */
 async function sendRequest(
   console: Console,
-  { clients, followQueueUrl }: Stack,
+  { caller, clients, followQueueUrl }: Stack,
   { id: build, release: last }: LedgerEntry,
   uploadId: string,
+  stepsBack: true | undefined,
 ): Promise<string> {
   const requestedAt = Date.now();
   if (last?.uploadId === uploadId && isInProgress(last, requestedAt)) {
-    const by = last.by === 'person' ? 'by a person' : 'after its approval';
+    const by = last.by === 'person' ? `by ${printable(last.requestedBy ?? 'a person')}` : 'after its approval';
     console.say(`It was requested ${span(requestedAt - last.requestedAt)} ago ${by}: no second request is sent.`);
     return last.requestId;
   }
   const requestId = `person/${randomUUID()}`;
   const queue = createSqsFollowQueue(clients.sqs, followQueueUrl);
-  await queue.send({ kind: 'release', build, uploadId, requestId, by: 'person', requestedAt });
+  const requester = present({ requestedBy: await caller(), stepsBack });
+  await queue.send({ kind: 'release', build, uploadId, requestId, by: 'person', ...requester, requestedAt });
   console.say('Requested.');
   return requestId;
 }

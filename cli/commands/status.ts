@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { readStatus } from '../builds/build-status.ts';
 import { buildFacts, readLanes, slotsOf } from '../builds/build-view.ts';
+import { readBuildLive } from '../builds/live.ts';
 import { overviewFacts, readOverview } from '../builds/overview.ts';
 import { findBuild } from '../builds/search.ts';
 import { timelineOf } from '../builds/timeline.ts';
@@ -50,7 +51,8 @@ async function showAll(console: Console, stack: Stack, sinceMs: number): Promise
 async function showBuild(console: Console, stack: Stack, wanted: string): Promise<void> {
   const entry = await findBuild(stack.ledger, wanted);
   const lanes = entry.userId === undefined ? undefined : await readLanes(stack, entry.userId);
-  const view = { entry, status: await readStatus(stack.ledger, entry), ...slotsOf(entry, lanes) };
+  const live = await readBuildLive(stack.ledger, entry);
+  const view = { entry, live, status: await readStatus(stack.ledger, entry), ...slotsOf(entry, lanes) };
   const history = entry.history.map(({ at, ...rest }) => ({ at: iso(at), ...rest }));
   const timeline = timelineOf(entry).map(({ at, name, tookMs }) => {
     return { step: name, at: iso(at), tookSeconds: tookMs === undefined ? undefined : Math.round(tookMs / 1_000) };

@@ -4,7 +4,11 @@ import type { Command } from 'commander';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { type Build, buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
-import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
+import {
+  DEAD_LETTER_ATTRIBUTES,
+  REQUESTED_BY_ATTRIBUTE,
+  SUBMIT_AGAIN_ATTRIBUTE,
+} from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { createObjectLookup } from '../builds/search.ts';
@@ -180,12 +184,20 @@ function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
 }
 
 /** @returns how many of them SQS has accepted */
-async function send({ buildsQueueUrl, clients }: Stack, plans: readonly Plan[]): Promise<number> {
+async function send({ buildsQueueUrl, caller, clients }: Stack, plans: readonly Plan[]): Promise<number> {
+  const name = plans.length === 0 ? undefined : await caller();
+  const named = present({ [REQUESTED_BY_ATTRIBUTE]: name });
   const queue = createSqsBuildsQueue(clients.sqs, buildsQueueUrl);
   let sent = 0;
   for (const batch of batchesOf(plans)) {
     const messages = batch.map(({ attributes = {}, build }) => {
-      return { messageId: '', receiptHandle: '', body: createdNotification(build), sentAt: 0, attributes };
+      return {
+        messageId: '',
+        receiptHandle: '',
+        body: createdNotification(build),
+        sentAt: 0,
+        attributes: { ...attributes, ...named },
+      };
     });
     sent += (await queue.send(messages)).length;
   }

@@ -1,6 +1,7 @@
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { BuildView } from '../builds/build-view.ts';
+import { byWhom, whenLive } from '../builds/live.ts';
 import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { timelineOf } from '../builds/timeline.ts';
 import { aligned, type Console, printable } from '../console.ts';
@@ -42,6 +43,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Project', projectId === undefined ? '' : `${projectId} of user ${userId}`],
     ['Upload id', uploadId ?? ''],
     ['Earlier ids', formerUploadIds.join(', ')],
+    ['Live', liveText(view, now)],
     ['Goes live', releaseMode === undefined ? '' : GOES_LIVE[releaseMode]],
     ['Release', requestText(view, now)],
     ['Attempts', entry.attempts === 0 ? '' : `${entry.attempts} failed`],
@@ -59,10 +61,17 @@ const GOES_LIVE = {
   'on-approval': 'when the pipeline requests its release, right after its approval',
 } as const satisfies Readonly<Record<ReleaseMode, string>>;
 
+/** An earlier upload that viewers have: the status is about the last one. */
+function liveText({ live: { earlier } = {} }: BuildView, now: number): string {
+  return earlier === undefined
+    ? ''
+    : printable(`its earlier upload ${earlier.uploadId} is live ${whenLive(earlier, now)}, ${byWhom(earlier)}`);
+}
+
 function requestText({ entry: { release, uploadId }, releaseSlot }: BuildView, now: number): string {
   if (release === undefined) return '';
   const isOwn = release.uploadId === uploadId;
-  const by = release.by === 'person' ? 'by a person' : 'after the approval';
+  const by = release.by === 'person' ? `by ${printable(release.requestedBy ?? 'a person')}` : 'after the approval';
   // The page says further down why it failed.
   const text = release.state === 'failed' && isOwn ? 'it failed' : printable(releaseText(release, releaseSlot, now));
   return `of ${isOwn ? 'this upload' : `upload id ${release.uploadId}`}, requested ${by} at ${clockTime(release.requestedAt, now)}: ${text}`;

@@ -26,7 +26,7 @@ const FIRST_WEBHOOK_MS = 15_000;
  */
 export async function followBuild(
   console: Console,
-  ledger: Pick<Ledger, 'webhookOf'>,
+  ledger: Pick<Ledger, 'liveOf' | 'webhookOf'>,
   find: () => Promise<LedgerEntry | undefined>,
   signal: AbortSignal,
 ): Promise<BuildView> {

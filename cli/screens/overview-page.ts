@@ -104,7 +104,8 @@ function deadLetterSection(console: Console, { deadLetters: { hidden, waiting },
 }
 
 function note(view: BuildView, now: number): string {
-  return printable(STATUS_DISPLAY[view.status].note(view, now));
+  const earlier = view.live?.earlier === undefined ? [] : ['viewers have its earlier upload'];
+  return printable([STATUS_DISPLAY[view.status].note(view, now), ...earlier].filter(Boolean).join('; '));
 }
 
 function command(console: Console, run: string): string {

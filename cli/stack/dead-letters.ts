@@ -1,7 +1,7 @@
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
-import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import { DEAD_LETTER_ATTRIBUTES, REQUESTED_BY_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
 import {
   type BuildsQueue,
@@ -93,6 +93,26 @@ export function deadLetterFacts(message: StoredDeadLetter, retentionMs: number) 
     // SQS counts from when the message first came into any queue.
     expiresAt: iso(message.sentAt + retentionMs),
     log: attributes[DEAD_LETTER_ATTRIBUTES.logPointer],
+  };
+}
+
+/**
+ * The builds queue as this person sends to it: the history of each build then names the person.
+ *
+ * A message has at most ten attributes, and a dead letter may have all of them: the pointer to its old log line gives way.
+ */
+export function asSentBy(person: string | undefined, queue: BuildsQueue): BuildsQueue {
+  if (person === undefined) return queue;
+  const named = ({ attributes, ...message }: StoredDeadLetter): StoredDeadLetter => {
+    const { [DEAD_LETTER_ATTRIBUTES.logPointer]: _, ...kept } = attributes;
+    return { ...message, attributes: { ...kept, [REQUESTED_BY_ATTRIBUTE]: person } };
+  };
+  return {
+    async send(messages) {
+      const originals = new Map(messages.map((message) => [named(message), message]));
+      const sent = await queue.send([...originals.keys()]);
+      return sent.flatMap((message) => originals.get(message) ?? []);
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
+import { callerName } from './caller.ts';
 
 /** Where to find the stack. */
 export interface StackOptions {
@@ -85,6 +86,8 @@ export async function findStack(options: StackOptions) {
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,
+    /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
+    caller: () => callerName(clients.sqs.config, endpoint),
   };
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { buildId } from '../domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../domain/model/ledger-entry.ts';
+import { type LiveRecord, NOTHING_LIVE } from '../domain/model/live.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import type { WebhookRecord } from '../domain/model/webhook-record.ts';
 import {
@@ -17,6 +18,7 @@ import {
   buildItemKey,
   contentsItemKey,
   LEDGER_TABLE,
+  liveItemKey,
   routeItemKey,
   webhookItemKey,
 } from './ledger-table.ts';
@@ -27,17 +29,32 @@ const { partitionKey: PK, timeToLive, byState, byUploadId } = LEDGER_TABLE;
 /** Builds of one key that are remembered: one that was taken is among them, unless this many were rejected since. */
 const CONTENTS_KEPT = 20;
 
-/** Few workers write to one key at a time: more rounds than these mean trouble. */
+/** Few workers write to one item at a time: more rounds than these mean trouble. */
 const MAX_ROUNDS = 10;
 
 /**
  * The ledger on DynamoDB. Calls of the table: `save` 1, and 2 on a conflict;
- * `announce` 1, and 2 where a newer build is known; `noteContent` 2; the others 1.
+ * `announce` 1, and 2 where a newer build is known; `noteContent` and `updateLive` 2, and 1 where nothing is new; the others 1.
  */
 export function createDynamoDbLedger(table: Table, newId: () => string = randomUUID): Ledger {
-  async function newestOf(route: string): Promise<NewestBuild | undefined> {
-    const item = (await table.get(routeItemKey(route))) as NewestBuild | undefined;
-    return item && { id: item.id, droppedAt: item.droppedAt };
+  /**
+   * Changes an item; where another worker was faster, again from what that one has saved.
+   *
+   * @param decide returns what to store, or `undefined` to leave it as it is
+   */
+  async function change(key: string, decide: (stored: Item | undefined) => Item | undefined): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const stored = await table.get(key);
+      const next = decide(stored);
+      if (next === undefined) return;
+      const revision = Number(stored?.revision ?? 0);
+      const isUnchanged =
+        stored === undefined
+          ? { condition: `attribute_not_exists(${PK})` }
+          : { condition: 'revision = :revision', values: { ':revision': revision } };
+      if (await table.put(key, { ...next, revision: revision + 1 }, isUnchanged)) return;
+    }
+    throw new LedgerUnavailable(`Other workers changed an item ${MAX_ROUNDS} times while it was to be written.`);
   }
 
   return {
@@ -149,38 +166,49 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
           values: { ':droppedAt': newest.droppedAt, ':id': newest.id },
         },
       );
+      if (written) return newest;
       // Between the two calls the item can only disappear where a person deletes it.
-      return written ? newest : ((await newestOf(route)) ?? newest);
+      const { droppedAt, id } = ((await table.get(routeItemKey(route))) as NewestBuild | undefined) ?? newest;
+      return { id, droppedAt };
     },
-
-    newestOf,
 
     async contentsOf(build) {
       return contentsIn(await table.get(contentsItemKey(build)));
     },
 
     async noteContent(build, content) {
-      const itemKey = contentsItemKey(build);
       const id = buildId(build);
-      for (let round = 0; round < MAX_ROUNDS; round++) {
-        const stored = await table.get(itemKey);
+      let contents: readonly KnownContent[] = [];
+      await change(contentsItemKey(build), (stored) => {
         const known = contentsIn(stored);
-        if (known.some((each) => each.id === id)) return known;
-        const contents = [...known, { id, content, droppedAt: build.droppedAt }].slice(-CONTENTS_KEPT);
-        const revision = Number(stored?.revision ?? 0);
-        const isUnchanged =
-          stored === undefined
-            ? { condition: `attribute_not_exists(${PK})` }
-            : { condition: 'revision = :revision', values: { ':revision': revision } };
-        if (await table.put(itemKey, { contents, revision: revision + 1 }, isUnchanged)) return contents;
-      }
-      throw new LedgerUnavailable(`The contents of a key changed ${MAX_ROUNDS} times while they were to be written.`);
+        const isKnown = known.some((each) => each.id === id);
+        contents = isKnown ? known : [...known, { id, content, droppedAt: build.droppedAt }].slice(-CONTENTS_KEPT);
+        return isKnown ? undefined : { contents };
+      });
+      return contents;
+    },
+
+    async liveOf(projectId) {
+      return liveIn(await table.get(liveItemKey(projectId)));
+    },
+
+    async updateLive(projectId, update) {
+      await change(liveItemKey(projectId), (stored) => {
+        const current = liveIn(stored);
+        const next = update(current);
+        return next === current ? undefined : { ...next };
+      });
     },
   };
 }
 
 function contentsIn(item: Item | undefined): readonly KnownContent[] {
   return (item?.contents ?? []) as readonly KnownContent[];
+}
+
+function liveIn(item: Item | undefined): LiveRecord {
+  const { goLives, rejected } = (item ?? NOTHING_LIVE) as Item & LiveRecord;
+  return { goLives, rejected };
 }
 
 function toEntry(item: Item): LedgerEntry {

@@ -35,6 +35,8 @@ export const laneItemKey = (lane: string) => `lane#${lane}`;
 export const apiKeyItemKey = (parameter: string) => `api-key#${parameter}`;
 /** When a project's webhook last sent something. */
 export const webhookItemKey = (projectId: string) => `webhook#${projectId}`;
+/** What the viewers of a project get, and got before. */
+export const liveItemKey = (projectId: string) => `live#${projectId}`;
 /** The newest build of a route. */
 export const routeItemKey = (route: string) => `route#${route}`;
 
@@ -53,7 +55,8 @@ const BUILD_LIFETIME_DAYS = 90;
  * When DynamoDB may delete a build, in s since the epoch; it deletes late.
  *
  * Nothing else expires. Lanes and routes have one small item each, and a lost lane would no longer be blocked, and its
- * reservations would be wrong. What is known of a key must be known for as long as its object may be rewritten.
+ * reservations would be wrong. What is known of a key must be known for as long as its object may be rewritten, and a build may be
+ * live for years.
  *
  * @param updatedAt ms since the epoch
  */

@@ -1,4 +1,5 @@
 import type { FollowMessage } from './follow/follow-message.ts';
+import type { LiveBuilds } from './live-builds.ts';
 import type { Build } from './model/build.ts';
 import type { DeadLetter } from './model/dead-letter.ts';
 import type { Admission, SlotReservation } from './model/lane.ts';
@@ -235,7 +236,6 @@ export interface BuildLedger {
 export interface NewestBuilds {
   /** Remembers the build as its route's newest, unless a newer one is known; returns the newest. */
   announce(route: string, build: Build): Promise<NewestBuild>;
-  newestOf(route: string): Promise<NewestBuild | undefined>;
 }
 
 /** One build of an object key, and what is in it. */
@@ -278,7 +278,7 @@ export interface WebhookRecords {
   noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
 }
 
-export interface Ledger extends BuildLedger, KeyContents, NewestBuilds, RefusedKeys, WebhookRecords {}
+export interface Ledger extends BuildLedger, KeyContents, LiveBuilds, NewestBuilds, RefusedKeys, WebhookRecords {}
 
 /** A version of an API key parameter that Streampixel refused. */
 export interface RefusedKey {

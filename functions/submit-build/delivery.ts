@@ -1,5 +1,11 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/message-attributes.ts';
+import {
+  DEAD_LETTER_ATTRIBUTES,
+  REQUESTED_BY_ATTRIBUTE,
+  SUBMIT_AGAIN_ATTRIBUTE,
+} from '../domain/model/message-attributes.ts';
+import { present } from '../domain/model/optional-fields.ts';
+import { personName } from '../domain/model/person.ts';
 import type { Ports } from '../domain/ports.ts';
 import { handleMessage } from '../domain/submit/handle-message.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit/visit.ts';
@@ -35,8 +41,12 @@ function deliveryOf(
   logPointer: string,
   { messageRetentionS }: BatchSettings,
 ): Delivery {
-  const redriveOf = record.messageAttributes[DEAD_LETTER_ATTRIBUTES.id]?.stringValue;
-  const submitAgain = record.messageAttributes[SUBMIT_AGAIN_ATTRIBUTE]?.stringValue;
+  const attribute = (name: string) => record.messageAttributes[name]?.stringValue;
+  const requests = {
+    redriveOf: attribute(DEAD_LETTER_ATTRIBUTES.id),
+    submitAgain: attribute(SUBMIT_AGAIN_ATTRIBUTE),
+    requestedBy: personName(attribute(REQUESTED_BY_ATTRIBUTE) ?? ''),
+  };
   const sentAt = Number(record.attributes.SentTimestamp);
   return {
     body: record.body,
@@ -46,7 +56,6 @@ function deliveryOf(
     sentAt,
     expiresAt: sentAt + messageRetentionS * 1000,
     logPointer,
-    ...(redriveOf === undefined ? {} : { redriveOf }),
-    ...(submitAgain === undefined ? {} : { submitAgain }),
+    ...present(requests),
   };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { userInfo } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { AwsError } from './aws-error.ts';
@@ -13,7 +14,8 @@ export interface Published {
 
 /**
  * The services of AWS's older Query protocol, with a form in and XML out: SNS's `Publish`, which delivers to the callback
- * only, and CloudFormation's `DescribeStacks`, by whose outputs the operator's tool finds the parts of a stack.
+ * only, CloudFormation's `DescribeStacks`, by whose outputs the operator's tool finds the parts of a stack, and STS's
+ * `GetCallerIdentity`: the caller is the user of this machine.
  */
 export function createQueryServices(region: string, onPublished: (published: Published) => void) {
   const topicArns = new Set<string>();
@@ -51,6 +53,11 @@ export function createQueryServices(region: string, onPublished: (published: Pub
         return envelope('http://sns.amazonaws.com/doc/2010-03-31/', action, publish(form));
       case 'DescribeStacks':
         return envelope('http://cloudformation.amazonaws.com/doc/2010-05-15/', action, describeStacks(form));
+      case 'GetCallerIdentity': {
+        const Arn = `arn:aws:iam::${LOCAL_ACCOUNT_ID}:user/${userInfo().username}`;
+        const identity = { Arn, UserId: 'local', Account: LOCAL_ACCOUNT_ID };
+        return envelope('https://sts.amazonaws.com/doc/2011-06-15/', action, identity);
+      }
       default:
         throw new AwsError(400, 'InvalidAction', `The local stack does not emulate the action ${action}.`);
     }

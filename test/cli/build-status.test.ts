@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<BuildStatus, readonly LedgerEntry[]>> = {
   stuck: [{ ...underWay, lateAt: at(60), stuckAt: at(130) }],
   'no-webhook-yet': [anEntry({ droppedAt: START, submittedAt: at(2) })],
   live: [automatic],
+  'was-live': [],
   'waits-for-person': [manual],
   'waits-for-release': [
     onApproval,

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import { releaseChanged, requestRelease } from '../../functions/domain/model/following-transitions.ts';
@@ -86,6 +87,7 @@ describe.concurrent('release', () => {
       build: entry.id,
       uploadId: entry.uploadId,
       by: 'person',
+      requestedBy: userInfo().username,
       requestId: expect.stringMatching(/^person\/[\da-f-]{36}$/),
       requestedAt: expect.any(Number),
     });

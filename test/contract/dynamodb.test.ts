@@ -4,6 +4,7 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { openTable, type TableQuery } from '../../functions/adapters/dynamodb-table.ts';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
+import { withRejected } from '../../functions/domain/model/live.ts';
 import { opened, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { IN_PROCESS_WAIT_MS, slotSpacing } from '../../functions/domain/pacing/pacer.ts';
 import { type Ledger, LedgerUnavailable, type Pacer } from '../../functions/domain/ports.ts';
@@ -128,8 +129,8 @@ describe('a table that does not answer', () => {
     ['Query', (ledger) => ledger.findByUploadId('secret-id')],
     ['Query', (ledger) => ledger.list('waiting')],
     ['PutItem', (ledger) => ledger.announce('secret-id', build)],
-    ['GetItem', (ledger) => ledger.newestOf('secret-id')],
     ['GetItem', (ledger) => ledger.webhookOf('secret-id')],
+    ['GetItem', (ledger) => ledger.liveOf('secret-id')],
     ['UpdateItem', (ledger) => ledger.noteWebhook('secret-id', 'lastWebhookAt', NOW)],
     ['UpdateItem', (_, pacer) => pacer.reserve('secret-id', NOW)],
     ['UpdateItem', (_, pacer) => pacer.acquire('secret-id', reservation, NOW)],
@@ -253,7 +254,7 @@ describe('the contents of a key', () => {
     const error = await failureOf(ledger.noteContent(version('mine'), 'content'));
 
     expect(error).toBeInstanceOf(LedgerUnavailable);
-    expect(error.message).toBe('The contents of a key changed 10 times while they were to be written.');
+    expect(error.message).toBe('Other workers changed an item 10 times while it was to be written.');
     expect(calls.filter((call) => call === 'put')).toHaveLength(10);
     expect(await ids()).not.toContain('drop/a.zip@mine');
   });
@@ -306,7 +307,6 @@ describe('calls of the table', () => {
     ['look for an upload id', ['Query'], (ledger) => ledger.findByUploadId('u')],
     ['announce', ['PutItem'], (ledger) => ledger.announce('r', build)],
     ['announce again', ['PutItem', 'GetItem'], (ledger) => ledger.announce('r', build)],
-    ['ask for the newest', ['GetItem'], (ledger) => ledger.newestOf('r')],
     ['ask for an unknown webhook', ['GetItem'], (ledger) => ledger.webhookOf('p')],
     ['note a webhook', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'lastWebhookAt', NOW)],
     ['note it again', ['UpdateItem'], (ledger) => ledger.noteWebhook('p', 'testedAt', NOW + 1)],
@@ -314,6 +314,13 @@ describe('calls of the table', () => {
     ['note a content', ['GetItem', 'PutItem'], (ledger) => ledger.noteContent(build, 'c')],
     ['note it again', ['GetItem'], (ledger) => ledger.noteContent(build, 'c')],
     ['ask for the contents', ['GetItem'], (ledger) => ledger.contentsOf(build)],
+    [
+      'note what is live',
+      ['GetItem', 'PutItem'],
+      (ledger) => ledger.updateLive('p', (live) => withRejected(live, 'u')),
+    ],
+    ['note it again', ['GetItem'], (ledger) => ledger.updateLive('p', (live) => withRejected(live, 'u'))],
+    ['ask what is live', ['GetItem'], (ledger) => ledger.liveOf('p')],
     ['reserve on a new lane', ['UpdateItem', 'UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
     ['reserve on a busy lane', ['UpdateItem'], (_, pacer) => pacer.reserve('lane', NOW)],
     ['acquire early', ['GetItem'], (_, pacer) => pacer.acquire('lane', slot(0), NOW - 1)],

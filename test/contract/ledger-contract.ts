@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type GoLive, withGoLives, withRejected } from '../../functions/domain/model/live.ts';
 import { STAGES } from '../../functions/domain/model/news.ts';
 import {
   opened,
@@ -36,7 +37,6 @@ export function defineLedgerContract(
       expect(await ledger.find('drop/a.zip@1')).toBeUndefined();
       expect(await ledger.findByUploadId('u1')).toBeUndefined();
       expect(await ledger.list('waiting')).toStrictEqual({ entries: [] });
-      expect(await ledger.newestOf('r')).toBeUndefined();
     });
 
     it('knows which version of a key was refused, and when', async () => {
@@ -99,8 +99,33 @@ export function defineLedgerContract(
       expect(await ledger.webhookOf('p1')).toStrictEqual({ lastWebhookAt: NOW });
       expect(await ledger.find(saved.id)).toStrictEqual(saved);
       expect(await ledger.refusedKeyOf('p1')).toStrictEqual({ version: 3, at: NOW });
-      expect(await ledger.newestOf('p1')).toStrictEqual(named(aBuild()));
+      expect(await ledger.announce('p1', aBuild({ key: 'older.zip', droppedAt: 0 }))).toStrictEqual(named(aBuild()));
       expect(await ledger.find('p1')).toBeUndefined();
+    });
+
+    it('knows what is live in each project, apart from everything else of its name', async () => {
+      const goLive = (uploadId: string, at: number): GoLive => ({ uploadId, at, source: 'released', by: 'person' });
+      const full: GoLive = { ...goLive('u2', NOW + 1), requestedBy: 'alice', stepsBack: true, build: 'b', key: 'k' };
+      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [], rejected: [] });
+
+      await ledger.noteWebhook('p1', 'testedAt', NOW);
+      await ledger.updateLive('p1', (current) => withGoLives(current, [full, goLive('u1', NOW)]));
+      await ledger.updateLive('p1', (current) => withRejected(current, 'u3'));
+      await ledger.updateLive('p1', (current) => current);
+
+      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [goLive('u1', NOW), full], rejected: ['u3'] });
+      expect(await ledger.liveOf('p2')).toStrictEqual({ goLives: [], rejected: [] });
+      expect(await ledger.webhookOf('p1')).toStrictEqual({ testedAt: NOW });
+    });
+
+    it('loses nothing of what workers note at once to be live', async () => {
+      const goLives = [1, 2, 3, 4].map(
+        (n): GoLive => ({ uploadId: `u${n}`, at: n, source: 'approved', by: 'approval' }),
+      );
+
+      await Promise.all(goLives.map((each) => ledger.updateLive('p1', (current) => withGoLives(current, [each]))));
+
+      expect((await ledger.liveOf('p1')).goLives).toStrictEqual(goLives);
     });
 
     it('finds a build by the upload id it has, not by one it had', async () => {
@@ -267,17 +292,19 @@ export function defineLedgerContract(
       expect(await ledger.announce('r', oldest)).toStrictEqual(named(middle));
       expect(await ledger.announce('r', newest)).toStrictEqual(named(newest));
       expect(await ledger.announce('r', newest)).toStrictEqual(named(newest));
-      expect(await ledger.newestOf('r')).toStrictEqual(named(newest));
-      expect(await ledger.newestOf('another')).toBeUndefined();
+      expect(await ledger.announce('another', oldest)).toStrictEqual(named(oldest));
     });
 
     it('takes the same one of two builds of a millisecond for the newer, whichever came first', async () => {
       const builds = [aBuild({ versionId: '1' }), aBuild({ versionId: '2' })];
 
-      for (const build of builds) await ledger.announce('up', build);
-      for (const build of builds.toReversed()) await ledger.announce('down', build);
+      const lastOf = async (route: string, some: readonly Build[]) => {
+        const answers = [];
+        for (const build of some) answers.push(await ledger.announce(route, build));
+        return answers.at(-1);
+      };
 
-      expect(await ledger.newestOf('up')).toStrictEqual(await ledger.newestOf('down'));
+      expect(await lastOf('up', builds)).toStrictEqual(await lastOf('down', builds.toReversed()));
     });
 
     it('agrees on the newest of many that are announced at once', async () => {
@@ -287,7 +314,7 @@ export function defineLedgerContract(
 
       const answers = await Promise.all(builds.map((build) => ledger.announce('r', build)));
 
-      expect(await ledger.newestOf('r')).toStrictEqual(named(newest));
+      expect(await ledger.announce('r', aBuild({ droppedAt: 0 }))).toStrictEqual(named(newest));
       answers.forEach((answer, n) => {
         expect(answer.droppedAt).toBeGreaterThanOrEqual(builds[n]?.droppedAt ?? Number.POSITIVE_INFINITY);
       });

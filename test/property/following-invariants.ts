@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { GoLive } from '../../functions/domain/model/live.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
 import type { Followed, FollowSimulation, ReleaseCall } from './following-simulation.ts';
 import { expectIntervalKept } from './paced-calls.ts';
@@ -16,6 +17,7 @@ export async function expectAllFollowed(simulation: FollowSimulation): Promise<v
     expectOutcomeNotified(followed, entry, simulation);
     expectRequestsFinished(followed, entry, simulation);
     expectSilenceNotified(followed, entry, simulation);
+    await expectLive(followed, entry, simulation);
   }
 }
 
@@ -54,6 +56,28 @@ function expectState(followed: Followed, entry: LedgerEntry, { calls }: FollowSi
     return;
   }
   expect(entry.state, uploadId).toBe(hasReported(followed, 'approved') ? 'approved' : 'submitted');
+}
+
+/** It went live when webhooks and answers say so: not once more, not once less, and never where it was rejected. */
+async function expectLive(followed: Followed, entry: LedgerEntry, { calls }: FollowSimulation): Promise<void> {
+  const { instantOf, planned, uploadId } = followed;
+  const goLives = await followed.goLives();
+  const timesOf = (source: GoLive['source']) => goLives.filter((each) => each.source === source).map(({ at }) => at);
+  const reported = (stage: Stage) => planned.reports.filter((report) => report.stage === stage).map(({ at }) => at);
+  if (hasReported(followed, 'rejected')) {
+    expect(goLives, `go-lives of a rejected ${uploadId}`).toEqual([]);
+    return;
+  }
+  const approvedAt = Math.min(...reported('approved'));
+  const isAutomatic = planned.mode === 'automatic' && hasReported(followed, 'approved');
+  expect(timesOf('approved'), `approvals of ${uploadId}`).toEqual(isAutomatic ? [instantOf(approvedAt)] : []);
+  const accepted = calls.filter((call) => call.uploadId === uploadId && call.reply === 'released');
+  expect(timesOf('released').length, `releases of ${uploadId}`).toBeLessThanOrEqual(accepted.length);
+  if (entry.release?.state === 'released') expect(timesOf('released').length).toBeGreaterThan(0);
+  const later = reported('distributing').filter((at) => at > approvedAt);
+  const distributed = timesOf('distributing');
+  if (later.length > 0) expect(distributed, `distributions of ${uploadId}`).toContain(instantOf(Math.max(...later)));
+  expect(later.map(instantOf), `distributions of ${uploadId}`).toEqual(expect.arrayContaining(distributed));
 }
 
 /** Whether Streampixel may have accepted the call. */

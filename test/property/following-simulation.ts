@@ -10,6 +10,7 @@ import type { FollowPorts, FollowSettings } from '../../functions/domain/follow/
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { GoLive } from '../../functions/domain/model/live.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
 import type { ReleaseMode, Route } from '../../functions/domain/model/route.ts';
 import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
@@ -116,6 +117,10 @@ export interface Followed {
   readonly uploadId: string;
   readonly requests: number;
   entry(): Promise<LedgerEntry | undefined>;
+  /** What the ledger knows of when it went live. */
+  goLives(): Promise<readonly GoLive[]>;
+  /** By Streampixel's clock: `at` of a report as an instant. */
+  instantOf(at: number): number;
 }
 
 const START = Date.UTC(2026, 0, 5, 9);
@@ -271,7 +276,16 @@ export class FollowSimulation {
       }
     }
     const requests = this.plan.requests.filter((request) => request.build % this.plan.builds.length === index).length;
-    return { planned, build, uploadId, requests, entry: () => this.#ledger.find(buildId(build)) };
+    return {
+      planned,
+      build,
+      uploadId,
+      requests,
+      entry: () => this.#ledger.find(buildId(build)),
+      goLives: async () =>
+        (await this.#ledger.liveOf(route.projectId)).goLives.filter((each) => each.uploadId === uploadId),
+      instantOf: (reportedAt) => now + reportedAt * 1000,
+    };
   }
 
   /** The code of one sandbox, with what it keeps between invocations. */

@@ -235,6 +235,17 @@ const COURSES: readonly { readonly course: string; readonly shows: string; reado
     },
   },
   {
+    course: 'Streampixel distributes a build that a person has released, and another one by itself',
+    shows: 'build-released',
+    plan: {
+      builds: [
+        aPlannedBuild({ mode: 'manual' }, 'approved', undefined, undefined, 'distributing'),
+        aPlannedBuild({ mode: 'automatic' }, 'distributing', 'approved'),
+      ],
+      requests: [{ build: 0, at: 120, copies: 1 }],
+    },
+  },
+  {
     course: 'webhooks stop',
     shows: 'build-stuck',
     plan: { builds: [aPlannedBuild({}, 'uploaded', 'downloading')] },

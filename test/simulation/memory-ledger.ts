@@ -2,6 +2,7 @@ import { DEFAULT_PAGE_SIZE, type PagePosition, pageToken, positionOf } from '../
 import type { Build } from '../../functions/domain/model/build.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type LiveRecord, NOTHING_LIVE } from '../../functions/domain/model/live.ts';
 import type { WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import type { KnownContent, Ledger, NewestBuild, Page, RefusedKey, Saved } from '../../functions/domain/ports.ts';
 
@@ -20,6 +21,7 @@ export class MemoryLedger implements Ledger {
   readonly #newest = new Map<string, NewestBuild>();
   readonly #refused = new Map<string, RefusedKey>();
   readonly #webhooks = new Map<string, WebhookRecord>();
+  readonly #live = new Map<string, LiveRecord>();
   readonly #contents = new Map<string, readonly KnownContent[]>();
 
   /** @param onCall see {@link TableCall} */
@@ -70,14 +72,12 @@ export class MemoryLedger implements Ledger {
     await this.#onCall('PutItem');
     const newest: NewestBuild = { id: buildId(build), droppedAt: build.droppedAt };
     const known = this.#newest.get(route);
-    if (known !== undefined && !isNewer(newest, known)) return (await this.newestOf(route)) ?? newest;
+    if (known !== undefined && !isNewer(newest, known)) {
+      await this.#onCall('GetItem');
+      return this.#newest.get(route) ?? newest;
+    }
     this.#newest.set(route, newest);
     return newest;
-  }
-
-  async newestOf(route: string): Promise<NewestBuild | undefined> {
-    await this.#onCall('GetItem');
-    return this.#newest.get(route);
   }
 
   async contentsOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>): Promise<readonly KnownContent[]> {
@@ -97,6 +97,19 @@ export class MemoryLedger implements Ledger {
     const contents = [...current, { id, content, droppedAt: build.droppedAt }].slice(-20);
     this.#contents.set(itemKey, contents);
     return contents;
+  }
+
+  async liveOf(projectId: string): Promise<LiveRecord> {
+    await this.#onCall('GetItem');
+    return this.#live.get(projectId) ?? NOTHING_LIVE;
+  }
+
+  async updateLive(projectId: string, change: (current: LiveRecord) => LiveRecord): Promise<void> {
+    const read = await this.liveOf(projectId);
+    if (change(read) === read) return;
+    await this.#onCall('PutItem');
+    // Not from what was read above: another worker may have written since, and the adapter then reads again.
+    this.#live.set(projectId, change(this.#live.get(projectId) ?? NOTHING_LIVE));
   }
 
   async refuseKey(apiKeyParameter: string, key: RefusedKey): Promise<'first' | 'known'> {

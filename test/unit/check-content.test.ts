@@ -230,7 +230,8 @@ describe('content that failed before and is written again', () => {
 
   it('is as old as its drop where it can’t be read', async () => {
     await world.submit(OLD);
-    expect(await world.ledger.newestOf(`project/${ROUTE.projectId}`)).toEqual({
+    const older = { ...OLD, key: 'older.zip', droppedAt: 0 };
+    expect(await world.ledger.announce(`project/${ROUTE.projectId}`, older)).toEqual({
       id: 'drop/Game-1.0.zip@v1',
       droppedAt: START,
     });

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { requestOfApproval, requestRelease } from '../../functions/domain/model/following-transitions.ts';
 import { releaseLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { withGoLives } from '../../functions/domain/model/live.ts';
 import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { atVendor, Crash, FollowWorld, HOUR_MS, MINUTE_MS, ON_APPROVAL } from '../support/follow-world.ts';
@@ -23,6 +24,18 @@ const lost: ReleaseAnswer = { kind: 'lost', detail: 'ECONNRESET' };
 
 function approved(uploadId = 'upload-1', build = aBuild()): LedgerEntry {
   return { ...atVendor(uploadId, build, ON_APPROVAL), state: 'approved' };
+}
+
+/** Another build of the project that has gone live. */
+async function givenLive({ projectId = ROUTE.projectId, submittedAt }: { projectId?: string; submittedAt: number }) {
+  const goLive = {
+    uploadId: 'upload-2',
+    build: 'drop/b.zip@v1',
+    at: START,
+    source: 'released',
+    by: 'approval',
+  } as const;
+  await world.ledger.updateLive(projectId, (current) => withGoLives(current, [{ ...goLive, submittedAt }]));
 }
 
 /** Handles a release request whenever it is due, until it is done; returns the instants of its calls. */
@@ -72,13 +85,12 @@ describe('a release request', () => {
   });
 
   it('of an approval is superseded by a newer build that was released meanwhile, with an alert', async () => {
-    const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
-    await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
+    await givenLive({ submittedAt: START + 1 });
     expect(await world.release({ by: 'approval' })).toEqual({ kind: 'done' });
     expect(world.released).toEqual([]);
     expect(release()).toMatchObject({ state: 'failed' });
     expect(world.alerts).toMatchObject([
-      { kind: 'release-failed', detail: 'A newer build of the project has been released: drop/b.zip@v1.' },
+      { kind: 'release-failed', detail: 'A newer build of the project has gone live: drop/b.zip@v1.' },
     ]);
   });
 
@@ -86,14 +98,13 @@ describe('a release request', () => {
     ['an older one', { submittedAt: START - 1 }],
     ['one of another project', { submittedAt: START + 1, projectId: 'f'.repeat(24) }],
   ])('of an approval is not superseded by %s', async (_, other) => {
-    await world.given({ ...atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL), state: 'released', ...other });
+    await givenLive(other);
     await world.release({ by: 'approval' });
     expect(world.released).toHaveLength(1);
   });
 
   it('of a person is sent nevertheless: it is the way back to an older build', async () => {
-    const newer = atVendor('upload-2', aBuild({ key: 'b.zip' }), ON_APPROVAL);
-    await world.given({ ...newer, state: 'released', submittedAt: START + 1 });
+    await givenLive({ submittedAt: START + 1 });
     await world.release();
     expect(world.released).toHaveLength(1);
   });

@@ -15,6 +15,7 @@ import type { Disposition } from '../model/outcome.ts';
 import { logFields } from '../notify/build-context.ts';
 import type { Ledger } from '../ports.ts';
 import type { FollowMessage } from './follow-message.ts';
+import { noteReported, noteUnmatched } from './note-live.ts';
 import { notifiableFrom, notifyOutcome } from './notify-outcome.ts';
 import { updateWithRetry } from './update-with-retry.ts';
 import { type FollowPorts, type FollowVisit, retryNotification } from './visit.ts';
@@ -39,6 +40,7 @@ export async function applyWebhook(message: WebhookMessage, visit: FollowVisit):
     // Most likely of an upload by hand. It shows all the same that the webhook is set up.
     log.info('webhook-unmatched', { ...notice });
     if (isProjectOfRoute(notice.projectId, visit)) {
+      await noteUnmatched(notice, ports);
       await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
     }
     return { kind: 'done' };
@@ -67,7 +69,10 @@ async function applyToBuild(build: LedgerEntry, message: WebhookMessage, visit: 
   if (entry === undefined) return { kind: 'done' };
   if (isNew) log.info('webhook-received', { ...logFields(entry), stage: notice.stage });
   // The worker before this one may have crashed before it could note the webhook or notify.
-  if (isNew || isRepeated) await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
+  if (isNew || isRepeated) {
+    await noteReported(entry, ports);
+    await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
+  }
   if (!isOutcome) {
     const from = isRepeated ? notifiableFrom(entry) : undefined;
     if (from === undefined) return { kind: 'done' };

@@ -17,6 +17,10 @@ export type FollowMessage =
       /** A late duplicate of the request has the same id, another request has another. */
       readonly requestId: string;
       readonly by: 'approval' | 'person';
+      /** Name of the person. */
+      readonly requestedBy?: string;
+      /** The person goes back to what was live before. */
+      readonly stepsBack?: true;
       /** ms since the epoch. */
       readonly requestedAt: number;
     }
@@ -49,6 +53,8 @@ const message: v.GenericSchema<unknown, FollowMessage> = v.variant('kind', [
     uploadId: v.string(),
     requestId: v.string(),
     by: v.picklist(['approval', 'person']),
+    requestedBy: v.exactOptional(v.string()),
+    stepsBack: v.exactOptional(v.literal(true)),
     requestedAt: ms,
   }),
   v.object({ kind: v.literal('watch'), build: v.string(), uploadId: v.string() }),

@@ -2,6 +2,7 @@ import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { unreachable } from '../model/outcome.ts';
 import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
+import { noteReported } from './note-live.ts';
 import { tagObject } from './tag-object.ts';
 import { updateWithRetry } from './update-with-retry.ts';
 import type { FollowVisit } from './visit.ts';
@@ -27,6 +28,8 @@ export async function notifyOutcome(entry: LedgerEntry, visit: FollowVisit): Pro
   const { clock, followQueue, ledger, log, metrics } = ports;
   const { objection = '', release, releaseMode = 'manual', pendingNotification } = entry;
   if (pendingNotification === undefined) return true;
+  // Here too, because the outcome may have been found in Streampixel's list of the project.
+  await noteReported(entry, ports);
   if (release?.state === 'requested' && release.by === 'approval') {
     const { by, requestId, requestedAt, uploadId } = release;
     await followQueue.send({ kind: 'release', build: entry.id, uploadId, requestId, by, requestedAt });

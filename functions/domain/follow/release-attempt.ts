@@ -63,8 +63,9 @@ export async function sleepUntil(
 /** The rate limit has blocked the request: it costs no attempt. */
 export async function waitOn({ delivery, entry, ports, release }: ReleaseAttempt, until: number): Promise<Disposition> {
   if (delivery.receiveCount < RECEIVES_OF_A_MESSAGE) return { kind: 'hidden', until };
-  const { by, requestedAt, requestId, uploadId } = release;
-  await ports.followQueue.send({ kind: 'release', build: entry.id, uploadId, requestId, by, requestedAt });
+  const { by, requestedAt, requestedBy, requestId, stepsBack, uploadId } = release;
+  const request = { uploadId, requestId, by, requestedAt, ...present({ requestedBy, stepsBack }) };
+  await ports.followQueue.send({ kind: 'release', build: entry.id, ...request });
   return { kind: 'done' };
 }
 
@@ -99,19 +100,21 @@ export async function notifyReleaseFailed(
   const context = { ...alertContext(entry), uploadId: release.uploadId, at: ports.clock.now() };
   const isUnknown = how === 'unknown';
   const isNotified = await sendAlert(ports, { kind: 'release-failed', ...context, detail, isUnknown });
-  await giveUpRelease(attempt, detail, isNotified ? undefined : how);
+  await giveUpRelease(attempt, detail, how, isNotified);
   return isNotified ? { kind: 'done' } : retryNotification(attempt);
 }
 
-/** @param pendingNotification how it failed, where people are still to be notified of it */
+/** @param isNotified whether people know of it */
 export async function giveUpRelease(
   attempt: ReleaseAttempt,
   detail: string,
-  pendingNotification?: ReleaseFailure,
+  failure: ReleaseFailure,
+  isNotified = true,
 ): Promise<void> {
+  const pendingNotification = isNotified ? undefined : failure;
   const { attempts, state } = attempt.release;
   const counted = state === 'failed' ? attempts : attempts + 1;
-  await recordRelease(attempt, { state: 'failed', attempts: counted, detail, pendingNotification }, detail);
+  await recordRelease(attempt, { state: 'failed', attempts: counted, detail, failure, pendingNotification }, detail);
 }
 
 export async function notifyReleased(attempt: ReleaseAttempt): Promise<void> {

@@ -1,6 +1,7 @@
 import { releaseChanged, requestRelease } from '../model/following-transitions.ts';
 import { releaseLane } from '../model/lane.ts';
 import type { LedgerEntry, Release } from '../model/ledger-entry.ts';
+import { type GoLive, releasedGoLive, withGoLives } from '../model/live.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
 import { keyParameterOf } from '../model/route.ts';
 import type { ReleaseAnswer } from '../model/streampixel-answers.ts';
@@ -28,9 +29,6 @@ const LEAST_TIME_MS = 30_000;
 
 /** A request older than this is not carried out, in ms: its message has been in a dead-letter queue. */
 const OLDEST_REQUEST_MS = 24 * 3_600_000;
-
-/** How many of the builds released last are searched for a newer one of the project. */
-const LATEST_RELEASED = 100;
 
 /**
  * Takes one request to release an upload as far as it can go now: key, slot, call, record. It is called once: where the answer is
@@ -78,7 +76,7 @@ async function resumeRelease(attempt: ReleaseAttempt): Promise<Disposition> {
       return failRelease(attempt, 'The worker ended between the call and the record of its answer.', 'unknown');
     case 'requested':
       if (isWithdrawn(entry, by)) {
-        await giveUpRelease(attempt, 'Rejected after all.');
+        await giveUpRelease(attempt, 'Rejected after all.', 'refused');
         return { kind: 'done' };
       }
       if (now - requestedAt > OLDEST_REQUEST_MS) {
@@ -116,8 +114,8 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
       reservation: release.reservation,
       deadline: delivery.deadline,
       check: async () => {
-        const newer = release.by === 'approval' ? await findNewerReleased(entry, ports) : undefined;
-        const detail = `A newer build of the project has been released: ${newer?.id}.`;
+        const newer = release.by === 'approval' ? await findNewerLive(entry, ports) : undefined;
+        const detail = `A newer build of the project has gone live: ${newer?.build}.`;
         return newer === undefined ? { checked: keyed } : { result: await failRelease(keyed, detail, 'refused') };
       },
       sleep: (reservation, until) => sleepUntil(keyed, reservation, until),
@@ -142,14 +140,12 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
 }
 
 /** A late approval or a retried request must not bring back a build that a newer one has replaced. */
-async function findNewerReleased(
-  { id, projectId, submittedAt = 0 }: LedgerEntry,
+async function findNewerLive(
+  { projectId = '', submittedAt = 0 }: LedgerEntry,
   { ledger }: FollowPorts,
-): Promise<LedgerEntry | undefined> {
-  const { entries } = await ledger.list('released', { limit: LATEST_RELEASED });
-  return entries.find(
-    (other) => other.id !== id && other.projectId === projectId && (other.submittedAt ?? 0) > submittedAt,
-  );
+): Promise<GoLive | undefined> {
+  const { goLives } = await ledger.liveOf(projectId);
+  return goLives.find((other) => (other.submittedAt ?? 0) > submittedAt);
 }
 
 /** Claims the request on top of what is saved meanwhile: the worker that notifies of the approval saves the same entry. */
@@ -175,6 +171,9 @@ async function settleRelease(
   switch (answer.kind) {
     case 'released': {
       const attempts = release.attempts + 1;
+      const goLive = releasedGoLive(attempt.entry, release, ports.clock.now());
+      // Before the record: afterwards another request for the build may be taken, and a worker that crashed would not come back to this.
+      await ports.ledger.updateLive(attempt.entry.projectId ?? '', (current) => withGoLives(current, [goLive]));
       await notifyReleased(await recordRelease(attempt, { state: 'released', attempts }, 'released'));
       return { kind: 'done' };
     }

@@ -2,6 +2,7 @@ import type { Build } from './build.ts';
 import { type BuildState, type LedgerEntry, type Release, withChange } from './ledger-entry.ts';
 import { type News, STAGES, type Stage, type WebhookNotice } from './news.ts';
 import { present } from './optional-fields.ts';
+import { personName } from './person.ts';
 
 /**
  * How webhooks and releases change a build's entry. Webhooks come in any order, more than once, with gaps, or not at all. So the
@@ -143,17 +144,20 @@ export function watchOf(entry: LedgerEntry, now: number, { lateAfterMs, stuckAft
 /** How long a release request is tried again, in ms. After that a person should ask Streampixel's support. */
 export const RELEASE_PATIENCE_MS = 2 * 3_600_000;
 
+type RequestedRelease = Pick<Release, 'by' | 'requestedBy' | 'requestId' | 'requestedAt' | 'stepsBack' | 'uploadId'>;
+
 /** The entry with a request to release an upload; `undefined` where this request was taken before. */
 export function requestRelease(
   entry: LedgerEntry,
-  { by, requestId, requestedAt, uploadId }: Pick<Release, 'by' | 'requestId' | 'requestedAt' | 'uploadId'>,
+  { by, requestedBy, requestId, requestedAt, stepsBack, uploadId }: RequestedRelease,
   now: number,
 ): { readonly entry: LedgerEntry; readonly release: Release } | undefined {
   const { releaseRequests = [] } = entry;
   if (releaseRequests.includes(requestId)) return undefined;
-  const release: Release = { requestId, uploadId, by, requestedAt, state: 'requested', attempts: 0 };
+  const person = present({ requestedBy: personName(requestedBy ?? ''), stepsBack });
+  const release: Release = { requestId, uploadId, by, ...person, requestedAt, state: 'requested', attempts: 0 };
   const requests = [...releaseRequests, requestId].slice(-REQUESTS_KEPT);
-  const note = `release of ${uploadId} requested by ${by}`;
+  const note = `release of ${uploadId} requested by ${release.requestedBy ?? by}`;
   return {
     entry: withChange({ ...entry, release, releaseRequests: requests }, now, { state: entry.state }, note),
     release,

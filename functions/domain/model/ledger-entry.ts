@@ -56,6 +56,10 @@ export interface Release {
   readonly requestId: string;
   readonly uploadId: string;
   readonly by: 'approval' | 'person';
+  /** Name of the person, where it is known. */
+  readonly requestedBy?: string;
+  /** The person goes back to what was live before. */
+  readonly stepsBack?: true;
   /** `calling`: a worker may be calling until `leaseUntil`; after that its answer is lost. */
   readonly state: 'requested' | 'calling' | 'released' | 'failed';
   readonly requestedAt: number;
@@ -64,6 +68,7 @@ export interface Release {
   readonly leaseUntil?: number;
   readonly endedAt?: number;
   readonly detail?: string;
+  readonly failure?: ReleaseFailure;
   /** How it failed, where people are still to be notified of it. */
   readonly pendingNotification?: ReleaseFailure;
 }

@@ -26,3 +26,6 @@ export const DEAD_LETTER_RETENTION_DAYS = 14;
  * distinguish a late duplicate of the message from another request.
  */
 export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';
+
+/** Message attribute with the name of the person who sent the message. */
+export const REQUESTED_BY_ATTRIBUTE = 'RequestedBy';

@@ -9,8 +9,12 @@ import { type Route, releaseMode, routeId } from './route.ts';
 /** How many upload ids of earlier submissions are kept: a person goes back by a few at most. */
 const FORMER_LIMIT = 10;
 
-/** The entry of a build that the ledger does not know yet. */
-export function opened(build: Build, now: number): LedgerEntry {
+/**
+ * The entry of a build that the ledger does not know yet.
+ *
+ * @param requestedBy name of the person who submitted it by hand
+ */
+export function opened(build: Build, now: number, requestedBy?: string): LedgerEntry {
   return {
     id: buildId(build),
     build,
@@ -19,7 +23,7 @@ export function opened(build: Build, now: number): LedgerEntry {
     possiblyDoubled: false,
     createdAt: now,
     updatedAt: now,
-    history: [],
+    history: requestedBy === undefined ? [] : [{ at: now, state: 'waiting', note: `submitted by ${requestedBy}` }],
     revision: 0,
   };
 }
@@ -30,13 +34,13 @@ function idleState(entry: LedgerEntry): 'waiting' | 'unknown' {
 }
 
 /** Its dead letter was redriven: a request to try again, so the attempts start at zero. */
-export function reopened({ deadLetterId, reason, reservation, ...entry }: LedgerEntry, now: number): LedgerEntry {
-  return withChange(
-    entry,
-    now,
-    { state: idleState(entry), attempts: 0 },
-    `redriven after ${reason ?? 'dead-lettering'}`,
-  );
+export function reopened(
+  { deadLetterId, reason, reservation, ...entry }: LedgerEntry,
+  now: number,
+  requestedBy?: string,
+): LedgerEntry {
+  const note = `redriven after ${reason ?? 'dead-lettering'}${requestedBy === undefined ? '' : ` by ${requestedBy}`}`;
+  return withChange(entry, now, { state: idleState(entry), attempts: 0 }, note);
 }
 
 /** A person has requested to submit it although it is finished: it starts over, and its history stays. */
@@ -44,6 +48,7 @@ export function submittedAgain(
   { deadLetterId, reason, skipCause, reservation, ...entry }: LedgerEntry,
   now: number,
   submitAgainId: string,
+  requestedBy = 'request',
 ): LedgerEntry {
   // News is of the earlier upload. The ids of release requests stay: a late duplicate of one is not a new request.
   const { uploadId, formerUploadIds = [], releaseRequests, ...rest } = entry;
@@ -51,7 +56,7 @@ export function submittedAgain(
   const former = uploadId === undefined ? formerUploadIds : [...formerUploadIds, uploadId].slice(-FORMER_LIMIT);
   const kept = present({ formerUploadIds: former.length === 0 ? undefined : former, releaseRequests });
   const change = { state: idleState(entry), attempts: 0, submitAgainId };
-  return withChange({ ...fresh, ...kept }, now, change, 'submitted again by request');
+  return withChange({ ...fresh, ...kept }, now, change, `submitted again by ${requestedBy}`);
 }
 
 /** Older content than the project's newest build: Streampixel gets it, and a person releases it. */

@@ -65,6 +65,10 @@ export function operatorCommands(target: CommandTarget) {
     /** @param parameter of the key; the tool asks for it where the routes use several */
     storeKey: (parameter?: string) =>
       command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    /** Puts live what was live before in the project. */
+    releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
+    /** Shows what viewers get. */
+    live: () => command('live'),
     submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),
     deadLetters: () => command('dlq list'),
     redrive: (choice: DeadLetterChoice) => command('dlq redrive', ...chosen(choice)),
@@ -160,3 +164,5 @@ export const statusCommand = (id: string) => `${TOOL} status ${shellWord(id)}`;
 export const submitAgainCommand = unnamed.submitAgain;
 export const commandAfter = (reason: Reason, parameter?: string) =>
   unnamed.after(reason, { reasons: [reason] }, parameter);
+export const LIVE_COMMAND = unnamed.live();
+export const releasePreviousCommand = unnamed.releasePrevious;

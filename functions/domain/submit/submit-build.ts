@@ -42,7 +42,7 @@ export async function submitBuild(
   ports: Ports,
 ): Promise<Outcome> {
   let visit: Visit = { delivery, settings, ports };
-  let entry = opened(build, ports.clock.now());
+  let entry = opened(build, ports.clock.now(), delivery.requestedBy);
   try {
     const route = findRoute(settings.routes, build.key);
     const [known, refusedKey] = await Promise.all([
@@ -89,12 +89,12 @@ export async function submitBuild(
 
 /** What the ledger's state says about this delivery: an outcome if there is nothing to do now. */
 async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
-  const { receiveCount, redriveOf, sentAt, submitAgain } = visit.delivery;
+  const { receiveCount, redriveOf, requestedBy, sentAt, submitAgain } = visit.delivery;
   const { leaseUntil = 0 } = entry;
   const now = visit.ports.clock.now();
   const duplicate = (detail: string): Step => ({ entry, outcome: skippedAs('Duplicate', detail) });
   if (isFinished(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
-    return { entry: submittedAgain(entry, now, submitAgain) };
+    return { entry: submittedAgain(entry, now, submitAgain, requestedBy) };
   }
   switch (entry.state) {
     case 'submitted':
@@ -117,7 +117,7 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
         (redriveOf !== undefined && redriveOf === entry.deadLetterId) ||
         sentAt > (entry.lastFailure?.at ?? entry.updatedAt)
       ) {
-        return { entry: reopened(entry, now) };
+        return { entry: reopened(entry, now, requestedBy) };
       }
       return duplicate(`Dead-lettered before: ${entry.reason}.`);
     case 'submitting':

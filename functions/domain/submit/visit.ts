@@ -29,6 +29,8 @@ export interface Delivery {
   readonly redriveOf?: string;
   /** Id of a person's request to submit the build although it is finished. */
   readonly submitAgain?: string;
+  /** Name of the person who sent the message, where a person did. */
+  readonly requestedBy?: string;
   /** When every call must have ended, in ms since the epoch. */
   readonly deadline: number;
   /** When this worker has certainly ended, in ms since the epoch. */

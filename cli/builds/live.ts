@@ -1,0 +1,105 @@
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { type LiveRecord, type LiveSpan, liveBefore, liveSpans } from '../../functions/domain/model/live.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
+import { OperatorError } from '../operator-error.ts';
+import type { Stack } from '../stack/stack.ts';
+import { clockTime, iso } from '../units.ts';
+import { ALL_STATES, entriesOf } from './search.ts';
+
+/** How often the last builds that were live before are named. */
+const NAMED_BEFORE = 10;
+
+/** What the viewers of a project get. Times in ms since the epoch. */
+export interface ProjectLive {
+  readonly projectId: string;
+  /** Absent where nothing is known to have gone live. */
+  readonly live?: LiveSpan;
+  /** What was live before, newest first. */
+  readonly before: readonly LiveSpan[];
+  /** What `release --previous` puts live. */
+  readonly previous?: LiveSpan;
+}
+
+/** @throws OperatorError for a project that neither the settings nor the ledger know */
+export async function readLive({ ledger, settings }: Stack, wanted?: string): Promise<readonly ProjectLive[]> {
+  const own = new Set(settings.routes.map(({ projectId }) => projectId));
+  const read = async (projectId: string): Promise<ProjectLive> => {
+    const record = await withBuilds(await ledger.liveOf(projectId), ledger);
+    const [live, ...before] = liveSpans(record).toReversed();
+    const previous = liveBefore(record);
+    return { projectId, before: before.slice(0, NAMED_BEFORE), ...present({ live, previous }) };
+  };
+  const projects = await Promise.all((wanted === undefined ? [...own] : [wanted]).map(read));
+  if (wanted !== undefined && !own.has(wanted) && projects[0]?.live === undefined) {
+    throw new OperatorError(
+      'UnknownProject',
+      `No route has the project ${wanted}.`,
+      `Projects: ${[...own].join(', ')}`,
+    );
+  }
+  return projects;
+}
+
+/** Names the build of an upload that the pipeline knows only as an earlier one of a build that was submitted again. */
+async function withBuilds(record: LiveRecord, ledger: Ledger): Promise<LiveRecord> {
+  if (record.goLives.every(({ build }) => build !== undefined)) return record;
+  const entries = await entriesOf(ledger, ALL_STATES);
+  const goLives = record.goLives.map((goLive) => {
+    const entry = entries.find(({ formerUploadIds = [] }) => formerUploadIds.includes(goLive.uploadId));
+    return goLive.build !== undefined || entry === undefined
+      ? goLive
+      : { ...goLive, build: entry.id, key: entry.build.key };
+  });
+  return { ...record, goLives };
+}
+
+/** When uploads of one build were, or are, live. */
+export interface BuildLive {
+  /** Its last upload. */
+  readonly own?: LiveSpan;
+  /** An earlier upload that is live now. */
+  readonly earlier?: LiveSpan;
+}
+
+export function liveOfBuild(record: LiveRecord, { formerUploadIds = [], uploadId }: LedgerEntry): BuildLive {
+  const spans = liveSpans(record);
+  const now = spans.at(-1);
+  return present({
+    own: spans.findLast((span) => span.uploadId === uploadId),
+    earlier: now !== undefined && formerUploadIds.includes(now.uploadId) ? now : undefined,
+  });
+}
+
+/** A build without an upload was never live. */
+export async function readBuildLive(ledger: Pick<Ledger, 'liveOf'>, entry: LedgerEntry): Promise<BuildLive> {
+  const { formerUploadIds, projectId, uploadId } = entry;
+  if (projectId === undefined || (uploadId ?? formerUploadIds) === undefined) return {};
+  return liveOfBuild(await ledger.liveOf(projectId), entry);
+}
+
+/** As `--json` prints it. */
+export function liveFacts({ at, build, by, key, requestedBy, until, uploadId }: LiveSpan) {
+  return { build, key, uploadId, since: iso(at), until: iso(until), by, requestedBy };
+}
+
+/** The upload's name for people. Print it with `printable` only: a person chose the key. */
+export function nameOfLive({ build, uploadId }: LiveSpan): string {
+  return build ?? `an upload that this pipeline did not make, upload id ${uploadId}`;
+}
+
+export function byWhom({ by, requestedBy = 'a person' }: LiveSpan): string {
+  switch (by) {
+    case 'approval':
+      return 'by its approval';
+    case 'person':
+      return `by ${requestedBy}`;
+    case 'streampixel':
+      return 'by Streampixel, on the dashboard for example';
+  }
+}
+
+/** `since 12:00:00`, or `until 13:00:00`. */
+export function whenLive({ at, until }: LiveSpan, now: number): string {
+  return until === undefined ? `since ${clockTime(at, now)}` : `until ${clockTime(until, now)}`;
+}
