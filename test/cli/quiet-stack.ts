@@ -51,6 +51,7 @@ const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
 export async function openQuietStack(
   onTestFinished: TestContext['onTestFinished'],
   routes: readonly Route[] = [ROUTE],
+  changes: Partial<DeployedSettings> = {},
 ): Promise<QuietStack> {
   const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
   const gateway = await startGateway({
@@ -92,6 +93,7 @@ export async function openQuietStack(
     streampixelBaseUrl: gateway.endpoint,
     intervalSeconds: 121,
     webhookTokenParameter: TOKEN_PARAMETER,
+    ...changes,
   };
   gateway.describeStack(DEFAULT_STACK_NAME, {
     ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),

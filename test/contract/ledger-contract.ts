@@ -79,6 +79,15 @@ export function defineLedgerContract(
       expect(await ledger.webhookOf('p')).toStrictEqual({});
     });
 
+    it('keeps apart when each address of a webhook was used', async () => {
+      await ledger.noteWebhook('p1', 'testedAt', NOW, 'one');
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 1, 'two');
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 2, 'one');
+
+      const known = { testedAt: NOW, lastWebhookAt: NOW + 2, 'usedAt#one': NOW + 2, 'usedAt#two': NOW + 1 };
+      expect(await ledger.webhookOf('p1')).toStrictEqual(known);
+    });
+
     it('loses no moment of a webhook that many workers note at once', async () => {
       const moments = ['testedAt', 'lastWebhookAt', 'silenceNotifiedAt'] as const;
       await Promise.all(
