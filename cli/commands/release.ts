@@ -49,7 +49,9 @@ async function release(
 ): Promise<number> {
   if (wanted === undefined) throw await whichBuild(stack);
   const entry = await findBuild(stack.ledger, wanted);
-  const uploadId = releasableUpload(entry, wantedUpload);
+  // Where the name is the id of an earlier upload, that one is meant.
+  const named = entry.formerUploadIds?.find((each) => each === wanted);
+  const uploadId = releasableUpload(entry, wantedUpload ?? named);
   const { id: build, projectId, releaseMode, state, userId } = entry;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
     const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
