@@ -12,6 +12,7 @@ import type { Ledger } from '../../functions/domain/ports.ts';
  * - `no-webhook-yet`: submitted, but Streampixel has never sent a webhook for its project, so what follows is unknown
  * - `live`: approved, and Streampixel distributes it by itself: live, or live within minutes
  * - `waits-for-person`: approved and not released; `waits-for-release`: the release is, or will be, requested
+ * - `discarded`: a person has deleted its dead letters, and nothing has happened to it since
  */
 export type BuildStatus =
   | 'waiting'
@@ -25,7 +26,8 @@ export type BuildStatus =
   | 'released'
   | 'rejected'
   | 'skipped'
-  | 'dead-lettered';
+  | 'dead-lettered'
+  | 'discarded';
 
 const STATUS_AFTER_APPROVAL = {
   automatic: 'live',
@@ -35,6 +37,7 @@ const STATUS_AFTER_APPROVAL = {
 
 /** @param receivesWebhooks whether webhooks about the build arrive, or have arrived */
 export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean): BuildStatus {
+  if (entry.discardedAt !== undefined) return 'discarded';
   switch (entry.state) {
     case 'waiting':
     case 'submitting':

@@ -36,6 +36,7 @@ export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
     size: build.size,
     droppedAt: iso(build.droppedAt),
     changedAt: iso(entry.updatedAt),
+    discardedAt: iso(entry.discardedAt),
     slot: iso(slot),
     attempts: entry.attempts,
     possiblyDoubled: entry.possiblyDoubled,
@@ -68,7 +69,7 @@ export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
 /** Why it was skipped or dead-lettered, or why its last attempt failed. What failed before Streampixel accepted it is over. */
 function problemOf({ lastFailure, reason, skipCause }: LedgerEntry, status: BuildStatus) {
   if (status === 'skipped') return { reason: skipCause };
-  if (status !== 'waiting' && status !== 'dead-lettered') return {};
+  if (status !== 'waiting' && status !== 'dead-lettered' && status !== 'discarded') return {};
   return { reason: reason ?? lastFailure?.code, detail: lastFailure?.detail };
 }
 

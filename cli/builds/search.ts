@@ -52,6 +52,10 @@ export async function entriesOf(
   return found;
 }
 
+/** What a command says about an argument that names a build. */
+export const BUILD_NAMES =
+  'id of a build, its s3:// address, upload id or version, its key, or a part that fits only one build';
+
 /** What a build can be named by. */
 export interface Named {
   readonly id: string;
@@ -110,7 +114,8 @@ function pathOf(id: string): string {
   return id.slice(0, id.lastIndexOf('@'));
 }
 
-function keyOf(id: string): string {
+/** The key in a build's id. */
+export function keyOf(id: string): string {
   const path = pathOf(id);
   return path.slice(path.indexOf('/') + 1);
 }

@@ -7,7 +7,7 @@ import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import { releaseCommand, shellWord, statusCommand } from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
-import { entriesOf, findBuild } from '../builds/search.ts';
+import { BUILD_NAMES, entriesOf, findBuild } from '../builds/search.ts';
 import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { type Console, printable } from '../console.ts';
@@ -30,10 +30,7 @@ const UNTAKEN_FOR_MS = 60_000;
 export function addReleaseCommand(program: Command, act: Act): void {
   program
     .command('release')
-    .argument(
-      '[build]',
-      'id of a build, its s3:// address, or part of an id that matches only one build; it may be an older one',
-    )
+    .argument('[build]', `${BUILD_NAMES}; it may be an older one`)
     .description('Put a build live: requests that Streampixel distributes it to the viewers of its project.')
     .option('--upload-id <id>', 'release an earlier upload of the build instead of its last one')
     .option('--no-wait', 'only send the request')

@@ -450,6 +450,7 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       skipCause: fc.constantFrom('Superseded', 'NewerBuild'),
       reason: fc.constantFrom('InvalidApiKey', 'RetriesExhausted'),
       deadLetterId: name,
+      discardedAt: instant,
       submitAgainId: name,
       releaseMode: fc.constantFrom('automatic', 'manual', 'on-approval'),
       submittedAt: instant,

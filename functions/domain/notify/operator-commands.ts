@@ -31,6 +31,11 @@ export function statusCommand(id: string): string {
   return `${TOOL} status ${shellWord(id)}`;
 }
 
+/** @param id of a build that is not at Streampixel */
+export function submitCommand(id: string): string {
+  return `${TOOL} submit ${shellWord(id)} --yes`;
+}
+
 export function submitAgainCommand({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
   return `${TOOL} submit --again ${shellWord(`s3://${bucket}/${key}`)}`;
 }
