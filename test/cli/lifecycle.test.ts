@@ -194,7 +194,7 @@ describe('webhook', () => {
 describe('submit', () => {
   it('leaves what Streampixel has finished', async () => {
     const { data } = await toolJson(use().stack.port, ['submit', '--prefix', '', '--dry-run']);
-    const again = await toolJson(use().stack.port, ['submit', '--prefix', `${REJECTED}/`, '--again']);
+    const again = await toolJson(use().stack.port, ['submit', '--prefix', `${REJECTED}/`, '--again', '--yes']);
     const plans = data.builds.map(({ build, submit, why }: Plan) => [
       /\/([\w-]+)\//.exec(build)?.[1],
       submit,
