@@ -15,6 +15,7 @@ import { readBuildLive } from './live.ts';
  * - `live`: viewers get it; or it is approved, and Streampixel distributes it by itself: live within minutes
  * - `was-live`: viewers got it, and get another build now
  * - `waits-for-person`: approved and not released; `waits-for-release`: the release is, or will be, requested
+ * - `discarded`: a person has deleted its dead letters, and nothing has happened to it since
  */
 export type BuildStatus =
   | 'waiting'
@@ -29,7 +30,8 @@ export type BuildStatus =
   | 'released'
   | 'rejected'
   | 'skipped'
-  | 'dead-lettered';
+  | 'dead-lettered'
+  | 'discarded';
 
 const STATUS_AFTER_APPROVAL = {
   automatic: 'live',
@@ -42,6 +44,7 @@ const STATUS_AFTER_APPROVAL = {
  * @param live when the build's last upload was live, or since when it is
  */
 export function statusOf(entry: LedgerEntry, receivesWebhooks: boolean, live?: LiveSpan): BuildStatus {
+  if (entry.discardedAt !== undefined) return 'discarded';
   switch (entry.state) {
     case 'waiting':
     case 'submitting':

@@ -40,6 +40,7 @@ export function buildFacts({ entry, live = {}, releaseSlot, slot, status }: Buil
     size: build.size,
     droppedAt: iso(build.droppedAt),
     changedAt: iso(entry.updatedAt),
+    discardedAt: iso(entry.discardedAt),
     slot: iso(slot),
     attempts: entry.attempts,
     possiblyDoubled: entry.possiblyDoubled,
@@ -75,7 +76,7 @@ export function buildFacts({ entry, live = {}, releaseSlot, slot, status }: Buil
 /** Why it was skipped or dead-lettered, or why its last attempt failed. What failed before Streampixel accepted it is over. */
 function problemOf({ lastFailure, reason, skipCause }: LedgerEntry, status: BuildStatus) {
   if (status === 'skipped') return { reason: skipCause };
-  if (status !== 'waiting' && status !== 'dead-lettered') return {};
+  if (status !== 'waiting' && status !== 'dead-lettered' && status !== 'discarded') return {};
   return { reason: reason ?? lastFailure?.code, detail: lastFailure?.detail };
 }
 

@@ -30,10 +30,13 @@ export async function readOverview(stack: Stack, now: number, sinceMs: number) {
     readQueue(clients.sqs, stack.buildsQueueUrl),
     readQueue(clients.sqs, stack.deadLetterQueueUrl),
   ]);
-  const submitted = [...atStreampixel, ...final];
+  const submitted = [...atStreampixel, ...final, ...open.filter(({ discardedAt }) => discardedAt !== undefined)];
   const { recordOf, view } = await readViews(stack, [...open, ...submitted]);
 
-  const waiting = open.map(view).sort(bySlot);
+  const waiting = open
+    .map(view)
+    .filter(({ status }) => status === 'waiting')
+    .sort(bySlot);
   const listed = submitted.map(view).filter(({ status }) => STATUS_DISPLAY[status].list === 'at-streampixel');
   const named = listed.filter((each) => !isOvertaken(each, submitted));
   const isNamed = new Set(named.map(({ entry }) => entry));

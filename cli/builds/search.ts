@@ -2,6 +2,7 @@ import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
+import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** Builds that Streampixel does not have yet, as far as is known. */
@@ -51,42 +52,108 @@ export async function entriesOf(
   return found;
 }
 
+/** What a command says about an argument that names a build. */
+export const BUILD_NAMES =
+  'id of a build, its s3:// address, upload id or version, its key, or a part that fits only one build';
+
+/** What a build can be named by. */
+export interface Named {
+  readonly id: string;
+  /** When it was dropped: of several versions of one key the newest is meant. In ms since the epoch. */
+  readonly at: number;
+  /** The present one and those of earlier submissions. */
+  readonly uploadIds?: readonly string[];
+}
+
 /**
- * The build that a person means.
+ * The build that a person means, by the first of these that fits: its id or `s3://bucket/key?versionId=version`; an upload id of it;
+ * its key, with or without `s3://bucket/` (then the newest version); its version; a part of its key (the newest version) or of its
+ * id.
  *
- * @param wanted its id, `s3://bucket/key` (then the newest version), or part of an id that matches only one build
+ * @returns `undefined` where none fits
+ * @throws OperatorError (AmbiguousBuild) where several fit
+ */
+export function pickNamed<Build extends Named>(all: readonly Build[], wanted: string): Build | undefined {
+  const isAddress = wanted.startsWith('s3://');
+  const text = isAddress ? wanted.slice('s3://'.length).replace(/\?versionId=([^?]*)$/, '@$1') : wanted;
+  const any = () => true;
+  /** @param isByKey whether it fits by its key alone, and so as one of several versions */
+  function among(isWanted: (build: Build) => boolean, isByKey: (build: Build) => boolean = () => false) {
+    const [newest, ...others] = all.filter(isWanted).sort((a, b) => b.at - a.at);
+    if (newest === undefined) return undefined;
+    const isOneKey = others.every(({ id }) => pathOf(id) === pathOf(newest.id));
+    if (others.length > 0 && !(isOneKey && [newest, ...others].every(isByKey)))
+      throw ambiguous([newest, ...others], wanted);
+    return newest;
+  }
+  const named =
+    among(({ id }) => id === text) ??
+    among(({ uploadIds }) => uploadIds?.includes(text) === true) ??
+    // The address as it is: a key may itself end like a version.
+    among(({ id }) => pathOf(id) === text || `s3://${pathOf(id)}` === wanted, any);
+  if (named !== undefined || isAddress) return named;
+  return (
+    among(({ id }) => keyOf(id) === text, any) ??
+    among(({ id }) => versionOf(id) === text) ??
+    among(
+      ({ id }) => id.includes(text),
+      ({ id }) => pathOf(id).includes(text),
+    )
+  );
+}
+
+function ambiguous(found: readonly Named[], wanted: string): OperatorError {
+  const ids = found.slice(0, SHOWN_CANDIDATES).map(({ id }) => `\n  ${printable(id)}`);
+  const more = found.length > ids.length ? `\n  and ${found.length - ids.length} more` : '';
+  const text = `Several builds match "${printable(wanted)}":${ids.join('')}${more}`;
+  return new OperatorError('AmbiguousBuild', text, 'Use one of these ids.');
+}
+
+/** `bucket/key` of a build's id. A key may contain an `@`, a version does not. */
+function pathOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('@'));
+}
+
+/** The key in a build's id. */
+export function keyOf(id: string): string {
+  const path = pathOf(id);
+  return path.slice(path.indexOf('/') + 1);
+}
+
+function versionOf(id: string): string {
+  return id.slice(id.lastIndexOf('@') + 1);
+}
+
+/**
+ * The build of the ledger that a person means: see {@link pickNamed}.
+ *
  * @throws OperatorError where there is none, or more than one
  */
 export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerEntry> {
-  const exact = await ledger.find(wanted);
+  // These two need no search. DynamoDB refuses to look for an empty or very long text.
+  const isShort = wanted.length > 0 && wanted.length < 200;
+  const exact = (await ledger.find(wanted)) ?? (isShort ? await ledger.findByUploadId(wanted) : undefined);
   if (exact !== undefined) return exact;
-  const path = wanted.startsWith('s3://') ? wanted.slice('s3://'.length) : undefined;
-  const found = (await entriesOf(ledger, ALL_STATES)).filter((entry) =>
-    path === undefined ? entry.id.includes(wanted) : keyPath(entry.build) === path || entry.id === path,
+  const named = pickNamed((await entriesOf(ledger, ALL_STATES)).map(namesOf), wanted);
+  if (named !== undefined) return named.entry;
+  throw new OperatorError(
+    UNKNOWN_BUILD,
+    `The ledger has no build "${printable(wanted)}".`,
+    'Either it was not dropped, or its message has not been processed yet. `streampixel-drop status --all` lists builds.',
   );
-  const [newest, ...others] = found.sort((a, b) => b.build.droppedAt - a.build.droppedAt);
-  if (newest === undefined) {
-    throw new OperatorError(
-      'UnknownBuild',
-      `The ledger has no build "${wanted}".`,
-      'Either it was not dropped, or its message has not been processed yet. `streampixel-drop status` lists builds.',
-    );
-  }
-  if (others.some(({ build }) => keyPath(build) !== keyPath(newest.build))) {
-    const ids = found.slice(0, SHOWN_CANDIDATES).map(({ id }) => `\n  ${id}`);
-    const more = found.length > ids.length ? `\n  and ${found.length - ids.length} more` : '';
-    throw new OperatorError(
-      'AmbiguousBuild',
-      `Several builds match "${wanted}":${ids.join('')}${more}`,
-      'Use one of these ids.',
-    );
-  }
-  return newest;
 }
 
-/** `bucket/key`, without the version. */
-function keyPath({ bucket, key }: Pick<Build, 'bucket' | 'key'>): string {
-  return `${bucket}/${key}`;
+/** Error code of {@link findBuild}. */
+export const UNKNOWN_BUILD = 'UnknownBuild';
+
+function namesOf(entry: LedgerEntry) {
+  const { build, formerUploadIds = [], id, uploadId } = entry;
+  return {
+    id,
+    at: build.droppedAt,
+    uploadIds: [...formerUploadIds, ...(uploadId === undefined ? [] : [uploadId])],
+    entry,
+  };
 }
 
 /** An object as S3 names it: no sequencer, and a version only where the bucket keeps versions. */

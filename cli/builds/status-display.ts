@@ -1,6 +1,7 @@
 import { furthestStage } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { type Route, releaseMode } from '../../functions/domain/model/route.ts';
 import {
   commandAfter,
   REJECTED_TEXT,
@@ -8,6 +9,7 @@ import {
   SUPPORT,
   statusCommand,
   submitAgainCommand,
+  submitCommand,
   WEBHOOK_COMMAND,
 } from '../../functions/domain/notify/operator-commands.ts';
 import type { Colour } from '../console.ts';
@@ -171,7 +173,25 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     advice: ({ apiKeyParameter, reason }) =>
       reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason, apiKeyParameter) },
   },
+  discarded: {
+    list: 'ended',
+    colour: 'gray',
+    failure: 'Discarded',
+    label: ({ entry: { discardedAt = 0, reason } }, now) =>
+      `discarded by a person at ${clockTime(discardedAt, now)}${reason === undefined ? '' : `; it was dead-lettered as ${reason}`}`,
+    note: ({ entry: { reason = '' } }) => reason,
+    message: failureDetail,
+    advice: ({ id }) => ({ act: 'Nothing, unless it should be submitted after all.', run: submitCommand(id) }),
+  },
 };
+
+/** What happens to a build of the route once Streampixel has approved it; nothing for a build without a route. */
+export function afterSubmission(route: Route | undefined): string {
+  if (route === undefined) return '';
+  return releaseMode(route) === 'manual'
+    ? 'waits for a person to release it, once approved'
+    : 'goes to viewers automatically, once approved';
+}
 
 /** @returns `undefined` where there is nothing to do */
 export function adviceOn(entry: LedgerEntry, status: BuildStatus): Advice | undefined {

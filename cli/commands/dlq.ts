@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { keyParameterOf } from '../../functions/domain/model/route.ts';
+import { findRoute, keyParameterOf } from '../../functions/domain/model/route.ts';
 import { commandAfter, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import {
   collectDeadLetters,
@@ -9,6 +9,8 @@ import {
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds/build-view.ts';
+import { BUILD_NAMES, keyOf } from '../builds/search.ts';
+import { afterSubmission } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
@@ -20,7 +22,9 @@ import {
   deadLetterFacts,
   matches,
   NO_REASON,
+  namedAmong,
   type OpenedQueue,
+  recordDiscarded,
   withDeadLetters,
 } from '../stack/dead-letters.ts';
 import { batchesOf } from '../stack/queues.ts';
@@ -49,17 +53,26 @@ export function addDlqCommands(program: Command, act: Act): void {
 
   dlq
     .command('show')
-    .argument('<build>', 'part of the id of the build, or its s3:// address')
+    .argument('<build>', `${BUILD_NAMES}; or the id of a message`)
     .description('Show everything that is in a dead letter.')
     .action(act(async ({ console, stack, args: [build = ''] }) => show(console, await stack(), build)));
 
   filters(dlq.command('redrive').description('Send dead letters back to the builds queue, oldest first.'))
+    .argument('[build...]', NAMES)
     .option(...YES_FLAG)
-    .action(act(async ({ console, stack, flags }) => redrive(console, await stack(), flags)));
+    .action(act(async ({ console, stack, flags, args }) => redrive(console, await stack(), named(args), flags)));
 
   filters(dlq.command('discard').description('Delete dead letters for good. The objects stay in the bucket.'))
+    .argument('[build...]', NAMES)
     .option(...YES_FLAG)
-    .action(act(async ({ console, stack, flags }) => discard(console, await stack(), flags)));
+    .action(act(async ({ console, stack, flags, args }) => discard(console, await stack(), named(args), flags)));
+}
+
+const NAMES = `only those of these builds: ${BUILD_NAMES}; or the ids of messages`;
+
+/** A repeatable argument comes as one list. */
+function named(args: readonly (string | undefined)[]): readonly string[] {
+  return args.flat().filter((name) => name !== undefined);
 }
 
 function filters(command: Command): Command {
@@ -83,10 +96,11 @@ type Picked = OpenedQueue & {
   readonly signal: AbortSignal;
 };
 
-/** Reads the queue to its end and gives `work` what the filter matches. Ctrl-C ends it without a loss. */
+/** Reads the queue to its end and gives `work` what the filter matches and `names` name. Ctrl-C ends it without a loss. */
 async function withMatching(
   console: Console,
   stack: Stack,
+  names: readonly string[],
   filter: DeadLetterFilter,
   work: (picked: Picked) => Promise<number>,
 ): Promise<number> {
@@ -94,27 +108,24 @@ async function withMatching(
   return withDeadLetters(stack, signal, async (opened) => {
     const { deadLetterQueue, store } = opened;
     console.say('Reading the dead-letter queue ...');
-    const messages = await console.progress(
-      'Reading',
-      deadLetterQueue.visible,
-      { least: LEAST_FOR_A_BAR },
-      (progress) =>
-        collectDeadLetters(store, matches(filter, Date.now()), (found) => {
-          progress.total(Math.max(found, deadLetterQueue.visible));
-          progress.update(found);
-        }),
+    const found = await console.progress('Reading', deadLetterQueue.visible, { least: LEAST_FOR_A_BAR }, (progress) =>
+      collectDeadLetters(store, matches(filter, Date.now()), (found) => {
+        progress.total(Math.max(found, deadLetterQueue.visible));
+        progress.update(found);
+      }),
     );
     if (signal.aborted) {
       const remedy = 'Run the same command again.';
       throw new OperatorError('Interrupted', 'Interrupted before anything was moved.', remedy, EXIT.interrupted);
     }
+    const messages = names.length === 0 ? found : await namedAmong(found, names, stack.ledger);
     const facts = messages.map((message) => deadLetterFacts(message, deadLetterQueue.retentionMs));
     return work({ ...opened, messages, facts, signal });
   });
 }
 
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, deadLetterQueue: { hidden } }) => {
+  return withMatching(console, stack, [], filter, async ({ facts, deadLetterQueue: { hidden } }) => {
     const lines = groupedBy(titleOf, facts).flatMap((group) =>
       groupLines(console, stack, group, all ? facts.length : MOST_NAMED),
     );
@@ -196,12 +207,7 @@ function causeOf(group: readonly DeadLetterFacts[]): readonly [string, string] {
 }
 
 async function show(console: Console, stack: Stack, build: string): Promise<number> {
-  return withMatching(console, stack, { build }, async ({ facts, messages }) => {
-    if (facts.length === 0) {
-      const remedy =
-        'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for the result of a build.';
-      throw new OperatorError('NoDeadLetter', `No dead letter is about a build with "${build}" in its id.`, remedy);
-    }
+  return withMatching(console, stack, [build], {}, async ({ facts, messages }) => {
     const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));
     const pages = deadLetters.map(({ body, ...each }) => {
       const { attempts = 0, detail, status } = each;
@@ -228,26 +234,43 @@ async function show(console: Console, stack: Stack, build: string): Promise<numb
   });
 }
 
-function preview(console: Console, verb: string, facts: readonly DeadLetterFacts[]): number {
-  const named = facts.slice(0, MOST_NAMED);
+/** @param then what happens to one of them after that */
+function preview(
+  console: Console,
+  verb: string,
+  facts: readonly DeadLetterFacts[],
+  then: (message: DeadLetterFacts) => string = () => '',
+): number {
   const lines = [
     `Would ${verb} ${plural(facts.length, 'dead letter')}:`,
     ...aligned(
       Object.entries(countsByReason(facts)).map(([reason, count]) => [`${count}`, reason]),
       2,
     ),
-    ...named.map((message) => `    ${nameOf(message)}`),
-    ...(facts.length > named.length ? [`    and ${facts.length - named.length} more`] : []),
+    ...aligned(
+      facts.map((message) => [nameOf(message), message.reason, then(message)]),
+      4,
+    ),
   ];
-  const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts) };
+  const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts), deadLetters: facts };
   console.data(data, facts.length === 0 ? [NOTHING_TO_DO] : lines);
   if (facts.length > 0) console.say(NOTHING_CHANGED);
   return EXIT.done;
 }
 
-async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, messages, queue, signal, store }) => {
-    if (yes !== true) return preview(console, 'send back to the builds queue', facts);
+async function redrive(
+  console: Console,
+  stack: Stack,
+  names: readonly string[],
+  { yes, ...filter }: Flags,
+): Promise<number> {
+  return withMatching(console, stack, names, filter, async ({ facts, messages, queue, signal, store }) => {
+    if (yes !== true) {
+      const { routes } = stack.settings;
+      const then = ({ builds }: DeadLetterFacts) =>
+        [...new Set(builds.map((id) => afterSubmission(findRoute(routes, keyOf(id)))))].join('; ');
+      return preview(console, 'send back to the builds queue', facts, then);
+    }
     const namedQueue = asSentBy(await stack.caller(), queue);
     const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
       redriveDeadLetters(messages, store, namedQueue, (count) => progress.update(count)),
@@ -261,13 +284,19 @@ async function redrive(console: Console, stack: Stack, { yes, ...filter }: Flags
   });
 }
 
-async function discard(console: Console, stack: Stack, { yes, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, filter, async ({ facts, messages, signal, store }) => {
+async function discard(
+  console: Console,
+  stack: Stack,
+  names: readonly string[],
+  { yes, ...filter }: Flags,
+): Promise<number> {
+  return withMatching(console, stack, names, filter, async ({ facts, messages, signal, store }) => {
     if (yes !== true) return preview(console, 'delete for good', facts);
     const deleted = new Set<StoredDeadLetter>();
     await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
       for (const batch of batchesOf(messages)) {
         if (signal.aborted) return;
+        await Promise.all(batch.map((message) => recordDiscarded(message, stack.ledger, Date.now())));
         for (const message of await store.delete(batch)) deleted.add(message);
         progress.update(deleted.size);
       }

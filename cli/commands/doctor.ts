@@ -9,7 +9,6 @@ import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
-import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
 import { storeKeyCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
@@ -28,9 +27,9 @@ import {
   addressOf,
   DASHBOARD_STEPS,
   dashboardOf,
-  lastWebhookText,
   projectWebhooks,
   readTokens,
+  webhookText,
 } from '../stack/webhooks.ts';
 import { plural, span } from '../units.ts';
 
@@ -171,10 +170,10 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
     return [warn(text, `${WEBHOOK_COMMAND}; it creates the token and says what to do with it`)];
   }
   const now = Date.now();
-  const findings = (await projectWebhooks(stack)).map((webhook) => {
-    const { projectId } = webhook;
-    const text = `project ${projectId}: ${lastWebhookText(webhook, now)}`;
-    if (hasSentWebhook(webhook)) return ok(text);
+  const findings = (await projectWebhooks(stack, stored.tokens)).map((webhook) => {
+    const { isUsed, projectId } = webhook;
+    const text = `project ${projectId}: ${webhookText(webhook, now)}`;
+    if (isUsed) return ok(text);
     const remedy = `${dashboardOf(projectId)} > ${DASHBOARD_STEPS}:\n${addressOf(stack, projectId, token)}`;
     return warn(text, remedy);
   });

@@ -16,7 +16,7 @@ import {
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
 import { liveFacts, nameOfLive, readLive, whenLive } from '../builds/live.ts';
-import { entriesOf, findBuild } from '../builds/search.ts';
+import { BUILD_NAMES, entriesOf, findBuild } from '../builds/search.ts';
 import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { type Console, printable } from '../console.ts';
@@ -41,10 +41,7 @@ const UNTAKEN_FOR_MS = 60_000;
 export function addReleaseCommand(program: Command, act: Act): void {
   program
     .command('release')
-    .argument(
-      '[build]',
-      'id of a build, its s3:// address, or part of an id that matches only one build; it may be an older one',
-    )
+    .argument('[build]', `${BUILD_NAMES}; it may be an older one`)
     .description('Put a build live: requests that Streampixel distributes it to the viewers of its project.')
     .option('--upload-id <id>', 'release an earlier upload of the build instead of its last one')
     .option(
@@ -67,9 +64,7 @@ async function release(
     throw usageError('--previous takes no build, and --project belongs to --previous.', 'See: release --help');
   }
   if (wanted === undefined && !previous) throw await whichBuild(stack);
-  const target = previous
-    ? await previousBuild(stack, project)
-    : { entry: await findBuild(stack.ledger, wanted ?? ''), uploadId: wantedUpload };
+  const target = previous ? await previousBuild(stack, project) : await namedBuild(stack, wanted ?? '', wantedUpload);
   const { entry } = target;
   const uploadId = releasableUpload(entry, target.uploadId);
   const { id: build, projectId, releaseMode, state, userId } = entry;
@@ -108,6 +103,12 @@ async function release(
     console.paint('green', `${shortId(build)} is released: live within minutes. Upload id ${uploadId}.`),
   ]);
   return EXIT.done;
+}
+
+/** The build that a person names, and its upload: where the name is the id of an earlier upload, that one is meant. */
+async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string | undefined) {
+  const entry = await findBuild(ledger, name);
+  return { entry, uploadId: wantedUpload ?? entry.formerUploadIds?.find((each) => each === name) };
 }
 
 async function whichBuild({ ledger }: Stack): Promise<OperatorError> {

@@ -4,7 +4,7 @@ import { readStatus } from '../builds/build-status.ts';
 import { buildFacts, readLanes, slotsOf } from '../builds/build-view.ts';
 import { readBuildLive } from '../builds/live.ts';
 import { overviewFacts, readOverview } from '../builds/overview.ts';
-import { findBuild } from '../builds/search.ts';
+import { BUILD_NAMES, findBuild } from '../builds/search.ts';
 import { timelineOf } from '../builds/timeline.ts';
 import type { Act } from '../command.ts';
 import type { Console } from '../console.ts';
@@ -21,10 +21,7 @@ const DAY_MS = 86_400_000;
 export function addStatusCommand(program: Command, act: Act): void {
   program
     .command('status')
-    .argument(
-      '[build]',
-      'id of a build, its s3:// address, or part of an id that matches only one build: shows its timeline',
-    )
+    .argument('[build]', `${BUILD_NAMES}: shows its timeline`)
     .description('Show the builds that wait and their slots, those at Streampixel, the last results, and dead letters.')
     .option('--watch', 'show it again and again, until Ctrl-C')
     .option('--since <time>', 'how far back to count builds, such as 7d (default: 1d)', parseSpan)

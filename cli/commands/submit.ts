@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { HeadObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, paginateListObjectsV2, S3ServiceException } from '@aws-sdk/client-s3';
 import type { Command } from 'commander';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { type Build, buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
-import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   DEAD_LETTER_ATTRIBUTES,
   REQUESTED_BY_ATTRIBUTE,
@@ -11,11 +11,16 @@ import {
 } from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
-import { createObjectLookup } from '../builds/search.ts';
-import type { Act } from '../command.ts';
-import { aligned, type Console } from '../console.ts';
+import { shellWord, TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import { BUILD_NAMES, createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
+import { afterSubmission } from '../builds/status-display.ts';
+import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
+import { aligned, type Console, printable } from '../console.ts';
+import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { createdNotification } from '../stack/created-notification.ts';
+import { buildsOf, withDeadLetters } from '../stack/dead-letters.ts';
 import { BATCH_SIZE, batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { plural } from '../units.ts';
@@ -24,103 +29,153 @@ interface SubmitFlags {
   readonly prefix?: string;
   readonly again?: boolean;
   readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Which object: without a version the one that the key holds now. */
+interface Target {
+  readonly key: string;
+  readonly versionId?: string;
 }
 
 /** What to do with an object of the bucket, and why. */
 interface Plan {
-  readonly build: Build;
+  readonly id: string;
   readonly why: string;
-  /** Attributes of the message that submits it; absent where it is skipped. */
-  readonly attributes?: Readonly<Record<string, string>>;
+  /** The message that submits it; absent where it is skipped. */
+  readonly message?: { readonly build: Build; readonly attributes: Readonly<Record<string, string>> };
+  /** What happens to it after that. */
+  readonly afterwards?: string;
+  /** The object could not be read: the command has failed for it. */
+  readonly isUnreadable?: true;
+  readonly state?: BuildState;
 }
 
 export function addSubmitCommand(program: Command, act: Act): void {
   program
     .command('submit')
-    .argument('[address]', 's3://bucket/key of a build that is in the drop bucket')
-    .description('Submit builds that are already in the drop bucket, unless Streampixel has accepted them before.')
+    .argument('[build]', `s3:// address of a build in the drop bucket; or ${BUILD_NAMES}`)
+    .description(
+      'Submit builds that are already in the drop bucket, unless Streampixel has accepted them before. Acts at once on one build that ' +
+        'was never submitted; shows its plan in all other cases, and acts with --yes.',
+    )
     .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
-    .option('--again', 'also builds that were accepted or skipped before')
+    .option('--again', 'also builds that were accepted, skipped or discarded before')
     .option('--dry-run', 'only say what would be done')
-    .action(act(async ({ console, stack, flags, args: [address] }) => submit(console, stack, address, flags)));
+    .option(...YES_FLAG)
+    .action(act(async ({ console, stack, flags, args: [name] }) => submit(console, stack, name, flags)));
 }
 
 async function submit(
   console: Console,
   find: () => Promise<Stack>,
-  address: string | undefined,
-  { again = false, dryRun = false, prefix }: SubmitFlags,
+  name: string | undefined,
+  { again = false, dryRun = false, prefix, yes = false }: SubmitFlags,
 ): Promise<number> {
-  if ((address === undefined) === (prefix === undefined)) {
-    throw usageError('Give either an address or --prefix.', 'For example: submit s3://bucket/game.zip');
+  if ((name === undefined) === (prefix === undefined)) {
+    throw usageError('Give either a build or --prefix.', 'For example: submit s3://bucket/game.zip');
   }
   const stack = await find();
-  const keys = address === undefined ? await keysUnder(stack, prefix ?? '') : [keyOf(stack, address)];
+  const isNamed = name !== undefined;
+  const targets = isNamed ? [await targetOf(stack, name)] : await targetsUnder(stack, prefix ?? '');
   const lookUp = createObjectLookup(stack.ledger);
   const plans: Plan[] = [];
-  await console.progress('Reading the objects', keys.length, { least: 2 * BATCH_SIZE }, async (progress) => {
-    for (const batch of batchesOf(keys)) {
-      const planned = batch.map(async (key) => planFor(await objectAt(stack, key), lookUp, stack, again));
-      plans.push(...(await Promise.all(planned)));
+  await console.progress('Reading the objects', targets.length, { least: 2 * BATCH_SIZE }, async (progress) => {
+    for (const batch of batchesOf(targets)) {
+      plans.push(...(await Promise.all(batch.map((target) => planFor(target, lookUp, stack, { again, isNamed })))));
       progress.update(plans.length);
     }
   });
-  const chosen = plans.filter(({ attributes }) => attributes !== undefined);
-  const sent = dryRun ? 0 : await send(stack, chosen);
-  const failed = dryRun ? 0 : chosen.length - sent;
-  const builds = plans.map(({ attributes, build, why }) => {
-    return { build: buildId(build), submit: attributes !== undefined, why };
+  const chosen = plans.filter(({ message }) => message !== undefined);
+  const isPlan = dryRun || !(yes || (isNamed && !again && chosen.every(({ state }) => state === undefined)));
+  const { sent, settled } = isPlan ? { sent: 0, settled: 0 } : await sendAndSettle(console, stack, chosen);
+  const failed = isPlan ? 0 : chosen.length - sent;
+  const builds = plans.map(({ afterwards, id, isUnreadable, message, why }) => {
+    return { build: id, submit: message !== undefined, why, ...present({ afterwards, isUnreadable }) };
   });
-  const [count, verb] = dryRun ? [chosen.length, 'would be'] : [sent, 'were'];
-  console.data({ dryRun, sent, failed, builds }, [
+  const unreadable = plans.filter(({ isUnreadable }) => isUnreadable);
+  console.data({ dryRun: isPlan, sent, failed, settled, builds }, [
     ...aligned(
-      builds.map(({ build, submit: isSubmitted, why }) => [
-        isSubmitted ? console.paint('green', 'submit') : console.paint('gray', 'skip'),
-        build,
-        why,
-      ]),
+      plans.map((plan) => [action(console, plan), printable(plan.id), printable(plan.why), plan.afterwards ?? '']),
     ),
     plans.length === 0
       ? 'There is no build under that prefix.'
-      : `${count} of ${plural(plans.length, 'build')} ${verb} sent to the builds queue.`,
+      : `${isPlan ? chosen.length : sent} of ${plural(plans.length, 'build')} ${isPlan ? 'would be ' : ''}sent to the builds queue.`,
+    ...(settled > 0 ? [`${plural(settled, 'dead letter')} of these builds deleted: nothing is left to redrive.`] : []),
   ]);
-  if (builds.some(({ submit: isSubmitted, why }) => !isSubmitted && why.startsWith(ACCEPTED))) {
+  if (plans.some(({ message, why }) => message === undefined && why.startsWith(ACCEPTED))) {
     console.say('--again also submits builds that were accepted before.');
   }
   if (failed > 0) console.say(`SQS refused ${plural(failed, 'message')}. Run the same command again.`);
-  return failed === 0 ? EXIT.done : EXIT.failed;
+  if (unreadable.length > 0) console.say(`${plural(unreadable.length, 'object')} could not be read.`);
+  if (isPlan && chosen.length > 0) console.say(NOTHING_CHANGED);
+  return failed === 0 && unreadable.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** @throws OperatorError (usage) where it is not the address of a build in the drop bucket */
-function keyOf({ bucket }: Stack, address: string): string {
-  const [, named, key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
+function action(console: Console, { isUnreadable, message }: Plan): string {
+  if (isUnreadable) return console.paint('red', 'fail');
+  return message === undefined ? console.paint('gray', 'skip') : console.paint('green', 'submit');
+}
+
+/**
+ * The object that a person means: by its address, or by a name of a build in the ledger, or by its key.
+ *
+ * @throws OperatorError where it is none in the drop bucket, or the name fits several builds
+ */
+async function targetOf(stack: Stack, name: string): Promise<Target> {
+  if (name.startsWith('s3://')) return targetAt(stack, name);
+  try {
+    const { build } = await findBuild(stack.ledger, name);
+    if (build.bucket !== stack.bucket) return targetAt(stack, `s3://${build.bucket}/${build.key}`);
+    return { key: build.key, ...present({ versionId: build.versionId }) };
+  } catch (error) {
+    // S3's event about it may have been lost.
+    const isKey = error instanceof OperatorError && error.code === UNKNOWN_BUILD && whyNotABuild(name) === undefined;
+    if (!isKey || (await readObject(stack, { key: name })).kind !== 'read') throw error;
+    return { key: name };
+  }
+}
+
+function targetAt({ bucket }: Stack, address: string): Target {
+  const [, named, path = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
   if (named === undefined) {
-    throw usageError(`${address} is not the address of an object.`, `For example: s3://${bucket}/game.zip`);
+    throw usageError(`${printable(address)} is not the address of an object.`, `For example: s3://${bucket}/game.zip`);
   }
   if (named !== bucket) {
     throw usageError(
       `${named} is not the drop bucket: the pipeline is not allowed to read it.`,
-      `Copy the object, which also submits it: aws s3 cp ${address} s3://${bucket}/`,
+      `Copy the object, which also submits it: aws s3 cp ${shellWord(address)} s3://${bucket}/`,
     );
   }
-  if (whyNotABuild(key) !== undefined) throw usageError(`${key} does not end in .zip.`, 'Only zip files are builds.');
-  return key;
+  // A key may itself contain such a text.
+  const [, key = path, versionId] = (path.endsWith('.zip') ? null : /^(.+)\?versionId=([^?]+)$/s.exec(path)) ?? [];
+  if (whyNotABuild(key) !== undefined) {
+    throw usageError(`${printable(key)} does not end in .zip.`, 'Only zip files are builds.');
+  }
+  return { key, ...present({ versionId }) };
 }
 
-async function keysUnder({ bucket, clients }: Stack, prefix: string): Promise<string[]> {
-  const keys: string[] = [];
+async function targetsUnder({ bucket, clients }: Stack, prefix: string): Promise<Target[]> {
+  const targets: Target[] = [];
   const request = { Bucket: bucket, Prefix: prefix };
   for await (const { Contents = [] } of paginateListObjectsV2({ client: clients.s3 }, request)) {
-    keys.push(...Contents.flatMap(({ Key }) => (Key === undefined || whyNotABuild(Key) !== undefined ? [] : [Key])));
+    targets.push(
+      ...Contents.flatMap(({ Key: key }) => (key === undefined || whyNotABuild(key) !== undefined ? [] : [{ key }])),
+    );
   }
-  return keys;
+  return targets;
 }
 
-async function objectAt({ bucket, clients, region }: Stack, key: string): Promise<Build> {
+type ObjectRead =
+  | { readonly kind: 'read'; readonly build: Build }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unreadable'; readonly status: number };
+
+async function readObject({ bucket, clients, region }: Stack, { key, versionId }: Target): Promise<ObjectRead> {
   try {
-    const head = await clients.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    const head = await clients.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
     const { ContentLength: size, ETag, LastModified, VersionId } = head;
-    return {
+    const build = {
       bucket,
       key,
       // The drop bucket is always in the stack's region.
@@ -132,30 +187,73 @@ async function objectAt({ bucket, clients, region }: Stack, key: string): Promis
         versionId: VersionId === 'null' ? undefined : VersionId,
       }),
     };
+    return { kind: 'read', build };
   } catch (error) {
-    if (!(error instanceof Error && /NotFound|NoSuchKey/.test(error.name))) throw error;
-    throw new OperatorError('NoObject', `There is no object s3://${bucket}/${key}.`, `See: aws s3 ls s3://${bucket}/`);
+    const status = error instanceof S3ServiceException ? (error.$metadata.httpStatusCode ?? 0) : 0;
+    if (status === 404) return { kind: 'missing' };
+    // Other errors are not about this object alone.
+    if (status < 400 || status >= 500) throw error;
+    return { kind: 'unreadable', status };
   }
 }
 
 const ACCEPTED = 'accepted before';
 
 async function planFor(
-  build: Build,
+  target: Target,
   lookUp: ReturnType<typeof createObjectLookup>,
-  { settings }: Stack,
-  again: boolean,
+  stack: Stack,
+  how: { readonly again: boolean; readonly isNamed: boolean },
 ): Promise<Plan> {
-  if (findRoute(settings.routes, build.key) === undefined) return { build, why: 'no route matches its key' };
+  const { bucket, settings } = stack;
+  const { key, versionId } = target;
+  const object = await readObject(stack, target);
+  if (object.kind === 'missing' && how.isNamed) {
+    const text = `There is no object s3://${bucket}/${printable(key)}${versionId === undefined ? '' : ` of version ${printable(versionId)}`}.`;
+    throw new OperatorError('NoObject', text, `See: aws s3 ls s3://${bucket}/`);
+  }
+  if (object.kind !== 'read') {
+    const why =
+      object.kind === 'missing'
+        ? 'it was deleted just now'
+        : `it can't be read (HTTP ${object.status}): check your permissions, the bucket's policy and its KMS key`;
+    return { id: `${bucket}/${key}`, why, isUnreadable: true };
+  }
+  const { build } = object;
+  const route = findRoute(settings.routes, key);
+  if (route === undefined) return { id: buildId(build), why: 'no route matches its key' };
   const entry = await lookUp(build);
-  if (entry === undefined) return { build, attributes: {}, why: 'not in the ledger yet' };
   // With the ledger's fields: without versions the build's id has a sequencer, which the object does not have.
-  return { build: { ...build, ...entry.build }, ...planForKnown(entry, again) };
+  const known = { ...build, ...entry?.build };
+  const id = entry?.id ?? buildId(build);
+  if (versionId !== undefined && route.everyVersion !== true) {
+    const current = await readObject(stack, { key });
+    if (current.kind !== 'read' || current.build.versionId !== versionId) {
+      return { id, why: 'not the version that the key holds now, so it would be skipped as Superseded' };
+    }
+  }
+  const { attributes, why } =
+    entry === undefined ? { attributes: {}, why: 'not in the ledger yet' } : planForKnown(entry, how);
+  return {
+    id,
+    why,
+    ...present({ state: entry?.state }),
+    ...(attributes === undefined ? {} : { message: { build: known, attributes }, afterwards: afterSubmission(route) }),
+  };
 }
 
 /** What to do with a build that the ledger has. */
-function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
+function planForKnown(
+  entry: LedgerEntry,
+  { again, isNamed }: { readonly again: boolean; readonly isNamed: boolean },
+): { readonly why: string; readonly attributes?: Readonly<Record<string, string>> } {
   const attributes = { [SUBMIT_AGAIN_ATTRIBUTE]: randomUUID() };
+  // The dead letter's id makes it a redrive for the worker, whether or not the dead letter still exists.
+  const redrive = present({ [DEAD_LETTER_ATTRIBUTES.id]: entry.deadLetterId });
+  if (entry.discardedAt !== undefined) {
+    const why = 'discarded before by a person';
+    return again || isNamed ? { attributes: redrive, why } : { why };
+  }
   switch (entry.state) {
     case 'submitted':
     case 'approved':
@@ -170,11 +268,7 @@ function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
         ? { attributes, why: `again, skipped as ${entry.skipCause}` }
         : { why: `skipped before: ${entry.skipCause}` };
     case 'dead-lettered':
-      // The dead letter's id makes it a redrive for the worker, whether or not the dead letter still exists.
-      return {
-        attributes: entry.deadLetterId === undefined ? {} : { [DEAD_LETTER_ATTRIBUTES.id]: entry.deadLetterId },
-        why: `dead-lettered as ${entry.reason}`,
-      };
+      return { attributes: redrive, why: `dead-lettered as ${entry.reason}; its dead letter is deleted` };
     case 'waiting':
     case 'submitting':
     case 'unknown':
@@ -183,23 +277,53 @@ function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
   }
 }
 
-/** @returns how many of them SQS has accepted */
-async function send({ buildsQueueUrl, caller, clients }: Stack, plans: readonly Plan[]): Promise<number> {
+/**
+ * Sends the messages, and deletes the dead letters that these builds had before: one that stayed could be redriven later, and a
+ * reminder would go on about it. They are received before the messages are sent, so none of a new failure is among them, and deleted
+ * after that, so a crash in between loses nothing.
+ *
+ * @returns how many messages SQS has accepted, and how many dead letters are deleted
+ */
+async function sendAndSettle(
+  console: Console,
+  stack: Stack,
+  plans: readonly Plan[],
+): Promise<{ readonly sent: number; readonly settled: number }> {
+  const signal = interruptible(() => console.say('Stopping as soon as what is sent is recorded.'));
+  return withDeadLetters(stack, signal, async ({ deadLetterQueue, store }) => {
+    const all = new Set(plans.map(({ id }) => id));
+    const isOf = (ids: ReadonlySet<string>) => (message: StoredDeadLetter) => {
+      const builds = buildsOf(message);
+      return builds.length > 0 && builds.every((id) => ids.has(id));
+    };
+    const mayHave = deadLetterQueue.visible > 0 || plans.some(({ state }) => state === 'dead-lettered');
+    const deadLetters = plans.length > 0 && mayHave ? await collectDeadLetters(store, isOf(all)) : [];
+    if (signal.aborted) {
+      throw new OperatorError('Interrupted', 'Nothing was sent.', 'Run the same command again.', EXIT.interrupted);
+    }
+    const sent = await send(stack, plans);
+    let settled = 0;
+    for (const batch of batchesOf(deadLetters.filter(isOf(sent)))) settled += (await store.delete(batch)).length;
+    if (deadLetterQueue.hidden > 0) {
+      console.say(`Another command reads dead letters right now. Those that it has stay: see ${TOOL} dlq list`);
+    }
+    return { sent: sent.size, settled };
+  });
+}
+
+/** @returns ids of the builds whose messages SQS has accepted */
+async function send({ buildsQueueUrl, caller, clients }: Stack, plans: readonly Plan[]): Promise<ReadonlySet<string>> {
   const name = plans.length === 0 ? undefined : await caller();
   const named = present({ [REQUESTED_BY_ATTRIBUTE]: name });
   const queue = createSqsBuildsQueue(clients.sqs, buildsQueueUrl);
-  let sent = 0;
+  const sent = new Set<string>();
   for (const batch of batchesOf(plans)) {
-    const messages = batch.map(({ attributes = {}, build }) => {
-      return {
-        messageId: '',
-        receiptHandle: '',
-        body: createdNotification(build),
-        sentAt: 0,
-        attributes: { ...attributes, ...named },
-      };
+    const messages = batch.flatMap(({ id, message }) => {
+      if (message === undefined) return [];
+      const attributes = { ...message.attributes, ...named };
+      return [{ messageId: id, receiptHandle: '', body: createdNotification(message.build), sentAt: 0, attributes }];
     });
-    sent += (await queue.send(messages)).length;
+    for (const { messageId } of await queue.send(messages)) sent.add(messageId);
   }
   return sent;
 }

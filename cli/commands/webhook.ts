@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, type Command } from 'commander';
 import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
-import { hasSentWebhook } from '../../functions/domain/model/webhook-record.ts';
 import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
+import { dashboardWebhookUrl } from '../../local/streampixel/stand-in-webhooks.ts';
 import { type Act, NOTHING_CHANGED } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
@@ -11,20 +12,19 @@ import {
   DASHBOARD_STEPS,
   dashboardOf,
   ensureTokens,
-  lastReceivedAt,
-  lastWebhookText,
   newToken,
   type ProjectWebhook,
   projectWebhooks,
   readTokens,
   type StoredTokens,
-  usesNewAddress,
+  webhookText,
   writeTokens,
 } from '../stack/webhooks.ts';
 import { iso, span } from '../units.ts';
 
 interface WebhookFlags {
   readonly finish?: boolean;
+  readonly force?: boolean;
   readonly yes?: boolean;
 }
 
@@ -38,17 +38,21 @@ export function addWebhookCommand(program: Command, act: Act): void {
     .command('webhook')
     // An argument, not a subcommand: a group of commands could not be run by itself.
     .addArgument(
-      new Argument('[action]', 'rotate: create new addresses; the old ones stay valid until --finish').choices([
-        'rotate',
-      ]),
+      new Argument(
+        '[action]',
+        'rotate: create new addresses; the old ones stay valid until --finish. enter: with --local, put the addresses into the ' +
+          "stand-in's dashboard and test them, as a person does on Streampixel's",
+      ).choices(['rotate', 'enter']),
     )
     .description(
       "Print the addresses of the projects' webhooks, and when the last webhook came. Creates the token if there is none.",
     )
     .option('--finish', 'with rotate: end the rotation; the old addresses stop working')
+    .option('--force', 'with rotate --finish: also while a project has not used its new address')
     .option('--yes', 'with rotate --finish: do it; without it the command says what it would do')
     .action(
       act(async ({ console, stack, flags, args: [action] }) => {
+        if (action === 'enter') return enter(console, await stack());
         if (action === 'rotate') {
           return flags.finish === true ? finish(console, await stack(), flags) : rotate(console, await stack());
         }
@@ -93,7 +97,7 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
   return EXIT.done;
 }
 
-async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Promise<number> {
+async function finish(console: Console, stack: Stack, { force, yes }: WebhookFlags): Promise<number> {
   const { clients, settings } = stack;
   const name = settings.webhookTokenParameter;
   const stored = await readTokens(clients.ssm, name);
@@ -103,24 +107,29 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
     return EXIT.done;
   }
   const now = Date.now();
-  const { changedAt } = stored;
-  const webhooks = await projectWebhooks(stack);
-  const notMoved = webhooks.filter((webhook) => !usesNewAddress(webhook, changedAt)).map(({ projectId }) => projectId);
+  const { changedAt, tokens } = stored;
+  const webhooks = await projectWebhooks(stack, tokens);
+  const notMoved = webhooks.filter(({ isUsed }) => !isUsed).map(({ projectId }) => projectId);
   const facts = { changedAt: iso(changedAt), notMoved };
   const lines = [
     `The new addresses are ${span(now - changedAt)} old.`,
     ...aligned(
-      webhooks.map((webhook) => [webhook.projectId, addressInUse(console, webhook, changedAt, now)]),
+      webhooks.map((webhook) => [webhook.projectId, paintedText(console, webhook, now)]),
       2,
     ),
   ];
+  const isBlocked = notMoved.length > 0 && force !== true;
+  if (yes === true && isBlocked) {
+    throw new OperatorError(
+      'AddressNotUsed',
+      `No webhook has come to the new address of ${notMoved.join(', ')}, or one has come to the old address since. ` +
+        'Without the old address, Streampixel could not report on their builds.',
+      `${NOT_MOVED} To end the rotation all the same: ${FINISH} --force`,
+    );
+  }
   if (yes !== true) {
     console.data({ dryRun: true, ...facts }, ['Would end the rotation: the old addresses stop working.', ...lines]);
-    if (notMoved.length > 0) {
-      console.say(
-        'Put the new address into the dashboards of the projects that are not green, and press Test Webhook.',
-      );
-    }
+    if (isBlocked) console.say(`${NOT_MOVED} Until then it is not ended, except with --force.`);
     console.say(NOTHING_CHANGED);
     return EXIT.done;
   }
@@ -132,28 +141,79 @@ async function finish(console: Console, stack: Stack, { yes }: WebhookFlags): Pr
   return EXIT.done;
 }
 
-function addressInUse(console: Console, webhook: ProjectWebhook, changedAt: number, now: number): string {
-  const received = `last webhook received ${span(now - lastReceivedAt(webhook))} ago`;
-  if (usesNewAddress(webhook, changedAt)) return console.paint('green', `${received}, at the new address`);
-  if (lastReceivedAt(webhook) > changedAt) return console.paint('red', `${received}, at the old address`);
-  return console.paint('yellow', 'no webhook received since then: it may still have the old address');
+const NOT_MOVED =
+  'Put the new address into the dashboards of the projects that are not green, and press Test Webhook there.';
+
+function paintedText(console: Console, webhook: ProjectWebhook, now: number): string {
+  return console.paint(webhook.isUsed ? 'green' : 'yellow', webhookText(webhook, now));
+}
+
+/** The function that receives webhooks finds a new token within so long, in ms. */
+const NEW_TOKEN_MS = 30_000;
+const TEST_AGAIN_MS = 1_000;
+
+/** What a person does on the dashboard, at the stand-in. */
+async function enter(console: Console, stack: Stack): Promise<number> {
+  const { streampixelBaseUrl, webhookTokenParameter } = stack.settings;
+  // The address is a secret: it goes to a stand-in on this machine and nowhere else.
+  if (!stack.isLocal || new URL(streampixelBaseUrl).hostname !== '127.0.0.1') {
+    throw usageError(
+      'Only the stand-in of npm start can be told an address: Streampixel has no API for it.',
+      `Put the addresses into the dashboard: ${WEBHOOK_COMMAND}`,
+    );
+  }
+  const { tokens } = await ensureTokens(stack.clients.ssm, webhookTokenParameter);
+  const [token] = tokens;
+  const projects = await Promise.all(
+    (await projectWebhooks(stack, tokens)).map(async ({ projectId }) => {
+      const url = dashboardWebhookUrl(streampixelBaseUrl, projectId);
+      const saved = await fetch(url, {
+        method: 'PUT',
+        body: token === undefined ? '' : addressOf(stack, projectId, token),
+      });
+      return { projectId, isEntered: saved.ok, isReceived: saved.ok && (await isTestReceived(url)) };
+    }),
+  );
+  console.data({ projects }, [
+    ...projects.map(({ isEntered, isReceived, projectId }) => {
+      if (!isEntered) return console.paint('red', `${projectId}  the stand-in does not know this project`);
+      const result = isReceived
+        ? 'entered; its test webhook was received'
+        : 'entered, but its test webhook was refused';
+      return console.paint(isReceived ? 'green' : 'red', `${projectId}  ${result}`);
+    }),
+  ]);
+  return projects.every(({ isReceived }) => isReceived) ? EXIT.done : EXIT.failed;
+}
+
+/** Presses "Test Webhook", again and again while the receiver does not know a new token yet. */
+async function isTestReceived(url: string): Promise<boolean> {
+  const giveUpAt = Date.now() + NEW_TOKEN_MS;
+  while (!(await fetch(url, { method: 'POST' })).ok) {
+    if (Date.now() > giveUpAt) return false;
+    await sleep(TEST_AGAIN_MS);
+  }
+  return true;
 }
 
 /** The addresses with the newest token, and what is known about each. */
 async function print(console: Console, stack: Stack, { tokens }: StoredTokens, isNew: boolean): Promise<void> {
   const now = Date.now();
   const [token] = tokens;
-  const webhooks = await projectWebhooks(stack);
-  const projects = webhooks.map(({ lastWebhookAt, projectId, testedAt }) => ({
+  const webhooks = await projectWebhooks(stack, tokens);
+  const projects = webhooks.map(({ formerUsedAt, isUsed, lastWebhookAt, projectId, testedAt, usedAt }) => ({
     projectId,
     address: token && addressOf(stack, projectId, token),
     dashboard: dashboardOf(projectId),
     testedAt: iso(testedAt),
     lastWebhookAt: iso(lastWebhookAt),
+    isUsed,
+    usedAt: iso(usedAt),
+    formerUsedAt: iso(formerUsedAt),
   }));
   const parts = projects.flatMap(({ address = '', dashboard, projectId }, index) => {
-    const webhook = webhooks[index] ?? {};
-    const received = console.paint(hasSentWebhook(webhook) ? 'green' : 'yellow', lastWebhookText(webhook, now));
+    const webhook = webhooks[index];
+    const received = webhook === undefined ? '' : paintedText(console, webhook, now);
     const rows = [
       ['Address', address],
       ['Dashboard', dashboard],
@@ -166,4 +226,5 @@ async function print(console: Console, stack: Stack, { tokens }: StoredTokens, i
     `On the dashboard: ${DASHBOARD_STEPS}.`,
     'Keep the addresses secret: a sender who has one can report anything about the builds. They belong on the dashboard only.',
   ]);
+  if (stack.isLocal) console.say(`To enter them on the dashboard of the stand-in: ${WEBHOOK_COMMAND} enter --local`);
 }

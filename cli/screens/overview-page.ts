@@ -83,7 +83,7 @@ function endedSection(console: Console, { at: now, ended, lastEnded, since }: Ov
     });
   const rows = lastEnded.map((view) => {
     const { entry, status } = view;
-    const state = console.paint(STATUS_DISPLAY[status].colour, entry.state);
+    const state = console.paint(STATUS_DISPLAY[status].colour, status === 'discarded' ? status : entry.state);
     return [clockTime(entry.updatedAt, now), state, shortId(entry.id), note(view, now)];
   });
   return [

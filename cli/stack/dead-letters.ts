@@ -1,8 +1,12 @@
+import { sendableText } from '../../functions/adapters/sendable-text.ts';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
-import { buildId } from '../../functions/domain/model/build.ts';
+import { updateWithRetry } from '../../functions/domain/follow/update-with-retry.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { DEAD_LETTER_ATTRIBUTES, REQUESTED_BY_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
+import { discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
 import {
   type BuildsQueue,
   type DeadLetterStore,
@@ -11,6 +15,9 @@ import {
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { findBuild, pickNamed, UNKNOWN_BUILD } from '../builds/search.ts';
+import { printable } from '../console.ts';
+import { OperatorError } from '../operator-error.ts';
 import { iso } from '../units.ts';
 import { batchesOf, type Queue, readQueue } from './queues.ts';
 import type { Stack } from './stack.ts';
@@ -47,12 +54,95 @@ export function matches(filter: DeadLetterFilter, now: number): (message: Stored
 }
 
 /** Ids of the builds that a dead letter is about; none for a message that is no build. */
-function buildsOf({ attributes, body }: StoredDeadLetter): string[] {
-  const id = attributes[DEAD_LETTER_ATTRIBUTES.build];
-  if (id !== undefined) return [id];
+export function buildsOf(message: StoredDeadLetter): string[] {
+  const ids = buildsIn(message).map(buildId);
+  const named = message.attributes[DEAD_LETTER_ATTRIBUTES.build];
+  if (named === undefined) return ids;
+  // SQS does not take every character of a key in an attribute.
+  return [ids.find((id) => sendableText(id) === named) ?? named];
+}
+
+/** The builds in the body. */
+function buildsIn({ body }: StoredDeadLetter): Build[] {
   const notification = parseNotification(body);
   const records = notification.kind === 'records' ? notification.records : [];
-  return records.flatMap((record) => (record.kind === 'build' ? [buildId(record.build)] : []));
+  return records.flatMap((record) => (record.kind === 'build' ? [record.build] : []));
+}
+
+/**
+ * The dead letters that are named: by any name of their build (see {@link pickNamed}), by the id of their message or by their own.
+ *
+ * @throws OperatorError where a name fits none or several builds, or a dead letter is also about a build that is not named
+ */
+export async function namedAmong(
+  messages: readonly StoredDeadLetter[],
+  names: readonly string[],
+  ledger: Ledger,
+): Promise<readonly StoredDeadLetter[]> {
+  const candidates = messages.flatMap((message) =>
+    buildsOf(message).map((id) => ({ id, at: deadLetteredAt(message) })),
+  );
+  const distinct = [...new Map(candidates.map((each) => [each.id, each])).values()];
+  const chosen = new Set<StoredDeadLetter>();
+  const builds = new Set<string>();
+  for (const name of names) {
+    const own = messages.filter(
+      ({ attributes, messageId }) => messageId === name || attributes[DEAD_LETTER_ATTRIBUTES.id] === name,
+    );
+    for (const message of own) chosen.add(message);
+    if (own.length > 0) continue;
+    // The ledger also knows its upload ids.
+    const id = pickNamed(distinct, name)?.id ?? (await findBuild(ledger, name).catch(undefinedIfUnknown))?.id;
+    if (id === undefined || !distinct.some((each) => each.id === id)) throw noDeadLetter(name);
+    builds.add(id);
+  }
+  for (const message of messages) {
+    const about = buildsOf(message);
+    if (!about.some((id) => builds.has(id))) continue;
+    const others = about.filter((id) => !builds.has(id));
+    if (others.length > 0) {
+      throw new OperatorError(
+        'OtherBuilds',
+        `The message ${message.messageId} is also about ${printable(others.join(', '))}.`,
+        'Name these builds, too, or the message.',
+      );
+    }
+    chosen.add(message);
+  }
+  return messages.filter((message) => chosen.has(message));
+}
+
+function noDeadLetter(name: string): OperatorError {
+  const remedy = 'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for the result of a build.';
+  return new OperatorError('NoDeadLetter', `No dead letter is about "${printable(name)}".`, remedy);
+}
+
+function undefinedIfUnknown(error: unknown): undefined {
+  if (!(error instanceof OperatorError && error.code === UNKNOWN_BUILD)) throw error;
+}
+
+/**
+ * Records that a person discards a dead letter, where nothing else is left of its builds. Do it before the deletion: a crash in
+ * between then leaves a dead letter that can be discarded again, and not a build of which nobody knows what became.
+ *
+ * @param now ms since the epoch
+ * @throws LedgerUnavailable
+ */
+export async function recordDiscarded(message: StoredDeadLetter, ledger: Ledger, now: number): Promise<void> {
+  const deadLetterId = message.attributes[DEAD_LETTER_ATTRIBUTES.id];
+  const ids = buildsOf(message);
+  for (const build of buildsIn(message).filter((each) => ids.includes(buildId(each)))) {
+    const known = await updateWithRetry(buildId(build), ledger, (entry) => {
+      // An earlier dead letter of it may be left over, or its redrive may have been interrupted after it was sent.
+      const isLast =
+        entry.state === 'dead-lettered'
+          ? entry.deadLetterId === deadLetterId
+          : (entry.state === 'waiting' || entry.state === 'unknown') && deadLetterId === undefined;
+      return isLast ? discarded(entry, now) : undefined;
+    });
+    // No function has got as far as recording it.
+    if (known === undefined) await ledger.save(discarded(opened(build, now), now));
+  }
 }
 
 /** Message attributes of an event that EventBridge could not deliver to the builds queue. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { SSMClient } from '@aws-sdk/client-ssm';
+import { addressId } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { tokensIn, webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import type { WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
+import { usedAtField, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import { OperatorError } from '../operator-error.ts';
 import { span } from '../units.ts';
 import { readParameter, writeSecureString } from './parameters.ts';
@@ -66,12 +68,32 @@ export function newToken(): Secret {
   return new Secret(randomBytes(32).toString('base64url'));
 }
 
-/** A project of the routes, and what is known about its webhook. */
-export type ProjectWebhook = WebhookRecord & { readonly projectId: string };
+/** A project of the routes, and what is known about its webhook. Times in ms since the epoch. */
+export interface ProjectWebhook extends WebhookRecord {
+  readonly projectId: string;
+  /** When the last webhook came to its present address, and to the one before a change that is not finished. */
+  readonly usedAt?: number;
+  readonly formerUsedAt?: number;
+  /** Whether its dashboard has the present address: a webhook has come to it, and none to the former one since. */
+  readonly isUsed: boolean;
+}
 
-export async function projectWebhooks({ ledger, settings }: Stack): Promise<ProjectWebhook[]> {
+/** @param tokens the valid ones, the current one first */
+export async function projectWebhooks(
+  { ledger, settings }: Stack,
+  tokens: readonly Secret[],
+): Promise<ProjectWebhook[]> {
+  const [current, former] = tokens.map((token) => usedAtField(addressId(token.reveal())));
   const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
-  return Promise.all(projectIds.map(async (projectId) => ({ projectId, ...(await ledger.webhookOf(projectId)) })));
+  return Promise.all(
+    projectIds.map(async (projectId) => {
+      const record = await ledger.webhookOf(projectId);
+      const usedAt = current && record[current];
+      const formerUsedAt = former && record[former];
+      const isUsed = usedAt !== undefined && usedAt > (formerUsedAt ?? 0);
+      return { ...record, projectId, isUsed, ...present({ usedAt, formerUsedAt }) };
+    }),
+  );
 }
 
 /** The address of a project's webhook. Secret: a sender who has it can report anything about the project's builds. */
@@ -88,23 +110,15 @@ export function dashboardOf(projectId: string): string {
 export const DASHBOARD_STEPS =
   'Project Settings > Webhook URL: paste the address, tick every event, save, then press Test Webhook';
 
-/** When Streampixel sent the last webhook for a project, in words. */
-export function lastWebhookText({ lastWebhookAt, testedAt }: WebhookRecord, now: number): string {
-  if (lastWebhookAt !== undefined) return `last webhook received ${span(now - lastWebhookAt)} ago`;
-  if (testedAt === undefined) return 'no webhook received yet';
-  return `test webhook received ${span(now - testedAt)} ago, none about a build yet`;
-}
-
-/** When Streampixel sent the last webhook for a project, test or not, in ms since the epoch. */
-export function lastReceivedAt({ lastWebhookAt = 0, testedAt = 0 }: WebhookRecord): number {
-  return Math.max(lastWebhookAt, testedAt);
-}
-
-/**
- * Whether the dashboard of a project has the new address: a webhook has come to it, and none to the old address since.
- *
- * @param changedAt when the new address was made, in ms since the epoch
- */
-export function usesNewAddress(webhook: WebhookRecord, changedAt: number): boolean {
-  return lastReceivedAt(webhook) > Math.max(changedAt, webhook.formerAt ?? 0);
+/** When Streampixel sent the last webhook for a project, and whether to its present address, in words. */
+export function webhookText(webhook: ProjectWebhook, now: number): string {
+  const { formerUsedAt, isUsed, lastWebhookAt, testedAt } = webhook;
+  if (lastWebhookAt === undefined && testedAt === undefined) return 'no webhook received yet';
+  const received =
+    lastWebhookAt === undefined
+      ? `test webhook received ${span(now - (testedAt ?? 0))} ago, none about a build yet`
+      : `last webhook received ${span(now - lastWebhookAt)} ago`;
+  if (isUsed) return `${received}; its present address is used`;
+  const former = formerUsedAt === undefined ? ' yet' : `: the former one was, ${span(now - formerUsedAt)} ago`;
+  return `${received}; its present address is not used${former}`;
 }

@@ -3,7 +3,7 @@ import { buildId } from '../domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../domain/model/ledger-entry.ts';
 import { type LiveRecord, NOTHING_LIVE } from '../domain/model/live.ts';
 import { present } from '../domain/model/optional-fields.ts';
-import type { WebhookRecord } from '../domain/model/webhook-record.ts';
+import { usedAtField, type WebhookRecord } from '../domain/model/webhook-record.ts';
 import {
   type KnownContent,
   type Ledger,
@@ -102,9 +102,10 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
       return record as WebhookRecord;
     },
 
-    async noteWebhook(projectId, what, at) {
-      const expressions = { names: { '#what': what }, values: { ':at': at } };
-      await table.update(webhookItemKey(projectId), 'SET #what = :at', expressions);
+    async noteWebhook(projectId, what, at, address) {
+      const names = { '#what': what, ...(address === undefined ? {} : { '#used': usedAtField(address) }) };
+      const change = Object.keys(names).map((name) => `${name} = :at`);
+      await table.update(webhookItemKey(projectId), `SET ${change.join(', ')}`, { names, values: { ':at': at } });
     },
 
     async findByUploadId(uploadId) {

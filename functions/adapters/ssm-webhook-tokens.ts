@@ -63,12 +63,19 @@ export function createSsmWebhookTokens(
     async check(token) {
       const asked = digest(token);
       await refresh(known === undefined ? FIRST_AGAIN_AFTER_MS : TTL_MS);
-      const verdict = verdictOn(asked, known);
-      if (verdict === 'current' || verdict === 'former') return verdict;
+      if (verdictOn(asked, known) === 'valid') return 'valid';
       await refresh(known === undefined ? FIRST_AGAIN_AFTER_MS : ASK_AGAIN_AFTER_MS);
       return verdictOn(asked, known);
     },
   };
+}
+
+/** Characters of a digest that name an address: nobody finds the token by them, and two tokens never share them. */
+const ADDRESS_ID_LENGTH = 16;
+
+/** Names the address with this token, where the token itself must not be. */
+export function addressId(token: string): string {
+  return digest(token).toString('hex').slice(0, ADDRESS_ID_LENGTH);
 }
 
 function digest(token: string): Buffer {
@@ -81,6 +88,5 @@ function verdictOn(asked: Buffer, known: readonly Buffer[] | undefined): Awaited
   const isCurrent = timingSafeEqual(asked, current ?? NO_TOKEN);
   const isFormer = timingSafeEqual(asked, former ?? NO_TOKEN);
   if (known === undefined) return 'unavailable';
-  if (isCurrent && current !== undefined) return 'current';
-  return isFormer && former !== undefined ? 'former' : 'unknown';
+  return (isCurrent && current !== undefined) || (isFormer && former !== undefined) ? 'valid' : 'unknown';
 }

@@ -9,7 +9,7 @@ import type { Route } from './model/route.ts';
 import type { PresignedUrl, Secret } from './model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from './model/streampixel-answers.ts';
 import type { Dimension, MetricName } from './model/telemetry.ts';
-import type { WebhookRecord } from './model/webhook-record.ts';
+import type { WebhookMoment, WebhookRecord } from './model/webhook-record.ts';
 import type { Alert } from './notify/alert.ts';
 import type { BuildEvent } from './notify/build-events.ts';
 
@@ -157,10 +157,10 @@ export interface ProjectFiles {
 
 export interface WebhookTokens {
   /**
-   * Whether a webhook's address carries a token that counts. Never throws.
-   * @returns `former` for the one before the last change; `unavailable` where SSM did not answer, so it is not known which tokens count
+   * Whether a webhook's address carries a token that counts: the current one, or the one before the last change. Never throws.
+   * @returns `unavailable` where SSM did not answer, so it is not known which tokens count
    */
-  check(token: string): Promise<'current' | 'former' | 'unknown' | 'unavailable'>;
+  check(token: string): Promise<'valid' | 'unknown' | 'unavailable'>;
 }
 
 /** The queue of what is to be done for builds that are at Streampixel. */
@@ -274,8 +274,8 @@ export interface RefusedKeys {
 export interface WebhookRecords {
   /** Empty where the project's webhook has never sent anything. */
   webhookOf(projectId: string): Promise<WebhookRecord>;
-  /** Remembers one moment of a project's webhook; the others stay. Later writes win. */
-  noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void>;
+  /** Remembers one moment of a project's webhook, and at which address (its id) that was; the others stay. Later writes win. */
+  noteWebhook(projectId: string, what: WebhookMoment, at: number, address?: string): Promise<void>;
 }
 
 export interface Ledger extends BuildLedger, KeyContents, LiveBuilds, NewestBuilds, RefusedKeys, WebhookRecords {}

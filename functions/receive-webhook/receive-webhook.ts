@@ -1,4 +1,5 @@
 import { type DecodedText, decodeText } from '../adapters/content-coding.ts';
+import { addressId } from '../adapters/ssm-webhook-tokens.ts';
 import { readWebhook, WEBHOOK_BODY_LIMIT } from '../domain/follow/read-webhook.ts';
 import { LONGEST_TOKEN } from '../domain/follow/webhook-tokens.ts';
 import { present } from '../domain/model/optional-fields.ts';
@@ -73,7 +74,7 @@ export async function receiveWebhook(
   if (problem === 'too long') return notStored(`longer than ${WEBHOOK_BODY_LIMIT} bytes`, MISS);
 
   const receivedAt = clock.now();
-  const received = { receivedAt, ...present({ isFormer: verdict === 'former' ? (true as const) : undefined }) };
+  const received = { receivedAt, address: addressId(request.token) };
   const reading = readWebhook(fromForm(text), project, receivedAt);
   switch (reading.kind) {
     case 'test':

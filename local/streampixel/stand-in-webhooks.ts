@@ -27,6 +27,16 @@ export interface Deliveries {
   readonly nullIds?: boolean;
 }
 
+/**
+ * Where the stand-in's dashboard takes the address of a project's webhook: `PUT` with the address as text sets it, `POST` is the
+ * button "Test Webhook". Streampixel has no such API: there a person does both.
+ *
+ * @param baseUrl any address of the stand-in
+ */
+export function dashboardWebhookUrl(baseUrl: string, projectId: string): string {
+  return new URL(`/dashboard/projects/${projectId}/webhook`, baseUrl).href;
+}
+
 /** The webhooks of one build, delivered one after the other. */
 export interface WebhookSequence {
   add(payload: WebhookPayload): void;

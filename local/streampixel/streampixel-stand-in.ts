@@ -194,11 +194,29 @@ export async function startStandIn(options: StandInOptions) {
     };
   }
 
+  /** What a person does on the dashboard. */
+  async function dashboard(method: string, projectId: string, address: string): Promise<Answer> {
+    if (!options.users().some(({ projectIds }) => projectIds.includes(projectId))) {
+      return { status: 404, body: { message: 'Project not found' } };
+    }
+    if (method === 'PUT' && URL.canParse(address)) {
+      webhooks.set(projectId, address);
+      return { status: 200, body: { message: 'Saved' } };
+    }
+    if (method !== 'POST') return { status: 400, body: { message: 'Not an address' } };
+    const isReceived = await webhooks.test(projectId);
+    return isReceived
+      ? { status: 200, body: { message: 'The receiver answered with a 2xx' } }
+      : { status: 502, body: { message: 'No receiver, or it did not answer with a 2xx' } };
+  }
+
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://stand-in');
     const body = await text(request);
     const { method = '', headers } = request;
     requests.push({ method, path: url.pathname, headers, body, at: Date.now() });
+    const [, projectId] = /^\/dashboard\/projects\/(\w+)\/webhook$/.exec(url.pathname) ?? [];
+    if (projectId !== undefined) return send(response, await dashboard(method, projectId, body));
     const call: Call = { headers, query: url.searchParams, body };
     const [, endpoint = ''] = `${method} ${url.pathname}`.split(`${BASE_PATH}/projects/`);
     if (method === 'POST' && endpoint === 'upload-file') {

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
-import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
+import { addressId, createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import { WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { receiveWebhook, type WebhookRequest } from '../../functions/receive-webhook/receive-webhook.ts';
@@ -83,6 +83,7 @@ describe('a webhook at its address', () => {
       {
         kind: 'webhook',
         receivedAt: START,
+        address: addressId(TOKEN),
         notice: {
           projectId,
           uploadId: PAYLOAD.uploadId,
@@ -126,17 +127,20 @@ describe('a webhook at its address', () => {
 
   it('of a test is stored as one', async () => {
     expect(await post({ body: '{"event":"webhook.test"}' })).toMatchObject({ statusCode: 200 });
-    expect(queued()).toEqual([{ kind: 'webhook-test', projectId, receivedAt: START }]);
+    expect(queued()).toEqual([{ kind: 'webhook-test', projectId, receivedAt: START, address: addressId(TOKEN) }]);
   });
 
-  it('says so where it came to the address before the last change', async () => {
-    ssm = () => ({ Value: `${'n'.repeat(43)}\n${TOKEN}`, Type: 'SecureString' });
+  it('names the address that it came to, without the token in it', async () => {
+    const next = 'n'.repeat(43);
+    ssm = () => ({ Value: `${next}\n${TOKEN}`, Type: 'SecureString' });
     await post({ body: '{"event":"webhook.test"}' });
-    await post();
+    await post({ token: next });
     expect(queued()).toMatchObject([
-      { kind: 'webhook-test', isFormer: true },
-      { kind: 'webhook', isFormer: true },
+      { kind: 'webhook-test', address: addressId(TOKEN) },
+      { kind: 'webhook', address: addressId(next) },
     ]);
+    expect(addressId(next)).toMatch(/^[\da-f]{16}$/);
+    expect(addressId(next)).not.toBe(addressId(TOKEN));
   });
 
   it('is not answered as stored where it was not', async () => {

@@ -33,8 +33,8 @@ const named = (name: string) => Object.assign(new Error(`c4nary ${name}`), { nam
 describe('the tokens of webhooks', () => {
   it('are the two in the parameter, and no others', async () => {
     const { check, getParameter } = given(parameter(`${ONE}\n${TWO}\n${THREE}`));
-    expect(await check(ONE)).toBe('current');
-    expect(await check(TWO)).toBe('former');
+    expect(await check(ONE)).toBe('valid');
+    expect(await check(TWO)).toBe('valid');
     expect(getParameter).toHaveBeenCalledExactlyOnceWith(NAME);
     for (const wrong of [THREE, '', ' ', ONE.slice(0, -1), `${ONE}-`, ONE.toUpperCase(), `${ONE}\n${TWO}`]) {
       expect([wrong, await check(wrong)]).toEqual([wrong, 'unknown']);
@@ -43,19 +43,19 @@ describe('the tokens of webhooks', () => {
 
   it('are one where only one is there: nothing else stands in for the other', async () => {
     const { check } = given(parameter(ONE));
-    expect(await check(ONE)).toBe('current');
+    expect(await check(ONE)).toBe('valid');
     expect(await check('')).toBe('unknown');
   });
 
   it('are used for a minute, and a token that was taken back lives no longer', async () => {
     const { check, getParameter, wait } = given(parameter(`${TWO}\n${ONE}`), parameter(`${THREE}\n${TWO}`));
-    expect(await check(ONE)).toBe('former');
+    expect(await check(ONE)).toBe('valid');
     wait(MINUTE_MS - 1);
-    expect(await check(ONE)).toBe('former');
+    expect(await check(ONE)).toBe('valid');
     expect(getParameter).toHaveBeenCalledTimes(1);
     wait(1);
     expect(await check(ONE)).toBe('unknown');
-    expect(await check(THREE)).toBe('current');
+    expect(await check(THREE)).toBe('valid');
     expect(getParameter).toHaveBeenCalledTimes(2);
   });
 
@@ -63,7 +63,7 @@ describe('the tokens of webhooks', () => {
     const { check, getParameter, wait } = given(parameter(ONE), parameter(`${TWO}\n${ONE}`));
     await check(ONE);
     wait(10_000);
-    expect(await check(TWO)).toBe('current');
+    expect(await check(TWO)).toBe('valid');
     expect(getParameter).toHaveBeenCalledTimes(2);
   });
 
@@ -73,7 +73,7 @@ describe('the tokens of webhooks', () => {
     for (let second = 0; second < seconds; second++) {
       await Promise.all(Array.from({ length: 20 }, (_, n) => check(`wrong-${second}-${n}`.padEnd(43, 'x'))));
       for (let n = 0; n < 20; n++) expect(await check(`wrong-${n}`)).toBe('unknown');
-      expect(await check(ONE)).toBe('current');
+      expect(await check(ONE)).toBe('valid');
       wait(1_000);
     }
     expect(getParameter.mock.calls.length).toBeLessThanOrEqual(seconds / 10 + 1);
@@ -82,7 +82,7 @@ describe('the tokens of webhooks', () => {
   it('are asked for once by all who come at once', async () => {
     const { check, getParameter } = given(parameter(ONE));
     const verdicts = await Promise.all([check(ONE), check(TWO), check(ONE)]);
-    expect(verdicts).toEqual(['current', 'unknown', 'current']);
+    expect(verdicts).toEqual(['valid', 'unknown', 'valid']);
     expect(getParameter).toHaveBeenCalledTimes(1);
   });
 
@@ -91,7 +91,7 @@ describe('the tokens of webhooks', () => {
     await check(ONE);
     for (let n = 0; n < 30; n++) {
       wait(10_000);
-      expect(await check(ONE)).toBe('current');
+      expect(await check(ONE)).toBe('valid');
       expect(await check(TWO)).toBe('unknown');
     }
     expect(getParameter.mock.calls.length).toBeLessThanOrEqual(1 + 30);
@@ -104,7 +104,7 @@ describe('the tokens of webhooks', () => {
     for (let n = 0; n < 50; n++) expect(await check(ONE)).toBe('unavailable');
     expect(getParameter).toHaveBeenCalledTimes(1);
     wait(1_000);
-    expect(await check(ONE)).toBe('current');
+    expect(await check(ONE)).toBe('valid');
   });
 
   it.each([
@@ -132,7 +132,7 @@ describe('the tokens of webhooks', () => {
       wait(MINUTE_MS);
       const verdict = check(ONE);
       await vi.advanceTimersByTimeAsync(2_000);
-      expect(await verdict).toBe('current');
+      expect(await verdict).toBe('valid');
     } finally {
       vi.useRealTimers();
     }

@@ -10,6 +10,7 @@ import { resultLine } from '../../cli/screens/result.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   deadLettered,
+  discarded,
   skipped,
   submitted,
   submittedAgain,
@@ -55,6 +56,11 @@ const EXAMPLES: Readonly<Record<BuildStatus, readonly LedgerEntry[]>> = {
   rejected: [rejected],
   skipped: [skipped(waiting, at(1), 'Superseded')],
   'dead-lettered': [deadLettered(waiting, at(1), failure, 'dead-letter')],
+  discarded: [
+    discarded(deadLettered(waiting, at(1), failure, 'dead-letter'), at(2)),
+    // SQS had moved its message by itself.
+    discarded(waiting, at(2)),
+  ],
 };
 const examples = Object.entries(EXAMPLES).flatMap(([status, entries]) =>
   entries.map((entry) => [status as BuildStatus, entry] as const),

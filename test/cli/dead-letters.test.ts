@@ -6,7 +6,10 @@ import { stringAttributes } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
+import { deadLettered, opened, reopened } from '../../functions/domain/model/submission-transitions.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { eventBridgeEvent, s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
@@ -16,10 +19,12 @@ import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 /** Queues that only the tool uses: what it moved stays where it put it. */
 interface Queues {
   readonly port: number;
+  readonly ledger: Ledger;
   /** Puts a dead letter into its queue as the worker does; returns its build's key. */
   deadLetter(changes?: Partial<DeadLetter>): Promise<string>;
   /** Puts a message there as SQS's own redrive policy does: without attributes. */
   moveSilently(key: string): Promise<void>;
+  moveBody(body: string): Promise<void>;
   /** Puts a message there as EventBridge does with an event that it could not deliver. Returns its body. */
   failToDeliver(key: string): Promise<string>;
   /** Receives what is in the builds queue so often that SQS moves it. */
@@ -41,18 +46,22 @@ async function openQueues(
   onTestFinished: TestContext['onTestFinished'],
   routes: readonly Route[] = [ROUTE],
 ): Promise<Queues> {
-  const { gateway, sqs, urlOf } = await openQuietStack(onTestFinished, routes);
+  const { gateway, ledger, sqs, urlOf } = await openQuietStack(onTestFinished, routes);
 
   async function inspect(queue: string): Promise<{ names: string[]; hidden: string[] }> {
     const [waiting, hidden] = [gateway.peek(queue), gateway.peek(queue, 'hidden')];
     const names = [...waiting, ...hidden].map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id] ?? '?');
     return { names: names.sort(), hidden: hidden.map(({ receiptHandle = '' }) => receiptHandle) };
   }
+  async function moveBody(MessageBody: string): Promise<void> {
+    await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody }));
+  }
   const deadLetters = createSqsDeadLetterQueue(sqs, urlOf(DEAD_LETTERS));
   let ids = 0;
 
   return {
     port: gateway.port,
+    ledger,
     async deadLetter(changes = {}) {
       ids += 1;
       const key = `game-${ids}.zip`;
@@ -72,9 +81,8 @@ async function openQueues(
       });
       return key;
     },
-    async moveSilently(key) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(DEAD_LETTERS), MessageBody: s3Event({ key }) }));
-    },
+    moveSilently: (key) => moveBody(s3Event({ key })),
+    moveBody,
     async failToDeliver(key) {
       const MessageBody = eventBridgeEvent(key);
       const MessageAttributes = stringAttributes({
@@ -324,11 +332,145 @@ describe.concurrent('dlq discard', () => {
     const { data } = await toolJson(queues.port, [...args, '--yes']);
 
     // Assess
-    expect(dry.data).toEqual({ dryRun: true, count: 1, byReason: { NotAZip: 1 } });
+    expect(dry.data).toMatchObject({
+      dryRun: true,
+      count: 1,
+      byReason: { NotAZip: 1 },
+      deadLetters: [{ reason: 'NotAZip' }],
+    });
     expect(before.deadLetters).toHaveLength(2);
     expect(data).toMatchObject({ discarded: 1, left: 0, deadLetters: [{ body: expect.stringContaining(key) }] });
     expect((await queues.look()).deadLetters).toEqual(['other']);
   });
+});
+
+describe.concurrent('dead letters of builds that are named', () => {
+  const [OLD, NEW] = ['old', 'new'].map((versionId) => aBuild({ key: 'game.zip', versionId }));
+  const ofVersion = (build: typeof OLD, id: string, changes: Partial<DeadLetter> = {}) => ({
+    id,
+    body: s3Event({ key: 'game.zip', versionId: build?.versionId ?? '' }),
+    ...present({ build }),
+    ...changes,
+  });
+
+  it('are discarded without those of other versions, and the build says discarded until it is submitted again', async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const queues = await openQueues(onTestFinished);
+    await queues.deadLetter(ofVersion(OLD, 'of-old'));
+    await queues.deadLetter(ofVersion(NEW, 'of-new'));
+    for (const [build, id] of [
+      [OLD, 'of-old'],
+      [NEW, 'of-new'],
+    ] as const) {
+      if (build !== undefined) await queues.ledger.save(anEntryDeadLettered(build, id));
+    }
+
+    // Act
+    const dry = await tool(queues.port, ['dlq', 'discard', 'game.zip@old']);
+    const before = await queues.look();
+    const { data } = await toolJson(queues.port, ['dlq', 'discard', 'game.zip@old', '--yes']);
+    const after = await queues.look();
+    const [gone, kept] = [
+      await toolJson(queues.port, ['status', 'game.zip@old']),
+      await toolJson(queues.port, ['status', 'game.zip@new']),
+    ];
+    const again = await toolJson(queues.port, ['dlq', 'discard', 'game.zip@old', '--yes']);
+    const page = await tool(queues.port, ['status', 'game.zip@old']);
+
+    // Assess
+    expect(dry.stdout).toMatch(/Would delete for good 1 dead letter:\n(.*\n)+ +game\.zip@old/);
+    expect(before.deadLetters).toEqual(['of-new', 'of-old']);
+    expect(data).toMatchObject({ discarded: 1, deadLetters: [{ builds: ['drop/game.zip@old'] }] });
+    expect(after).toMatchObject({ deadLetters: ['of-new'], hidden: [] });
+    expect(gone.data).toMatchObject({
+      state: 'dead-lettered',
+      status: 'discarded',
+      reason: 'ProjectNotFound',
+      discardedAt: expect.any(String),
+    });
+    expect(gone.data.history.at(-1)).toMatchObject({ note: 'discarded by a person' });
+    expect(kept.data).toMatchObject({ state: 'dead-lettered', status: 'dead-lettered' });
+    expect(again).toMatchObject({ code: 1, data: { error: { code: 'NoDeadLetter' } } });
+    expect(page.stdout).toMatch(/Status +discarded by a person at .*; it was dead-lettered as ProjectNotFound\n/);
+  });
+
+  it('are found by an upload id, and redriven without others of the same reason', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter();
+    await queues.deadLetter();
+    await queues.ledger.save({ ...anEntryDeadLettered(aBuild({ key }), 'dead-letter-1'), formerUploadIds: ['first'] });
+    const dry = await tool(queues.port, ['dlq', 'redrive', 'first', '--reason', 'ProjectNotFound']);
+    const { data } = await toolJson(queues.port, ['dlq', 'redrive', 'first', '--reason', 'ProjectNotFound', '--yes']);
+    expect(dry.stdout).toMatch(
+      new RegExp(`${key}@v1 +ProjectNotFound +waits for a person to release it, once approved`),
+    );
+    expect(data).toMatchObject({ moved: 1, left: 0 });
+    expect(await queues.look()).toEqual({ builds: ['dead-letter-1'], deadLetters: ['dead-letter-2'], hidden: [] });
+  });
+
+  it('can be a message that is no build, by its id', async ({ onTestFinished }) => {
+    // Prepare
+    const queues = await openQueues(onTestFinished);
+    const nonsense = { reason: 'UnrecognisedMessage', body: '{"hello":1}' } as const;
+    for (const id of ['one', 'two']) await queues.deadLetter({ id, ...nonsense, ...NO_BUILD });
+    const { data: listed } = await toolJson(queues.port, ['dlq', 'list']);
+    const [first] = listed.deadLetters;
+
+    // Act
+    const shown = await toolJson(queues.port, ['dlq', 'show', first.messageId]);
+    const { data } = await toolJson(queues.port, ['dlq', 'discard', first.messageId, '--yes']);
+    const own = await toolJson(queues.port, ['dlq', 'discard', 'two', '--yes']);
+
+    // Assess
+    expect(shown.data.deadLetters).toMatchObject([{ messageId: first.messageId, body: nonsense.body }]);
+    expect(data).toMatchObject({ discarded: 1, deadLetters: [{ messageId: first.messageId }] });
+    expect(own.data).toMatchObject({ discarded: 1 });
+    expect((await queues.look()).deadLetters).toEqual([]);
+  });
+
+  it('are left where the message is also about a build that is not named', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const [a, b] = ['a.zip', 'b.zip'].map((key) => JSON.parse(s3Event({ key, versionId: 'v1' })).Records[0]);
+    await queues.moveBody(JSON.stringify({ Records: [a, b] }));
+    const one = await toolJson(queues.port, ['dlq', 'discard', 'a.zip', '--yes']);
+    const both = await toolJson(queues.port, ['dlq', 'discard', 'a.zip', 'b.zip', '--yes']);
+    expect(one).toMatchObject({
+      code: 1,
+      data: { error: { code: 'OtherBuilds', message: expect.stringContaining('b.zip@v1') } },
+    });
+    expect(both.data).toMatchObject({ discarded: 1 });
+    // No function had got as far as recording them.
+    const { data } = await toolJson(queues.port, ['status', 'b.zip']);
+    expect(data).toMatchObject({ status: 'discarded' });
+    expect((await toolJson(queues.port, ['status'])).data.inLine).toEqual([]);
+  });
+
+  it('must be there, and of one build', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    await queues.deadLetter();
+    await queues.deadLetter();
+    const none = await toolJson(queues.port, ['dlq', 'redrive', 'nowhere.zip', '--yes']);
+    const several = await toolJson(queues.port, ['dlq', 'redrive', 'game-', '--yes']);
+    expect(none).toMatchObject({ code: 1, data: { error: { code: 'NoDeadLetter' } } });
+    expect(several).toMatchObject({ code: 1, data: { error: { code: 'AmbiguousBuild' } } });
+    expect((await queues.look()).deadLetters).toHaveLength(2);
+  });
+
+  it('leave a build alone that has gone on since', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter();
+    const redriven = reopened(anEntryDeadLettered(aBuild({ key }), 'dead-letter-1'), Date.now());
+    await queues.ledger.save(redriven);
+    await toolJson(queues.port, ['dlq', 'discard', key, '--yes']);
+    expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'waiting' });
+  });
+
+  const NO_BUILD = { build: undefined, userId: undefined, projectId: undefined } as unknown as Partial<DeadLetter>;
+  const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
+  const anEntryDeadLettered = (build: ReturnType<typeof aBuild>, id: string) =>
+    deadLettered(opened(build, Date.now()), Date.now(), failure, id);
 });
 
 describe.concurrent('what makes no sense', () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TestContext } from 'vitest';
@@ -28,6 +29,7 @@ export interface QuietStack {
   readonly pacer: Pacer;
   readonly gateway: Gateway;
   readonly sqs: SQSClient;
+  readonly s3: S3Client;
   urlOf(queue: string): string;
   /** Puts builds into the ledger as they are. */
   put(...entries: readonly LedgerEntry[]): Promise<void>;
@@ -43,6 +45,8 @@ export interface QuietStack {
 }
 
 export const [BUILDS, DEAD_LETTERS] = ['builds', 'builds-dead-letters'] as const;
+/** The drop bucket: that of the builds that tests make. */
+const BUCKET = 'drop';
 /** After so many receives a message is moved to the dead-letter queue. */
 export const MAX_RECEIVES = 100;
 const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
@@ -51,6 +55,7 @@ const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
 export async function openQuietStack(
   onTestFinished: TestContext['onTestFinished'],
   routes: readonly Route[] = [ROUTE],
+  changes: Partial<DeployedSettings> = {},
 ): Promise<QuietStack> {
   const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
   const gateway = await startGateway({
@@ -64,8 +69,9 @@ export async function openQuietStack(
   });
   const client = { endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
   const [dynamoDb, sqs, ssm] = [new DynamoDBClient(client), new SQSClient(client), new SSMClient(client)];
+  const s3 = new S3Client({ ...client, forcePathStyle: true });
   onTestFinished(async () => {
-    for (const each of [dynamoDb, sqs, ssm]) each.destroy();
+    for (const each of [dynamoDb, s3, sqs, ssm]) each.destroy();
     await gateway.close();
     await rm(directory, { recursive: true });
   });
@@ -92,9 +98,11 @@ export async function openQuietStack(
     streampixelBaseUrl: gateway.endpoint,
     intervalSeconds: 121,
     webhookTokenParameter: TOKEN_PARAMETER,
+    ...changes,
   };
   gateway.describeStack(DEFAULT_STACK_NAME, {
     ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
+    [OUTPUTS.dropBucketName]: BUCKET,
     [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
     [OUTPUTS.deadLetterQueueUrl]: urlOf(DEAD_LETTERS),
     [OUTPUTS.followQueueUrl]: urlOf(FOLLOW),
@@ -102,6 +110,8 @@ export async function openQuietStack(
     [OUTPUTS.webhookUrl]: WEBHOOK_URL,
     [OUTPUTS.settings]: JSON.stringify(settings),
   });
+  // It announces nothing: only the tool submits.
+  gateway.createBucket({ name: BUCKET, notifications: [], eventPatterns: [] });
   const table = openTable(dynamoDb, TableName);
   const ledger = createDynamoDbLedger(table);
 
@@ -111,6 +121,7 @@ export async function openQuietStack(
     pacer: createDynamoDbPacer(table, { intervalMs: settings.intervalSeconds * 1_000 }),
     gateway,
     sqs,
+    s3,
     urlOf,
     async put(...entries) {
       for (const entry of entries) await ledger.save(entry);

@@ -32,8 +32,8 @@ describe('submit', () => {
     await use().seen(stopped, 'dead-lettered');
 
     // Act
-    const dry = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/', '--dry-run']);
-    const { code, data } = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/']);
+    const dry = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/']);
+    const { code, data } = await toolJson(use().stack.port, ['submit', '--prefix', 'submit/', '--yes']);
 
     // Assess
     const plan = [
@@ -42,8 +42,13 @@ describe('submit', () => {
       { build: stopped.build, submit: true },
     ];
     expect(dry.data).toMatchObject({ dryRun: true, sent: 0, builds: plan });
-    expect({ code, data }).toMatchObject({ code: 0, data: { sent: 2, builds: plan } });
+    expect({ code, data }).toMatchObject({ code: 0, data: { sent: 2, settled: 1, builds: plan } });
     await use().seen(stopped, 'submitted');
+    expect(
+      use()
+        .stack.deadLetters()
+        .filter(({ body }) => body.includes('submit/stopped.zip')),
+    ).toEqual([]);
     await vi.waitFor(() => expect(submissionsOf(forgotten)).toBe(2), EVENTUALLY);
     expect(submissionsOf(accepted)).toBe(1);
   });
@@ -52,7 +57,7 @@ describe('submit', () => {
     const build = await use().stack.drop(await makeSampleBuild(), 'submit/once-more.zip');
     // While webhooks about it are processed, the worker may find the build in use, and waits for a minute.
     await use().seen(build, 'approved');
-    const { data } = await toolJson(use().stack.port, ['submit', address('submit/once-more.zip'), '--again']);
+    const { data } = await toolJson(use().stack.port, ['submit', address('submit/once-more.zip'), '--again', '--yes']);
     expect(data).toMatchObject({ sent: 1, builds: [{ build: build.build, submit: true }] });
     await vi.waitFor(() => expect(submissionsOf(build)).toBe(2), EVENTUALLY);
   });

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { addressId } from '../../functions/adapters/ssm-webhook-tokens.ts';
 import { tokensIn } from '../../functions/domain/follow/webhook-tokens.ts';
 import { ROUTE } from '../support/world.ts';
 import { anEntry, MINUTE } from './entries.ts';
@@ -68,6 +69,9 @@ describe.concurrent('webhook', () => {
 });
 
 describe.concurrent('webhook rotate', () => {
+  const rotate = ['webhook', 'rotate'];
+  const finish = [...rotate, '--finish'];
+
   it('puts a new token first and keeps the present one, until it is finished with --yes', async ({
     onTestFinished,
   }) => {
@@ -76,16 +80,16 @@ describe.concurrent('webhook rotate', () => {
     await stack.storeToken(TOKEN);
 
     // Act
-    const rotated = await toolJson(stack.port, ['webhook', 'rotate']);
+    const rotated = await toolJson(stack.port, rotate);
     const [current = '', former] = tokensIn((await stack.token()) ?? '');
-    const twice = await tool(stack.port, ['webhook', 'rotate']);
+    const twice = await tool(stack.port, rotate);
     const shown = await tool(stack.port, ['webhook']);
-    await stack.ledger.noteWebhook(OTHER.projectId, 'testedAt', Date.now() + 1_000);
-    const dry = await toolJson(stack.port, ['webhook', 'rotate', '--finish']);
+    for (const { projectId } of ROUTES) await stack.ledger.noteWebhook(projectId, 'testedAt', 1, addressId(current));
+    const dry = await toolJson(stack.port, finish);
     const before = await stack.token();
-    const done = await toolJson(stack.port, ['webhook', 'rotate', '--finish', '--yes']);
+    const done = await toolJson(stack.port, [...finish, '--yes']);
     const after = await stack.token();
-    const none = await toolJson(stack.port, ['webhook', 'rotate', '--finish', '--yes']);
+    const none = await toolJson(stack.port, [...finish, '--yes']);
 
     // Assess
     expect(former).toBe(TOKEN);
@@ -94,34 +98,57 @@ describe.concurrent('webhook rotate', () => {
     expect(rotated.stdout + rotated.stderr + shown.stdout).not.toContain(TOKEN);
     expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining('rotate --finish --yes') });
     expect(shown.stderr).toContain('A rotation is in progress');
-    expect(dry.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
+    expect(dry.data).toMatchObject({ dryRun: true, notMoved: [] });
     expect(before).toBe(`${current}\n${TOKEN}`);
     expect(done).toMatchObject({ code: 0, data: { dropped: true } });
     expect(after).toBe(current);
     expect(none).toMatchObject({ code: 0, data: { dropped: false } });
   });
 
-  it('finds a dashboard that still has the old address, although webhooks come', async ({ onTestFinished }) => {
+  it('is not finished while a project has not used its new address, except by force', async ({ onTestFinished }) => {
+    // Prepare: one dashboard has the new address, the other one still has the old address, and had the new one for a while.
     const stack = await openQuietStack(onTestFinished, ROUTES);
-    await stack.storeToken(TOKEN);
-    await tool(stack.port, ['webhook', 'rotate']);
-    const at = Date.now() + 1_000;
-    for (const { projectId } of ROUTES) await stack.ledger.noteWebhook(projectId, 'lastWebhookAt', at);
-    await stack.ledger.noteWebhook(ROUTE.projectId, 'formerAt', at);
+    const [next, both] = [`${TOKEN}-next`, `${TOKEN}-next\n${TOKEN}`];
+    await stack.storeToken(both);
+    const note = (projectId: string, token: string, at: number) =>
+      stack.ledger.noteWebhook(projectId, 'lastWebhookAt', at, addressId(token));
+    await note(OTHER.projectId, TOKEN, hoursAgo(5.5));
+    await note(OTHER.projectId, next, hoursAgo(4.5));
+    await note(ROUTE.projectId, next, hoursAgo(3.5));
+    await note(ROUTE.projectId, TOKEN, hoursAgo(2.5));
 
-    const [text, data] = await Promise.all([
-      tool(stack.port, ['webhook', 'rotate', '--finish']),
-      toolJson(stack.port, ['webhook', 'rotate', '--finish']),
-    ]);
+    // Act
+    const dry = await tool(stack.port, finish);
+    const refused = await toolJson(stack.port, [...finish, '--yes']);
+    const kept = await stack.token();
+    const unforced = await toolJson(stack.port, [...finish, '--force']);
+    const stillKept = await stack.token();
+    const forced = await toolJson(stack.port, [...finish, '--force', '--yes']);
 
-    expect(data.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
-    expect(text.stdout).toMatch(new RegExp(`${ROUTE.projectId}  last webhook received .* ago, at the old address`));
-    expect(text.stdout).toMatch(new RegExp(`${OTHER.projectId}  last webhook received .* ago, at the new address`));
-    expect(text.stderr).toContain('press Test Webhook');
+    // Assess
+    expect(dry.stdout).toMatch(
+      new RegExp(
+        `${ROUTE.projectId}  last webhook received .*its present address is not used: the former one was, 2 h`,
+      ),
+    );
+    expect(dry.stdout).toMatch(new RegExp(`${OTHER.projectId}  last webhook received .*its present address is used`));
+    expect(dry.stderr).toMatch(/press Test Webhook.*--force/);
+    expect(refused).toMatchObject({ code: 1, data: { error: { code: 'AddressNotUsed' } } });
+    expect(refused.data.error.message).toContain(ROUTE.projectId);
+    expect(refused.data.error.message).not.toContain(OTHER.projectId);
+    expect(kept).toBe(both);
+    expect(unforced.data).toMatchObject({ dryRun: true, notMoved: [ROUTE.projectId] });
+    expect(stillKept).toBe(both);
+    expect(forced.data).toMatchObject({ dropped: true, notMoved: [ROUTE.projectId] });
+    expect(await stack.token()).toBe(next);
+  });
 
-    // A person corrects it, and another webhook comes.
-    await stack.ledger.noteWebhook(ROUTE.projectId, 'testedAt', at + 1);
-    expect((await toolJson(stack.port, ['webhook', 'rotate', '--finish'])).data).toMatchObject({ notMoved: [] });
+  it('does not count what came before addresses were recorded', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.storeToken(`${TOKEN}-next\n${TOKEN}`);
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', Date.now() + 60 * MINUTE);
+    const { data } = await toolJson(stack.port, finish);
+    expect(data).toMatchObject({ notMoved: [ROUTE.projectId] });
   });
 
   it('needs a token to replace, and --finish a rotation to end', async ({ onTestFinished }) => {
@@ -134,6 +161,21 @@ describe.concurrent('webhook rotate', () => {
     expect(runs.map(({ code }) => code)).toEqual([1, 2, 2]);
     expect(runs[0]?.stderr).toContain('npx --no streampixel-drop webhook');
     await expect(stack.token()).rejects.toMatchObject({ name: 'ParameterNotFound' });
+  });
+});
+
+describe.concurrent('webhook enter', () => {
+  it('sends the secret address to no other API than one on this machine', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished, ROUTES, { streampixelBaseUrl: 'https://api.example/v1' });
+    const { code, stderr } = await tool(stack.port, ['webhook', 'enter']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('Only the stand-in') });
+  });
+
+  it('says which projects the API on this machine does not know', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished, ROUTES);
+    const { code, data } = await toolJson(stack.port, ['webhook', 'enter']);
+    expect(code).toBe(1);
+    expect(data.projects).toMatchObject([{ projectId: ROUTE.projectId, isEntered: false }, { isEntered: false }]);
   });
 });
 
@@ -160,10 +202,14 @@ describe.concurrent('doctor', () => {
   }) => {
     // Prepare
     const tested = { ...ROUTE, prefix: 'tested/', projectId: 'cccccccccccccccccccccccc' };
-    const stack = await openQuietStack(onTestFinished, [...ROUTES, tested]);
+    // Its dashboard still has an address from before a rotation that is finished.
+    const untouched = { ...ROUTE, prefix: 'untouched/', projectId: 'dddddddddddddddddddddddd' };
+    const stack = await openQuietStack(onTestFinished, [...ROUTES, tested, untouched]);
     await stack.storeToken(TOKEN);
-    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', hoursAgo(7.5));
-    await stack.ledger.noteWebhook(tested.projectId, 'testedAt', hoursAgo(8.5));
+    const [present, former] = [TOKEN, `${TOKEN}-former`].map(addressId);
+    await stack.ledger.noteWebhook(OTHER.projectId, 'lastWebhookAt', hoursAgo(7.5), present);
+    await stack.ledger.noteWebhook(tested.projectId, 'testedAt', hoursAgo(8.5), present);
+    await stack.ledger.noteWebhook(untouched.projectId, 'lastWebhookAt', hoursAgo(9.5), former);
 
     // Act
     const { data } = await toolJson(stack.port, ['doctor']);
@@ -174,6 +220,11 @@ describe.concurrent('doctor', () => {
       { status: 'warn', text: `project ${ROUTE.projectId}: no webhook received yet` },
       { status: 'ok', text: expect.stringMatching(/last webhook received 7 h \d+ m ago/) },
       { status: 'ok', text: expect.stringMatching(/test webhook received 8 h \d+ m ago, none about a build yet/) },
+      {
+        status: 'warn',
+        text: expect.stringMatching(/last webhook received 9 h \d+ m ago; its present address is not used yet$/),
+        remedy: expect.stringContaining(`/${untouched.projectId}/${TOKEN}`),
+      },
     ]);
     expect(stdout).toMatch(
       new RegExp(
@@ -185,7 +236,7 @@ describe.concurrent('doctor', () => {
   it('reminds of a rotation that is not finished', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     await stack.storeToken(`${TOKEN}\n${TOKEN}-former`);
-    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', hoursAgo(7.5));
+    await stack.ledger.noteWebhook(ROUTE.projectId, 'lastWebhookAt', hoursAgo(7.5), addressId(TOKEN));
     const { data, stdout } = await toolJson(stack.port, ['doctor']);
     expect(findingsOn(data, 'Webhook')).toMatchObject([
       { status: 'ok' },

@@ -79,6 +79,15 @@ export function defineLedgerContract(
       expect(await ledger.webhookOf('p')).toStrictEqual({});
     });
 
+    it('keeps apart when each address of a webhook was used', async () => {
+      await ledger.noteWebhook('p1', 'testedAt', NOW, 'one');
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 1, 'two');
+      await ledger.noteWebhook('p1', 'lastWebhookAt', NOW + 2, 'one');
+
+      const known = { testedAt: NOW, lastWebhookAt: NOW + 2, 'usedAt#one': NOW + 2, 'usedAt#two': NOW + 1 };
+      expect(await ledger.webhookOf('p1')).toStrictEqual(known);
+    });
+
     it('loses no moment of a webhook that many workers note at once', async () => {
       const moments = ['testedAt', 'lastWebhookAt', 'silenceNotifiedAt'] as const;
       await Promise.all(
@@ -468,6 +477,7 @@ const anyEntry: fc.Arbitrary<LedgerEntry> = build.chain((dropped) =>
       skipCause: fc.constantFrom('Superseded', 'NewerBuild'),
       reason: fc.constantFrom('InvalidApiKey', 'RetriesExhausted'),
       deadLetterId: name,
+      discardedAt: instant,
       submitAgainId: name,
       releaseMode: fc.constantFrom('automatic', 'manual', 'on-approval'),
       submittedAt: instant,

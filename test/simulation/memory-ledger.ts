@@ -3,7 +3,7 @@ import type { Build } from '../../functions/domain/model/build.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { type LiveRecord, NOTHING_LIVE } from '../../functions/domain/model/live.ts';
-import type { WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
+import { usedAtField, type WebhookMoment, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
 import type { KnownContent, Ledger, NewestBuild, Page, RefusedKey, Saved } from '../../functions/domain/ports.ts';
 
 /**
@@ -129,9 +129,10 @@ export class MemoryLedger implements Ledger {
     return this.#webhooks.get(projectId) ?? {};
   }
 
-  async noteWebhook(projectId: string, what: keyof WebhookRecord, at: number): Promise<void> {
+  async noteWebhook(projectId: string, what: WebhookMoment, at: number, address?: string): Promise<void> {
     await this.#onCall('UpdateItem');
-    this.#webhooks.set(projectId, { ...this.#webhooks.get(projectId), [what]: at });
+    const used = address === undefined ? {} : { [usedAtField(address)]: at };
+    this.#webhooks.set(projectId, { ...this.#webhooks.get(projectId), [what]: at, ...used });
   }
 
   async countWaiting(userId: string): Promise<number> {

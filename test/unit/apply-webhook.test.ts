@@ -45,17 +45,18 @@ function inDeadLetterQueue(entry: LedgerEntry): LedgerEntry {
 }
 
 describe('a webhook about a build', () => {
-  it('is remembered as one to the former address, and a test from the dashboard too', async () => {
+  it('counts for the address that it came to, and a test from the dashboard too', async () => {
     await world.given(atVendor());
     const notice = { projectId: ROUTE.projectId, uploadId: 'upload-1', stage: 'saving', at: START } as const;
-    await world.handle({ kind: 'webhook', notice, receivedAt: START, isFormer: true });
-    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: START, formerAt: START });
+    await world.handle({ kind: 'webhook', notice, receivedAt: START, address: 'one' });
+    expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({ lastWebhookAt: START, 'usedAt#one': START });
     const receivedAt = START + 1;
-    await world.handle({ kind: 'webhook-test', projectId: ROUTE.projectId, receivedAt, isFormer: true });
+    await world.handle({ kind: 'webhook-test', projectId: ROUTE.projectId, receivedAt, address: 'two' });
     expect(await world.ledger.webhookOf(ROUTE.projectId)).toEqual({
       lastWebhookAt: START,
       testedAt: receivedAt,
-      formerAt: receivedAt,
+      'usedAt#one': START,
+      'usedAt#two': receivedAt,
     });
   });
 

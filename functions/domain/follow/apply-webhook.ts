@@ -87,17 +87,16 @@ export function isProjectOfRoute(projectId: string, { settings }: FollowVisit): 
 }
 
 /**
- * Remembers that a project's webhook has arrived, and whether at the address before the last change: a person may end that change
- * only once no dashboard uses the former address.
+ * Remembers that a project's webhook has arrived, and at which address: a person may end a change of the address only once every
+ * dashboard uses the new one.
  */
 export async function noteWebhookReceived(
   projectId: string,
   what: 'lastWebhookAt' | 'testedAt',
-  { isFormer, receivedAt }: { readonly isFormer?: true; readonly receivedAt: number },
+  { address, receivedAt }: { readonly address?: string; readonly receivedAt: number },
   { ledger }: FollowPorts,
 ): Promise<void> {
-  if (isFormer === true) await ledger.noteWebhook(projectId, 'formerAt', receivedAt);
-  await ledger.noteWebhook(projectId, what, receivedAt);
+  await ledger.noteWebhook(projectId, what, receivedAt, address);
 }
 
 /** The build that a webhook is about. */

@@ -30,8 +30,8 @@ export type FollowMessage =
 interface Received {
   /** ms since the epoch. */
   readonly receivedAt: number;
-  /** It arrived at the address before the last change, which is accepted until a person ends the change. */
-  readonly isFormer?: true;
+  /** Id of the address at which it arrived. */
+  readonly address?: string;
 }
 
 const ms = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -43,7 +43,7 @@ const notice: v.GenericSchema<unknown, WebhookNotice> = v.object({
   objection: v.exactOptional(v.string()),
   at: ms,
 });
-const received = { receivedAt: ms, isFormer: v.exactOptional(v.literal(true)) };
+const received = { receivedAt: ms, address: v.exactOptional(v.string()) };
 const message: v.GenericSchema<unknown, FollowMessage> = v.variant('kind', [
   v.object({ kind: v.literal('webhook-test'), projectId: v.string(), ...received }),
   v.object({ kind: v.literal('webhook'), notice, ...received }),

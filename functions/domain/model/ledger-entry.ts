@@ -107,6 +107,8 @@ export interface LedgerEntry extends AtStreampixel {
   readonly lastFailure?: Failure;
   readonly skipCause?: SkipCause;
   readonly reason?: Reason;
+  /** When a person discarded its dead letters, in ms since the epoch. Whatever happens to the build after that takes it away. */
+  readonly discardedAt?: number;
   /** Names the dead letter: its redrive carries the same id, a late duplicate of the event does not. */
   readonly deadLetterId?: string;
   /** Names the last request to submit it again: a late duplicate of the request carries the same id. */
@@ -124,7 +126,12 @@ const HISTORY_LIMIT = 30;
 type Change = Partial<Omit<LedgerEntry, 'id' | 'build' | 'createdAt' | 'history' | 'revision'>> & { state: BuildState };
 
 /** The entry in its next state, with a line in its history. */
-export function withChange(entry: LedgerEntry, now: number, change: Change, note?: string): LedgerEntry {
+export function withChange(
+  { discardedAt: _, ...entry }: LedgerEntry,
+  now: number,
+  change: Change,
+  note?: string,
+): LedgerEntry {
   const line: HistoryLine = { at: now, state: change.state, ...present({ note }) };
   return { ...entry, ...change, updatedAt: now, history: [...entry.history, line].slice(-HISTORY_LIMIT) };
 }

@@ -142,6 +142,11 @@ export function deadLettered(
   );
 }
 
+/** A person has discarded its dead letters: nothing is left of it in a queue. */
+export function discarded({ reservation, ...entry }: LedgerEntry, now: number): LedgerEntry {
+  return withChange(entry, now, { state: entry.state, discardedAt: now }, 'discarded by a person');
+}
+
 function noteOf(failure: Failure): string {
   return `${failure.code}${failure.status === undefined ? '' : ` (HTTP ${failure.status})`}: ${failure.detail}`;
 }

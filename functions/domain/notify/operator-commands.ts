@@ -69,6 +69,8 @@ export function operatorCommands(target: CommandTarget) {
     releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
     /** Shows what viewers get. */
     live: () => command('live'),
+    /** @param build that is not at Streampixel */
+    submit: (build: NamedBuild) => command('submit', wordFor(build), '--yes'),
     submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),
     deadLetters: () => command('dlq list'),
     redrive: (choice: DeadLetterChoice) => command('dlq redrive', ...chosen(choice)),
@@ -161,6 +163,7 @@ export const releaseCommand = (id: string, uploadId?: string) =>
   `${TOOL} release ${shellWord(id)}${uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`} --yes`;
 export const storeKeyCommand = unnamed.storeKey;
 export const statusCommand = (id: string) => `${TOOL} status ${shellWord(id)}`;
+export const submitCommand = (id: string) => `${TOOL} submit ${shellWord(id)} --yes`;
 export const submitAgainCommand = unnamed.submitAgain;
 export const commandAfter = (reason: Reason, parameter?: string) =>
   unnamed.after(reason, { reasons: [reason] }, parameter);

@@ -1,0 +1,244 @@
+import { request as send } from 'node:http';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, it, type TestContext, vi } from 'vitest';
+import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
+import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
+import type { Route } from '../../functions/domain/model/route.ts';
+import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
+import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { listenOnLoopback } from '../../local/loopback-server.ts';
+import { s3Event } from '../support/s3-event.ts';
+import { aBuild, ROUTE } from '../support/world.ts';
+import { approvedAt } from './entries.ts';
+import { BUILDS, DEAD_LETTERS, openQuietStack, type QuietStack } from './quiet-stack.ts';
+import { PATIENCE, tool, toolJson } from './tool.ts';
+
+vi.setConfig(PATIENCE);
+const AUTOMATIC: Route = { ...ROUTE, prefix: 'auto/', autoRelease: true };
+const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
+
+interface Bucket extends QuietStack {
+  /** Puts an object into the bucket. */
+  drop(key: string): Promise<Build>;
+  /** Puts a build's dead letter into its queue, and what it says into the ledger. */
+  fail(build: Build, id: string): Promise<LedgerEntry>;
+  /** Ids of the builds in the builds queue, each with the attributes of its message. */
+  submitted(): readonly (readonly [string, Readonly<Record<string, string | undefined>>])[];
+  /** Names of the dead letters, hidden ones too. */
+  deadLetters(): readonly (string | undefined)[];
+}
+
+async function openBucket(onTestFinished: TestContext['onTestFinished'], routes = [ROUTE, AUTOMATIC]): Promise<Bucket> {
+  const stack = await openQuietStack(onTestFinished, routes);
+  const deadLetterQueue = createSqsDeadLetterQueue(stack.sqs, stack.urlOf(DEAD_LETTERS));
+  return {
+    ...stack,
+    async drop(key) {
+      const { VersionId } = await stack.s3.send(new PutObjectCommand({ Bucket: 'drop', Key: key, Body: 'PK' }));
+      return aBuild({ key, versionId: VersionId ?? '' });
+    },
+    async fail(build, id) {
+      const { key, versionId = '' } = build;
+      const facts = { reason: failure.code, detail: failure.detail, attempts: 0, at: failure.at, logPointer: 'log' };
+      await deadLetterQueue.send({ id, body: s3Event({ key, versionId }), build, ...facts });
+      const entry = deadLettered(opened(build, failure.at), failure.at, failure, id);
+      await stack.put(entry);
+      return entry;
+    },
+    submitted: () =>
+      stack.gateway.peek(BUILDS).map(({ attributes, body }) => {
+        const notification = parseNotification(body);
+        const [record] = notification.kind === 'records' ? notification.records : [];
+        return [record?.kind === 'build' ? buildId(record.build) : body, attributes] as const;
+      }),
+    deadLetters: () =>
+      [...stack.gateway.peek(DEAD_LETTERS), ...stack.gateway.peek(DEAD_LETTERS, 'hidden')]
+        .map(({ attributes }) => attributes[DEAD_LETTER_ATTRIBUTES.id])
+        .sort(),
+  };
+}
+
+describe.concurrent('submit', () => {
+  it('acts at once on one build that was never submitted, by its address or its key', async ({ onTestFinished }) => {
+    const bucket = await openBucket(onTestFinished);
+    const [one, two] = [await bucket.drop('one/new.zip'), await bucket.drop('two/new.zip')];
+    const runs = [
+      await toolJson(bucket.port, ['submit', 's3://drop/one/new.zip']),
+      await toolJson(bucket.port, ['submit', 'two/new.zip']),
+    ];
+    expect(runs).toMatchObject([one, two].map(() => ({ code: 0, data: { dryRun: false, sent: 1, settled: 0 } })));
+    expect(bucket.submitted()).toEqual([one, two].map((build) => [buildId(build), {}]));
+  });
+
+  it('shows its plan in every other case: each build, what happens, and whether viewers get it', async ({
+    onTestFinished,
+  }) => {
+    // Prepare
+    const bucket = await openBucket(onTestFinished);
+    const fresh = await bucket.drop('auto/fresh.zip');
+    const accepted = await bucket.drop('manual/accepted.zip');
+    const { uploadId = '' } = approvedAt(Date.now());
+    await bucket.put({ ...approvedAt(Date.now()), id: buildId(accepted), build: accepted });
+    const stopped = await bucket.drop('manual/stopped.zip');
+    await bucket.fail(stopped, 'dead-letter');
+
+    // Act
+    const prefix = await toolJson(bucket.port, ['submit', '--prefix', '']);
+    const text = await tool(bucket.port, ['submit', '--prefix', '']);
+    const again = await toolJson(bucket.port, ['submit', uploadId, '--again']);
+    const named = await toolJson(bucket.port, ['submit', 'stopped.zip']);
+    const before = bucket.submitted();
+    const done = await toolJson(bucket.port, ['submit', uploadId, '--again', '--yes']);
+
+    // Assess
+    expect(prefix).toMatchObject({ code: 0, data: { dryRun: true, sent: 0 } });
+    expect(prefix.data.builds).toMatchObject([
+      { build: buildId(fresh), submit: true, afterwards: 'goes to viewers automatically, once approved' },
+      { build: buildId(accepted), submit: false },
+      { build: buildId(stopped), submit: true, afterwards: 'waits for a person to release it, once approved' },
+    ]);
+    expect(text.stdout).toMatch(/fresh\.zip@\S+ +not in the ledger yet +goes to viewers automatically/);
+    expect(text.stdout).toContain('2 of 3 builds would be sent to the builds queue.');
+    expect(text.stderr).toContain('Add --yes');
+    expect([again, named].map(({ data }) => [data.dryRun, data.builds.map(({ submit }: Planned) => submit)])).toEqual([
+      [true, [true]],
+      [true, [true]],
+    ]);
+    expect(before).toEqual([]);
+    expect(bucket.deadLetters()).toEqual(['dead-letter']);
+    expect(done.data).toMatchObject({ dryRun: false, sent: 1 });
+    expect(bucket.submitted()).toEqual([[buildId(accepted), { [SUBMIT_AGAIN_ATTRIBUTE]: expect.any(String) }]]);
+  });
+
+  it('settles the dead letters of what it submits, all of them and no others', async ({ onTestFinished }) => {
+    // Prepare
+    const bucket = await openBucket(onTestFinished);
+    const [wanted, other] = [await bucket.drop('game.zip'), await bucket.drop('other.zip')];
+    await bucket.fail(wanted, 'recorded');
+    await bucket.fail(other, 'other');
+    // A worker crashed after it had sent this one.
+    const { versionId = '' } = wanted;
+    const queue = createSqsDeadLetterQueue(bucket.sqs, bucket.urlOf(DEAD_LETTERS));
+    const facts = { reason: failure.code, detail: '', attempts: 0, at: failure.at, logPointer: 'log' };
+    await queue.send({ id: 'unrecorded', body: s3Event({ key: 'game.zip', versionId }), build: wanted, ...facts });
+    // SQS moved this one, which is also about the other build.
+    const both = s3Event({ key: 'game.zip', versionId }, { key: 'other.zip', versionId: other.versionId ?? '' });
+    await queue.send({ id: 'both', body: both, ...facts });
+
+    // Act
+    const { data, stdout } = await toolJson(bucket.port, ['submit', 's3://drop/game.zip', '--yes']);
+
+    // Assess
+    expect(data).toMatchObject({ sent: 1, settled: 2 });
+    expect(stdout).not.toContain('other.zip');
+    expect(bucket.submitted()).toEqual([[buildId(wanted), { [DEAD_LETTER_ATTRIBUTES.id]: 'recorded' }]]);
+    expect(bucket.deadLetters()).toEqual(['both', 'other']);
+    expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
+  });
+
+  it('keeps the dead letter where SQS does not take the message', async ({ onTestFinished }) => {
+    const bucket = await openBucket(onTestFinished);
+    const build = await bucket.drop('game.zip');
+    await bucket.fail(build, 'dead-letter');
+    const port = await openFaulty(onTestFinished, bucket, ({ target }) =>
+      target.endsWith('SendMessageBatch') ? 403 : 0,
+    );
+    const { code } = await tool(port, ['submit', 'game.zip', '--yes']);
+    expect(code).toBe(1);
+    expect(bucket.deadLetters()).toEqual(['dead-letter']);
+    expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
+  });
+
+  it('submits what a person discarded where it is named, and leaves it out otherwise', async ({ onTestFinished }) => {
+    const bucket = await openBucket(onTestFinished);
+    const build = await bucket.drop('game.zip');
+    await bucket.put(discarded(deadLettered(opened(build, 1), 2, failure, 'gone'), 3));
+    const all = await toolJson(bucket.port, ['submit', '--prefix', '', '--yes']);
+    const plan = await toolJson(bucket.port, ['submit', 'game.zip']);
+    const named = await toolJson(bucket.port, ['submit', 'game.zip', '--yes']);
+    expect(all.data).toMatchObject({ sent: 0, builds: [{ submit: false, why: 'discarded before by a person' }] });
+    expect(plan.data).toMatchObject({ dryRun: true, builds: [{ submit: true }] });
+    expect(named.data).toMatchObject({ sent: 1 });
+    expect(bucket.submitted()).toEqual([[buildId(build), { [DEAD_LETTER_ATTRIBUTES.id]: 'gone' }]]);
+  });
+
+  it('does not send a version that the key no longer holds, unless the route takes every version', async ({
+    onTestFinished,
+  }) => {
+    const every: Route = { ...ROUTE, prefix: 'every/', everyVersion: true };
+    const bucket = await openBucket(onTestFinished, [ROUTE, every]);
+    const old = await bucket.drop('game.zip');
+    const kept = await bucket.drop('every/game.zip');
+    for (const key of ['game.zip', 'every/game.zip']) await bucket.drop(key);
+    const address = ({ key, versionId }: Build) => `s3://drop/${key}?versionId=${versionId}`;
+    const first = await toolJson(bucket.port, ['submit', address(old)]);
+    const second = await toolJson(bucket.port, ['submit', address(kept)]);
+    expect(first.data).toMatchObject({
+      sent: 0,
+      builds: [{ submit: false, why: expect.stringContaining('Superseded') }],
+    });
+    expect(second.data).toMatchObject({ sent: 1, builds: [{ build: buildId(kept) }] });
+  });
+
+  it('lists objects that vanish or cannot be read, submits the others, and ends with 1', async ({ onTestFinished }) => {
+    // Prepare
+    const bucket = await openBucket(onTestFinished);
+    for (const key of ['a-gone.zip', 'b-denied.zip', 'c-no-key.zip', 'd-good.zip']) await bucket.drop(key);
+    const faults = { 'a-gone': 404, 'b-denied': 403, 'c-no-key': 400 };
+    const port = await openFaulty(onTestFinished, bucket, ({ method, path }) => {
+      const fault = Object.entries(faults).find(([name]) => method === 'HEAD' && path.includes(name));
+      return fault?.[1] ?? 0;
+    });
+
+    // Act
+    const plan = await toolJson(port, ['submit', '--prefix', '']);
+    const { code, data, stderr } = await toolJson(port, ['submit', '--prefix', '', '--yes']);
+    const one = await toolJson(port, ['submit', 's3://drop/b-denied.zip']);
+    const none = await toolJson(port, ['submit', 's3://drop/a-gone.zip']);
+
+    // Assess
+    expect(plan.code).toBe(1);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('3 objects could not be read') });
+    expect(data).toMatchObject({
+      sent: 1,
+      builds: [
+        { build: 'drop/a-gone.zip', submit: false, isUnreadable: true, why: 'it was deleted just now' },
+        { build: 'drop/b-denied.zip', isUnreadable: true, why: expect.stringContaining('HTTP 403') },
+        { build: 'drop/c-no-key.zip', isUnreadable: true, why: expect.stringContaining('HTTP 400') },
+        { build: expect.stringMatching(/^drop\/d-good\.zip@/), submit: true },
+      ],
+    });
+    expect(bucket.submitted()).toHaveLength(1);
+    expect(one).toMatchObject({ code: 1, data: { sent: 0, builds: [{ isUnreadable: true }] } });
+    expect(none).toMatchObject({ code: 1, data: { error: { code: 'NoObject' } } });
+  });
+});
+
+interface Planned {
+  readonly submit: boolean;
+}
+
+/** The same stack behind a server that answers some requests with an error. @returns its port */
+async function openFaulty(
+  onTestFinished: TestContext['onTestFinished'],
+  { port }: QuietStack,
+  statusFor: (request: { readonly method: string; readonly path: string; readonly target: string }) => number,
+): Promise<number> {
+  const server = await listenOnLoopback((request, response) => {
+    const { headers, method = '', url: path = '' } = request;
+    const status = statusFor({ method, path, target: String(headers['x-amz-target'] ?? '') });
+    if (status !== 0) {
+      response.writeHead(status).end();
+      return;
+    }
+    const passed = send({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(passed);
+  });
+  onTestFinished(() => server.close());
+  return server.port;
+}
