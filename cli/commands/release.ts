@@ -57,7 +57,7 @@ async function release(
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {
     const text = `It is not approved yet: until it is, the request is tried again, for up to ${span(RELEASE_PATIENCE_MS)}.`;
-    console.say(console.tint('yellow', text));
+    console.say(console.paint('yellow', text));
   }
   const facts = { build, projectId, userId, uploadId, state, releaseMode };
   if (yes !== true) {
