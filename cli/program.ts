@@ -40,6 +40,8 @@ export function createProgram(onExit: (code: number) => void): Command {
       getOutHelpWidth: () => helpColumns(process.stdout),
       getErrHelpWidth: () => helpColumns(process.stderr),
     })
+    // Also beside long flags on a narrow terminal.
+    .configureHelp({ minWidthToWrap: 20 })
     .showHelpAfterError('--help lists commands and options.')
     .exitOverride();
 

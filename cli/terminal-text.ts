@@ -110,7 +110,8 @@ const UNBROKEN = /^(?:`|(?:npx|npm|aws|cp) |https?:)/;
 function rowsOf(text: string, columns: number | undefined, hang: number | undefined): Row[] {
   if (columns === undefined || widthOf(text) <= columns) return [{ start: 0, end: text.length, indent: 0 }];
   const leading = text.length - text.trimStart().length;
-  const column = hang === undefined ? leading : widthOf(text.slice(0, hang));
+  // Below its last column, or two to the right: a continued line never looks like a line of its own.
+  const column = hang === undefined ? leading + 2 : widthOf(text.slice(0, hang));
   // Too far to the right, a column of single words would be left.
   const indent = column > columns / 2 ? Math.min(leading + 2, columns / 2) : column;
   const rows: Row[] = [];
@@ -128,7 +129,9 @@ function rowsOf(text: string, columns: number | undefined, hang: number | undefi
       used += width;
       continue;
     }
-    if (used + width > columns && row.end > row.start && used > indent) breakAt(index);
+    // What is too long for any row stays beside a short beginning, such as a label.
+    const isBetterBelow = width <= columns - indent || used > columns / 2;
+    if (used + width > columns && row.end > row.start && used > indent && isBetterBelow) breakAt(index);
     if (used + width <= columns || UNBROKEN.test(token)) {
       row.end = index + token.length;
       used += width;

@@ -1,6 +1,7 @@
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { printable } from '../../functions/domain/model/printable.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { OperatorError } from '../operator-error.ts';
 
@@ -68,16 +69,16 @@ export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerE
   if (newest === undefined) {
     throw new OperatorError(
       'UnknownBuild',
-      `The ledger has no build "${wanted}".`,
+      `The ledger has no build "${printable(wanted)}".`,
       'Either it was not dropped, or its message has not been processed yet. `streampixel-drop status` lists builds.',
     );
   }
   if (others.some(({ build }) => keyPath(build) !== keyPath(newest.build))) {
-    const ids = found.slice(0, SHOWN_CANDIDATES).map(({ id }) => `\n  ${id}`);
+    const ids = found.slice(0, SHOWN_CANDIDATES).map(({ id }) => `\n  ${printable(id)}`);
     const more = found.length > ids.length ? `\n  and ${found.length - ids.length} more` : '';
     throw new OperatorError(
       'AmbiguousBuild',
-      `Several builds match "${wanted}":${ids.join('')}${more}`,
+      `Several builds match "${printable(wanted)}":${ids.join('')}${more}`,
       'Use one of these ids.',
     );
   }

@@ -104,7 +104,13 @@ describe.each([60, 80, 200])('on a terminal of %i columns', (columns) => {
     const { console, written } = open(false, columns);
     console.say(sentence);
     expect(Math.max(...lines(written.error).map(({ length }) => length))).toBeLessThanOrEqual(columns);
-    expect(lines(written.error).join(' ')).toBe(sentence);
+    expect(
+      lines(written.error)
+        .map((line) => line.trim())
+        .join(' '),
+    ).toBe(sentence);
+    // A word of somebody else's never looks like a line of its own.
+    for (const line of lines(written.error).slice(1)) expect(line).toMatch(/^ {2}word/);
   });
 
   it('continues the last column of a table below itself', () => {
