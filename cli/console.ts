@@ -67,18 +67,19 @@ export class Console {
 
   /** One line below the messages that is replaced each time, on a terminal only. Without text it goes away. */
   move(text = ''): void {
-    if (!this.isLive) return;
+    if (!this.isLive || text === this.#moving) return;
     // One column is left free: some terminals go on to the next line when the last one is used.
     const columns = (columnsOf(this.#error) ?? 80) - 1;
     this.#moving = plainLines(text, columns)[0] ?? '';
-    this.#error.write(`${CLEAR_LINE}${styleText('gray', this.#moving, { stream: this.#error })}`);
+    this.#error.write(CLEAR_LINE + (text && styleText('gray', this.#moving, { stream: this.#error })));
   }
 
   /** Writes above the moving line. */
   #above(write: () => void): void {
-    if (this.#moving !== '') this.#error.write(CLEAR_LINE);
+    const moving = this.#moving;
+    this.move();
     write();
-    if (this.#moving !== '') this.move(this.#moving);
+    this.move(moving);
   }
 
   #shown(line: string, stream: Stream): string {
