@@ -1,27 +1,49 @@
 import { CommanderError } from 'commander';
 import type { GlobalFlags } from './command.ts';
-import { EXIT } from './operator-error.ts';
+import { Console } from './console.ts';
+import { EXIT, type Facts, FailedWithFacts, usageError } from './operator-error.ts';
 import { createProgram } from './program.ts';
 import { explained } from './stack/aws-errors.ts';
 import { endpointOf } from './stack/stack.ts';
 
-// A reader that closes the pipe early (`| head`) is no error.
-process.stdout.on('error', () => process.exit(EXIT.done));
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // A reader that closes the pipe early (`| head`) is no error: the command ends as it would have, without more output.
+    if (!['EPIPE', 'EOF', 'ERR_STREAM_DESTROYED'].includes(`${code}`)) process.exit(EXIT.failed);
+  });
+}
 
 const program = createProgram((code) => {
   process.exitCode = code;
 });
 try {
   await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // Commander has printed what is wrong, or its help.
-    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  } else {
-    const { json, ...options } = program.opts<GlobalFlags>();
-    const { code, message, remedy, exitCode } = explained(error, endpointOf(options));
-    process.stderr.write(`${message}\n${remedy}\n`);
-    if (json === true) process.stdout.write(`${JSON.stringify({ error: { code, message, remedy } })}\n`);
-    process.exitCode = exitCode;
+} catch (thrown) {
+  const [error, facts] = thrown instanceof FailedWithFacts ? [thrown.cause, thrown.facts] : [thrown, {}];
+  process.exitCode = error instanceof CommanderError ? commandLineEnded(error, facts) : failed(error, facts);
+}
+
+/** Commander has printed what is wrong, or its help. @returns the exit code */
+function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): number {
+  if (exitCode === 0) return EXIT.done;
+  // Where the command line makes no sense, its flags may not have been read.
+  if (process.argv.includes('--json')) {
+    const { code, remedy } = usageError('', '--help lists commands and options.');
+    new Console(true).data({ ...facts, error: { code, message: message.replace(/^error: /, ''), remedy } }, []);
   }
+  return EXIT.usage;
+}
+
+/** @returns the exit code */
+function failed(error: unknown, facts: Facts): number {
+  const { json, ...options } = program.opts<GlobalFlags>();
+  const { code, exitCode, message, remedy } = explained(error, endpointOf(options));
+  const console = new Console(json === true);
+  console.say(`${message}\n${remedy}`);
+  if (console.json) {
+    // Why it failed: what the command itself knows says more.
+    const reason = facts.reason === null ? { reason: code } : {};
+    console.data({ ...facts, ...reason, error: { code, message, remedy } }, []);
+  }
+  return exitCode;
 }

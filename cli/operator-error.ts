@@ -1,5 +1,14 @@
-/** What the process ends with. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/**
+ * What the process ends with. Scripts build on it: the table is in docs/ci.md.
+ *
+ * - `done`: it did what it should; `push --follow`: the build is live, or approved where a person releases it
+ * - `failed`: it did not; `push --follow`: viewers will not get the build as things are
+ * - `usage`: the command line makes no sense; nothing was done
+ * - `skipped`: the pipeline has skipped the build, such as for a newer one
+ * - `underWay`: the build was not finished when the command stopped waiting for it
+ * - `interrupted`: by Ctrl-C
+ */
+export const EXIT = { done: 0, failed: 1, usage: 2, skipped: 3, underWay: 4, interrupted: 130 } as const;
 
 /** Something that the operator can fix: what is wrong, and what to do. */
 export class OperatorError extends Error {
@@ -20,4 +29,18 @@ export class OperatorError extends Error {
 /** The command line makes no sense. */
 export function usageError(message: string, remedy: string): OperatorError {
   return new OperatorError('Usage', message, remedy, EXIT.usage);
+}
+
+/** Facts of a command that `--json` prints, for people who script it. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** A command has failed (`cause`), and this is what it knows: `--json` prints it beside the error. */
+export class FailedWithFacts extends Error {
+  override name = 'FailedWithFacts';
+  readonly facts: Facts;
+
+  constructor(cause: unknown, facts: Facts) {
+    super('failed', { cause });
+    this.facts = facts;
+  }
 }

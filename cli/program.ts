@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
@@ -11,8 +12,13 @@ import { addReleaseCommand } from './commands/release.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
-import { Console } from './console.ts';
+import { Console, helpColumns, printable } from './console.ts';
 import { findStack } from './stack/stack.ts';
+
+const PACKAGE = new URL('../package.json', import.meta.url);
+/** What commander prints holds the words of the command line. */
+const printTo = (stream: NodeJS.WriteStream) => (text: string) =>
+  void stream.write(text.split('\n').map(printable).join('\n'));
 
 /** @param onExit gets the exit code of the command that ran */
 export function createProgram(onExit: (code: number) => void): Command {
@@ -28,6 +34,15 @@ export function createProgram(onExit: (code: number) => void): Command {
         .argParser(port),
     )
     .option('--json', 'print data as JSON on stdout; everything else goes to stderr')
+    .version(JSON.parse(readFileSync(PACKAGE, 'utf8')).version, '-V, --version', 'print the version')
+    .configureOutput({
+      writeOut: printTo(process.stdout),
+      writeErr: printTo(process.stderr),
+      getOutHelpWidth: () => helpColumns(process.stdout),
+      getErrHelpWidth: () => helpColumns(process.stderr),
+    })
+    // Also beside long flags on a narrow terminal.
+    .configureHelp({ minWidthToWrap: 20 })
     .showHelpAfterError('--help lists commands and options.')
     .exitOverride();
 

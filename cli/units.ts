@@ -1,10 +1,27 @@
-import { usageError } from './operator-error.ts';
+import { InvalidArgumentError } from 'commander';
 
 /** Decimal units, as S3's console shows them. */
 export function bytes(count: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  const power = count < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
-  return `${power === 0 ? count : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
+  // Rounded first: 999,999 bytes are 1.0 MB, not 1000.0 kB.
+  const power = units.findIndex((_, index) => index === units.length - 1 || count < 999.95 * 1_000 ** index);
+  return `${power === 0 ? Math.round(count) : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
+}
+
+/** Before that, a rate says nothing, in ms. */
+const LEAST_FOR_A_RATE_MS = 1_000;
+
+/**
+ * How fast bytes are sent, and how long the rest takes: `12.3 MB/s, 1 m 5 s left`. Empty while that is not known.
+ *
+ * @param done bytes sent in `ms`
+ * @param left bytes still to send
+ */
+export function rateText(done: number, left: number, ms: number): string {
+  if (done <= 0 || ms < LEAST_FOR_A_RATE_MS) return '';
+  const perSecond = (done / ms) * 1_000;
+  const rate = perSecond < 1_000 ? `${(perSecond / 1_000).toFixed(1)} kB` : bytes(perSecond);
+  return `${rate}/s, ${span((left / perSecond) * 1_000)} left`;
 }
 
 const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
@@ -23,11 +40,24 @@ export function span(ms: number): string {
   return parts.join(' ') || '0 s';
 }
 
-/** @returns ms from text such as `90s`, `15m`, `36h` or `2d`; throws a usage error for other text */
+/** Largest unit first, each once at most: `90s`, `1h30m`, `1h 30m`. */
+const SPAN = /^(?=.)(?:(\d{1,6})d ?)?(?:(\d{1,6})h ?)?(?:(\d{1,6})m ?)?(?:(\d{1,6})s)?$/;
+
+/**
+ * @returns ms from text such as `90s`, `30m`, `1h30m` or `2d`
+ * @throws InvalidArgumentError for other text: commander adds the name of the flag
+ */
 export function parseSpan(text: string): number {
-  const [, count, unit] = /^(\d+)([dhms])$/.exec(text) ?? [];
-  if (count === undefined) throw usageError(`"${text}" is not a time span.`, 'Write it as 90s, 15m, 36h or 2d.');
-  return Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  const counts = SPAN.exec(text.trim().toLowerCase())?.slice(1);
+  if (counts === undefined) throw new InvalidArgumentError('Write a time as 90s, 30m, 2h, 1h30m or 7d.');
+  return Object.values(UNITS_MS).reduce((ms, size, index) => ms + Number(counts[index] ?? 0) * size, 0);
+}
+
+/** As {@link parseSpan}, and longer than nothing. */
+export function parseTimeout(text: string): number {
+  const ms = parseSpan(text);
+  if (ms === 0) throw new InvalidArgumentError('It must be longer than 0 s.');
+  return ms;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

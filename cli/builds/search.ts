@@ -1,8 +1,8 @@
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { printable } from '../../functions/domain/model/printable.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
-import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** Builds that Streampixel does not have yet, as far as is known. */

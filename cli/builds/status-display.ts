@@ -1,5 +1,6 @@
 import { furthestStage } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import { printable } from '../../functions/domain/model/printable.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { type Route, releaseMode } from '../../functions/domain/model/route.ts';
 import {
@@ -201,7 +202,8 @@ export function adviceOn(entry: LedgerEntry, status: BuildStatus): Advice | unde
 /** What to do about a build, in a line or two: at least, where to look. */
 export function adviceText(entry: LedgerEntry, status: BuildStatus): string {
   const advice = adviceOn(entry, status) ?? { act: 'See its status.', run: statusCommand(entry.id) };
-  return advice.run === undefined ? advice.act : `${advice.act}\n${advice.when ?? 'Then run'}: ${advice.run}`;
+  const { act, run, when = 'Then run' } = advice;
+  return run === undefined ? act : `${act}\n${when}: ${printable(run)}`;
 }
 
 /**

@@ -3,27 +3,37 @@ import type { Command } from 'commander';
 import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
-import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
-import { buildFacts } from '../builds/build-view.ts';
+import { type BuildView, buildFacts } from '../builds/build-view.ts';
 import { createObjectLookup } from '../builds/search.ts';
-import { adviceOn, adviceText } from '../builds/status-display.ts';
+import { adviceOn, adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import type { Act } from '../command.ts';
-import type { Console } from '../console.ts';
+import { aligned, type Console, helpColumns, plainLines, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
-import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import { type Labels, metadataOf, withLabel } from '../labels.ts';
+import { EXIT, type Facts, FailedWithFacts, OperatorError, usageError } from '../operator-error.ts';
 import { followBuild } from '../screens/follow.ts';
-import { resultLine } from '../screens/result.ts';
+import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import type { Stack } from '../stack/stack.ts';
-import { bytes, span } from '../units.ts';
+import { bytes, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { inspectZip } from '../upload/zip-file.ts';
 
 interface PushFlags {
   readonly route?: string;
   readonly key?: string;
+  readonly label?: Labels;
   readonly follow?: boolean;
+  /** ms. */
+  readonly timeout?: number;
 }
+
+/** The last line of `--json` always has these, `null` where they are not known. Build machines read them. */
+const NOTHING_KNOWN = { build: null, key: null, versionId: null, uploadId: null, state: null, reason: null } as const;
+
+/** Takes what becomes known about the build. @returns all of it */
+type Note = (facts: Facts) => Facts;
 
 export function addPushCommand(program: Command, act: Act): void {
   program
@@ -34,36 +44,117 @@ export function addPushCommand(program: Command, act: Act): void {
     )
     .option('--route <prefix>', 'prefix of its route; needed where there are several routes')
     .option('--key <key>', "its key in the bucket (default: the route's prefix and the file's name)")
-    .option('--follow', 'follow it until it is live or waits for you to release it; exit code 1 if it fails')
-    .action(act(async ({ console, stack, flags, args: [file = ''] }) => push(console, stack, file, flags)));
+    .option('--label <name=value>', 'label the build, such as commit=abc; may be given several times', withLabel)
+    .option('--follow', 'follow it until it is live, or approved where a person releases it')
+    .option('--timeout <time>', 'with --follow: for how long after the upload, such as 90s, 30m, 1h30m', parseTimeout)
+    .addHelpText('after', exitCodesHelp)
+    .exitOverride((error) => {
+      throw new FailedWithFacts(error, { ...NOTHING_KNOWN, reason: 'Usage' });
+    })
+    .action(
+      act(async ({ console, stack, flags, args: [file = ''] }) => {
+        let known: Facts = { ...NOTHING_KNOWN, file };
+        const note: Note = (facts) => {
+          known = { ...known, ...facts };
+          return known;
+        };
+        try {
+          return await push(console, stack, file, flags, note);
+        } catch (error) {
+          throw new FailedWithFacts(error, known);
+        }
+      }),
+    );
 }
 
-async function push(console: Console, find: () => Promise<Stack>, path: string, flags: PushFlags): Promise<number> {
+/** What each exit code of `push` says. */
+const EXIT_CODES: readonly (readonly [number, string])[] = [
+  [EXIT.done, 'uploaded; with --follow: live, or approved where a person releases it'],
+  [EXIT.failed, 'failed: not uploaded, dead-lettered, rejected, stuck, or not released'],
+  [EXIT.usage, 'wrong usage: nothing was uploaded'],
+  [EXIT.skipped, 'skipped, such as for a newer build, or because Streampixel has this content already'],
+  [EXIT.underWay, 'still under way when the time was over, or Streampixel reports nothing about the project'],
+  [EXIT.interrupted, 'interrupted'],
+];
+
+function exitCodesHelp(): string {
+  const rows = aligned(
+    EXIT_CODES.map(([code, text]) => [`${code}`, text]),
+    2,
+  );
+  return ['', 'Exit codes:', ...rows.flatMap((row) => plainLines(row, helpColumns(process.stdout)))].join('\n');
+}
+
+async function push(
+  console: Console,
+  find: () => Promise<Stack>,
+  path: string,
+  flags: PushFlags,
+  note: Note,
+): Promise<number> {
+  const { follow = false, label = {}, timeout } = flags;
+  if (timeout !== undefined && !follow) {
+    throw usageError('--timeout is the time to follow the build for.', 'Add --follow.');
+  }
   const zip = await inspectZip(path);
   const stack = await find();
   const { bucket } = stack;
   const key = keyFor(stack.settings, basename(path), flags);
-  for (const warning of zip.warnings) console.say(console.tint('yellow', warning));
+  note({ bucket, key, size: zip.size, labels: label });
+  for (const warning of zip.warnings) console.say(console.paint('yellow', warning));
 
   const signal = interruptible(() => console.say('\nStopping.'));
-  const { eTag, resumed, versionId } = await upload(console, stack, { path, bucket, key, ...zip }, signal);
+  const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);
+  const request = { path, bucket, key, ...zip, ...present({ metadata }) };
+  const { eTag, resumed, versionId } = await upload(console, stack, request, signal);
   const object = { bucket, key, eTag, ...present({ versionId }) };
-  const facts = { bucket, key, versionId, eTag, size: zip.size, resumedBytes: resumed };
-  if (flags.follow !== true) {
-    console.data(facts, [`Dropped as ${buildId(object)}.`]);
+  const build = buildId(object);
+  const facts = note({ build, versionId: versionId ?? null, eTag, resumedBytes: resumed });
+  if (!follow) {
+    console.data(facts, [`Dropped as ${build}.`]);
     console.say(`Follow it: ${TOOL} status --watch`);
     return EXIT.done;
   }
 
-  console.say(`Dropped as ${buildId(object)}. Following it. Ctrl-C only stops following: the build continues.`);
+  console.say(`Dropped as ${printable(build)}. Following it. Ctrl-C only stops following: the build continues.`);
   // A lookup caches what it has read, so each look needs a new one.
-  const look = () => createObjectLookup(stack.ledger)(object);
-  const view = await followBuild(console, stack.ledger, look, signal);
+  const look = async () => {
+    const entry = await createObjectLookup(stack.ledger)(object);
+    if (entry !== undefined) note({ state: entry.state, uploadId: entry.uploadId ?? null });
+    return entry;
+  };
+  const followed = await followBuild(console, stack.ledger, { find: look, signal, ...present({ timeoutMs: timeout }) });
+  if (followed.view !== undefined) note(factsOf(followed.view));
+  if (followed.kind === 'timed-out') throw stillUnderWay(key, build, timeout ?? 0, followed.view);
+  const { view } = followed;
   const line = resultLine(console, key, view);
-  console.data({ ...facts, ...buildFacts(view) }, [line]);
+  console.data(note({}), [line]);
   const { entry, status } = view;
   if (adviceOn(entry, status) !== undefined) console.say(adviceText(entry, status));
-  return EXIT.done;
+  return EXIT_AFTER[status];
+}
+
+/** A build for `--json`; what does not apply is left out, but for what the last line always has. */
+function factsOf(view: BuildView): Facts {
+  const { build, reason, state, uploadId, ...others } = buildFacts(view);
+  return {
+    ...others,
+    build,
+    state,
+    uploadId: uploadId ?? null,
+    reason: reason ?? STATUS_DISPLAY[view.status].failure ?? null,
+  };
+}
+
+function stillUnderWay(key: string, build: string, timeoutMs: number, view: BuildView | undefined): OperatorError {
+  const where =
+    view === undefined ? 'the pipeline has not seen it yet' : STATUS_DISPLAY[view.status].label(view, Date.now());
+  return new OperatorError(
+    'StillUnderWay',
+    `${printable(key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,
+    `Follow it: ${statusCommand(build)}`,
+    EXIT.underWay,
+  );
 }
 
 /** @throws OperatorError (usage) where no route matches such a key, or it is unclear which one is meant */
@@ -97,9 +188,7 @@ async function upload(console: Console, { clients }: Stack, request: UploadReque
   try {
     return await console.progress(`Uploading ${basename(request.path)}`, request.size, { format: bytes }, (progress) =>
       uploadInParts(clients.s3, request, signal, (uploaded, resumed) => {
-        const rate = ((uploaded - resumed) / (Date.now() - startedAt + 1)) * 1_000;
-        const left = span(((request.size - uploaded) / rate) * 1_000);
-        progress.update(uploaded, rate === 0 ? '' : `${bytes(rate)}/s, ${left} left`);
+        progress.update(uploaded, rateText(uploaded - resumed, request.size - uploaded, Date.now() - startedAt));
       }),
     );
   } catch (error) {

@@ -74,7 +74,7 @@ async function release(
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {
     const text = `It is not approved yet: until it is, the request is tried again, for up to ${span(RELEASE_PATIENCE_MS)}.`;
-    console.say(console.tint('yellow', text));
+    console.say(console.paint('yellow', text));
   }
   const facts = { build, projectId, userId, uploadId, state, releaseMode };
   if (yes !== true) {
@@ -114,7 +114,7 @@ async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string 
 async function whichBuild({ ledger }: Stack): Promise<OperatorError> {
   const approved = await entriesOf(ledger, ['approved']);
   const waiting = approved.filter((entry) => statusOf(entry, true) === 'waits-for-person');
-  const commands = waiting.map((entry) => `\n  ${releaseCommand(entry.id)}`);
+  const commands = waiting.map((entry) => `\n  ${printable(releaseCommand(entry.id))}`);
   const remedy =
     waiting.length === 0
       ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'
@@ -167,17 +167,21 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
     if (formerUploadIds.includes(wanted)) return wanted;
     const all = [uploadId ?? [], formerUploadIds].flat().map((each) => `--upload-id ${each}`);
     const remedy = all.length === 0 ? 'It has none yet.' : `It has: ${all.join(', ')}`;
-    throw new OperatorError('UnknownUpload', `${id} has no upload id ${wanted}.`, remedy);
+    throw new OperatorError('UnknownUpload', `${printable(id)} has no upload id ${printable(wanted)}.`, remedy);
   }
   const status = statusOf(entry, true);
   const earlier = formerUploadIds.at(-1);
   const remedy = `${adviceText(entry, status)}${earlier === undefined ? '' : `\nIts upload before: --upload-id ${earlier}`}`;
   if (!isAtStreampixel(entry)) {
-    throw new OperatorError('NotAtStreampixel', `Streampixel does not have ${id}: it is ${entry.state}.`, remedy);
+    throw new OperatorError(
+      'NotAtStreampixel',
+      `Streampixel does not have ${printable(id)}: it is ${entry.state}.`,
+      remedy,
+    );
   }
   if (status === 'rejected') {
     const message = STATUS_DISPLAY.rejected.message?.(entry).join(': ') ?? '';
-    const text = `Streampixel has rejected ${id} and does not distribute rejected builds.\n${printable(message)}`;
+    const text = `Streampixel has rejected ${printable(id)} and does not distribute rejected builds.\n${printable(message)}`;
     throw new OperatorError('Rejected', text, remedy);
   }
   return entry.uploadId;
@@ -247,6 +251,6 @@ async function waitForRelease(
 
 function failedRelease(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
   const flag = uploadId === entry.uploadId ? '' : ` --upload-id ${shellWord(uploadId)}`;
-  const text = `${entry.id} was not released.\nStreampixel's message: ${printable(detail)}`;
+  const text = `${printable(entry.id)} was not released.\nStreampixel's message: ${printable(detail)}`;
   return new OperatorError('ReleaseFailed', text, `${adviceText(entry, 'release-failed')}${flag}`);
 }

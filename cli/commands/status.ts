@@ -30,10 +30,9 @@ export function addStatusCommand(program: Command, act: Act): void {
         const stack = await find();
         const show = () => (build === undefined ? showAll(console, stack, since) : showBuild(console, stack, build));
         for (;;) {
-          // Cursor home and clear: on a terminal the page stays in its place.
-          if (watch === true && !console.json && process.stdout.isTTY) process.stdout.write('\x1b[H\x1b[2J');
+          if (watch === true) console.clear();
           await show();
-          if (watch !== true) return EXIT.done;
+          if (watch !== true || console.isClosed) return EXIT.done;
           await sleep(WATCH_INTERVAL_MS);
         }
       }),

@@ -8,16 +8,17 @@ import { clockTime, inLocalTime, span } from '../units.ts';
  * the step before it took.
  *
  * @param known what was there before and is not printed
- * @returns prints what is new in an entry
+ * @returns prints what is new in an entry, and says whether there was anything
  */
-export function createFollowLines(console: Console, known?: LedgerEntry): (entry: LedgerEntry) => void {
+export function createFollowLines(console: Console, known?: LedgerEntry): (entry: LedgerEntry) => boolean {
   const printed = new Set(known === undefined ? [] : linesOf(known).map(({ id }) => id));
   return (entry) => {
-    for (const { at, id, text } of linesOf(entry)) {
-      if (printed.has(id)) continue;
+    const added = linesOf(entry).filter(({ id }) => !printed.has(id));
+    for (const { at, id, text } of added) {
       printed.add(id);
-      console.say(`${console.tint('gray', clockTime(at, Date.now()))}  ${text}`);
+      console.say(`${console.paint('gray', clockTime(at, Date.now()))}  ${text}`);
     }
+    return added.length > 0;
   };
 }
 

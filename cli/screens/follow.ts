@@ -1,4 +1,5 @@
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { readStatus } from '../builds/build-status.ts';
@@ -7,6 +8,7 @@ import { STATUS_DISPLAY } from '../builds/status-display.ts';
 import type { Console } from '../console.ts';
 import { pause } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
+import { clockTime, span } from '../units.ts';
 import { createFollowLines } from './follow-lines.ts';
 
 /** How often the ledger is read, in ms: one read, which costs next to nothing. */
@@ -19,39 +21,70 @@ const UNKNOWN_FOR_MS = 60_000;
  */
 const FIRST_WEBHOOK_MS = 15_000;
 
+/** Off a terminal a line says so often that it still follows, in ms: build machines end jobs that print nothing for long. */
+const SIGN_OF_LIFE_MS = 5 * 60_000;
+
+export interface FollowOptions {
+  /** @returns the build's entry, read now */
+  readonly find: () => Promise<LedgerEntry | undefined>;
+  readonly signal: AbortSignal;
+  /** How long to follow at most, in ms. Default: until the build no longer changes by itself. */
+  readonly timeoutMs?: number;
+  readonly clock?: { readonly now: () => number; readonly pause: typeof pause };
+}
+
+/** `timed-out`: the build still changes by itself. Its view is absent where the pipeline has not seen it yet. */
+export type Followed =
+  | { readonly kind: 'ended'; readonly view: BuildView }
+  | { readonly kind: 'timed-out'; readonly view?: BuildView };
+
 /**
- * Prints what happens to a build, until it no longer changes by itself.
+ * Prints what happens to a build, until it no longer changes by itself or the time is over.
  *
  * @throws OperatorError once the signal is aborted
  */
 export async function followBuild(
   console: Console,
   ledger: Pick<Ledger, 'liveOf' | 'webhookOf'>,
-  find: () => Promise<LedgerEntry | undefined>,
-  signal: AbortSignal,
-): Promise<BuildView> {
-  const startedAt = Date.now();
+  { clock = { now: Date.now, pause }, find, signal, timeoutMs = Number.POSITIVE_INFINITY }: FollowOptions,
+): Promise<Followed> {
+  const startedAt = clock.now();
   const print = createFollowLines(console);
   let isWarned = false;
   let listeningSince: number | undefined;
-  for (;;) {
-    const entry = await find();
-    if (entry === undefined && !isWarned && Date.now() - startedAt > UNKNOWN_FOR_MS) {
-      isWarned = true;
-      console.say('The pipeline has not seen the build yet. `streampixel-drop doctor` looks for the cause.');
+  let lastSignAt = startedAt;
+  try {
+    for (;;) {
+      const entry = await find();
+      const view = entry && { entry, status: await readStatus(ledger, entry) };
+      const now = clock.now();
+      if (view !== undefined) {
+        if (print(view.entry)) lastSignAt = now;
+        if (view.status === 'no-webhook-yet') {
+          if (listeningSince === undefined) console.say("Waiting for the first webhook of the build's project ...");
+          listeningSince ??= now;
+          if (now - listeningSince >= FIRST_WEBHOOK_MS) return { kind: 'ended', view };
+        } else if (!STATUS_DISPLAY[view.status].isOngoing) return { kind: 'ended', view };
+      } else if (!isWarned && now - startedAt > UNKNOWN_FOR_MS) {
+        isWarned = true;
+        console.say('The pipeline has not seen the build yet. `streampixel-drop doctor` looks for the cause.');
+      }
+      const left = startedAt + timeoutMs - now;
+      if (left <= 0) return { kind: 'timed-out', ...present({ view }) };
+
+      const where = view === undefined ? 'not seen by the pipeline yet' : STATUS_DISPLAY[view.status].label(view, now);
+      const line = `${where}, followed for ${span(now - startedAt)}${Number.isFinite(left) ? `, for ${span(left)} more` : ''}`;
+      if (console.isLive) console.move(line);
+      else if (now - lastSignAt >= SIGN_OF_LIFE_MS) {
+        lastSignAt = now;
+        console.say(`${clockTime(now, now)}  still ${line}`);
+      }
+      if (!(await clock.pause(Math.min(POLL_MS, left), signal))) {
+        const remedy = `Follow it again: ${entry === undefined ? `${TOOL} status` : statusCommand(entry.id)}`;
+        throw new OperatorError('Interrupted', 'Stopped following; the build continues.', remedy, EXIT.interrupted);
+      }
     }
-    if (entry !== undefined) {
-      print(entry);
-      const status = await readStatus(ledger, entry);
-      if (status === 'no-webhook-yet') {
-        if (listeningSince === undefined) console.say("Waiting for the first webhook of the build's project ...");
-        listeningSince ??= Date.now();
-        if (Date.now() - listeningSince >= FIRST_WEBHOOK_MS) return { entry, status };
-      } else if (!STATUS_DISPLAY[status].isOngoing) return { entry, status };
-    }
-    if (!(await pause(POLL_MS, signal))) {
-      const remedy = `Follow it again: ${entry === undefined ? `${TOOL} status` : statusCommand(entry.id)}`;
-      throw new OperatorError('Interrupted', 'Stopped following; the build continues.', remedy, EXIT.interrupted);
-    }
+  } finally {
+    console.move();
   }
 }

@@ -20,6 +20,8 @@ export interface UploadRequest {
   readonly size: number;
   /** ms since the epoch. */
   readonly modifiedAt: number;
+  /** S3 user metadata of the object, fixed when the upload begins. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 const MIB = 1024 * 1024;
@@ -29,9 +31,14 @@ const PART_SIZE = 16 * MIB;
 const MOST_PARTS = 10_000;
 const CONCURRENCY = 4;
 
-/** All parts but the last have this size, in bytes. It is the same in each run, or an upload could not be resumed. */
-export function partSizeFor(size: number): number {
-  return Math.max(PART_SIZE, Math.ceil(size / MOST_PARTS / MIB) * MIB);
+/**
+ * All parts but the last have this size, in bytes. It is the same in each run, or an upload could not be resumed. S3 does not say
+ * what metadata an unfinished upload has, so the size depends on it: an upload with other metadata is not resumed.
+ */
+export function partSizeFor(size: number, metadata: UploadRequest['metadata'] = {}): number {
+  const least = Math.max(PART_SIZE, Math.ceil(size / MOST_PARTS / MIB) * MIB);
+  const entries = Object.entries(metadata).sort();
+  return entries.length === 0 ? least : least + (crc32(JSON.stringify(entries)) % MIB);
 }
 
 /**
@@ -48,8 +55,8 @@ export async function uploadInParts(
   signal: AbortSignal,
   onProgress: (uploaded: number, resumed: number) => void,
 ) {
-  const { bucket: Bucket, key: Key, path, size } = request;
-  const partSize = partSizeFor(size);
+  const { bucket: Bucket, key: Key, metadata, path, size } = request;
+  const partSize = partSizeFor(size, metadata);
   const count = Math.ceil(size / partSize);
   const file = await open(path);
   try {
@@ -99,12 +106,17 @@ export async function uploadInParts(
   }
 }
 
-async function createUpload(s3: S3Client, { bucket, key }: UploadRequest, abortSignal: AbortSignal): Promise<string> {
+async function createUpload(
+  s3: S3Client,
+  { bucket, key, metadata }: UploadRequest,
+  abortSignal: AbortSignal,
+): Promise<string> {
   const command = new CreateMultipartUploadCommand({
     Bucket: bucket,
     Key: key,
     ContentType: 'application/zip',
     ChecksumAlgorithm: 'CRC32',
+    Metadata: metadata,
   });
   return (await s3.send(command, { abortSignal })).UploadId ?? '';
 }
@@ -112,7 +124,7 @@ async function createUpload(s3: S3Client, { bucket, key }: UploadRequest, abortS
 /** The newest unfinished upload of this file to the key, and its parts. */
 async function findUnfinished(
   client: S3Client,
-  { bucket: Bucket, key: Key, size }: UploadRequest,
+  { bucket: Bucket, key: Key, metadata, size }: UploadRequest,
   read: (partNumber: number) => Promise<Buffer>,
 ): Promise<{ readonly uploadId: string; readonly parts: readonly Part[] } | undefined> {
   // The whole key as prefix: one page, up to a thousand abandoned uploads.
@@ -120,7 +132,9 @@ async function findUnfinished(
   const candidates = Uploads.flatMap(({ Key: key, UploadId: uploadId, Initiated }) =>
     key === Key && uploadId !== undefined ? [{ uploadId, at: Initiated?.getTime() ?? 0 }] : [],
   );
-  const partSize = partSizeFor(size);
+  const partSize = partSizeFor(size, metadata);
+  // A single part has the file's size, whatever the metadata; it is quickly sent again.
+  if (metadata !== undefined && size <= partSize) return undefined;
   for (const { uploadId } of candidates.sort((a, b) => b.at - a.at)) {
     const parts = await partsOf(client, { Bucket, Key, UploadId: uploadId });
     const isOurs = async ({ PartNumber = 0, Size, ChecksumCRC32 }: Part) => {

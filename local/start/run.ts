@@ -2,11 +2,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { printableJson } from '../../functions/domain/model/printable.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import type { Course } from '../streampixel/streampixel-stand-in.ts';
 import { type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
 import { type CourseName, DEFAULT_INTERVAL_S, type Flags } from './flags.ts';
-import { lineOf, troubleOf } from './screen.ts';
+import { lineOf, printableLines, troubleOf } from './screen.ts';
 import { keepRunning, runOnce } from './session.ts';
 
 /** The terminal, npm and the launcher each pass a Ctrl-C on: signals within this time are one press. In ms. */
@@ -31,7 +32,7 @@ const MOST_BUILDS = 1_000;
 /** @returns the exit code; without `--once` not before Ctrl-C */
 export async function run(flags: Flags): Promise<number> {
   // Text for people goes to stdout, unless that is for JSON only.
-  const say = (line = '') => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
+  const say = (line = '') => void (flags.json ? process.stderr : process.stdout).write(`${printableLines(line)}\n`);
   // Not the system's temporary directory, which is in memory on some machines: builds are large. Runs on different ports have
   // different directories; a run whose port the system chooses has no fixed one.
   const directory =
@@ -53,6 +54,9 @@ export async function run(flags: Flags): Promise<number> {
       stack.stop().then(() => resolve(flags.once ? INTERRUPTED : 0));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+    // Where the reader closes the pipe (`| head`), the run ends as if it had pressed Ctrl-C.
+    process.stdout.once('error', onSignal);
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   });
 
   const isLocal = flags.streampixelUrl === undefined || isLoopback(flags.streampixelUrl);
@@ -69,7 +73,7 @@ export async function run(flags: Flags): Promise<number> {
       }),
     },
     ...present({ apiKey: flags.apiKey, standInKey: flags.standInKey, objectsDirectory }),
-    onEvent: (event) => void process.stdout.write(`${flags.json ? JSON.stringify(event) : lineOf(event)}\n`),
+    onEvent: (event) => void process.stdout.write(`${flags.json ? printableJson(event) : lineOf(event)}\n`),
     onLog(line) {
       const trouble = troubleOf(line);
       if (trouble !== undefined) say(trouble);

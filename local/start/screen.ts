@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
+import { printable } from '../../functions/domain/model/printable.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { LogLine } from '../aws/lambda-process.ts';
@@ -13,10 +14,25 @@ const MESSAGE_INDENT = '00:00:00'.length + 2;
 const INDENT = MESSAGE_INDENT + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
 
 /** One event as a line (two for a dead letter: the second says what to do). Coloured on a terminal only. */
-export function lineOf(event: LocalEvent): string {
+export function lineOf(reported: LocalEvent): string {
+  const event = withPrintableText(reported);
   const name = styleText(EVENTS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
   const key = shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH);
   return `${clock(event.time)}  ${name}  ${key}  ${describe(event)}`.replace(/ +$/, '');
+}
+
+/** Keys, messages and whatever else comes from outside, made harmless for a terminal. Only an alert has lines of its own. */
+function withPrintableText(event: LocalEvent): LocalEvent {
+  const fields = Object.entries(event).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? (name === 'message' ? printableLines(value) : printable(value)) : value,
+  ]);
+  return Object.fromEntries(fields);
+}
+
+/** Text whose line breaks are ours. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 function describe(event: LocalEvent): string {
@@ -88,10 +104,12 @@ const RELEASES: Readonly<Record<ReleaseMode, string>> = {
 /** A line of a function's log that a person should see, or `undefined` for the ordinary ones. */
 export function troubleOf({ functionName, stream, text }: LogLine): string | undefined {
   const fields = parse(text);
-  if (fields === undefined) return text === '' ? undefined : `${functionName} (${stream}): ${text}`;
+  if (fields === undefined) return text === '' ? undefined : printable(`${functionName} (${stream}): ${text}`);
   if (fields.level !== 'warn' && fields.level !== 'error') return undefined;
   const { event, build, detail, error } = fields;
-  return `${functionName}: ${[event, build, detail ?? error].filter((part) => part !== undefined).join(', ')}`;
+  return printable(
+    `${functionName}: ${[event, build, detail ?? error].filter((part) => part !== undefined).join(', ')}`,
+  );
 }
 
 /** Local time of day. */

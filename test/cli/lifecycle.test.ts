@@ -92,11 +92,11 @@ describe('push --follow', () => {
     expect(stderr).toMatch(/If you think this is wrong: npx --no streampixel-drop submit --again s3:\/\//);
   });
 
-  it('ends after the submission, and with 0, where Streampixel has never sent a webhook', async () => {
+  it('ends after the submission, and with 4, where Streampixel has never sent a webhook', async () => {
     use().standIn.setWebhook(projectOf(SILENT), undefined);
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(SILENT));
     const status = await toolJson(use().stack.port, ['status']);
-    expect({ code, data }).toMatchObject({ code: 0, data: { state: 'submitted', status: 'no-webhook-yet' } });
+    expect({ code, data }).toMatchObject({ code: 4, data: { state: 'submitted', status: 'no-webhook-yet' } });
     expect(stderr).toMatch(/the result of this build is unknown.*\nThen run: npx --no streampixel-drop webhook\n/);
     expect(status.data.noWebhookYet).toEqual([{ projectId: projectOf(SILENT), builds: 1 }]);
   });

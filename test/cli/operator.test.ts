@@ -6,6 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
@@ -114,16 +115,38 @@ describe.concurrent('push', () => {
     expect(await arrived(data)).toMatchObject({ sha256 });
   });
 
+  it('resumes an upload with the same labels, and none with others', async () => {
+    // Prepare
+    const { path } = await zipOf('labelled.zip', UPLOAD_SIZE);
+    await breakOff(path, { 'label-commit': 'abc' });
+    const push = (commit: string) => ['push', path, '--route', 'resume/', '--label', `commit=${commit}`];
+
+    // Act
+    const others = await toolJson(use().stack.port, push('other'));
+    const same = await toolJson(use().stack.port, push('abc'));
+
+    // Assess
+    expect(others.data.resumedBytes).toBe(0);
+    expect(same.data.resumedBytes).toBeGreaterThan(0);
+  });
+
   const UPLOAD_SIZE = 2.5 * partSizeFor(0);
 
   const arrived = (pushed: { bucket: string; key: string; versionId: string }) =>
     use().seen({ build: `${pushed.bucket}/${pushed.key}@${pushed.versionId}` }, 'downloaded');
 
   /** Leaves an upload behind as a kill does: with some of its parts. */
-  async function breakOff(path: string): Promise<void> {
+  async function breakOff(path: string, metadata?: Readonly<Record<string, string>>): Promise<void> {
     const s3 = new S3Client(use().client);
     const { size, mtimeMs: modifiedAt } = await stat(path);
-    const request = { path, bucket: use().stack.bucket, key: `resume/${basename(path)}`, size, modifiedAt };
+    const request = {
+      path,
+      bucket: use().stack.bucket,
+      key: `resume/${basename(path)}`,
+      size,
+      modifiedAt,
+      ...present({ metadata }),
+    };
     const controller = new AbortController();
     const upload = uploadInParts(s3, request, controller.signal, (there) => {
       if (there > 0) controller.abort();

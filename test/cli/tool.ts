@@ -24,12 +24,25 @@ export const PATIENCE = { testTimeout: 240_000, hookTimeout: 240_000 };
 /** How long a test waits for what has to happen. */
 export const EVENTUALLY = { timeout: 120_000, interval: 100 };
 
+/** Lines stay whole, whatever the width of the terminal that the tests run in. */
+const WITHOUT_TERMINAL: NodeJS.ProcessEnv = {
+  ...process.env,
+  COLUMNS: undefined,
+  FORCE_COLOR: undefined,
+  NO_COLOR: '1',
+};
+
 /**
  * Starts the operator's tool in a process of its own.
  *
  * @param port of the embedded stack; without it the tool uses what `env` names, as on AWS
  */
-export function startTool(port: number | undefined, args: readonly string[], stdin = '', env = process.env): Running {
+export function startTool(
+  port: number | undefined,
+  args: readonly string[],
+  stdin = '',
+  env = WITHOUT_TERMINAL,
+): Running {
   const local = port === undefined ? [] : ['--local', `${port}`];
   const child = spawn(process.execPath, [MAIN, ...args, ...local], { stdio: 'pipe', env });
   child.stdin.end(stdin);

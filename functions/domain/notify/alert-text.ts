@@ -1,5 +1,6 @@
 import { type Build, buildId } from '../model/build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
+import { printable } from '../model/printable.ts';
 import { REASONS } from '../model/reasons.ts';
 import type {
   Alert,
@@ -244,14 +245,12 @@ function describeBuild(build: Build): string {
  */
 function page(opening: string, lines: readonly (readonly [string, string | undefined])[]): string {
   const shown = lines.filter(([, value]) => value !== undefined && value !== '');
-  return [opening, '', ...shown.map(([label, value]) => `${label.padEnd(14)}${value}`)]
-    .map((line) => line.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' '))
-    .join('\n');
+  return [opening, '', ...shown.map(([label, value]) => `${label.padEnd(14)}${value}`)].map(printable).join('\n');
 }
 
 function subject(text: string): string {
-  const printable = text.replaceAll(/[^\x20-\x7e]/g, '?');
-  return printable.length > 99 ? `${printable.slice(0, 96)}...` : printable;
+  const ascii = text.replaceAll(/[^\x20-\x7e]/g, '?');
+  return ascii.length > 99 ? `${ascii.slice(0, 96)}...` : ascii;
 }
 
 function utc(ms: number): string {
