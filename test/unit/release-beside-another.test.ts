@@ -5,7 +5,7 @@ import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-e
 import type { ReleaseAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import { submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
 import { atVendor, FollowWorld, HOUR_MS, MINUTE_MS } from '../support/follow-world.ts';
-import { found, INTERVAL_MS, START } from '../support/world.ts';
+import { aBuild, found, INTERVAL_MS, START } from '../support/world.ts';
 
 let world: FollowWorld;
 beforeEach(async () => {
@@ -61,6 +61,14 @@ describe('a release request that another worker changes meanwhile', () => {
     const attempt = { delivery, settings: world.settings, ports: world.ports, entry: before, release: calling };
     await recordRelease(attempt, { state: 'released' }, 'released');
     expect(world.entry()).toEqual(before);
+  });
+});
+
+describe('a release request of an approval', () => {
+  it('is not superseded by a build that was submitted in the same instant: none of the two is newer', async () => {
+    await world.given({ ...atVendor('upload-2', aBuild({ key: 'b.zip' })), state: 'released' });
+    await world.release({ by: 'approval' });
+    expect(world.released).toHaveLength(1);
   });
 });
 
