@@ -150,6 +150,22 @@ describe('a webhook', () => {
     },
   );
 
+  it('is read with the plain HTTP URL of storage on the same machine', () => {
+    expect(noticeOf({ fileUrl: 'http://127.0.0.1:9000/drop/a.zip?X-Amz-Date=1' }).fileUrl).toBe(
+      'http://127.0.0.1:9000/drop/a.zip',
+    );
+  });
+
+  it('is read with the first 4,096 characters of a URL, which is longer than any of S3', () => {
+    const fileUrl = `https://h/${'x'.repeat(5_000)}`;
+    expect(noticeOf({ fileUrl }).fileUrl).toBe(fileUrl.slice(0, 4_096));
+  });
+
+  it('is read without a text of more than 8,192 characters', () => {
+    expect(noticeOf({ uploadId: 'x'.repeat(8_192) }).uploadId).toBe('x'.repeat(128));
+    expect(noticeOf({ uploadId: 'x'.repeat(8_193) })).not.toHaveProperty('uploadId');
+  });
+
   it('is read with the whole URL of the longest key that S3 allows', () => {
     const build = aBuild({ key: `${'ü'.repeat(510)}.zip` });
     const url = `https://drop.s3.eu-central-1.amazonaws.com/${encodeURIComponent(build.key)}`;
@@ -177,9 +193,11 @@ describe('a webhook', () => {
     ['2026-04-21T11:30:00.000Z', Date.parse('2026-04-21T11:30:00Z')],
     ['2026-04-21T13:30:00+02:00', Date.parse('2026-04-21T11:30:00Z')],
     ['2026-04-22T11:59:00Z', Date.parse('2026-04-22T11:59:00Z')],
+    ['2026-04-22T12:00:00Z', Date.parse('2026-04-22T12:00:00Z')],
     ['2026-04-22T12:00:01Z', START],
     ['9999-12-31T23:59:59Z', START],
     ['+275760-09-13T00:00:00.000Z', START],
+    ['1970-01-01T00:00:00Z', 0],
     ['1969-12-31T23:59:59Z', START],
     ['-000001-01-01T00:00:00Z', START],
     ['yesterday', START],

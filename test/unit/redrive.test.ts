@@ -50,6 +50,18 @@ describe('collecting dead letters', () => {
     expect(found?.receiptHandle).toBe(`r-${receives}`);
   });
 
+  it('fails where the queue can’t be read to its end, and releases what it has: nothing is known of the rest', async () => {
+    const queues = new TwoQueues(aDeadLetter('a'));
+    const receive = queues.receive.bind(queues);
+    let calls = 0;
+    queues.receive = async () => {
+      if (++calls === 2) throw new Error('SQS is down');
+      return receive();
+    };
+    await expect(collectDeadLetters(queues, () => true)).rejects.toThrow('SQS is down');
+    expect(ids(queues.visible)).toEqual(['a']);
+  });
+
   it('takes a message that SQS moved by itself for as old as it is', () => {
     expect(deadLetteredAt({ ...aDeadLetter('a'), sentAt: 7 })).toBe(7);
     expect(deadLetteredAt({ ...aDeadLetter('a', { at: '1970-01-01T00:00:05Z' }), sentAt: 7 })).toBe(5_000);

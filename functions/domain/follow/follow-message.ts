@@ -73,7 +73,7 @@ export function parseFollowMessage(body: string): FollowMessage | undefined {
   try {
     value = JSON.parse(body);
   } catch {
-    return undefined;
+    // Not JSON: no message either.
   }
   const own = v.safeParse(message, value);
   if (own.success) return own.output;

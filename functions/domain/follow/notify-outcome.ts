@@ -65,7 +65,7 @@ export async function notifyOutcome(entry: LedgerEntry, visit: FollowVisit): Pro
 }
 
 /** By Streampixel's clock where it gave a time: a webhook that arrives late does not make the build slow. */
-function secondsToApproval({ news = [], submittedAt }: LedgerEntry, now: number): number {
-  const approvedAt = news.find(({ stage }) => stage === 'approved')?.at ?? now;
+function secondsToApproval({ news, submittedAt }: LedgerEntry, now: number): number {
+  const approvedAt = news?.find(({ stage }) => stage === 'approved')?.at ?? now;
   return Math.max(0, Math.round((approvedAt - (submittedAt ?? approvedAt)) / 1000));
 }

@@ -84,8 +84,8 @@ export function readWebhook(text: string, projectId: string, receivedAt: number)
   };
 }
 
-function withoutQuery(url: string | undefined): string | undefined {
-  if (url === undefined || !URL.canParse(url)) return undefined;
+function withoutQuery(url = ''): string | undefined {
+  if (!URL.canParse(url)) return undefined;
   const { origin, pathname, protocol } = new URL(url);
   return protocol === 'https:' || protocol === 'http:' ? `${origin}${pathname}`.slice(0, URL_LIMIT) : undefined;
 }

@@ -43,7 +43,7 @@ export async function releaseBuild(
   const { clock, ledger, log } = visit.ports;
   const entry = await ledger.find(message.build);
   if (entry === undefined) {
-    log.error('release-of-unknown-build', { build: message.build });
+    log.error('release-of-unknown-build', { uploadId: message.uploadId });
     return { kind: 'done' };
   }
   const { release } = entry;

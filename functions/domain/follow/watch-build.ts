@@ -24,17 +24,16 @@ export async function watchBuild(
   let entry = await ledger.find(id);
   if (entry !== undefined && entry.uploadId === undefined) {
     // Streampixel's answer is in the event, but not in the ledger: the worker may have crashed before it could record it.
-    const { leaseUntil = 0, state } = entry;
-    if (state === 'submitting' && clock.now() < leaseUntil) return { kind: 'hidden', until: leaseUntil };
+    // Until its lease expires that worker may still record it.
+    const { leaseUntil = 0 } = entry;
+    if (clock.now() < leaseUntil) return { kind: 'hidden', until: leaseUntil };
     entry = await updateWithRetry(id, ledger, (current) => settleLostAnswer(current, uploadId, clock.now()));
   }
   // The build has been submitted again: that submission has a watch of its own.
   if (entry === undefined || entry.uploadId !== uploadId) return { kind: 'done' };
-  const from = notifiableFrom(entry);
-  if (from !== undefined) {
-    if (clock.now() < from) return { kind: 'hidden', until: from };
-    if (!(await notifyOutcome(entry, visit))) return retryNotification(visit);
-  }
+  const from = notifiableFrom(entry) ?? 0;
+  if (clock.now() < from) return { kind: 'hidden', until: from };
+  if (!(await notifyOutcome(entry, visit))) return retryNotification(visit);
   let due = watchOf(entry, clock.now(), settings);
   if (settings.reconcile && (due.kind === 'late' || due.kind === 'stuck')) {
     entry = (await reconcile(entry, visit)) ?? entry;
@@ -135,9 +134,10 @@ async function reconcile(
     return undefined;
   }
   const file = read.files.find((each) => each.uploadId === uploadId);
-  const stage = file && stageOfStatus(file.status);
+  if (file === undefined) return undefined;
+  const stage = stageOfStatus(file.status);
   // A stage that is known already is not news, or a build without progress would never be called stuck.
-  if (file === undefined || stage === undefined || entry.news?.some((each) => each.stage === stage)) return undefined;
+  if (stage === undefined || entry.news?.some((each) => each.stage === stage)) return undefined;
   const now = clock.now();
   const objection = file.objection && redact(file.objection);
   const notice = { projectId, uploadId: file.uploadId, stage, at: file.at ?? now, ...present({ objection }) };
