@@ -5,6 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
@@ -65,6 +66,7 @@ export async function findStack(options: StackOptions) {
     // By default the client prefers the host of the queue's URL to the endpoint.
     sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
     ssm: new SSMClient(config),
+    sts: new STSClient(config),
   };
   const ledgerTable = output(OUTPUTS.ledgerTableName);
   return {
@@ -87,7 +89,7 @@ export async function findStack(options: StackOptions) {
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,
     /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
-    caller: () => callerName(clients.sqs.config, endpoint),
+    caller: () => callerName(clients.sts),
   };
 }
 
