@@ -5,7 +5,6 @@ import type { Ledger } from '../../functions/domain/ports.ts';
 import { OperatorError } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
 import { clockTime, iso } from '../units.ts';
-import { ALL_STATES, entriesOf } from './search.ts';
 
 /** How often the last builds that were live before are named. */
 const NAMED_BEFORE = 10;
@@ -25,7 +24,7 @@ export interface ProjectLive {
 export async function readLive({ ledger, settings }: Stack, wanted?: string): Promise<readonly ProjectLive[]> {
   const own = new Set(settings.routes.map(({ projectId }) => projectId));
   const read = async (projectId: string): Promise<ProjectLive> => {
-    const record = await withBuilds(await ledger.liveOf(projectId), ledger);
+    const record = await ledger.liveOf(projectId);
     const [live, ...before] = liveSpans(record).toReversed();
     const previous = liveBefore(record);
     return { projectId, before: before.slice(0, NAMED_BEFORE), ...present({ live, previous }) };
@@ -39,19 +38,6 @@ export async function readLive({ ledger, settings }: Stack, wanted?: string): Pr
     );
   }
   return projects;
-}
-
-/** Names the build of an upload that the pipeline knows only as an earlier one of a build that was submitted again. */
-async function withBuilds(record: LiveRecord, ledger: Ledger): Promise<LiveRecord> {
-  if (record.goLives.every(({ build }) => build !== undefined)) return record;
-  const entries = await entriesOf(ledger, ALL_STATES);
-  const goLives = record.goLives.map((goLive) => {
-    const entry = entries.find(({ formerUploadIds = [] }) => formerUploadIds.includes(goLive.uploadId));
-    return goLive.build !== undefined || entry === undefined
-      ? goLive
-      : { ...goLive, build: entry.id, key: entry.build.key };
-  });
-  return { ...record, goLives };
 }
 
 /** When uploads of one build were, or are, live. */

@@ -208,8 +208,8 @@ function contentsIn(item: Item | undefined): readonly KnownContent[] {
 }
 
 function liveIn(item: Item | undefined): LiveRecord {
-  const { goLives, rejected } = (item ?? NOTHING_LIVE) as Item & LiveRecord;
-  return { goLives, rejected };
+  const { former, goLives, rejected } = (item ?? NOTHING_LIVE) as Item & LiveRecord;
+  return { former, goLives, rejected };
 }
 
 function toEntry(item: Item): LedgerEntry {

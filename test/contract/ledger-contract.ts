@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
-import { type GoLive, withGoLives, withRejected } from '../../functions/domain/model/live.ts';
+import { type GoLive, NOTHING_LIVE, withGoLives, withRejected } from '../../functions/domain/model/live.ts';
 import { STAGES } from '../../functions/domain/model/news.ts';
 import {
   opened,
@@ -115,15 +115,19 @@ export function defineLedgerContract(
     it('knows what is live in each project, apart from everything else of its name', async () => {
       const goLive = (uploadId: string, at: number): GoLive => ({ uploadId, at, source: 'released', by: 'person' });
       const full: GoLive = { ...goLive('u2', NOW + 1), requestedBy: 'alice', stepsBack: true, build: 'b', key: 'k' };
-      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [], rejected: [] });
+      expect(await ledger.liveOf('p1')).toStrictEqual(NOTHING_LIVE);
 
       await ledger.noteWebhook('p1', 'testedAt', NOW);
       await ledger.updateLive('p1', (current) => withGoLives(current, [full, goLive('u1', NOW)]));
       await ledger.updateLive('p1', (current) => withRejected(current, 'u3'));
       await ledger.updateLive('p1', (current) => current);
 
-      expect(await ledger.liveOf('p1')).toStrictEqual({ goLives: [goLive('u1', NOW), full], rejected: ['u3'] });
-      expect(await ledger.liveOf('p2')).toStrictEqual({ goLives: [], rejected: [] });
+      expect(await ledger.liveOf('p1')).toStrictEqual({
+        ...NOTHING_LIVE,
+        goLives: [goLive('u1', NOW), full],
+        rejected: ['u3'],
+      });
+      expect(await ledger.liveOf('p2')).toStrictEqual(NOTHING_LIVE);
       expect(await ledger.webhookOf('p1')).toStrictEqual({ testedAt: NOW });
     });
 

@@ -194,7 +194,7 @@ describe('a webhook about an unknown upload', () => {
   it('does not change a build that is submitted again if it is about the earlier upload', async () => {
     const again = submittedAgain(atVendor('upload-1'), START, 'request-1');
     const entry = await world.given({ ...lost(), formerUploadIds: again.formerUploadIds ?? [] });
-    expect(await world.receiveWebhook({ fileUrl: FILE_URL, stage: 'approved' }, 2)).toEqual(DONE);
+    expect(await world.receiveWebhook({ fileUrl: FILE_URL, stage: 'approved' }, 4)).toEqual(DONE);
     expect(world.entry()).toEqual(entry);
   });
 });

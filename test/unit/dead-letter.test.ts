@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Alert } from '../../functions/domain/notify/alert.ts';
+import { alertText } from '../../functions/domain/notify/alert-text.ts';
 import { aBuild, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
@@ -51,6 +53,16 @@ describe('a build that can’t be submitted', () => {
         logPointer: 'group stream id',
       },
     ]);
+  });
+
+  it('names in its alert the earlier upload of a build that was submitted again', async () => {
+    await world.given({ state: 'released', uploadId: 'upload-1' });
+    world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'text' };
+    await world.submit(aBuild(), { submitAgain: 'request-1' });
+    expect(world.alerts).toMatchObject([{ kind: 'dead-lettered', earlierUploadId: 'upload-1' }]);
+    expect(alertText(world.alerts[0] as Alert).body).toMatch(
+      /^Upload before upload-1 stays at Streampixel: viewers keep /m,
+    );
   });
 
   it('leads to one alert and one event', async () => {

@@ -5,12 +5,13 @@ import {
   liveBefore,
   liveSpans,
   NOTHING_LIVE,
+  withFormerUpload,
   withGoLives,
   withRejected,
 } from '../../functions/domain/model/live.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
-import { submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
+import { answerLost, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
 import { atVendor, Crash, FollowWorld, MINUTE_MS } from '../support/follow-world.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
@@ -112,6 +113,12 @@ describe('the fact of what is live', () => {
     }
   }
 
+  async function submitAgain({ build }: LedgerEntry): Promise<void> {
+    const entry = world.entry(build);
+    await world.ledger.updateLive(PROJECT, (current) => withFormerUpload(current, entry));
+    await world.given(submittedAgain(entry, world.now, 'again-1'));
+  }
+
   const spans = async () => liveSpans(await world.ledger.liveOf(PROJECT));
   const uploads = async () => (await spans()).map(({ uploadId }) => uploadId);
 
@@ -211,12 +218,45 @@ describe('the fact of what is live', () => {
     await webhook(1, 'approved', 1);
     await given(2, AUTOMATIC);
     await webhook(2, 'approved', 2);
-    await world.given(submittedAgain({ ...first, ...world.entry(built(1)) }, at(3), 'again-1'));
+    await submitAgain(first);
     expect(await uploads()).toEqual(['upload-1', 'upload-2']);
     await webhook(1, 'distributing', 40, 4);
     expect((await spans()).at(-1)).toMatchObject({ uploadId: 'upload-1', build: idOf(1), by: 'streampixel' });
     await webhook(1, 'rejected', 41, 4);
     expect(await uploads()).toEqual(['upload-2']);
+  });
+
+  it('receives webhooks about the earlier upload also while it is not known whether the new one was accepted', async () => {
+    const first = await given(1, AUTOMATIC);
+    await webhook(1, 'approved', 1);
+    await given(2, AUTOMATIC);
+    await webhook(2, 'approved', 2);
+    await submitAgain(first);
+    const failure = { code: 'AnswerLost', detail: 'ECONNRESET', at: at(3) } as const;
+    await world.given(answerLost(world.entry(built(1)), at(3), failure));
+    world.now = at(40);
+    const fileUrl = 'https://drop.s3.eu-central-1.amazonaws.com/1.zip';
+    await world.receiveWebhook({ uploadId: 'upload-1', stage: 'distributing', at: at(40), fileUrl }, 4);
+    expect((await spans()).at(-1)).toMatchObject({ uploadId: 'upload-1', by: 'streampixel' });
+    expect(world.entry(built(1)).state).toBe('unknown');
+  });
+
+  it('names the build of an upload that goes live after the build was submitted again', async () => {
+    await submitAgain(await given(1, AUTOMATIC));
+    await webhook(1, 'distributing', 4, 4);
+    expect(await uploads()).toEqual([]);
+    await webhook(1, 'approved', 5, 4);
+    await webhook(1, 'distributing', 6, 4);
+    expect(await spans()).toMatchObject([{ uploadId: 'upload-1', build: idOf(1), at: at(5), by: 'approval' }]);
+    expect((await world.ledger.liveOf(PROJECT)).goLives.map(({ by }) => by)).toEqual(['approval', 'approval']);
+  });
+
+  it('does not name an earlier upload that a person has to release, until it is distributed', async () => {
+    await submitAgain(await given(1));
+    await webhook(1, 'approved', 5, 4);
+    expect(await uploads()).toEqual([]);
+    await webhook(1, 'distributing', 60, 4);
+    expect(await spans()).toMatchObject([{ uploadId: 'upload-1', build: idOf(1), at: at(60), by: 'streampixel' }]);
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(

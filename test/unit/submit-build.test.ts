@@ -275,6 +275,28 @@ describe('a request to submit a build again', () => {
     expect(world.calls).toHaveLength(2);
   });
 
+  it('remembers the upload that viewers may have, and who asked for another one', async () => {
+    await world.given({ state: 'released', uploadId: 'upload-1', projectId: ROUTE.projectId });
+    world.answers = [accepted('upload-2')];
+    await world.submit(aBuild(), { submitAgain: 'request-1', requestedBy: 'alice' });
+    expect((await world.ledger.liveOf(ROUTE.projectId)).former).toEqual([
+      { uploadId: 'upload-1', build: 'drop/a.zip@v1', key: 'a.zip', isAutomatic: false },
+    ]);
+    expect((await world.entry())?.history.map(({ note }) => note)).toContain('submitted again by alice');
+  });
+
+  it('names the person in the history of a build that the ledger does not know', async () => {
+    await world.submit(aBuild(), { requestedBy: 'alice' });
+    const [line] = (await world.entry())?.history ?? [];
+    expect(line).toMatchObject({ note: 'submitted by alice' });
+  });
+
+  it('names the person in the history of a redriven build', async () => {
+    await world.given({ state: 'dead-lettered', reason: 'NoRoute', deadLetterId: 'd' });
+    await world.submit(aBuild(), { redriveOf: 'd', requestedBy: 'bob' });
+    expect((await world.entry())?.history.map(({ note }) => note)).toContain('redriven after NoRoute by bob');
+  });
+
   it('forgets what Streampixel reported of the upload before', async () => {
     const news = { objection: 'No.', lastNewsAt: START, stuckAt: START };
     await world.given({ state: 'rejected', uploadId: 'upload-1', ...news });

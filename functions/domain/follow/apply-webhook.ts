@@ -108,7 +108,8 @@ async function findBuild(
   const named = uploadId === undefined ? undefined : await ports.ledger.findByUploadId(uploadId);
   if (named !== undefined) return named.projectId === projectId ? named : undefined;
   const lost = fileUrl === undefined ? undefined : await findLostAnswer(projectId, fileUrl, ports);
-  if (lost === undefined) return undefined;
+  // A webhook about an earlier upload of the build says nothing of the answer that was lost.
+  if (lost === undefined || (uploadId !== undefined && isFormerUpload(lost, uploadId))) return undefined;
   // The webhook may be about a newer version of the same key whose upload id is not in the index yet. Within an interval of the
   // lost call it is not: there is no other call for this user.
   const isOfThatCall = receivedAt - calledAt(lost) < settings.intervalMs;
@@ -182,6 +183,11 @@ export function applyNotice(
  * submission.
  */
 export function settleLostAnswer(current: LedgerEntry, uploadId: string, now: number): LedgerEntry | undefined {
-  const isFormer = current.formerUploadIds?.includes(uploadId) === true;
-  return !isFormer && isAnswerLost(current, now) ? acceptedAfterAll(current, uploadId, now) : undefined;
+  return !isFormerUpload(current, uploadId) && isAnswerLost(current, now)
+    ? acceptedAfterAll(current, uploadId, now)
+    : undefined;
+}
+
+function isFormerUpload({ formerUploadIds = [] }: LedgerEntry, uploadId: string): boolean {
+  return formerUploadIds.includes(uploadId);
 }

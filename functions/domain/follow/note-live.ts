@@ -1,5 +1,5 @@
 import type { LedgerEntry } from '../model/ledger-entry.ts';
-import { reportedGoLives, unmatchedGoLive, withGoLives, withRejected } from '../model/live.ts';
+import { reportedGoLives, withGoLives, withRejected, withUnmatched } from '../model/live.ts';
 import type { WebhookNotice } from '../model/news.ts';
 import type { FollowPorts } from './visit.ts';
 
@@ -11,16 +11,9 @@ export async function noteReported(entry: LedgerEntry, { ledger }: Pick<FollowPo
   else if (goLives.length > 0) await ledger.updateLive(projectId, (current) => withGoLives(current, goLives));
 }
 
-/**
- * As above for an upload that is not the last one of any build: it was made by hand, or its build has been submitted again since.
- * Of such an upload only its last webhook is known, and a distribution is one to viewers.
- */
-export async function noteUnmatched(
-  { at, projectId, stage, uploadId }: WebhookNotice,
-  { ledger }: Pick<FollowPorts, 'ledger'>,
-): Promise<void> {
+/** The same for an upload that is not the last one of any build: it was made by hand, or its build has been submitted again since. */
+export async function noteUnmatched(notice: WebhookNotice, { ledger }: Pick<FollowPorts, 'ledger'>): Promise<void> {
+  const { projectId, uploadId } = notice;
   if (uploadId === undefined) return;
-  if (stage === 'rejected') await ledger.updateLive(projectId, (current) => withRejected(current, uploadId));
-  if (stage !== 'distributing') return;
-  await ledger.updateLive(projectId, (current) => withGoLives(current, [unmatchedGoLive(current, uploadId, at)]));
+  await ledger.updateLive(projectId, (current) => withUnmatched(current, uploadId, notice));
 }

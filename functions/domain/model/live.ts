@@ -1,5 +1,6 @@
 import { isAtStreampixel } from './following-transitions.ts';
 import type { LedgerEntry, Release } from './ledger-entry.ts';
+import type { WebhookNotice } from './news.ts';
 import { present } from './optional-fields.ts';
 
 /**
@@ -13,6 +14,19 @@ export interface LiveRecord {
   readonly goLives: readonly GoLive[];
   /** Upload ids that Streampixel has rejected: a report of one that arrives later does not make it live. */
   readonly rejected: readonly string[];
+  /** Earlier uploads of builds that were submitted again. */
+  readonly former: readonly FormerUpload[];
+}
+
+interface FormerUpload {
+  readonly uploadId: string;
+  readonly build: string;
+  readonly key: string;
+  /** Streampixel distributes it by itself once it is approved. */
+  readonly isAutomatic: boolean;
+  /** ms since the epoch. */
+  readonly submittedAt?: number;
+  readonly approvedAt?: number;
 }
 
 /** One time that an upload went live. */
@@ -39,11 +53,12 @@ export interface GoLive {
   readonly submittedAt?: number;
 }
 
-export const NOTHING_LIVE: LiveRecord = { goLives: [], rejected: [] };
+export const NOTHING_LIVE: LiveRecord = { goLives: [], rejected: [], former: [] };
 
 /** Enough for ten builds: a release and the webhook about it are two. */
 const GO_LIVES_KEPT = 24;
 const REJECTED_KEPT = 24;
+const FORMER_KEPT = 24;
 
 /** A distribution begins within this time of our request or of the approval, in ms. Streampixel's clock may differ from ours. */
 const DISTRIBUTED_WITHIN_MS = 15 * 60_000;
@@ -73,15 +88,48 @@ export function reportedGoLives(entry: LedgerEntry): readonly GoLive[] {
   ];
 }
 
-/** A distribution of an upload that no entry has: by hand on the dashboard, or the earlier one of a build that was submitted again. */
-export function unmatchedGoLive({ goLives }: LiveRecord, uploadId: string, at: number): GoLive {
-  const known = goLives.findLast((each) => each.uploadId === uploadId);
-  const own = goLives.findLast(
-    (each) => each.uploadId === uploadId && each.source === 'released' && isSoonAfter(each.at, at),
-  );
-  const { build, key, submittedAt } = known ?? {};
-  const about = { uploadId, ...present({ build, key, submittedAt }) };
-  return { ...about, at, source: 'distributing', ...(own === undefined ? { by: 'streampixel' } : requesterOf(own)) };
+/** The record before a build is submitted again: webhooks about its upload still come, and no entry has that upload any more. */
+export function withFormerUpload(record: LiveRecord, entry: LedgerEntry): LiveRecord {
+  const { build, id, news, releaseMode, submittedAt, uploadId } = entry;
+  if (uploadId === undefined) return record;
+  const known = record.former.find((each) => each.uploadId === uploadId);
+  const approvedAt = news?.find(({ stage }) => stage === 'approved')?.at ?? known?.approvedAt;
+  if (known !== undefined && approvedAt === known.approvedAt) return record;
+  const facts = { build: id, key: build.key, ...present({ submittedAt, approvedAt }) };
+  const upload = { uploadId, ...facts, isAutomatic: releaseMode === 'automatic' };
+  return { ...record, former: [...record.former.filter((each) => each !== known), upload].slice(-FORMER_KEPT) };
+}
+
+/** The record with a webhook about an upload that no entry has: a former one, or one that was made by hand on the dashboard. */
+export function withUnmatched(
+  record: LiveRecord,
+  uploadId: string,
+  { at, stage }: Pick<WebhookNotice, 'at' | 'stage'>,
+): LiveRecord {
+  const former = record.former.find((each) => each.uploadId === uploadId);
+  const { approvedAt = Number.POSITIVE_INFINITY, build, isAutomatic = false, key, submittedAt } = former ?? {};
+  const about = { uploadId, at, ...present({ build, key, submittedAt }) };
+  switch (stage) {
+    case 'rejected':
+      return withRejected(record, uploadId);
+    case 'approved': {
+      if (former === undefined || at >= approvedAt) return record;
+      const approved = record.former.map((each) => (each === former ? { ...each, approvedAt: at } : each));
+      const goLives: GoLive[] = isAutomatic ? [{ ...about, source: 'approved', by: 'approval' }] : [];
+      return withGoLives({ ...record, former: approved }, goLives);
+    }
+    case 'distributing': {
+      // As for the upload of an entry. Of one that was made by hand nothing else is known.
+      if (former !== undefined && at <= approvedAt) return record;
+      const own = record.goLives.findLast(
+        (each) => each.uploadId === uploadId && each.source === 'released' && isSoonAfter(each.at, at),
+      );
+      const by = isAutomatic && isSoonAfter(approvedAt, at) ? 'approval' : 'streampixel';
+      return withGoLives(record, [{ ...about, source: 'distributing', ...requesterOf(own ?? { by }) }]);
+    }
+    default:
+      return record;
+  }
 }
 
 /** The time at which Streampixel accepted a request to distribute an upload. @param at ms since the epoch */
@@ -123,6 +171,7 @@ export function withGoLives(record: LiveRecord, more: readonly GoLive[]): LiveRe
 export function withRejected(record: LiveRecord, uploadId: string): LiveRecord {
   if (record.rejected.includes(uploadId)) return record;
   return {
+    ...record,
     goLives: record.goLives.filter((each) => each.uploadId !== uploadId),
     rejected: [...record.rejected, uploadId].slice(-REJECTED_KEPT),
   };

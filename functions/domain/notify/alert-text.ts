@@ -53,7 +53,7 @@ export function alertText(alert: Alert, commands: OperatorCommands): AlertText {
 }
 
 function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): AlertText {
-  const { build, parameter, reason } = alert;
+  const { build, earlierUploadId, parameter, reason } = alert;
   const { cause, remedy } = REASONS[reason];
   const name = build === undefined ? 'A message' : fileName(build);
   return {
@@ -68,6 +68,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
       ],
       ['Build', build && describeBuild(build)],
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
+      ['Upload before', earlierUploadId && `${earlierUploadId} stays at Streampixel: viewers keep what they have`],
       ['Attempts', attempts(alert)],
       ['Kept until', `${utc(alert.at + DEAD_LETTER_RETENTION_DAYS * 86_400_000)}; SQS deletes the dead letter then`],
       ['Log', alert.logPointer],

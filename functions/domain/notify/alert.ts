@@ -28,6 +28,8 @@ export interface DeadLetterAlert {
   readonly build?: Build;
   readonly userId?: string;
   readonly projectId?: string;
+  /** An earlier upload of the build, where a person has it submitted again. */
+  readonly earlierUploadId?: string;
   /** SSM parameter of the build's API key. */
   readonly parameter?: string;
   /** ms since the epoch. */

@@ -58,7 +58,8 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
   const subject = subjectOf(entry);
   const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };
   await emitEvent(ports, { name: 'Build Dead-Lettered', at, subject, deadLetterId: id, ...facts });
-  const about = { ...subject, deadLetterId: id, ...present({ parameter: entry.apiKeyParameter }) };
+  const earlierUploadId = entry.formerUploadIds?.at(-1);
+  const about = { ...subject, deadLetterId: id, ...present({ parameter: entry.apiKeyParameter, earlierUploadId }) };
   if (!isAlertSent) await sendAlert(ports, { kind: 'dead-lettered', at, ...about, ...facts, logPointer });
   return { kind: 'dead-lettered', reason, detail, attempt: attempts, ...present({ status }) };
 }

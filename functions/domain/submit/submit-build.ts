@@ -1,6 +1,7 @@
 import { type Build, hasDotSegment } from '../model/build.ts';
 import { type SlotReservation, uploadLane } from '../model/lane.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
+import { withFormerUpload } from '../model/live.ts';
 import { present } from '../model/optional-fields.ts';
 import { type Outcome, unreachable } from '../model/outcome.ts';
 import { describeError } from '../model/redaction.ts';
@@ -94,6 +95,10 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
   const now = visit.ports.clock.now();
   const duplicate = (detail: string): Step => ({ entry, outcome: skippedAs('Duplicate', detail) });
   if (isFinished(entry) && submitAgain !== undefined && submitAgain !== entry.submitAgainId) {
+    // Viewers may have its upload, or get it now: the entry is about the new one from here on.
+    const { projectId } = entry;
+    if (projectId !== undefined)
+      await visit.ports.ledger.updateLive(projectId, (live) => withFormerUpload(live, entry));
     return { entry: submittedAgain(entry, now, submitAgain, requestedBy) };
   }
   switch (entry.state) {
