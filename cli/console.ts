@@ -15,6 +15,11 @@ export class Console {
     process.stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
   }
 
+  /** Of the terminal. Without a terminal there is no limit: what is piped is complete. */
+  get columns(): number {
+    return process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
+  }
+
   say(text: string): void {
     process.stderr.write(`${text}\n`);
   }
@@ -84,6 +89,59 @@ export function aligned(rows: readonly (readonly string[])[], indent = 0): strin
       // Removes padding only: a colour's escape sequence ends in a letter.
       .trimEnd(),
   );
+}
+
+/** Rows of a form: a label, and its text in lines that are no wider than so many columns. A command stays whole, to be copied. */
+export function form(rows: readonly (readonly [label: string, text: string])[], columns: number): string[] {
+  const indent = Math.max(...rows.map(([label]) => label.length)) + 2;
+  return rows.flatMap(([label, text]) =>
+    (isCommand(text) ? [text] : wrapped(text, columns - indent)).map((line, index) =>
+      `${(index === 0 ? label : '').padEnd(indent)}${line}`.trimEnd(),
+    ),
+  );
+}
+
+/** Text in lines no wider than so many columns. Words that are wider themselves are broken. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (width(longer) <= columns) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    for (line = word; width(line) > columns; line = line.slice(columns)) lines.push(line.slice(0, columns));
+  }
+  return [...lines, line];
+}
+
+/** The lines, cut to so many columns. One with a command stays whole, to be copied. */
+export function fitted(lines: readonly string[], columns: number): string[] {
+  return lines.map((line) => (width(line) <= columns || isCommand(line) ? line : cut(line, columns)));
+}
+
+function isCommand(text: string): boolean {
+  return stripVTControlCharacters(text).trimStart().replace(/^-> /, '').startsWith('npx ');
+}
+
+/** What shows that a line was cut. */
+const CUT = '...';
+/** What sets a colour. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is how it begins.
+const SEQUENCE = /(\x1b\[[\d;]*m)/;
+
+/** The start of a line. Colours that end later end there all the same. */
+function cut(line: string, columns: number): string {
+  let left = columns - CUT.length;
+  const parts = line.split(SEQUENCE).map((part, index) => {
+    if (index % 2 === 1) return part;
+    const shown = left <= 0 ? '' : part.slice(0, left);
+    left -= part.length;
+    return shown;
+  });
+  return `${parts.join('')}${CUT}`;
 }
 
 function width(cell: string): number {

@@ -109,6 +109,25 @@ function slotIn(lane: RateLimitLane | undefined, reservation: SlotReservation | 
   return Math.max(slotOf(lane, reservation), lane.blockedUntil);
 }
 
+/** S3's own versions are longer, and random from the first character on. */
+const LONGEST_WHOLE_VERSION = 20;
+const SHORTEST_VERSION = 8;
+
+/**
+ * Names of the builds in a list: without the bucket, and each version no longer than it needs to be unambiguous among those of its key
+ * in the list. Commands take these names.
+ */
+export function shortNames(ids: readonly string[]): (id: string) => string {
+  return (id) => {
+    const start = id.lastIndexOf('@') + 1;
+    if (id.length - start <= LONGEST_WHOLE_VERSION) return shortId(id);
+    const others = ids.filter((other) => other !== id && other.startsWith(id.slice(0, start)));
+    let end = start + SHORTEST_VERSION;
+    while (end < id.length && others.some((other) => other.startsWith(id.slice(0, end)))) end += 1;
+    return shortId(id.slice(0, end));
+  };
+}
+
 /** A build's id without the bucket, which is the same for all. Commands take it, as they take any part of an id. */
 export function shortId(build: string): string {
   return build.slice(build.indexOf('/') + 1);

@@ -95,7 +95,7 @@ function bySlot(a: BuildView, b: BuildView): number {
 }
 
 /** Reads what the status and the slots of these builds depend on: their projects' webhooks and their users' lanes. */
-async function readViews({ ledger, ...stack }: Stack, entries: readonly LedgerEntry[]) {
+export async function readViews({ ledger, ...stack }: Stack, entries: readonly LedgerEntry[]) {
   const unsettled = entries.filter(({ lastNewsAt, state }) => state === 'submitted' && lastNewsAt === undefined);
   const withSlot = entries.filter(({ release, reservation }) => (reservation ?? release?.reservation) !== undefined);
   const [records, lanes] = await Promise.all([

@@ -3,27 +3,43 @@ import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { BuildView } from '../builds/build-view.ts';
 import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { timelineOf } from '../builds/timeline.ts';
-import { aligned, type Console, printable } from '../console.ts';
+import { aligned, type Console, form, printable, wrapped } from '../console.ts';
 import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
 
 /** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */
 export function buildPage(console: Console, view: BuildView, now: number): string[] {
   return [
-    ...aligned(formRows(console, view, now).filter(([, value]) => value !== '')),
+    ...form(
+      formRows(console, view, now).filter(([, value]) => value !== ''),
+      console.columns,
+    ),
     '',
     console.paint('bold', 'Timeline'),
     ...aligned(timelineRows(console, view, now), 2),
     '',
     console.paint('bold', 'History'),
-    ...aligned(
-      view.entry.history.map(({ at, note = '', state }, index, { [index - 1]: before }) => [
-        clockTime(at, now),
-        state === before?.state ? '' : state,
-        printable(inLocalTime(note, now)),
-      ]),
-      2,
-    ),
+    ...historyLines(console, view, now),
   ];
+}
+
+function historyLines(console: Console, { entry }: BuildView, now: number): string[] {
+  const lines = aligned(
+    entry.history.map(({ at, state }, index, { [index - 1]: before }) => [
+      clockTime(at, now),
+      state === before?.state ? '' : state,
+      // Where the note begins, also under a line without one.
+      '|',
+    ]),
+    2,
+  );
+  return lines.flatMap((line, index) => {
+    const start = line.slice(0, -1);
+    const note = printable(inLocalTime(entry.history[index]?.note ?? '', now));
+    const rest = ' '.repeat(start.length);
+    return wrapped(note, console.columns - start.length).map((part, at) =>
+      `${at === 0 ? start : rest}${part}`.trimEnd(),
+    );
+  });
 }
 
 function formRows(console: Console, view: BuildView, now: number): [string, string][] {
