@@ -93,16 +93,21 @@ export function aligned(rows: readonly (readonly string[])[], indent = 0): strin
 
 /** Rows of a form: a label, and its text in lines that are no wider than so many columns. A command stays whole, to be copied. */
 export function form(rows: readonly (readonly [label: string, text: string])[], columns: number): string[] {
-  const indent = Math.max(...rows.map(([label]) => label.length)) + 2;
+  const indent = Math.max(0, ...rows.map(([label]) => width(label))) + 2;
   return rows.flatMap(([label, text]) =>
-    (isCommand(text) ? [text] : wrapped(text, columns - indent)).map((line, index) =>
-      `${(index === 0 ? label : '').padEnd(indent)}${line}`.trimEnd(),
-    ),
+    (isCommand(text) ? [text] : wrapped(text, columns - indent)).map((line, index) => {
+      const start = index === 0 ? label : '';
+      return `${start}${' '.repeat(indent - width(start))}${line}`.trimEnd();
+    }),
   );
 }
 
+/** Narrower text could not be read: then the lines are wider than the terminal. */
+const LEAST_COLUMNS = 10;
+
 /** Text in lines no wider than so many columns. Words that are wider themselves are broken. */
-export function wrapped(text: string, columns: number): string[] {
+export function wrapped(text: string, available: number): string[] {
+  const columns = Math.max(LEAST_COLUMNS, available);
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -8,11 +8,11 @@ import {
   redriveDeadLetters,
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
-import { shortId } from '../builds/build-view.ts';
+import { shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, keyOf } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
-import { aligned, type Console, printable } from '../console.ts';
+import { aligned, type Console, fitted, form, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 import {
@@ -156,21 +156,27 @@ function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<stri
 function groupLines(console: Console, stack: Stack, [title, group]: Group, named: number): readonly string[] {
   const now = Date.now();
   const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
+  const shortName = shortNames(
+    group.flatMap(({ builds }) => builds),
+    console.columns,
+  );
   const rows = group.slice(0, named).map((message) => {
-    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message), message.project ?? ''];
+    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message, shortName), message.project ?? ''];
   });
-  return [
+  const explained = explanation(stack, group).map(([label, text]) => [console.paint('gray', label), text] as const);
+  const lines = [
     `${console.paint('red', title)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
-    ...explanation(stack, group).map(([label, text]) => `  ${console.paint('gray', label.padEnd(10))} ${text}`),
+    ...form(explained, console.columns - 2).map((line) => `  ${line}`),
     '',
     ...aligned(rows, 2),
     ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
     '',
   ];
+  return fitted(lines, console.columns);
 }
 
-function nameOf({ builds, messageId }: DeadLetterFacts): string {
-  return printable(builds.map(shortId).join(', ')) || `message ${messageId}`;
+function nameOf({ builds, messageId }: DeadLetterFacts, shortName = shortId): string {
+  return printable(builds.map(shortName).join(', ')) || `message ${messageId}`;
 }
 
 /** Why, what to do, and the command of each API key, as label and text. All of `group` are there for the same cause. */
@@ -252,7 +258,7 @@ function preview(
     ),
   ];
   const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts), deadLetters: facts };
-  console.data(data, facts.length === 0 ? [NOTHING_TO_DO] : lines);
+  console.data(data, facts.length === 0 ? [NOTHING_TO_DO] : fitted(lines, console.columns));
   if (facts.length > 0) console.say(NOTHING_CHANGED);
   return EXIT.done;
 }

@@ -27,18 +27,12 @@ export function overviewPage(console: Console, overview: Overview): string[] {
 
 type NameOf = (view: BuildView) => string;
 
-/** Least columns of a name. */
-const LEAST_NAME = 20;
-
-/** Names for a list: half the width of the terminal at most, so that there is room for what is said of them. */
-function namesIn(console: Console, views: readonly BuildView[]): NameOf {
-  const shortName = shortNames(views.map(({ entry }) => entry.id));
-  const most = Math.max(LEAST_NAME, Math.floor(console.columns / 2));
-  return ({ entry }) => {
-    const name = printable(shortName(entry.id));
-    // The end says more than the folders at the start.
-    return name.length <= most ? name : `...${name.slice(3 - most)}`;
-  };
+function namesIn({ columns }: Console, views: readonly BuildView[]): NameOf {
+  const shortName = shortNames(
+    views.map(({ entry }) => entry.id),
+    columns,
+  );
+  return ({ entry }) => shortName(entry.id);
 }
 
 /** Builds, each in a line. */

@@ -467,6 +467,15 @@ describe.concurrent('dead letters of builds that are named', () => {
     expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'waiting' });
   });
 
+  it('leave a build alone that has a newer dead letter', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter({ id: 'older' });
+    await queues.ledger.save(anEntryDeadLettered(aBuild({ key }), 'newer'));
+    const { data } = await toolJson(queues.port, ['dlq', 'discard', 'older', '--yes']);
+    expect(data).toMatchObject({ discarded: 1 });
+    expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'dead-lettered' });
+  });
+
   const NO_BUILD = { build: undefined, userId: undefined, projectId: undefined } as unknown as Partial<DeadLetter>;
   const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
   const anEntryDeadLettered = (build: ReturnType<typeof aBuild>, id: string) =>

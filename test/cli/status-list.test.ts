@@ -2,14 +2,17 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, vi } from 'vitest';
 import { shortNames } from '../../cli/builds/build-view.ts';
 import { fitted, wrapped } from '../../cli/console.ts';
+import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { deadLettered, discarded, opened, skipped } from '../../functions/domain/model/submission-transitions.ts';
+import { s3Event } from '../support/s3-event.ts';
 import { aBuild } from '../support/world.ts';
 import { AUTOMATIC, anEntry, approvedAt, MINUTE } from './entries.ts';
-import { openQuietStack } from './quiet-stack.ts';
+import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
 import { PATIENCE, tool, toolJson } from './tool.ts';
 
 vi.setConfig(PATIENCE);
@@ -154,6 +157,13 @@ describe.runIf(process.platform === 'linux').concurrent('on a terminal', () => {
     // Prepare
     const stack = await openQuietStack(onTestFinished);
     const silent = anEntry({ key: `silent/${key}`, droppedAt: ago(9), submittedAt: ago(8) });
+    const deadLetters = createSqsDeadLetterQueue(stack.sqs, stack.urlOf(DEAD_LETTERS));
+    for (const { build } of long) {
+      const { versionId = '' } = build;
+      const about = { id: versionId, body: s3Event({ key, versionId }), build, attempts: 0, logPointer: 'log' };
+      await deadLetters.send({ ...about, reason: failure.code, detail, at: failure.at });
+    }
+    await stack.s3.send(new PutObjectCommand({ Bucket: 'drop', Key: key, Body: 'PK' }));
     await stack.put(...long, silent, approvedAt(ago(20), { key: `approved/${key}` }));
 
     // Act
@@ -161,14 +171,19 @@ describe.runIf(process.platform === 'linux').concurrent('on a terminal', () => {
       onTerminal(stack.port, columns, ['status']),
       onTerminal(stack.port, columns, ['status', '--all']),
       onTerminal(stack.port, columns, ['status', long[0]?.id ?? '']),
+      onTerminal(stack.port, columns, ['submit', '--prefix', 'games/']),
     ]);
+    // One after the other: each hides the dead letters from the other.
+    screens.push(await onTerminal(stack.port, columns, ['dlq', 'list']));
+    screens.push(await onTerminal(stack.port, columns, ['dlq', 'redrive']));
     const piped = await tool(stack.port, ['status', '--all']);
 
     // Assess
     const shown = screens.flat();
     const wide = shown.filter((line) => line.length > (columns || 80) && !line.includes('npx '));
     expect(wide).toEqual([]);
-    for (const screen of screens) expect(screen.join('\n')).toContain('ProjectNotF');
+    for (const screen of screens)
+      expect(screen.join('\n')).toMatch(/dead-lettered|ProjectNotFound|not in the ledger yet/);
     expect(shown.join('\n')).toContain('@3sL4kqtJl');
     // What is piped is complete.
     expect(piped.stdout).toContain(`${key}@3sL4kqtJl `);

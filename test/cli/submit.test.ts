@@ -99,7 +99,9 @@ describe.concurrent('submit', () => {
       { build: buildId(accepted), submit: false },
       { build: buildId(stopped), submit: true, afterwards: 'waits for a person to release it, once approved' },
     ]);
-    expect(text.stdout).toMatch(/fresh\.zip@\S+ +not in the ledger yet +goes to viewers automatically/);
+    expect(text.stdout).toMatch(
+      /submit {2}auto\/fresh\.zip@\w{8} +not in the ledger yet; goes to viewers automatically/,
+    );
     expect(text.stdout).toContain('2 of 3 builds would be sent to the builds queue.');
     expect(text.stderr).toContain('Add --yes');
     expect([again, named].map(({ data }) => [data.dryRun, data.builds.map(({ submit }: Planned) => submit)])).toEqual([
@@ -149,6 +151,23 @@ describe.concurrent('submit', () => {
     expect(code).toBe(1);
     expect(bucket.deadLetters()).toEqual(['dead-letter']);
     expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
+  });
+
+  it('keeps the dead letter of a new failure, however soon it comes', async ({ onTestFinished }) => {
+    const bucket = await openBucket(onTestFinished);
+    const build = await bucket.drop('game.zip');
+    await bucket.fail(build, 'earlier');
+    const { versionId = '' } = build;
+    const queue = createSqsDeadLetterQueue(bucket.sqs, bucket.urlOf(DEAD_LETTERS));
+    const facts = { reason: failure.code, detail: '', attempts: 0, at: failure.at, logPointer: 'log' };
+    const port = await openFaulty(onTestFinished, bucket, async ({ target }) => {
+      if (!target.endsWith('SendMessageBatch')) return 0;
+      await queue.send({ id: 'new', body: s3Event({ key: 'game.zip', versionId }), build, ...facts });
+      return 0;
+    });
+    const { data } = await toolJson(port, ['submit', 'game.zip', '--yes']);
+    expect(data).toMatchObject({ sent: 1, settled: 1 });
+    expect(bucket.deadLetters()).toEqual(['new']);
   });
 
   it('submits what a person discarded where it is named, and leaves it out otherwise', async ({ onTestFinished }) => {
@@ -224,11 +243,15 @@ interface Planned {
 async function openFaulty(
   onTestFinished: TestContext['onTestFinished'],
   { port }: QuietStack,
-  statusFor: (request: { readonly method: string; readonly path: string; readonly target: string }) => number,
+  statusFor: (request: {
+    readonly method: string;
+    readonly path: string;
+    readonly target: string;
+  }) => number | Promise<number>,
 ): Promise<number> {
-  const server = await listenOnLoopback((request, response) => {
+  const server = await listenOnLoopback(async (request, response) => {
     const { headers, method = '', url: path = '' } = request;
-    const status = statusFor({ method, path, target: String(headers['x-amz-target'] ?? '') });
+    const status = await statusFor({ method, path, target: String(headers['x-amz-target'] ?? '') });
     if (status !== 0) {
       response.writeHead(status).end();
       return;
