@@ -1,4 +1,3 @@
-import { request as send } from 'node:http';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
@@ -8,10 +7,10 @@ import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/
 import type { Route } from '../../functions/domain/model/route.ts';
 import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
-import { listenOnLoopback } from '../../local/loopback-server.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { approvedAt } from './entries.ts';
+import { openFaulty } from './faulty-stack.ts';
 import { BUILDS, DEAD_LETTERS, openQuietStack, type QuietStack } from './quiet-stack.ts';
 import { PATIENCE, tool, toolJson } from './tool.ts';
 
@@ -144,8 +143,9 @@ describe.concurrent('submit', () => {
     const bucket = await openBucket(onTestFinished);
     const build = await bucket.drop('game.zip');
     await bucket.fail(build, 'dead-letter');
+    const failed = JSON.stringify({ Successful: [], Failed: [{ Id: '0', Code: 'InternalError', SenderFault: false }] });
     const port = await openFaulty(onTestFinished, bucket, ({ target }) =>
-      target.endsWith('SendMessageBatch') ? 403 : 0,
+      target.endsWith('SendMessageBatch') ? { status: 200, body: failed } : undefined,
     );
     const { code } = await tool(port, ['submit', 'game.zip', '--yes']);
     expect(code).toBe(1);
@@ -161,9 +161,9 @@ describe.concurrent('submit', () => {
     const queue = createSqsDeadLetterQueue(bucket.sqs, bucket.urlOf(DEAD_LETTERS));
     const facts = { reason: failure.code, detail: '', attempts: 0, at: failure.at, logPointer: 'log' };
     const port = await openFaulty(onTestFinished, bucket, async ({ target }) => {
-      if (!target.endsWith('SendMessageBatch')) return 0;
+      if (!target.endsWith('SendMessageBatch')) return undefined;
       await queue.send({ id: 'new', body: s3Event({ key: 'game.zip', versionId }), build, ...facts });
-      return 0;
+      return undefined;
     });
     const { data } = await toolJson(port, ['submit', 'game.zip', '--yes']);
     expect(data).toMatchObject({ sent: 1, settled: 1 });
@@ -208,7 +208,7 @@ describe.concurrent('submit', () => {
     const faults = { 'a-gone': 404, 'b-denied': 403, 'c-no-key': 400 };
     const port = await openFaulty(onTestFinished, bucket, ({ method, path }) => {
       const fault = Object.entries(faults).find(([name]) => method === 'HEAD' && path.includes(name));
-      return fault?.[1] ?? 0;
+      return fault && { status: fault[1] };
     });
 
     // Act
@@ -237,31 +237,4 @@ describe.concurrent('submit', () => {
 
 interface Planned {
   readonly submit: boolean;
-}
-
-/** The same stack behind a server that answers some requests with an error. @returns its port */
-async function openFaulty(
-  onTestFinished: TestContext['onTestFinished'],
-  { port }: QuietStack,
-  statusFor: (request: {
-    readonly method: string;
-    readonly path: string;
-    readonly target: string;
-  }) => number | Promise<number>,
-): Promise<number> {
-  const server = await listenOnLoopback(async (request, response) => {
-    const { headers, method = '', url: path = '' } = request;
-    const status = await statusFor({ method, path, target: String(headers['x-amz-target'] ?? '') });
-    if (status !== 0) {
-      response.writeHead(status).end();
-      return;
-    }
-    const passed = send({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(passed);
-  });
-  onTestFinished(() => server.close());
-  return server.port;
 }
