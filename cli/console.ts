@@ -37,6 +37,11 @@ export class Console {
     );
   }
 
+  /** Of the terminal. Without a terminal there is no limit: what is piped is complete. */
+  get columns(): number {
+    return columnsOf(this.#out) ?? Number.POSITIVE_INFINITY;
+  }
+
   /** @param text its line breaks are kept: text from outside that may hold some goes through {@link printable} first */
   say(text: string): void {
     this.#above(() => {

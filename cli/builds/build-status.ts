@@ -1,4 +1,4 @@
-import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
+import type { BuildState, LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import type { LiveSpan } from '../../functions/domain/model/live.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import { hasSentWebhook, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
@@ -38,6 +38,24 @@ const STATUS_AFTER_APPROVAL = {
   manual: 'waits-for-person',
   'on-approval': 'waits-for-release',
 } as const satisfies Readonly<Record<ReleaseMode, BuildStatus>>;
+
+/** The states in the ledger of builds with a status, as {@link statusOf} has them. */
+export const STATES_WITH = {
+  waiting: ['waiting', 'submitting', 'unknown'],
+  'under-way': ['submitted'],
+  stuck: ['submitted'],
+  'no-webhook-yet': ['submitted'],
+  live: ['submitted', 'approved', 'released'],
+  'was-live': ['approved', 'released'],
+  'waits-for-person': ['approved'],
+  'waits-for-release': ['approved', 'released'],
+  'release-failed': ['approved', 'released'],
+  released: ['approved', 'released'],
+  rejected: ['rejected'],
+  skipped: ['skipped'],
+  'dead-lettered': ['dead-lettered'],
+  discarded: ['dead-lettered', 'waiting', 'unknown'],
+} as const satisfies Readonly<Record<BuildStatus, readonly BuildState[]>>;
 
 /**
  * @param receivesWebhooks whether webhooks about the build arrive, or have arrived

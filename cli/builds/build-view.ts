@@ -11,6 +11,7 @@ import {
 } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { slotOf } from '../../functions/domain/pacing/pacer.ts';
+import { printable } from '../console.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
 import type { BuildStatus } from './build-status.ts';
@@ -114,6 +115,41 @@ export function slotsOf(
 function slotIn(lane: RateLimitLane | undefined, reservation: SlotReservation | undefined): number | undefined {
   if (lane === undefined || reservation === undefined) return undefined;
   return Math.max(slotOf(lane, reservation), lane.blockedUntil);
+}
+
+/** S3's own versions are longer, and random from the first character on. */
+const LONGEST_WHOLE_VERSION = 20;
+const SHORTEST_VERSION = 8;
+
+/** The part of a line that a name may have, and the columns that it gets at least: behind it there is what is said of the build. */
+const SHARE_OF_NAME = 0.4;
+const LEAST_NAME = 20;
+
+/**
+ * Names of the builds in a list: without the bucket, and each version no longer than it needs to be unambiguous among those of its key
+ * in the list. Commands take these names, unless they are cut because the terminal is too narrow.
+ *
+ * @param columns of the terminal
+ */
+export function shortNames(ids: readonly string[], columns = Number.POSITIVE_INFINITY): (id: string) => string {
+  return (id) => fittedName(withShortVersion(id, ids), columns);
+}
+
+/** A name as a list on a terminal of so many columns shows it. */
+export function fittedName(text: string, columns: number): string {
+  const name = printable(text);
+  const most = Math.max(LEAST_NAME, Math.floor(columns * SHARE_OF_NAME));
+  // The end says more than the folders at the start.
+  return name.length <= most ? name : `...${name.slice(3 - most)}`;
+}
+
+function withShortVersion(id: string, ids: readonly string[]): string {
+  const start = id.lastIndexOf('@') + 1;
+  if (id.length - start <= LONGEST_WHOLE_VERSION) return shortId(id);
+  const others = ids.filter((other) => other !== id && other.startsWith(id.slice(0, start)));
+  let end = start + SHORTEST_VERSION;
+  while (end < id.length && others.some((other) => other.startsWith(id.slice(0, end)))) end += 1;
+  return shortId(id.slice(0, end));
 }
 
 /** A build's id without the bucket, which is the same for all. Commands take it, as they take any part of an id. */

@@ -97,7 +97,7 @@ function bySlot(a: BuildView, b: BuildView): number {
 }
 
 /** Reads what the status and the slots of these builds depend on: their projects' webhooks and live builds, and their users' lanes. */
-async function readViews({ ledger, ...stack }: Stack, entries: readonly LedgerEntry[]) {
+export async function readViews({ ledger, ...stack }: Stack, entries: readonly LedgerEntry[]) {
   const unsettled = entries.filter(({ lastNewsAt, state }) => state === 'submitted' && lastNewsAt === undefined);
   const accepted = entries.filter(({ formerUploadIds, uploadId }) => (uploadId ?? formerUploadIds) !== undefined);
   const withSlot = entries.filter(({ release, reservation }) => (reservation ?? release?.reservation) !== undefined);

@@ -8,7 +8,7 @@ import {
   redriveDeadLetters,
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
-import { shortId } from '../builds/build-view.ts';
+import { shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, keyOf } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
@@ -157,12 +157,17 @@ function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<stri
 function groupLines(console: Console, stack: Stack, [title, group]: Group, named: number): readonly string[] {
   const now = Date.now();
   const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
+  const shortName = shortNames(
+    group.flatMap(({ builds }) => builds),
+    console.columns,
+  );
   const rows = group.slice(0, named).map((message) => {
-    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message), message.project ?? ''];
+    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message, shortName), message.project ?? ''];
   });
+  const explained = explanation(stack, group).map(([label, text]) => [console.paint('gray', label), text] as const);
   return [
     `${console.paint('red', title)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
-    ...explanation(stack, group).map(([label, text]) => `  ${console.paint('gray', label.padEnd(10))} ${text}`),
+    ...aligned(explained, 2),
     '',
     ...aligned(rows, 2),
     ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
@@ -170,8 +175,8 @@ function groupLines(console: Console, stack: Stack, [title, group]: Group, named
   ];
 }
 
-function nameOf({ builds, messageId }: DeadLetterFacts): string {
-  return printable(builds.map(shortId).join(', ')) || `message ${messageId}`;
+function nameOf({ builds, messageId }: DeadLetterFacts, shortName = shortId): string {
+  return printable(builds.map(shortName).join(', ')) || `message ${messageId}`;
 }
 
 /** Why, what to do, and the command of each API key, as label and text. All of `group` are there for the same cause. */

@@ -13,6 +13,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import { fittedName, shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
@@ -94,10 +95,15 @@ async function submit(
     return { build: id, submit: message !== undefined, why, ...present({ afterwards, isUnreadable }) };
   });
   const unreadable = plans.filter(({ isUnreadable }) => isUnreadable);
+  const { columns } = console;
+  const shortName = shortNames(
+    plans.map(({ id }) => id),
+    columns,
+  );
+  // Without its object the id of a build is not known.
+  const nameOf = ({ id, isUnreadable }: Plan) => (isUnreadable ? fittedName(shortId(id), columns) : shortName(id));
   console.data({ dryRun: isPlan, sent, failed, settled, builds }, [
-    ...aligned(
-      plans.map((plan) => [action(console, plan), printable(plan.id), printable(plan.why), plan.afterwards ?? '']),
-    ),
+    ...aligned(plans.map((plan) => [action(console, plan), nameOf(plan), textOf(plan)])),
     plans.length === 0
       ? 'There is no build under that prefix.'
       : `${isPlan ? chosen.length : sent} of ${plural(plans.length, 'build')} ${isPlan ? 'would be ' : ''}sent to the builds queue.`,
@@ -113,8 +119,12 @@ async function submit(
 }
 
 function action(console: Console, { isUnreadable, message }: Plan): string {
-  if (isUnreadable) return console.paint('red', 'fail');
-  return message === undefined ? console.paint('gray', 'skip') : console.paint('green', 'submit');
+  if (isUnreadable) return console.paint('red', 'fail  ');
+  return message === undefined ? console.paint('gray', 'skip  ') : console.paint('green', 'submit');
+}
+
+function textOf({ afterwards, why }: Plan): string {
+  return printable(afterwards === undefined || afterwards === '' ? why : `${why}; ${afterwards}`);
 }
 
 /**

@@ -16,15 +16,16 @@ export function buildPage(console: Console, view: BuildView, now: number): strin
     ...aligned(timelineRows(console, view, now), 2),
     '',
     console.paint('bold', 'History'),
-    ...aligned(
-      view.entry.history.map(({ at, note = '', state }, index, { [index - 1]: before }) => [
-        clockTime(at, now),
-        state === before?.state ? '' : state,
-        printable(inLocalTime(note, now)),
-      ]),
-      2,
-    ),
+    ...aligned(historyRows(view, now), 2),
   ];
+}
+
+function historyRows({ entry }: BuildView, now: number): string[][] {
+  return entry.history.map(({ at, note = '', state }, index, { [index - 1]: before }) => [
+    clockTime(at, now),
+    state === before?.state ? '' : state,
+    printable(inLocalTime(note, now)),
+  ]);
 }
 
 function formRows(console: Console, view: BuildView, now: number): [string, string][] {

@@ -1,5 +1,5 @@
 import { statusCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
-import { type BuildView, shortId } from '../builds/build-view.ts';
+import { type BuildView, shortNames } from '../builds/build-view.ts';
 import type { Overview } from '../builds/overview.ts';
 import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
 import { aligned, type Console, printable } from '../console.ts';
@@ -9,25 +9,47 @@ import { bytes, clockTime, plural, span } from '../units.ts';
 const MOST_NAMED = 15;
 
 export function overviewPage(console: Console, overview: Overview): string[] {
+  const { atStreampixel, lastEnded, waiting } = overview;
+  const nameOf = namesIn(console, [...waiting, ...atStreampixel, ...lastEnded]);
   return [
     `${console.paint('bold', overview.stack)}  ${overview.region}  ${clockTime(overview.at, overview.at)}`,
     '',
-    ...waitingSection(console, overview),
+    ...waitingSection(console, overview, nameOf),
     '',
-    ...streampixelSection(console, overview),
+    ...streampixelSection(console, overview, nameOf),
     '',
-    ...endedSection(console, overview),
+    ...endedSection(console, overview, nameOf),
     '',
     ...deadLetterSection(console, overview),
   ];
 }
 
-function waitingSection(console: Console, { at: now, lanes, unread, waiting }: Overview): string[] {
+type NameOf = (view: BuildView) => string;
+
+function namesIn({ columns }: Console, views: readonly BuildView[]): NameOf {
+  const shortName = shortNames(
+    views.map(({ entry }) => entry.id),
+    columns,
+  );
+  return ({ entry }) => shortName(entry.id);
+}
+
+/** Builds, each in a line. */
+export function listPage(console: Console, views: readonly BuildView[], now: number): string[] {
+  const nameOf = namesIn(console, views);
+  const rows = views.map((view) => {
+    const shown = console.paint(STATUS_DISPLAY[view.status].colour, view.status);
+    return [clockTime(view.entry.updatedAt, now), shown, nameOf(view), note(view, now)];
+  });
+  return rows.length === 0 ? ['No builds.'] : aligned(rows);
+}
+
+function waitingSection(console: Console, { at: now, lanes, unread, waiting }: Overview, nameOf: NameOf): string[] {
   const rows = waiting.slice(0, MOST_NAMED).map((view) => {
     const { entry, slot } = view;
     const when = entry.state === 'submitting' ? 'now' : slot === undefined ? 'later' : slotText(slot, now);
     const size = entry.build.size === undefined ? '' : bytes(entry.build.size);
-    return [console.paint('cyan', when), shortId(entry.id), size, note(view, now)];
+    return [console.paint('cyan', when), nameOf(view), size, note(view, now)];
   });
   return [
     `${console.paint('bold', 'Waiting')}  ${waiting.length === 0 ? 'nothing' : plural(waiting.length, 'build')}`,
@@ -41,15 +63,15 @@ function waitingSection(console: Console, { at: now, lanes, unread, waiting }: O
   ];
 }
 
-function streampixelSection(console: Console, overview: Overview): string[] {
+function streampixelSection(console: Console, overview: Overview, nameOf: NameOf): string[] {
   const { at: now, atStreampixel, noWebhookYet, overtaken } = overview;
   const named = atStreampixel.slice(0, MOST_NAMED);
   const rows = aligned(
-    named.map((view) => [...statusCells(console, view), note(view, now)]),
+    named.map((view) => [stageCell(console, view), nameOf(view), note(view, now)]),
     2,
   );
   const count = atStreampixel.length === 0 ? 'nothing' : plural(atStreampixel.length, 'build');
-  const older = `  ${plural(overtaken, 'older build')} not named: a newer one of the same project is approved`;
+  const older = `${plural(overtaken, 'older build')} not named: a newer one of the same project is approved`;
   return [
     `${console.paint('bold', 'At Streampixel')}  ${count}`,
     ...named.flatMap(({ entry, status }, index) => {
@@ -57,7 +79,7 @@ function streampixelSection(console: Console, overview: Overview): string[] {
       return [rows[index] ?? '', ...(STATUS_DISPLAY[status].isOngoing ? [] : [command(console, run)])];
     }),
     ...andMore(atStreampixel.length - named.length),
-    ...(overtaken > 0 ? [console.paint('gray', older)] : []),
+    ...(overtaken > 0 ? [console.paint('gray', `  ${older}`)] : []),
     ...noWebhookYet.flatMap(({ builds, projectId }) => [
       `  The result of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet`,
       command(console, WEBHOOK_COMMAND),
@@ -65,16 +87,16 @@ function streampixelSection(console: Console, overview: Overview): string[] {
   ];
 }
 
-/** Its stage, marked where it is late or stuck, and its name. */
-function statusCells(console: Console, { entry, status }: BuildView): string[] {
+/** Its stage, marked where it is late or stuck. */
+function stageCell(console: Console, { entry, status }: BuildView): string {
   const { colour } = STATUS_DISPLAY[status];
   const stage = stageOf(entry);
-  if (status === 'stuck') return [console.paint(colour, `stuck: ${stage}`), shortId(entry.id)];
+  if (status === 'stuck') return console.paint(colour, `stuck: ${stage}`);
   const isLate = entry.state === 'submitted' && entry.lateAt !== undefined;
-  return [isLate ? console.paint('yellow', `late: ${stage}`) : console.paint(colour, stage), shortId(entry.id)];
+  return isLate ? console.paint('yellow', `late: ${stage}`) : console.paint(colour, stage);
 }
 
-function endedSection(console: Console, { at: now, ended, lastEnded, since }: Overview): string[] {
+function endedSection(console: Console, { at: now, ended, lastEnded, since }: Overview, nameOf: NameOf): string[] {
   const counts = ended
     .filter(([, count]) => count > 0)
     .map(([state, count]) => {
@@ -84,7 +106,7 @@ function endedSection(console: Console, { at: now, ended, lastEnded, since }: Ov
   const rows = lastEnded.map((view) => {
     const { entry, status } = view;
     const state = console.paint(STATUS_DISPLAY[status].colour, status === 'discarded' ? status : entry.state);
-    return [clockTime(entry.updatedAt, now), state, shortId(entry.id), note(view, now)];
+    return [clockTime(entry.updatedAt, now), state, nameOf(view), note(view, now)];
   });
   return [
     `${console.paint('bold', `Last ${span(now - since)}`)}  ${counts.join(', ') || 'nothing'}`,

@@ -13,6 +13,7 @@ import type { Ledger } from '../../functions/domain/ports.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { eventBridgeEvent, s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
+import { openFaulty } from './faulty-stack.ts';
 import { BUILDS, DEAD_LETTERS, MAX_RECEIVES, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
 
@@ -465,6 +466,27 @@ describe.concurrent('dead letters of builds that are named', () => {
     await queues.ledger.save(redriven);
     await toolJson(queues.port, ['dlq', 'discard', key, '--yes']);
     expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'waiting' });
+  });
+
+  it('stay where it cannot be recorded that they are discarded', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter();
+    const denied = JSON.stringify({ __type: 'AccessDeniedException', message: 'no' });
+    const port = await openFaulty(onTestFinished, queues, ({ target }) =>
+      target.endsWith('PutItem') ? { status: 400, body: denied } : undefined,
+    );
+    const { code } = await tool(port, ['dlq', 'discard', key, '--yes']);
+    expect(code).toBe(1);
+    expect(await queues.look()).toMatchObject({ deadLetters: ['dead-letter-1'], hidden: [] });
+  });
+
+  it('leave a build alone that has a newer dead letter', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter({ id: 'older' });
+    await queues.ledger.save(anEntryDeadLettered(aBuild({ key }), 'newer'));
+    const { data } = await toolJson(queues.port, ['dlq', 'discard', 'older', '--yes']);
+    expect(data).toMatchObject({ discarded: 1 });
+    expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'dead-lettered' });
   });
 
   const NO_BUILD = { build: undefined, userId: undefined, projectId: undefined } as unknown as Partial<DeadLetter>;

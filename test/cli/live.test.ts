@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { STSClient } from '@aws-sdk/client-sts';
 import { describe, expect, it, vi } from 'vitest';
 import { callerName, nameInArn } from '../../cli/stack/caller.ts';
 import { type GoLive, withGoLives } from '../../functions/domain/model/live.ts';
@@ -250,9 +250,13 @@ describe('the name of the person who runs the tool', () => {
 
   it('is unknown where STS refuses or does not answer', async () => {
     const server = await listenOnLoopback(async (_, response) => void response.writeHead(403).end('<Error/>'), 0);
-    const sqs = new SQSClient({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
-    expect(await callerName(sqs.config, server.url)).toBeUndefined();
+    const sts = new STSClient({
+      endpoint: server.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+    });
+    expect(await callerName(sts)).toBeUndefined();
     await server.close();
-    expect(await callerName(sqs.config, server.url)).toBeUndefined();
+    expect(await callerName(sts)).toBeUndefined();
   });
 });

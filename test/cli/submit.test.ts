@@ -1,4 +1,3 @@
-import { request as send } from 'node:http';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
@@ -8,10 +7,10 @@ import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/
 import type { Route } from '../../functions/domain/model/route.ts';
 import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
-import { listenOnLoopback } from '../../local/loopback-server.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { approvedAt } from './entries.ts';
+import { openFaulty } from './faulty-stack.ts';
 import { BUILDS, DEAD_LETTERS, openQuietStack, type QuietStack } from './quiet-stack.ts';
 import { PATIENCE, tool, toolJson } from './tool.ts';
 
@@ -99,7 +98,9 @@ describe.concurrent('submit', () => {
       { build: buildId(accepted), submit: false },
       { build: buildId(stopped), submit: true, afterwards: 'waits for a person to release it, once approved' },
     ]);
-    expect(text.stdout).toMatch(/fresh\.zip@\S+ +not in the ledger yet +goes to viewers automatically/);
+    expect(text.stdout).toMatch(
+      /submit {2}auto\/fresh\.zip@\w{8} +not in the ledger yet; goes to viewers automatically/,
+    );
     expect(text.stdout).toContain('2 of 3 builds would be sent to the builds queue.');
     expect(text.stderr).toContain('Add --yes');
     expect([again, named].map(({ data }) => [data.dryRun, data.builds.map(({ submit }: Planned) => submit)])).toEqual([
@@ -142,13 +143,31 @@ describe.concurrent('submit', () => {
     const bucket = await openBucket(onTestFinished);
     const build = await bucket.drop('game.zip');
     await bucket.fail(build, 'dead-letter');
+    const failed = JSON.stringify({ Successful: [], Failed: [{ Id: '0', Code: 'InternalError', SenderFault: false }] });
     const port = await openFaulty(onTestFinished, bucket, ({ target }) =>
-      target.endsWith('SendMessageBatch') ? 403 : 0,
+      target.endsWith('SendMessageBatch') ? { status: 200, body: failed } : undefined,
     );
     const { code } = await tool(port, ['submit', 'game.zip', '--yes']);
     expect(code).toBe(1);
     expect(bucket.deadLetters()).toEqual(['dead-letter']);
     expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
+  });
+
+  it('keeps the dead letter of a new failure, however soon it comes', async ({ onTestFinished }) => {
+    const bucket = await openBucket(onTestFinished);
+    const build = await bucket.drop('game.zip');
+    await bucket.fail(build, 'earlier');
+    const { versionId = '' } = build;
+    const queue = createSqsDeadLetterQueue(bucket.sqs, bucket.urlOf(DEAD_LETTERS));
+    const facts = { reason: failure.code, detail: '', attempts: 0, at: failure.at, logPointer: 'log' };
+    const port = await openFaulty(onTestFinished, bucket, async ({ target }) => {
+      if (!target.endsWith('SendMessageBatch')) return undefined;
+      await queue.send({ id: 'new', body: s3Event({ key: 'game.zip', versionId }), build, ...facts });
+      return undefined;
+    });
+    const { data } = await toolJson(port, ['submit', 'game.zip', '--yes']);
+    expect(data).toMatchObject({ sent: 1, settled: 1 });
+    expect(bucket.deadLetters()).toEqual(['new']);
   });
 
   it('submits what a person discarded where it is named, and leaves it out otherwise', async ({ onTestFinished }) => {
@@ -189,7 +208,7 @@ describe.concurrent('submit', () => {
     const faults = { 'a-gone': 404, 'b-denied': 403, 'c-no-key': 400 };
     const port = await openFaulty(onTestFinished, bucket, ({ method, path }) => {
       const fault = Object.entries(faults).find(([name]) => method === 'HEAD' && path.includes(name));
-      return fault?.[1] ?? 0;
+      return fault && { status: fault[1] };
     });
 
     // Act
@@ -218,27 +237,4 @@ describe.concurrent('submit', () => {
 
 interface Planned {
   readonly submit: boolean;
-}
-
-/** The same stack behind a server that answers some requests with an error. @returns its port */
-async function openFaulty(
-  onTestFinished: TestContext['onTestFinished'],
-  { port }: QuietStack,
-  statusFor: (request: { readonly method: string; readonly path: string; readonly target: string }) => number,
-): Promise<number> {
-  const server = await listenOnLoopback((request, response) => {
-    const { headers, method = '', url: path = '' } = request;
-    const status = statusFor({ method, path, target: String(headers['x-amz-target'] ?? '') });
-    if (status !== 0) {
-      response.writeHead(status).end();
-      return;
-    }
-    const passed = send({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(passed);
-  });
-  onTestFinished(() => server.close());
-  return server.port;
 }

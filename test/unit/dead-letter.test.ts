@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Alert } from '../../functions/domain/notify/alert.ts';
 import { alertText } from '../../functions/domain/notify/alert-text.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { aBuild, INTERVAL_MS, ROUTE, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
@@ -60,7 +61,7 @@ describe('a build that can’t be submitted', () => {
     world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'text' };
     await world.submit(aBuild(), { submitAgain: 'request-1' });
     expect(world.alerts).toMatchObject([{ kind: 'dead-lettered', earlierUploadId: 'upload-1' }]);
-    expect(alertText(world.alerts[0] as Alert).body).toMatch(
+    expect(alertText(world.alerts[0] as Alert, operatorCommands({})).body).toMatch(
       /^Upload before upload-1 stays at Streampixel: viewers keep /m,
     );
   });

@@ -5,6 +5,7 @@ import type { Failure } from '../../functions/domain/model/outcome.ts';
 import {
   answerLost,
   deadLettered,
+  discarded,
   failed,
   opened,
   reopened,
@@ -142,6 +143,20 @@ describe('a build’s entry in the ledger', () => {
     const entry = deadLettered(answerLost(inFlight(), LATER, lost), LATER, wrongKey, 'dead-letter-1');
 
     expect(reopened(entry, LATER)).toMatchObject({ state: 'unknown', possiblyDoubled: true });
+  });
+
+  it('is discarded as it was, gives its slot up, and until something happens to it again', () => {
+    const dead = { ...deadLettered(inFlight(), LATER, wrongKey, 'letter-1'), reservation: RESERVATION };
+    const gone = discarded(dead, LATER + 1);
+    expect(gone).toMatchObject({
+      state: 'dead-lettered',
+      reason: 'InvalidApiKey',
+      deadLetterId: 'letter-1',
+      discardedAt: LATER + 1,
+    });
+    expect(gone).not.toHaveProperty('reservation');
+    expect(reopened(gone, LATER + 2)).not.toHaveProperty('discardedAt');
+    expect(waiting(discarded(opened(build, NOW), LATER), LATER + 1, 'slot')).not.toHaveProperty('discardedAt');
   });
 
   it('keeps the last 30 lines of its history', () => {
