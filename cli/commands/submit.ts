@@ -67,7 +67,7 @@ async function submit(
   const builds = plans.map(({ attributes, build, why }) => {
     return { build: buildId(build), submit: attributes !== undefined, why };
   });
-  const [count, verb] = dryRun ? [chosen.length, 'would be'] : [sent, 'were'];
+  const [count, verb] = dryRun ? [chosen.length, 'would be'] : [sent, plans.length === 1 ? 'was' : 'were'];
   console.data({ dryRun, sent, failed, builds }, [
     ...aligned(
       builds.map(({ build, submit: isSubmitted, why }) => [
