@@ -1,10 +1,15 @@
 import { text } from 'node:stream/consumers';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import { storeKeyCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
-import type { Act } from '../command.ts';
+import { sampleIds } from '../../infra/settings/checks.ts';
+import { projectContext } from '../../infra/settings/project-context.ts';
+import { readSettings, SettingsError } from '../../infra/settings/read.ts';
+import type { Settings } from '../../infra/settings/schema.ts';
+import type { Act, GlobalFlags } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import {
@@ -16,29 +21,67 @@ import {
   verdictText,
 } from '../stack/api-keys.ts';
 import { writeSecureString } from '../stack/parameters.ts';
-import type { Stack } from '../stack/stack.ts';
+import { clientConfig, NO_STACK, type Stack } from '../stack/stack.ts';
 
 export function addKeyCommands(program: Command, act: Act): void {
   const key = program.command('key').description('Store a new API key, or check the stored ones.');
   key
     .command('set')
-    .description('Store a new API key, from a hidden prompt or from stdin. Asks Streampixel first whether it is valid.')
+    .description(
+      'Store a new API key, from a hidden prompt or from stdin. Asks Streampixel first whether it is valid. Before the first ' +
+        'deployment it stores it for the routes in cdk.json.',
+    )
     .option('--parameter <name>', 'the SSM parameter; needed where the routes use several')
     .option('--force', 'store it even if Streampixel refuses it')
-    .action(act(async ({ console, stack, flags }) => setKey(console, await stack(), flags)));
+    .action(act(async ({ console, stack, flags }) => setKey(console, await keyStore(stack, flags), flags)));
   key
     .command('check')
     .description('Ask Streampixel whether the stored API keys are valid. Uses no upload slot.')
     .option('--parameter <name>', 'only this SSM parameter')
-    .action(act(async ({ console, stack, flags }) => checkKeys(console, await stack(), flags)));
+    .action(act(async ({ console, stack, flags }) => checkKeys(console, await keyStore(stack, flags), flags)));
 }
 
-interface KeyFlags {
+interface KeyFlags extends GlobalFlags {
   readonly parameter?: string;
   readonly force?: boolean;
 }
 
-async function setKey(console: Console, stack: Stack, { parameter, force }: KeyFlags): Promise<number> {
+/** Where the keys are, and what they are for. */
+interface KeyStore {
+  readonly settings: Pick<Stack['settings'], 'routes' | 'streampixelBaseUrl'>;
+  readonly clients: Pick<Stack['clients'], 'ssm'>;
+  readonly isDeployed: boolean;
+}
+
+/**
+ * That of the stack; before its first deployment, which needs the key, that of cdk.json.
+ *
+ * @throws OperatorError where neither says what keys there are
+ */
+async function keyStore(find: () => Promise<Stack>, flags: KeyFlags): Promise<KeyStore> {
+  try {
+    return { ...(await find()), isDeployed: true };
+  } catch (error) {
+    // A stack that is named is meant to exist.
+    if (!(error instanceof OperatorError) || error.code !== NO_STACK || flags.stack !== undefined) throw error;
+    return { settings: settingsOfProject(), clients: { ssm: new SSMClient(clientConfig(flags)) }, isDeployed: false };
+  }
+}
+
+function settingsOfProject(): Settings {
+  try {
+    const settings = readSettings(projectContext());
+    const samples = sampleIds(settings);
+    if (samples.length === 0) return settings;
+    const message = `cdk.json still has ids of the sample: ${samples.join(', ')}.`;
+    throw new OperatorError('SampleSettings', message, 'Put your own there first: a key belongs to a user.');
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    throw new OperatorError('Settings', error.message, 'Correct cdk.json.');
+  }
+}
+
+async function setKey(console: Console, stack: KeyStore, { parameter, force }: KeyFlags): Promise<number> {
   const { routes } = stack.settings;
   const name = chosenParameter(routes, parameter);
   const apiKey = await readKey(name);
@@ -63,6 +106,10 @@ async function setKey(console: Console, stack: Stack, { parameter, force }: KeyF
   console.data({ parameter: name, version, checks, forced }, [
     console.paint('green', `Stored as version ${version} of ${name}.`),
   ]);
+  if (!stack.isDeployed) {
+    console.say('There is no stack yet. Deploy it: npx cdk deploy');
+    return EXIT.done;
+  }
   console.say(
     forced
       ? 'Builds that need it go to the dead-letter queue until a valid key is stored.'
@@ -86,7 +133,7 @@ async function readKey(parameter: string): Promise<Secret> {
   return new Secret(value);
 }
 
-async function checkKeys(console: Console, stack: Stack, { parameter }: KeyFlags): Promise<number> {
+async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFlags): Promise<number> {
   const { routes } = stack.settings;
   const wanted = parameter === undefined ? undefined : chosenParameter(routes, parameter);
   const keys: { parameter: string; version: number | undefined; users: readonly UserVerdict[] }[] = [];

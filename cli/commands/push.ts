@@ -67,8 +67,8 @@ export function addPushCommand(program: Command, act: Act): void {
     );
 }
 
-/** What each exit code of `push` says. */
-const EXIT_CODES: readonly (readonly [number, string])[] = [
+/** What each exit code of `push` says: for its help and for docs/ci.md. */
+export const EXIT_CODES: readonly (readonly [number, string])[] = [
   [EXIT.done, 'uploaded; with --follow: live, or approved where a person releases it'],
   [EXIT.failed, 'failed: not uploaded, dead-lettered, rejected, stuck, or not released'],
   [EXIT.usage, 'wrong usage: nothing was uploaded'],

@@ -52,7 +52,7 @@ export interface UserVerdict {
 
 /** Asks Streampixel about a key for each of its users. Uses no upload slot. */
 export async function checkKey(
-  { settings }: Stack,
+  { settings }: { readonly settings: Pick<Stack['settings'], 'streampixelBaseUrl'> },
   userIds: readonly string[],
   apiKey: Secret,
 ): Promise<UserVerdict[]> {

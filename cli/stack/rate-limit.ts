@@ -10,7 +10,12 @@ type RateLimitedStack = NonNullable<ReturnType<typeof rateLimitedStack>>;
 
 /** Streampixel's rate limit is per user, whatever the stack: only stacks on one ledger keep to it together. */
 export async function checkRateLimit({ clients, ledgerTable, name, settings }: RateLimitSource): Promise<Finding[]> {
-  const own = { name, ledgerTable, userIds: settings.routes.map(({ userId }) => userId) };
+  const own = {
+    name,
+    ledgerTable,
+    userIds: settings.routes.map(({ userId }) => userId),
+    intervalSeconds: settings.intervalSeconds,
+  };
   const others: RateLimitedStack[] = [];
   try {
     for await (const { Stacks = [] } of paginateDescribeStacks({ client: clients.cloudFormation }, {})) {
@@ -26,7 +31,7 @@ export async function checkRateLimit({ clients, ledgerTable, name, settings }: R
 }
 
 interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'> {
-  readonly settings: Pick<Stack['settings'], 'routes'>;
+  readonly settings: Pick<Stack['settings'], 'intervalSeconds' | 'routes'>;
   readonly clients: Pick<Stack['clients'], 'cloudFormation'>;
 }
 
@@ -34,7 +39,7 @@ interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'> {
 const settingsOutput = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ routes: v.array(v.object({ userId: v.string() })) }),
+  v.object({ routes: v.array(v.object({ userId: v.string() })), intervalSeconds: v.optional(v.number()) }),
 );
 
 /** @returns `undefined` for a stack of something else, and for one whose outputs can't be read */
@@ -43,7 +48,8 @@ function rateLimitedStack({ Outputs = [], StackName: name = '' }: Partial<StackD
   const ledgerTable = outputs.get(OUTPUTS.ledgerTableName);
   const settings = v.safeParse(settingsOutput, outputs.get(OUTPUTS.settings));
   if (ledgerTable === undefined || !settings.success) return undefined;
-  return { name, ledgerTable, userIds: settings.output.routes.map(({ userId }) => userId) };
+  const { intervalSeconds, routes } = settings.output;
+  return { name, ledgerTable, userIds: routes.map(({ userId }) => userId), intervalSeconds };
 }
 
 /** @param stacks those of the account and region; the own one may be among them */
@@ -62,5 +68,17 @@ function rateLimitFindings(own: RateLimitedStack, stacks: readonly RateLimitedSt
     );
   }
   if (sameUser.length === 0) return [ok('no other stack of this account and region uploads as the same users')];
-  return [ok(`shared with ${sameUser.map(({ name }) => name).join(', ')} by the ledger ${own.ledgerTable}`)];
+  const shared = ok(`shared with ${sameUser.map(({ name }) => name).join(', ')} by the ledger ${own.ledgerTable}`);
+  const others = sameUser.filter(
+    ({ intervalSeconds = own.intervalSeconds }) => intervalSeconds !== own.intervalSeconds,
+  );
+  return [
+    shared,
+    ...others.map(({ intervalSeconds, name }) =>
+      warn(
+        `the stack ${name} uploads every ${intervalSeconds} s, this one every ${own.intervalSeconds} s: each keeps to its own interval only`,
+        'Give both the same intervalSeconds.',
+      ),
+    ),
+  ];
 }

@@ -28,6 +28,23 @@ export function endpointOf({ local }: StackOptions): string | undefined {
   return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
 }
 
+/** The name that is meant; by default that of the stack that `cdk deploy` makes in this clone. */
+function nameOf(options: StackOptions): string {
+  return options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+}
+
+/** Where the SDK's clients find the services. */
+export function clientConfig(options: StackOptions) {
+  if (options.local !== undefined) {
+    return present({ endpoint: endpointOf(options), region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
+  }
+  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
+  return present({ region: options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION });
+}
+
+/** Code of the error where there is no such stack. */
+export const NO_STACK = 'NoStack';
+
 /** A deployed stack: what its outputs say, and clients for its parts. */
 export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
 
@@ -39,15 +56,9 @@ export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
 export async function findStack(options: StackOptions) {
   const isLocal = options.local !== undefined;
   const endpoint = endpointOf(options);
-  // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
-  const config = isLocal
-    ? present({ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS })
-    : present({ region });
+  const config = clientConfig(options);
   const cloudFormation = new CloudFormationClient(config);
-  // By default the one that `cdk deploy` makes in this clone.
-  const name = options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
-  const { outputs, status } = await describeStack(cloudFormation, name);
+  const { name, outputs, status } = await describeStack(cloudFormation, nameOf(options));
 
   function output(id: string): string {
     const value = outputs.get(id);
@@ -93,15 +104,16 @@ export async function findStack(options: StackOptions) {
   };
 }
 
-async function describeStack(client: CloudFormationClient, name: string) {
+/** @param wanted the stack's name or ARN */
+async function describeStack(client: CloudFormationClient, wanted: string) {
   try {
-    const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: name }));
+    const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: wanted }));
     const outputs = stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue] as const);
-    return { outputs: new Map(outputs), status: stack?.StackStatus ?? 'unknown' };
+    return { name: stack?.StackName ?? wanted, outputs: new Map(outputs), status: stack?.StackStatus ?? 'unknown' };
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const remedy = 'Deploy it (npx cdk deploy), or name another one: --stack NAME, --region REGION, AWS_PROFILE.';
-    throw new OperatorError('NoStack', `There is no stack ${name} in ${region}, in this AWS account.`, remedy);
+    const remedy = 'Deploy it (`npx cdk deploy`), or name another one: --stack NAME, --region REGION, AWS_PROFILE.';
+    throw new OperatorError(NO_STACK, `There is no stack ${wanted} in ${region}, in this AWS account.`, remedy);
   }
 }

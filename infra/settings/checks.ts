@@ -20,6 +20,35 @@ export function problemsBetween(values: Unchecked): readonly string[] {
       : []),
     ...releaseProblems(routes),
     ...parameterProblems(routes, values.webhookTokenParameter),
+    ...userProblems(routes),
+    ...patienceProblems(values),
+  ];
+}
+
+/** Streampixel cancels a user's key when a new one is made: of two stored keys, one at most works. */
+function userProblems(routes: Routes): readonly string[] {
+  return routes.flatMap((route, index) => {
+    const first = routes.findIndex((other) => other?.userId !== undefined && isSameUser(other, route));
+    const [parameter, own] = [routes[first]?.apiKeyParameter, route?.apiKeyParameter];
+    if (parameter === undefined || own === undefined || parameter === own) return [];
+    // Without the names: some put the key itself there.
+    return [
+      `routes[${index}].apiKeyParameter: is another one than that of routes[${first}], which has the same userId. Streampixel ` +
+        'accepts only the newest key of a user, so give all routes of a user the same parameter',
+    ];
+  });
+}
+
+/** The schema takes an id in either case. */
+function isSameUser(a: Partial<Route>, b: Partial<Route> | null): boolean {
+  return String(a.userId).toLowerCase() === String(b?.userId).toLowerCase();
+}
+
+function patienceProblems({ lateAfterMinutes: late, stuckAfterMinutes: stuck }: Unchecked): readonly string[] {
+  if (typeof late !== 'number' || typeof stuck !== 'number' || late <= stuck) return [];
+  return [
+    `lateAfterMinutes: is ${late}, more than stuckAfterMinutes (${stuck}): a build would be stuck before it is late. Choose a ` +
+      'shorter time, or a longer one for stuckAfterMinutes',
   ];
 }
 

@@ -155,8 +155,8 @@ export const settingsSchema = v.object(
     /** An existing bucket in the stack's account and region. Without it the stack makes its own. */
     bucketName: v.optional(
       withMessage(
-        'must be the bare name of an existing bucket in the same account and region, without s3:// or arn:. Leave it out to ' +
-          'get a bucket made',
+        'must be the bare name of an existing bucket in the same account and region: lower-case letters, digits, "-" and ".", ' +
+          'without s3:// or arn:. Leave it out to get a bucket made',
         v.union([unset, pattern(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)]),
       ),
     ),

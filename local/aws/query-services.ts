@@ -31,12 +31,13 @@ export function createQueryServices(region: string, onPublished: (published: Pub
 
   function describeStacks(form: URLSearchParams): object {
     const wanted = form.get('StackName');
-    if (wanted !== null && !stacks.has(wanted)) {
+    const idOf = (name: string) => `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${name}/local`;
+    const found = [...stacks].filter(([name]) => wanted === null || name === wanted || idOf(name) === wanted);
+    if (wanted !== null && found.length === 0) {
       throw new AwsError(400, 'ValidationError', `Stack with id ${wanted} does not exist`);
     }
-    const found = [...stacks].filter(([name]) => wanted === null || name === wanted);
     const member = found.map(([StackName, outputs]) => ({
-      StackId: `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${StackName}/local`,
+      StackId: idOf(StackName),
       StackName,
       StackStatus: 'CREATE_COMPLETE',
       Outputs: {

@@ -1,10 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 
 export interface DropFolderOptions {
   /** Exists. */
   readonly directory: string;
-  /** Called with each new file once it is complete. */
+  /** Called with each new file once it is complete. Its name is relative to the directory, with `/` between folders. */
   readonly onFile: (path: string, name: string) => void;
   /** How often to look, in ms. */
   readonly intervalMs?: number;
@@ -14,7 +14,7 @@ export interface DropFolderOptions {
 const QUIET_LOOKS = 3;
 
 /**
- * Watches a folder for files that are copied into it. Those that were there before are ignored; a file that is overwritten
+ * Watches a folder, and the folders in it, for files that are copied there. Those that were there before are ignored; a file that is overwritten
  * later counts as a new one. It polls, because file systems do not report when a file is complete.
  *
  * @returns stops watching
@@ -27,7 +27,8 @@ export async function watchDropFolder({ directory, onFile, intervalMs = 500 }: D
   let stopped = false;
 
   async function poll(): Promise<void> {
-    for (const [name, state] of await fileStates(directory)) {
+    // A folder that is deleted during the look makes it fail: the next one counts.
+    for (const [name, state] of await fileStates(directory).catch(() => [])) {
       const last = seen.get(name);
       const quiet = last?.state === state ? last.quiet + 1 : 0;
       seen.set(name, { state, quiet });
@@ -42,14 +43,16 @@ export async function watchDropFolder({ directory, onFile, intervalMs = 500 }: D
   };
 }
 
-/** Size and time of change of every file in the folder, without the hidden ones: copying tools use those while they work. */
+/** Size and time of change of every file, without what is hidden: copying tools use such names while they work. */
 async function fileStates(directory: string): Promise<Map<string, string>> {
   const states = new Map<string, string>();
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (!entry.isFile() || entry.name.startsWith('.')) continue;
-    const file = await stat(join(directory, entry.name)).catch(() => undefined);
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const parts = relative(directory, path).split(sep);
+    if (!entry.isFile() || parts.some((part) => part.startsWith('.'))) continue;
+    const file = await stat(path).catch(() => undefined);
     // Undefined: deleted between the two calls.
-    if (file !== undefined) states.set(entry.name, `${file.size} ${file.mtimeMs}`);
+    if (file !== undefined) states.set(parts.join('/'), `${file.size} ${file.mtimeMs}`);
   }
   return states;
 }

@@ -26,8 +26,28 @@ const DEFAULT_STAGE_S = 0.5;
 /** Long enough to see builds wait for their slots, short enough to watch. In s. */
 export const DEFAULT_INTERVAL_S = 5;
 
-/** @throws CommanderError after printing what is wrong, or after printing the help (`exitCode` 0) */
-export function readFlags(argv: readonly string[]): Flags {
+/**
+ * @param env of the process: npm puts flags there that it has taken for its own
+ * @throws CommanderError after printing what is wrong, or after printing the help (`exitCode` 0)
+ */
+export function readFlags(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Flags {
+  const command = createCommand();
+  const taken = flagsTakenByNpm(command, env);
+  if (taken.length > 0) {
+    const flags = taken.join(' ');
+    command.error(`npm has taken ${flags} for itself. Put flags behind "--": npm start -- ${flags} ...`);
+  }
+  return command.parse(argv, { from: 'user' }).opts<Flags>();
+}
+
+/** Flags in front of `--` are npm's own: it puts `--once` into `npm_config_once`. */
+function flagsTakenByNpm({ options }: Command, env: NodeJS.ProcessEnv): readonly string[] {
+  if (env.npm_lifecycle_event !== 'start') return [];
+  const names = options.flatMap(({ long }) => long?.slice('--'.length) ?? []);
+  return names.filter((name) => env[`npm_config_${name.replaceAll('-', '_')}`]).map((name) => `--${name}`);
+}
+
+function createCommand(): Command {
   return new Command('npm start --')
     .description('Runs the whole pipeline on this machine: drop a zip, and watch it get to a stand-in for Streampixel.')
     .addOption(
@@ -54,10 +74,14 @@ export function readFlags(argv: readonly string[]): Flags {
     )
     .option(
       '--interval <seconds>',
-      `shortest time between two uploads of a user; ${DEFAULT_INTERVAL_S} by default`,
+      `shortest time between two uploads of a user (default: ${DEFAULT_INTERVAL_S} s; with another API, that of the settings)`,
       seconds,
     )
-    .option('--stage <seconds>', 'how long the stand-in takes for each stage of a build', seconds, DEFAULT_STAGE_S)
+    .addOption(
+      new Option('--stage <seconds>', 'how long the stand-in takes for each stage of a build')
+        .argParser(seconds)
+        .default(DEFAULT_STAGE_S, `${DEFAULT_STAGE_S} s`),
+    )
     .addOption(
       new Option(
         '--course <course>',
@@ -71,9 +95,7 @@ export function readFlags(argv: readonly string[]): Flags {
     .option('--port <number>', 'port of the AWS endpoint; 0 for any free one', port, DEFAULT_PORT)
     .allowExcessArguments(false)
     .showHelpAfterError('npm start -- --help lists the flags.')
-    .exitOverride()
-    .parse(argv, { from: 'user' })
-    .opts<Flags>();
+    .exitOverride();
 }
 
 function zipFile(path: string): string {

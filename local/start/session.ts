@@ -109,9 +109,10 @@ async function dropAll(stack: EmbeddedStack, { drop }: Flags, say: Say): Promise
   return results;
 }
 
-/** A key that has a route. */
-function keyOf({ environment }: EmbeddedStack, name: string): string {
-  return `${environment.routes[0]?.prefix ?? ''}${name}`;
+/** A key that has a route: the name as it is where it lies in a folder that a route takes, else below the first route. */
+function keyOf({ environment: { routes } }: EmbeddedStack, name: string): string {
+  const ofFolder = name.includes('/') ? findRoute(routes, name) : undefined;
+  return ofFolder === undefined ? `${routes[0]?.prefix ?? ''}${name}` : name;
 }
 
 /**

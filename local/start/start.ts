@@ -15,7 +15,7 @@ function explain(error: unknown, { port }: Flags): string {
 let flags: Flags | undefined;
 let exitCode: number;
 try {
-  flags = readFlags(process.argv.slice(2));
+  flags = readFlags(process.argv.slice(2), process.env);
   exitCode = await run(flags);
 } catch (error) {
   if (error instanceof CommanderError) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ import { routesFor, useOperatedStack } from './operated-stack.ts';
 import { EVENTUALLY, PATIENCE, startTool, tool } from './tool.ts';
 
 const NAMES = ['automatic', 'manual', 'on-approval', 'refused', 'rejected', 'stuck', 'forbidden'] as const;
-const OTHERS = ['again', 'slow', 'silent', 'labels'] as const;
+const OTHERS = ['again', 'slow', 'silent', 'labels', 'github', 'gitlab'] as const;
 const ROUTES = routesFor(...NAMES, ...OTHERS).map((route) => ({
   ...route,
   autoRelease: route.prefix === 'automatic/',
@@ -40,6 +40,7 @@ beforeAll(async () => {
 const lastLine = (stdout: string) => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
 const follow = (route: string, ...more: string[]) => ['--key', `${route}/game.zip`, '--follow', ...more];
 const NEVER = '10h';
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 interface Case {
   readonly what: string;
@@ -204,6 +205,56 @@ describe('push ends with', () => {
       expect(read('docs/ci.md')).toMatch(new RegExp(`^\\| \`${code}\` \\|`, 'm'));
     }
     expect([...new Set(CASES.map(({ code }) => code))].sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('what docs/ci.md shows', () => {
+  const page = read('docs/ci.md');
+  const GITHUB = /run: \|\n((?: {6}.*\n)+)/.exec(page)?.[1] ?? '';
+  const GITLAB = (/script:\n((?: {4}- .*\n)+)/.exec(page)?.[1] ?? '').replaceAll(/^ {4}- /gm, '');
+
+  /** Runs a snippet as the build machine does, where the tool finds this stack, and other commands do nothing. */
+  async function run(script: string, route: string): Promise<{ code: unknown; stdout: string }> {
+    const directory = await mkdtemp(join(use().directory, 'machine-'));
+    await copyFile(zip, join(directory, 'MyGame.zip'));
+    const tool = `while [ "$1" != streampixel-drop ]; do shift; done; shift
+exec "${process.execPath}" "${MAIN}" "$@" --local ${use().stack.port} --route ${route}/`;
+    const commands = { npx: tool, npm: 'exit 0', git: 'mkdir drop' };
+    for (const [name, text] of Object.entries(commands)) {
+      await writeFile(join(directory, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    }
+    const child = spawn('bash', ['-eo', 'pipefail', '-c', script], {
+      cwd: directory,
+      env: {
+        ...process.env,
+        PATH: `${directory}:${process.env.PATH}`,
+        ...{ GITHUB_WORKSPACE: directory, GITHUB_SHA: 'abc', CI_PROJECT_DIR: directory, CI_COMMIT_SHA: 'abc' },
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const [code, stdout] = await Promise.all([
+      new Promise((resolve) => child.on('close', resolve)),
+      text(child.stdout),
+      text(child.stderr),
+    ]);
+    return { code, stdout };
+  }
+
+  it('delivers a build from GitHub Actions, and takes a skipped one for no failure', async () => {
+    expect(await run(GITHUB, 'github')).toMatchObject({ code: 0, stdout: expect.stringContaining('approved') });
+    expect(await run(GITHUB, 'github')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('::notice::Skipped'),
+    });
+    use().standIn.plan({ kind: 'rejected', at: 'extracting', objection: 'No.' });
+    zip = join(use().directory, 'other.zip');
+    await writeFile(zip, await makeSampleBuild());
+    expect(await run(GITHUB, 'github')).toMatchObject({ code: 1 });
+  });
+
+  it('delivers a build from GitLab, which is told the exit code', async () => {
+    expect(await run(GITLAB, 'gitlab')).toMatchObject({ code: 0, stdout: expect.stringContaining('approved') });
+    expect(await run(GITLAB, 'gitlab')).toMatchObject({ code: 3 });
   });
 });
 

@@ -1,8 +1,8 @@
 import { CloudFormationClient, type DescribeStacksCommandInput, type Stack } from '@aws-sdk/client-cloudformation';
 import { describe, expect, it, vi } from 'vitest';
 import { checkRateLimit } from '../../cli/stack/rate-limit.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
+import { DEFAULT_STACK_NAME, OUTPUTS } from '../../infra/outputs.ts';
+import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { ROUTE } from '../support/world.ts';
 import { openQuietStack } from './quiet-stack.ts';
 import { PATIENCE, type Ran, startTool } from './tool.ts';
@@ -43,7 +43,11 @@ function checkIn(answer: (page: number) => Promise<object>) {
     answer(Number((input as DescribeStacksCommandInput).NextToken ?? 0)),
   );
   const second = { ...ROUTE, prefix: 'second/' };
-  return checkRateLimit({ ...OWN, settings: { routes: [ROUTE, second] }, clients: { cloudFormation } });
+  return checkRateLimit({
+    ...OWN,
+    settings: { routes: [ROUTE, second], intervalSeconds: 121 },
+    clients: { cloudFormation },
+  });
 }
 
 describe('doctor', () => {
@@ -64,11 +68,16 @@ describe('doctor', () => {
     // Act
     const local = await startTool(port, ['doctor', '--json']).ended;
     const onAws = await startTool(undefined, ['doctor', '--json'], '', env).ended;
+    const arn = `arn:aws:cloudformation:${LOCAL_REGION}:${LOCAL_ACCOUNT_ID}:stack/${DEFAULT_STACK_NAME}/local`;
+    const byArn = await startTool(undefined, ['doctor', '--json', '--stack', arn], '', env).ended;
 
     // Assess
     const found = ({ stdout }: Ran) =>
       JSON.parse(stdout).findings.filter(({ check }: { readonly check: string }) => check === 'Rate limit');
     expect(found(local)).toMatchObject([{ status: 'skipped' }]);
+    // Not itself, which has the ARN's name.
+    expect(found(byArn)).toEqual(found(onAws));
+    expect(JSON.parse(byArn.stdout).stack).toBe(DEFAULT_STACK_NAME);
     expect(found(onAws)).toMatchObject([{ status: 'warn', text: expect.stringContaining('the stack Staging') }]);
   });
 });
@@ -85,6 +94,19 @@ describe('the rate limit of a user', () => {
     const stacks = [aStack('Staging', OWN.ledgerTable, ROUTE.userId), aStack('Team', OWN.ledgerTable, ROUTE.userId)];
     expect(await check(stacks)).toMatchObject([
       { status: 'ok', text: 'shared with Staging, Team by the ledger own-ledger' },
+    ]);
+  });
+
+  it('is kept by each stack in its own interval only, which is worth a word', async () => {
+    const slow = aStack('Slow', OWN.ledgerTable, ROUTE.userId);
+    const settings = { routes: [{ userId: ROUTE.userId }], intervalSeconds: 60 };
+    const quick = described('Quick', {
+      [OUTPUTS.ledgerTableName]: OWN.ledgerTable,
+      [OUTPUTS.settings]: JSON.stringify(settings),
+    });
+    expect(await check([slow, quick])).toMatchObject([
+      { status: 'ok' },
+      { status: 'warn', text: expect.stringContaining('Quick uploads every 60 s, this one every 121 s') },
     ]);
   });
 

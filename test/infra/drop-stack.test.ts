@@ -360,7 +360,7 @@ describe('outputs', () => {
   const other = '5f0000000000000000000003';
   const routes = [
     ROUTE,
-    { ...ROUTE, prefix: 'builds/demo/', projectId: other, apiKeyParameter: '/demo/api-key' },
+    { ...ROUTE, prefix: 'builds/demo/', userId: other, projectId: other, apiKeyParameter: '/demo/api-key' },
     { ...ROUTE, prefix: 'builds/test/' },
   ];
   const several = synthesized({ ...STUDIO, routes });

@@ -278,7 +278,7 @@ describe('what the functions may do', () => {
   it('read each route’s parameter, once, and no other', () => {
     const routes = [
       ROUTE,
-      { ...ROUTE, prefix: 'builds/demo/', apiKeyParameter: '/demo/api-key' },
+      { ...ROUTE, prefix: 'builds/demo/', userId: '5f0000000000000000000009', apiKeyParameter: '/demo/api-key' },
       { ...ROUTE, prefix: 'builds/test/' },
     ];
     const given = synthesized({ ...STUDIO, routes });
@@ -345,7 +345,7 @@ describe('what starts the functions', () => {
   it('RedriveBuilds: each of the routes’ API keys when it is stored, once, and no other parameter', () => {
     const routes = [
       ROUTE,
-      { ...ROUTE, prefix: 'builds/demo/', apiKeyParameter: '/demo/api-key' },
+      { ...ROUTE, prefix: 'builds/demo/', userId: '5f0000000000000000000009', apiKeyParameter: '/demo/api-key' },
       { ...ROUTE, prefix: 'builds/test/' },
     ];
     const { Properties } = ruleFor(synthesized({ ...STUDIO, routes }), 'RedriveBuilds');

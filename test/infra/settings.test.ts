@@ -171,6 +171,7 @@ describe('settings', () => {
     ['prefix', 5, 'must be the start of the keys to watch'],
     ['bucketName', 's3://builds', 'bare name of an existing bucket'],
     ['bucketName', 7, 'bare name of an existing bucket'],
+    ['bucketName', 'Studio-Builds', 'lower-case letters'],
     ['prefix', 'x'.repeat(1025), 'at most 1024 characters'],
     ['bucketEvents', 'sns', 'must be notification (the bucket sends'],
     ['ledgerTableName', 'arn:aws:dynamodb:eu-central-1:123456789012:table/Ledger', 'not an ARN'],
@@ -208,6 +209,7 @@ describe('settings', () => {
     ],
     ['webhookTokenParameter', '/aws/token', 'not under /aws or /ssm'],
     ['webhookTokenParameter', ROUTE.apiKeyParameter, 'is the apiKeyParameter of routes[0]'],
+    ['lateAfterMinutes', 121, 'more than stuckAfterMinutes (120)'],
     ['lateAfterMinutes', 0, 'must be whole minutes from 1 to 2880'],
     ['stuckAfterMinutes', 2881, 'Streampixel calls 2 hours unusual'],
     ['reconcile', 'perhaps', 'must be true or false'],
@@ -268,6 +270,15 @@ describe('routes', () => {
     expect(problemsOfRoute({ [field]: value })[0]).toMatch(new RegExp(`^routes\\[0\\].${field}: `));
   });
 
+  it('of one user have one key, because Streampixel accepts only the newest', () => {
+    const other = { ...ROUTE, prefix: 'other/', apiKeyParameter: '/drop/other' };
+    expect(problemsOf({ routes: [ROUTE, { ...other, userId: ROUTE.userId.toUpperCase() }] })).toEqual([
+      expect.stringMatching(/^routes\[1\]\.apiKeyParameter: .* that of routes\[0\], .* the same parameter$/),
+    ]);
+    expect(problemsOf({ routes: [ROUTE, { ...other, apiKeyParameter: ROUTE.apiKeyParameter }] })).toEqual([]);
+    expect(problemsOf({ routes: [ROUTE, { ...other, userId: '5'.repeat(24) }] })).toEqual([]);
+  });
+
   it.each([undefined, 'false', null])('requires autoRelease, not %j, and explains the danger', (autoRelease) => {
     expect(problemsOfRoute({ autoRelease })).toEqual([expect.stringContaining('ship the build to live viewers')]);
   });
@@ -302,6 +313,7 @@ describe('routes', () => {
       ['a', 'b', 'c'].map((letter) => ({
         ...ROUTE,
         prefix: `${letter}/`,
+        userId: letter.repeat(24),
         apiKeyParameter: `/${letter.repeat(length)}`,
       }));
     expect(problemsOf({ routes: routes(600) })).toEqual([]);

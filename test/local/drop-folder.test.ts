@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,6 +42,17 @@ describe('the drop folder', () => {
     await eventually(() => expect(arrived).toHaveLength(1));
     writeFileSync(join(directory, 'game.zip'), 'another');
     await eventually(() => expect(arrived).toEqual(['game.zip', 'game.zip']));
+  });
+
+  it('takes files from the folders in it, also from those that are made later, and names them with their folder', async () => {
+    mkdirSync(join(directory, 'games'));
+    writeFileSync(join(directory, 'games', 'old.zip'), 'old');
+    await watch();
+    mkdirSync(join(directory, 'games', 'racer', 'new'), { recursive: true });
+    mkdirSync(join(directory, '.hidden'));
+    writeFileSync(join(directory, '.hidden', 'part.zip'), 'part');
+    writeFileSync(join(directory, 'games', 'racer', 'new', 'game.zip'), 'new');
+    await eventually(() => expect(arrived).toEqual(['games/racer/new/game.zip']));
   });
 
   it('leaves alone what was there before, and what is hidden', async () => {

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CommanderError } from 'commander';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LocalEvent } from '../../local/start/events.ts';
+import { readFlags } from '../../local/start/flags.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
@@ -155,6 +157,23 @@ describe('npm start', () => {
     expect(stderr).toContain(`Port ${port} is taken`);
     expect(stderr).toContain(`npm start -- --port ${port + 1}`);
     expect(code).toBe(1);
+  });
+
+  it('gives a hint about flags that npm has taken for itself', () => {
+    const env = {
+      npm_lifecycle_event: 'start',
+      npm_config_once: 'true',
+      npm_config_stand_in_key: 'c4nary',
+      npm_config_yes: '',
+    };
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(() => readFlags(['game.zip'], env)).toThrow(CommanderError);
+    const printed = stderr.mock.calls.join('');
+    stderr.mockRestore();
+    expect(printed).toContain('Put flags behind "--": npm start -- --once --stand-in-key ...');
+    expect(printed).not.toContain('c4nary');
+    expect(readFlags(['--once'], { npm_lifecycle_event: 'start', npm_config_cache: '/x' }).once).toBe(true);
+    expect(readFlags([], { npm_lifecycle_event: 'test', npm_config_once: 'true' }).once).toBeUndefined();
   });
 
   it.each([
