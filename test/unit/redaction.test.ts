@@ -48,6 +48,7 @@ describe('redact', () => {
   it.each([
     ['apikey=0123-4567', 'apikey=[secret]'],
     ['{"apiKey":"0123-4567","user":"a"}', '{"apiKey":"[secret]","user":"a"}'],
+    ['X-Amz-Signature = 0123-4567 and more', 'X-Amz-Signature = [secret] and more'],
     ['see http://127.0.0.1/a.zip?token=0123', 'see http://127.0.0.1/a.zip?[query]'],
   ])('removes a value and nothing around it: %s', (text, clean) => {
     expect(redact(text)).toBe(clean);
@@ -100,7 +101,7 @@ describe('secrets', () => {
 
   it('are shown as what they are', () => {
     expect([`${secret}`, JSON.stringify(secret), inspect(secret)]).toEqual(['[secret]', '"[secret]"', '[secret]']);
-    expect(inspect(url)).toBe(`${url}`);
+    expect([JSON.stringify(url), inspect(url)]).toEqual([`"${url}"`, `${url}`]);
   });
 
   it('are returned by reveal alone', () => {
