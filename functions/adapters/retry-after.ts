@@ -78,13 +78,13 @@ function durationOf(text: string): number | undefined {
 }
 
 function numberOf(text: string): number {
-  if (/^\d/.test(text)) return Number(text.replaceAll(',', ''));
+  if (/\d/.test(text)) return Number(text.replaceAll(',', ''));
   return Math.max(1, WORDS.indexOf(text.trim().toLowerCase()));
 }
 
 /** In ms. */
 function unitOf(unit: string): number {
-  if (/^m(?:s|illi)/i.test(unit)) return 1;
+  if (/m(?:s|illi)/i.test(unit)) return 1;
   return { m: 60_000, h: 3_600_000, d: 86_400_000 }[unit.charAt(0).toLowerCase()] ?? 1_000;
 }
 
@@ -96,7 +96,7 @@ function instantOf(text: string, now: number): number | undefined {
   // `Date.parse` makes a date of almost anything, and takes one without a zone for local time.
   if (!new RegExp(`^(?:${ISO_DATE}|${HTTP_DATE})$`, 'i').test(text)) return undefined;
   const isZoned = /(?:GMT|UTC|Z|[+-]\d\d:?\d\d)$/i.test(text);
-  const at = Date.parse(isZoned ? text : `${text} GMT`.replace(/^(\d.*) GMT$/, '$1Z'));
+  const at = Date.parse(isZoned ? text : `${text}Z`);
   return Number.isNaN(at) ? undefined : at - now;
 }
 

@@ -19,6 +19,7 @@ describe('the header Retry-After', () => {
     ['299.997', 299.997],
     ['0.5', 0.5],
     ['.5', 0.5],
+    ['.25', 0.25],
     ['0.0001', 0.001],
     ['600s', 600],
     ['600 s', 600],
@@ -32,16 +33,21 @@ describe('the header Retry-After', () => {
     ['PT5M', 300],
     ['PT1H30M', 5_400],
     ['PT2.5S', 2.5],
+    ['P10D', DAY_S],
     ['Tue, 21 Apr 2026 12:05:00 GMT', 300],
     ['Tuesday, 21-Apr-26 12:05:00 GMT', 300],
     ['Tue Apr 21 12:05:00 2026', 300],
     ['2026-04-21T12:05:00Z', 300],
     ['2026-04-21T12:05:00', 300],
     ['2026-04-21T14:05:00+02:00', 300],
+    ['2026-04-21T14:05:00+0200', 300],
     ['Tue, 21 Apr 2026 11:00:00 GMT', 0],
     ['Sun, 06 Nov 1994 08:49:37 GMT', 0],
     [`${NOW / 1_000 + 90}`, 90],
     [`${NOW + 90_000}`, 90],
+    // The first numbers that are s and ms since the epoch: long ago.
+    ['1000000000', 0],
+    ['1000000000000', 0],
     ['999999999', DAY_S],
     ['9'.repeat(400), DAY_S],
     // Cut where it is longer than every form there is.
@@ -66,13 +72,16 @@ describe('the header Retry-After', () => {
     '12:05',
     'P',
     'PT',
+    // Five months.
+    'P5M',
+    '5 sP',
     'Tue, yesterday',
   ])('of "%s" counts as absent', (header) => {
     expect(waitS({ headers: { 'retry-after': header } })).toBeUndefined();
     expect(waitS({ headers: { 'retry-after': header }, message: 'Try again in 5 minutes.' })).toBe(300);
   });
 
-  it.each(['Tue Apr 21 12:05:00 2026', '2026-04-21T12:05:00'])(
+  it.each(['Tue Apr 21 12:05:00 2026', 'Tuesday, 21-Apr-2026 12:05:00', '2026-04-21T12:05:00'])(
     'of "%s", without a zone, is in UTC wherever the function runs',
     (header) => {
       vi.stubEnv('TZ', 'Asia/Tokyo');
@@ -165,6 +174,7 @@ describe('words', () => {
     ['The service will be available again at 2026-04-21T13:00:00Z.', 3_600],
     ['Maintenance until 2026-04-21 13:00', 3_600],
     ['next upload possible in 1h 5m', 3_900],
+    ['Try again in 0 seconds.', 0],
     ['TRY AGAIN\n IN\t5 MINUTES', 300],
     ['Try again in 5\n  minutes', 300],
     ['Please wait 2 minutes; the next upload is possible in 540 seconds.', 540],
@@ -185,6 +195,7 @@ describe('words', () => {
     'Try again. Took 30 ms.',
     'Please try again in a few minutes.',
     'again 5 messages',
+    'Available again at 2026-04-31T99:00Z.',
     // A page.
     `${'x '.repeat(500)}Try again in 5 minutes.`,
   ])('"%s" ask for nothing that is known', (message) => {

@@ -67,6 +67,7 @@ describe('a build that is superseded', () => {
     world.inspection = superseded;
     const outcome = await world.submit();
     expect(outcome).toEqual({ kind: 'skipped', cause: 'Superseded', detail: superseded.detail });
+    expect(world.inspected).toEqual(['readable']);
     expect(await world.entry()).toMatchObject({ state: 'skipped', skipCause: 'Superseded' });
     expect(world.events).toEqual([
       {

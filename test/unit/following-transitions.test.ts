@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import {
   acceptedAfterAll,
+  calledAt,
   furthestStage,
   isAnswerLost,
+  isAtStreampixel,
   isUrlOf,
   releaseChanged,
   requestOfApproval,
@@ -33,6 +35,15 @@ function withReports(entry: LedgerEntry, ...notices: Partial<WebhookNotice>[]): 
 
 const stages = (entry: LedgerEntry) => entry.news?.map(({ stage }) => stage);
 
+describe('a build', () => {
+  it('is at Streampixel once it has an upload id there, and while it is not dead-lettered', () => {
+    const { uploadId: _, ...without } = atVendor();
+    expect(isAtStreampixel(atVendor())).toBe(true);
+    expect(isAtStreampixel(without)).toBe(false);
+    expect(isAtStreampixel({ ...atVendor(), state: 'dead-lettered' })).toBe(false);
+  });
+});
+
 describe('what webhooks report of a build', () => {
   it('is kept in the order of the stages, in whatever order it arrives', () => {
     const entry = withReports(atVendor(), { stage: 'saving' }, { stage: 'uploaded' }, { stage: 'extracting' });
@@ -43,6 +54,7 @@ describe('what webhooks report of a build', () => {
 
   it('is no stage without a webhook', () => {
     expect(furthestStage(atVendor())).toBeUndefined();
+    expect(furthestStage({ news: [] })).toBeUndefined();
   });
 
   it('approves it once, in its history too, and is still to be notified', () => {
@@ -138,6 +150,11 @@ describe('a lost answer', () => {
     ],
   ])('is %s of a build %s', (isLost, _, entry, now) => {
     expect(isAnswerLost(entry, now)).toBe(isLost);
+  });
+
+  it('is of a call at the last change if no failure is recorded', () => {
+    const { lastFailure: _, ...entry } = unknown;
+    expect(calledAt(entry)).toBe(START + 5);
   });
 
   it('is settled by an upload id: nothing is doubled, and the time is that of the call', () => {
@@ -254,6 +271,13 @@ describe('a release request', () => {
     }
     expect(current.releaseRequests).toHaveLength(20);
     expect(current.releaseRequests?.at(-1)).toBe('release-25');
+  });
+
+  it('leaves the state of the build as it is, in the history too', () => {
+    const request = { requestId: 'release-1', uploadId: 'upload-1', by: 'person', requestedAt: START } as const;
+    const entry = requestRelease({ ...atVendor(), state: 'approved' }, request, START)?.entry;
+    expect(entry?.state).toBe('approved');
+    expect(entry?.history.at(-1)).toMatchObject({ at: START, state: 'approved' });
   });
 
   it('has one id for each upload that is approved', () => {

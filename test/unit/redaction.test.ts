@@ -12,6 +12,7 @@ describe('redact', () => {
     ['as it is', (key: string) => `you sent ${key}!`],
     ['percent-encoded', (key: string) => `apikey was ${encodeURIComponent(key)}`],
     ['as JSON', (key: string) => JSON.stringify({ body: JSON.stringify({ k: key }) })],
+    ['in a text as JSON', (key: string) => JSON.stringify({ message: `the key ${key} is wrong` })],
     ['cut off at the end', (key: string) => `you sent ${key.slice(0, 12)}`],
   ])('removes a secret %s', (_, spell) => {
     const key = 'c4nary/"key"+with&odd=signs';
@@ -32,6 +33,30 @@ describe('redact', () => {
     ['a lower-case apikey parameter', `apikey=${SIGNATURE.slice(0, 20)}`],
   ])('removes %s', (_, text) => {
     expect(redact(text)).not.toContain(SIGNATURE.slice(0, 20));
+  });
+
+  it('removes a piece of a secret at the end from six characters on, and nothing else', () => {
+    const secrets = [new Secret('c4nary-key')];
+    expect(redact('you sent c4nary', secrets)).toBe('you sent [secret]');
+    expect(redact('you sent c4nar', secrets)).toBe('you sent c4nar');
+  });
+
+  it('removes nothing for a secret that is empty', () => {
+    expect(redact('No such user', [new Secret('')])).toBe('No such user');
+  });
+
+  it.each([
+    ['apikey=0123-4567', 'apikey=[secret]'],
+    ['{"apiKey":"0123-4567","user":"a"}', '{"apiKey":"[secret]","user":"a"}'],
+    ['X-Amz-Signature = 0123-4567 and more', 'X-Amz-Signature = [secret] and more'],
+    ['see http://127.0.0.1/a.zip?token=0123', 'see http://127.0.0.1/a.zip?[query]'],
+  ])('removes a value and nothing around it: %s', (text, clean) => {
+    expect(redact(text)).toBe(clean);
+  });
+
+  it('keeps a text of 300 characters whole, without white space around it', () => {
+    expect(redact(`\n ${'x'.repeat(300)} `)).toBe('x'.repeat(300));
+    expect(redact('x'.repeat(301))).toBe(`${'x'.repeat(299)}…`);
   });
 
   it('collapses white space and shortens a page of HTML to a few lines', () => {
@@ -72,6 +97,11 @@ describe('secrets', () => {
   ])('are not shown by %s', (_, show) => {
     expect(show(secret)).not.toContain('c4nary');
     expect(show(url)).not.toMatch(/Signature|AKID/);
+  });
+
+  it('are shown as what they are', () => {
+    expect([`${secret}`, JSON.stringify(secret), inspect(secret)]).toEqual(['[secret]', '"[secret]"', '[secret]']);
+    expect([JSON.stringify(url), inspect(url)]).toEqual([`"${url}"`, `${url}`]);
   });
 
   it('are returned by reveal alone', () => {

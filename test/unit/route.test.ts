@@ -18,6 +18,11 @@ describe('findRoute', () => {
   ])('finds the longest prefix of %s among %j', (key, prefixes, expected) => {
     expect(findRoute(prefixes.map(route), key)?.prefix).toBe(expected);
   });
+
+  it('finds the first of two with the same prefix', () => {
+    const routes = ['first', 'second'].map((projectId) => ({ ...route('games/'), projectId }));
+    expect(findRoute(routes, 'games/a.zip')?.projectId).toBe('first');
+  });
 });
 
 describe('the key for a build under way', () => {
@@ -26,6 +31,11 @@ describe('the key for a build under way', () => {
   it.each<[string, Partial<Route>[], string | undefined]>([
     ['is that of its route', [{ apiKeyParameter: '/other', projectId: 'other' }, { apiKeyParameter: '/key' }], '/key'],
     ['is the new one where the route names another parameter', [{ apiKeyParameter: '/new' }], '/new'],
+    [
+      'is that of its project where another project has the one it was submitted with',
+      [{ projectId: 'other' }, { apiKeyParameter: '/new' }],
+      '/new',
+    ],
     [
       'is any of its user where the project has left the settings',
       [{ projectId: 'other', apiKeyParameter: '/b' }],

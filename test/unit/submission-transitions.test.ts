@@ -7,11 +7,13 @@ import {
   deadLettered,
   discarded,
   failed,
+  heldBack,
   opened,
   reopened,
   routed,
   skipped,
   submitted,
+  submittedAgain,
   submitting,
   waiting,
 } from '../../functions/domain/model/submission-transitions.ts';
@@ -137,6 +139,22 @@ describe('a build’s entry in the ledger', () => {
     expect(entry).not.toHaveProperty('reason');
     expect(entry).not.toHaveProperty('deadLetterId');
     expect(entry.history.at(-1)?.note).toBe('redriven after InvalidApiKey');
+  });
+
+  it('has no former upload id when it is submitted again and never had one', () => {
+    const entry = submittedAgain(deadLettered(inFlight(), LATER, wrongKey, 'dead-letter-1'), LATER, 'request-1');
+    expect(entry).not.toHaveProperty('formerUploadIds');
+  });
+
+  it('stays in its state when it is held back, in the history too', () => {
+    const entry = heldBack(inFlight(), LATER, 'drop/b.zip@1');
+    expect(entry).toMatchObject({ state: 'submitting', releaseMode: 'manual' });
+    expect(entry.history.at(-1)).toMatchObject({ at: LATER, state: 'submitting' });
+  });
+
+  it('keeps its slot where it goes to the same user, and gives it up where the route has another one', () => {
+    expect(routed(inFlight(), route).reservation).toEqual(RESERVATION);
+    expect(routed(inFlight(), { ...route, userId: 'another' })).not.toHaveProperty('reservation');
   });
 
   it('stays unknown when it is redriven after a lost answer: it may still be doubled', () => {

@@ -31,8 +31,8 @@ export function isAtStreampixel(
 }
 
 /** The furthest stage that Streampixel has reported. */
-export function furthestStage({ news = [] }: Pick<LedgerEntry, 'news'>): Stage | undefined {
-  return news.at(-1)?.stage;
+export function furthestStage({ news }: Pick<LedgerEntry, 'news'>): Stage | undefined {
+  return news?.at(-1)?.stage;
 }
 
 /**
@@ -54,14 +54,15 @@ export function withNews(
   const known = entry.news ?? [];
   const before = known.find((each) => each.stage === stage);
   if (before !== undefined && at >= before.at && at <= (before.lastAt ?? before.at)) return undefined;
-  const news = inOrder([...known.filter((each) => each !== before), widened(before, stage, at)]);
+  const after = widened(before, stage, at);
+  const news = inOrder([...known.filter((each) => each !== before), after]);
   // The objection is that of the first rejection by Streampixel's clock, in whatever order they arrive.
-  const isFirst = before === undefined || at < before.at;
+  const isFirst = after.at !== before?.at;
   const next = { ...entry, news, lastNewsAt, ...(stage === 'rejected' && isFirst ? { objection } : {}) };
-  const state = stateAfter(entry.state, news);
-  if (state === entry.state) return next;
-  const pendingNotification = state === 'approved' || state === 'rejected' ? { pendingNotification: state } : {};
-  return withChange({ ...next, ...pendingNotification }, now, { state }, state === 'rejected' ? objection : undefined);
+  const outcome = outcomeAfter(entry.state, news);
+  if (outcome === undefined || outcome === entry.state) return next;
+  const change = { state: outcome, pendingNotification: outcome };
+  return withChange(next, now, change, outcome === 'rejected' ? objection : undefined);
 }
 
 function widened(before: News | undefined, stage: Stage, at: number): News {
@@ -73,10 +74,10 @@ function inOrder(news: readonly News[]): readonly News[] {
   return [...news].sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage));
 }
 
-function stateAfter(state: BuildState, news: readonly News[]): BuildState {
-  const furthest = news.at(-1)?.stage;
+function outcomeAfter(state: BuildState, news: readonly News[]): 'approved' | 'rejected' | undefined {
+  const furthest = furthestStage({ news });
   if (furthest === 'rejected') return 'rejected';
-  return state === 'submitted' && furthest === 'approved' ? 'approved' : state;
+  return state === 'submitted' && furthest === 'approved' ? 'approved' : undefined;
 }
 
 /**
@@ -107,11 +108,11 @@ export function calledAt({ lastFailure, state, updatedAt }: LedgerEntry): number
 export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl: string): boolean {
   if (!URL.canParse(fileUrl)) return false;
   const { hostname, pathname } = new URL(fileUrl);
-  let path: string;
+  let path: string | undefined;
   try {
     path = decodeURIComponent(pathname);
   } catch {
-    return false;
+    // No key has a path that can't be decoded.
   }
   // A key may start with the name of its bucket, so the path names the bucket only where the host does not.
   return path === (hostname.startsWith(`${bucket}.`) ? `/${key}` : `/${bucket}/${key}`);

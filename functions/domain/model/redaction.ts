@@ -49,7 +49,7 @@ function spellings(value: string): ReadonlySet<string> {
 
 /** A body that is cut off may end inside a secret. */
 function withoutCutOffPiece(text: string, value: string): string {
-  for (let length = Math.min(value.length - 1, text.length); length >= SHORTEST_PIECE; length--) {
+  for (let length = value.length; length >= SHORTEST_PIECE; length--) {
     if (text.endsWith(value.slice(0, length))) return `${text.slice(0, -length)}[secret]`;
   }
   return text;

@@ -68,7 +68,7 @@ export function heldBack(entry: LedgerEntry, now: number, newerId: string): Ledg
 export function routed({ reservation, ...entry }: LedgerEntry, route: Route): LedgerEntry {
   const { apiKeyParameter, projectId, userId } = route;
   // A slot is one of its user's lane: where the route has another user now, the build needs another slot.
-  const kept = entry.userId === undefined || entry.userId === userId ? reservation : undefined;
+  const kept = entry.userId === userId ? reservation : undefined;
   const names = { userId, projectId, apiKeyParameter, route: routeId(route), releaseMode: releaseMode(route) };
   return { ...entry, ...present({ reservation: kept }), ...names };
 }

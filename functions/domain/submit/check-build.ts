@@ -93,12 +93,8 @@ function retryLook(entry: LedgerEntry, { detail, status }: Unavailable, visit: V
   return retry(entry, 'BuildStoreUnavailable', detail, visit, status);
 }
 
-async function skipIfOlder(
-  entry: LedgerEntry,
-  newest: NewestBuild | undefined,
-  visit: Visit,
-): Promise<Outcome | undefined> {
-  if (newest === undefined || newest.id === entry.id) return undefined;
+async function skipIfOlder(entry: LedgerEntry, newest: NewestBuild, visit: Visit): Promise<Outcome | undefined> {
+  if (newest.id === entry.id) return undefined;
   return skip(entry, 'NewerBuild', `Superseded by ${newest.id}.`, visit);
 }
 
