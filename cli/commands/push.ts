@@ -9,15 +9,16 @@ import { buildFacts } from '../builds/build-view.ts';
 import { createObjectLookup } from '../builds/search.ts';
 import { adviceOn, adviceText } from '../builds/status-display.ts';
 import type { Act } from '../command.ts';
-import type { Console } from '../console.ts';
+import { type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { followBuild } from '../screens/follow.ts';
 import { resultLine } from '../screens/result.ts';
+import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { bytes, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
-import { inspectZip } from '../upload/zip-file.ts';
+import { inspectBuild } from '../upload/zip-file.ts';
 
 interface PushFlags {
   readonly route?: string;
@@ -28,9 +29,9 @@ interface PushFlags {
 export function addPushCommand(program: Command, act: Act): void {
   program
     .command('push')
-    .argument('<file>', 'zip of a packaged build')
+    .argument('<file>', "zip of a packaged build, or the build's folder")
     .description(
-      'Upload a build to the drop bucket. After an interruption the same command continues where it stopped.',
+      'Upload a build to the drop bucket. A folder is zipped on the way. After an interruption the same command continues where it stopped.',
     )
     .option('--route <prefix>', 'prefix of its route; needed where there are several routes')
     .option('--key <key>', "its key in the bucket (default: the route's prefix and the file's name)")
@@ -39,16 +40,16 @@ export function addPushCommand(program: Command, act: Act): void {
 }
 
 async function push(console: Console, find: () => Promise<Stack>, path: string, flags: PushFlags): Promise<number> {
-  const zip = await inspectZip(path);
+  const { fileName, source, warnings } = await inspectBuild(path);
   const stack = await find();
   const { bucket } = stack;
-  const key = keyFor(stack.settings, basename(path), flags);
-  for (const warning of zip.warnings) console.say(console.tint('yellow', warning));
+  const key = keyFor(stack.settings, fileName, flags);
+  for (const warning of warnings) console.say(console.tint('yellow', warning));
 
   const signal = interruptible(() => console.say('\nStopping.'));
-  const { eTag, resumed, versionId } = await upload(console, stack, { path, bucket, key, ...zip }, signal);
+  const { eTag, resumed, versionId } = await upload(console, stack, basename(path), { source, bucket, key }, signal);
   const object = { bucket, key, eTag, ...present({ versionId }) };
-  const facts = { bucket, key, versionId, eTag, size: zip.size, resumedBytes: resumed };
+  const facts = { bucket, key, versionId, eTag, size: source.size, resumedBytes: resumed };
   if (flags.follow !== true) {
     console.data(facts, [`Dropped as ${buildId(object)}.`]);
     console.say(`Follow it: ${TOOL} status --watch`);
@@ -92,19 +93,22 @@ function keyFor(
   return chosen;
 }
 
-async function upload(console: Console, { clients }: Stack, request: UploadRequest, signal: AbortSignal) {
+async function upload(console: Console, { clients }: Stack, name: string, request: UploadRequest, signal: AbortSignal) {
+  const { size } = request.source;
   const startedAt = Date.now();
   try {
-    return await console.progress(`Uploading ${basename(request.path)}`, request.size, { format: bytes }, (progress) =>
+    return await console.progress(`Uploading ${printable(name)}`, size, { format: bytes }, (progress) =>
       uploadInParts(clients.s3, request, signal, (uploaded, resumed) => {
         const rate = ((uploaded - resumed) / (Date.now() - startedAt + 1)) * 1_000;
-        const left = span(((request.size - uploaded) / rate) * 1_000);
+        const left = span(((size - uploaded) / rate) * 1_000);
         progress.update(uploaded, rate === 0 ? '' : `${bytes(rate)}/s, ${left} left`);
       }),
     );
   } catch (error) {
-    if (!signal.aborted) throw error;
-    const remedy = 'Run the same command again: it continues where it stopped.';
-    throw new OperatorError('Interrupted', 'The upload was interrupted.', remedy, EXIT.interrupted);
+    const again = 'Run the same command again: it continues where it stopped.';
+    if (signal.aborted) throw new OperatorError('Interrupted', 'The upload was interrupted.', again, EXIT.interrupted);
+    if (error instanceof OperatorError) throw error;
+    const { code, message, remedy } = explained(error);
+    throw new OperatorError(code, message, `${remedy}\nThe upload is kept. ${again}`);
   }
 }

@@ -6,6 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
+import { fileSource } from '../../cli/upload/upload-source.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
@@ -122,8 +123,8 @@ describe.concurrent('push', () => {
   /** Leaves an upload behind as a kill does: with some of its parts. */
   async function breakOff(path: string): Promise<void> {
     const s3 = new S3Client(use().client);
-    const { size, mtimeMs: modifiedAt } = await stat(path);
-    const request = { path, bucket: use().stack.bucket, key: `resume/${basename(path)}`, size, modifiedAt };
+    const source = fileSource(path, await stat(path, { bigint: true }));
+    const request = { source, bucket: use().stack.bucket, key: `resume/${basename(path)}` };
     const controller = new AbortController();
     const upload = uploadInParts(s3, request, controller.signal, (there) => {
       if (there > 0) controller.abort();
