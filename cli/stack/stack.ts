@@ -5,6 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
@@ -12,6 +13,7 @@ import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
+import { createAgents } from './proxy.ts';
 
 /** Where to find the stack. */
 export interface StackOptions {
@@ -26,6 +28,9 @@ export function endpointOf({ local }: StackOptions): string | undefined {
   return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
 }
 
+/** Of each call, with pauses that grow to 20 s. */
+const S3_ATTEMPTS = 10;
+
 /** A deployed stack: what its outputs say, and clients for its parts. */
 export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
 
@@ -39,9 +44,15 @@ export async function findStack(options: StackOptions) {
   const endpoint = endpointOf(options);
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
   const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const agents = createAgents();
+  const connections = {
+    requestHandler: agents,
+    // A sign-on by SSO has clients of its own.
+    credentialDefaultProvider: (init: object) => defaultProvider({ ...init, clientConfig: { requestHandler: agents } }),
+  };
   const config = isLocal
-    ? present({ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS })
-    : present({ region });
+    ? present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS })
+    : present({ ...connections, region });
   const cloudFormation = new CloudFormationClient(config);
   // By default the one that `cdk deploy` makes in this clone.
   const name = options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
@@ -58,8 +69,8 @@ export async function findStack(options: StackOptions) {
     cloudFormation,
     dynamoDb: new DynamoDBClient(config),
     lambda: new LambdaClient(config),
-    // Emulators have no wildcard DNS for buckets.
-    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined }),
+    // Emulators have no wildcard DNS for buckets. An upload of hours lives through more than two bad answers in a row.
+    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined, maxAttempts: S3_ATTEMPTS }),
     sns: new SNSClient(config),
     // By default the client prefers the host of the queue's URL to the endpoint.
     sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
@@ -83,6 +94,8 @@ export async function findStack(options: StackOptions) {
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    /** For calls that are none of AWS's. */
+    agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,
   };
