@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { ZipFile } from 'yazl';
+import { planFolder } from '../../cli/upload/folder-source.ts';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
 import { fileSource } from '../../cli/upload/upload-source.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
@@ -68,7 +69,7 @@ async function prepare(onTestFinished: TestContext['onTestFinished'], decide: (c
       const [upload] = (await behind.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))).Uploads ?? [];
       return (await behind.send(new ListPartsCommand({ ...target, UploadId: upload?.UploadId }))).Parts ?? [];
     },
-    push: (args: readonly string[] = []) => startTool(between.port, ['push', path, '--json', ...args]),
+    push: (what = path) => startTool(between.port, ['push', what, '--json']),
   };
 }
 
@@ -244,6 +245,41 @@ describe('push', () => {
     expect(interrupted.code).toBe(130);
     expect(JSON.parse(interrupted.stdout).error.code).toBe('Interrupted');
     expect(JSON.parse(second.stdout).resumedBytes).toBe(PART);
+    expect(await stored()).toBe(sha256(bytes));
+  });
+
+  it('zips a folder on the way, and resumes it as it does a file', async ({ onTestFinished }) => {
+    // Prepare
+    let isStuck = true;
+    const { directory, partsThere, push, stored } = await prepare(onTestFinished, (call) =>
+      isPart(call) && call.partNumber > 1 && isStuck ? 'hang' : 'pass',
+    );
+    const folder = join(directory, 'Windows');
+    await mkdir(join(folder, 'Game', 'Binaries'), { recursive: true });
+    await writeFile(join(folder, 'Game.exe'), randomBytes(1.5 * PART));
+    await writeFile(join(folder, 'Game', 'Game.pak'), randomBytes(PART));
+    await writeFile(join(folder, 'Game', 'Binaries', 'Game.pdb'), randomBytes(1_000));
+    const first = push(folder);
+    await vi.waitFor(async () => expect(await partsThere()).toHaveLength(1), EVENTUALLY);
+    first.process.kill('SIGINT');
+    const interrupted = await first.ended;
+    isStuck = false;
+
+    // Act
+    const { code, stdout, stderr } = await push(folder).ended;
+
+    // Assess
+    expect(interrupted.code).toBe(130);
+    expect({ code, data: JSON.parse(stdout) }).toMatchObject({
+      code: 0,
+      data: { key: 'Game.zip', resumedBytes: PART },
+    });
+    expect(stderr).toContain('Left out: 1 file with debug symbols (.pdb) under Binaries, 1.0 kB.');
+    const { source } = await planFolder(folder);
+    const bytes = Buffer.alloc(source.size);
+    const pass = await source.open(0);
+    await pass.fill(bytes);
+    await pass.close();
     expect(await stored()).toBe(sha256(bytes));
   });
 
