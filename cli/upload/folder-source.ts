@@ -47,7 +47,7 @@ interface FoundFile {
 
 const FLAGS = (1 << 3) | (1 << 11);
 /** Read at a time, in bytes. */
-const CHUNK = 1024 * 1024;
+const CHUNK = 256 * 1024;
 /** Packagers put debug symbols beside the program. Elsewhere a .pdb may be data of the game. */
 const DEBUG_SYMBOLS = /(^|\/)Binaries\/.*\.pdb$/i;
 /** Where a packaged build has its launcher: in the folder, or in the one around it. */
@@ -172,10 +172,12 @@ function zipOf(entries: readonly PlannedEntry[], contentOf: (index: number) => R
 /** Makes the zip and reads it, from this byte on. */
 async function openZip(files: readonly FoundFile[], entries: readonly PlannedEntry[], from: number): Promise<Pass> {
   let content: Readable | undefined;
+  // Chunks that are read to their end are used again: the garbage collector takes longer than all the rest.
+  const idle: Buffer[] = [];
   const { zip, output } = zipOf(entries, (index) => {
     const file = files[index];
     content =
-      file && Readable.from(readFile(file), { objectMode: false }).on('error', (error) => output.destroy(error));
+      file && Readable.from(readFile(file, idle), { objectMode: false }).on('error', (error) => output.destroy(error));
     return content;
   });
   zip.on('error', (error) => output.destroy(error));
@@ -192,8 +194,9 @@ async function openZip(files: readonly FoundFile[], entries: readonly PlannedEnt
           rest = value;
         }
         const copied = rest.copy(buffer, filled);
-        rest = rest.subarray(copied);
         filled += copied;
+        rest = rest.subarray(copied);
+        if (rest.length === 0 && rest.buffer.byteLength === CHUNK) idle.push(Buffer.from(rest.buffer));
       }
     },
     async close() {
@@ -206,13 +209,16 @@ async function openZip(files: readonly FoundFile[], entries: readonly PlannedEnt
   return pass;
 }
 
-/** @throws OperatorError where it is not what it was when it was planned */
-async function* readFile({ path, stats }: FoundFile): AsyncGenerator<Buffer> {
+/**
+ * @param idle buffers of `CHUNK` bytes that may be overwritten
+ * @throws OperatorError where it is not what it was when it was planned
+ */
+async function* readFile({ path, stats }: FoundFile, idle: Buffer[]): AsyncGenerator<Buffer> {
   const size = Number(stats.size);
   const file = await openFile(path);
   try {
     for (let position = 0; position < size; position += CHUNK) {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK, size - position));
+      const chunk = (idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK)).subarray(0, size - position);
       if ((await readFully(file, path, chunk, position)) < chunk.length) throw fileChanged(path);
       yield chunk;
     }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import {
   CompleteMultipartUploadCommand,
@@ -30,10 +31,12 @@ interface UploadedPart {
 
 const MIB = 1024 * 1024;
 /** In bytes. Four are in memory at a time. The larger they are, the more is lost when the connection breaks. */
-const PART_SIZE = 16 * MIB;
+const PART_SIZE = 8 * MIB;
 /** S3's own limit for an upload. */
 const MOST_PARTS = 10_000;
 const CONCURRENCY = 4;
+/** Sent at once, in bytes. */
+const SLICE = 256 * 1024;
 
 /** All parts but the last have this size, in bytes. It is the same in each run, or an upload could not be resumed. */
 export function partSizeFor(size: number): number {
@@ -118,13 +121,7 @@ async function uploadParts(
         resumed += bytes.length;
       } else {
         const command = new UploadPartCommand({ ...upload, PartNumber, Body: bytes, ChecksumCRC32 });
-        command.middlewareStack.add(
-          (next) => (args) => {
-            withoutPayloadHash(args.request as Parameters<typeof withoutPayloadHash>[0]);
-            return next(args);
-          },
-          { step: 'build', priority: 'low' },
-        );
+        sparingly(command);
         const { ETag = '' } = await s3.send(command, { abortSignal });
         parts.push({ PartNumber, ETag, ChecksumCRC32 });
       }
@@ -149,13 +146,39 @@ async function uploadParts(
   return { parts: parts.sort((a, b) => a.PartNumber - b.PartNumber), resumed };
 }
 
-/**
- * Hashing the payload for the signature takes longer than sending it to a near region. The part's CRC-32 guards the bytes, and
- * TLS, or a connection that does not leave this machine, those who could change both.
- */
-function withoutPayloadHash(request: { headers: Record<string, string>; hostname: string; protocol: string }): void {
-  const isSafe = isSafeForSecrets(`${request.protocol}//${request.hostname}`);
-  if (isSafe) request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+/** What the SDK's middleware sees of a request. */
+interface PartRequest {
+  readonly headers: Record<string, string>;
+  readonly hostname: string;
+  readonly protocol: string;
+  readonly body: Buffer;
+}
+
+/** Spares time and memory. */
+function sparingly({ middlewareStack }: UploadPartCommand): void {
+  // Hashing the payload for the signature takes longer than sending it to a near region. The part's CRC-32 guards the bytes, and
+  // TLS, or a connection that does not leave this machine, guards against those who could change both.
+  middlewareStack.add(
+    (next) => (args) => {
+      const { headers, hostname, protocol } = args.request as PartRequest;
+      if (isSafeForSecrets(`${protocol}//${hostname}`)) headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      return next(args);
+    },
+    { step: 'build', priority: 'low' },
+  );
+  // TLS copies what it is given at once. Behind the SDK's retries, which only repeat what is no stream.
+  middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as PartRequest;
+      const body = Readable.from(slicesOf(request.body), { objectMode: false });
+      return next({ ...args, request: { ...request, body } });
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+}
+
+function* slicesOf(bytes: Buffer): Generator<Buffer> {
+  for (let from = 0; from < bytes.length; from += SLICE) yield bytes.subarray(from, from + SLICE);
 }
 
 /**
