@@ -5,7 +5,7 @@ import { type Endpoints, startEndpoints } from './endpoints.ts';
 import { startSandbox } from './sandbox.ts';
 import { buildsEvent, environmentFor } from './worker-events.ts';
 
-/** Of all runs, in ms. */
+/** Of all runs, in the unit of its field. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -85,12 +85,12 @@ async function kilobytes(directory: string): Promise<number> {
   return rounded(bytes / 1000, 1);
 }
 
-function spread(values: readonly number[]): Spread {
-  const ms = (value: number) => rounded(value, 0);
-  return { median: ms(median(values)), min: ms(Math.min(...values)), max: ms(Math.max(...values)) };
+export function spread(values: readonly number[], digits = 0): Spread {
+  const figure = (value: number) => rounded(value, digits);
+  return { median: figure(median(values)), min: figure(Math.min(...values)), max: figure(Math.max(...values)) };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;

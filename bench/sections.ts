@@ -6,6 +6,7 @@ import { type CostItem, type CostResult, estimateCost } from './cost.ts';
 import { measureFollowing } from './following.ts';
 import { markdownTable } from './markdown-table.ts';
 import { measurePerBuild, type PerBuildResult } from './per-build.ts';
+import { measureUpload, type UploadResult, type UploadUsage } from './upload.ts';
 
 /** One part of the benchmark. */
 export interface Section {
@@ -63,6 +64,13 @@ export function sectionsIn(directory: string): readonly Section[] {
         const following = await measureFollowing(await bench());
         const json = { ...estimateCost(await perBuild(), following, template, functions.ours.memoryMb), following };
         return { json, markdown: costTable(json) };
+      },
+    },
+    {
+      name: 'upload',
+      async measure() {
+        const json = await measureUpload(directory);
+        return { json, markdown: uploadTable(json) };
       },
     },
   ];
@@ -171,6 +179,23 @@ function costTable(result: CostResult): string {
   return [
     markdownTable(['Cost', 'Quantity', 'US dollars'], rows),
     `List prices of ${result.region} as of ${result.pricesAsOf}, without free tiers ([prices.ts](../bench/prices.ts)).`,
+  ].join('\n\n');
+}
+
+function uploadTable({ bytes, connections, rival, rounds }: UploadResult): string {
+  const row = (connection: string, name: string, { peakMemoryMB, seconds }: UploadUsage) => {
+    const { max, median, min } = seconds;
+    return [connection, name, `${median} (${min}-${max})`, (bytes / 1e6 / median).toFixed(0), `${peakMemoryMB}`];
+  };
+  const rows = connections.flatMap(({ connection, push, pushFolder, rival: usage }) => [
+    row(connection, `push of a zip of ${bytes / 1e9} GB`, push),
+    row('', `${rival} of it`, usage),
+    row('', 'push of a folder of that size', pushFolder),
+  ]);
+  const ratios = connections.map(({ connection, ratio }) => `${ratio.toFixed(2)} over ${connection}`).join(', ');
+  return [
+    markdownTable(['Connection', 'Upload', 'Time, s (range)', 'MB/s', 'Peak memory, MB'], rows),
+    `Medians of ${rounds} runs each, by turns, from the start of the process to its end. Time of \`push\` to that of \`${rival}\`: ${ratios}.`,
   ].join('\n\n');
 }
 

@@ -5,8 +5,8 @@ import { EXIT } from './operator-error.ts';
 const ONE_PRESS_MS = 1_000;
 
 /**
- * From now on the first Ctrl-C (or SIGTERM) aborts the signal, so that the command can end its work properly; the second one
- * ends the process at once.
+ * From now on the first Ctrl-C (or SIGTERM, or the end of the launcher, however it came) aborts the signal, so that the command can
+ * end its work properly; the second one ends the process at once.
  *
  * @param onFirst says what happens now
  */
@@ -22,6 +22,9 @@ export function interruptible(onFirst: () => void): AbortSignal {
     } else if (now - firstAt > ONE_PRESS_MS) process.exit(EXIT.interrupted);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // The launcher's channel: it closes when the launcher is killed.
+  process.once('disconnect', onSignal);
+  process.channel?.unref();
   return controller.signal;
 }
 

@@ -18,12 +18,35 @@ export function run(program) {
   // npm writes it last: an installation that was interrupted does not have it.
   if (!existsSync(join(modules, '.package-lock.json'))) install();
   const child = spawn(findNode(), [join(root, program), ...process.argv.slice(2)], {
-    stdio: 'inherit',
+    // By the channel, the program learns that this process has been killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, PATH: `${join(modules, '.bin')}${delimiter}${process.env.PATH}` },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_execpath) endWithNpm(() => child.kill('SIGTERM'));
   // Without a code it was ended by a signal; 130 is what a shell reports for Ctrl-C.
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+/**
+ * A killed npm or npx can't pass anything on. Only under npm: a shell may end while what it has started in the background goes on.
+ */
+function endWithNpm(stop) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (isRunning(parent) && process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 1_000);
+  timer.unref();
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
 function install() {

@@ -21,6 +21,7 @@ import {
   verdictText,
 } from '../stack/api-keys.ts';
 import { writeSecureString } from '../stack/parameters.ts';
+import { createAgents } from '../stack/proxy.ts';
 import { clientConfig, NO_STACK, type Stack } from '../stack/stack.ts';
 
 export function addKeyCommands(program: Command, act: Act): void {
@@ -47,7 +48,7 @@ interface KeyFlags extends GlobalFlags {
 }
 
 /** Where the keys are, and what they are for. */
-interface KeyStore {
+interface KeyStore extends Pick<Stack, 'agents'> {
   readonly settings: Pick<Stack['settings'], 'routes' | 'streampixelBaseUrl'>;
   readonly clients: Pick<Stack['clients'], 'ssm'>;
   readonly isDeployed: boolean;
@@ -64,7 +65,9 @@ async function keyStore(find: () => Promise<Stack>, flags: KeyFlags): Promise<Ke
   } catch (error) {
     // A stack that is named is meant to exist.
     if (!(error instanceof OperatorError) || error.code !== NO_STACK || flags.stack !== undefined) throw error;
-    return { settings: settingsOfProject(), clients: { ssm: new SSMClient(clientConfig(flags)) }, isDeployed: false };
+    const agents = createAgents();
+    const ssm = new SSMClient(clientConfig(flags, agents));
+    return { agents, settings: settingsOfProject(), clients: { ssm }, isDeployed: false };
   }
 }
 

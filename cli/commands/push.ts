@@ -15,10 +15,11 @@ import { type Labels, metadataOf, withLabel } from '../labels.ts';
 import { EXIT, type Facts, FailedWithFacts, OperatorError, usageError } from '../operator-error.ts';
 import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
+import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { bytes, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
-import { inspectZip } from '../upload/zip-file.ts';
+import { inspectBuild } from '../upload/zip-file.ts';
 
 interface PushFlags {
   readonly route?: string;
@@ -38,9 +39,9 @@ type Note = (facts: Facts) => Facts;
 export function addPushCommand(program: Command, act: Act): void {
   program
     .command('push')
-    .argument('<file>', 'zip of a packaged build')
+    .argument('<file>', "zip of a packaged build, or the build's folder")
     .description(
-      'Upload a build to the drop bucket. After an interruption the same command continues where it stopped.',
+      'Upload a build to the drop bucket. A folder is zipped on the way. After an interruption the same command continues where it stopped.',
     )
     .option('--route <prefix>', 'prefix of its route; needed where there are several routes')
     .option('--key <key>', "its key in the bucket (default: the route's prefix and the file's name)")
@@ -96,17 +97,17 @@ async function push(
   if (timeout !== undefined && !follow) {
     throw usageError('--timeout is the time to follow the build for.', 'Add --follow.');
   }
-  const zip = await inspectZip(path);
+  const { fileName, source, warnings } = await inspectBuild(path);
   const stack = await find();
   const { bucket } = stack;
-  const key = keyFor(stack.settings, basename(path), flags);
-  note({ bucket, key, size: zip.size, labels: label });
-  for (const warning of zip.warnings) console.say(console.paint('yellow', warning));
+  const key = keyFor(stack.settings, fileName, flags);
+  note({ bucket, key, size: source.size, labels: label });
+  for (const warning of warnings) console.say(console.paint('yellow', warning));
 
   const signal = interruptible(() => console.say('\nStopping.'));
   const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);
-  const request = { path, bucket, key, ...zip, ...present({ metadata }) };
-  const { eTag, resumed, versionId } = await upload(console, stack, request, signal);
+  const request = { source, bucket, key, ...present({ metadata }) };
+  const { eTag, resumed, versionId } = await upload(console, stack, basename(path), request, signal);
   const object = { bucket, key, eTag, ...present({ versionId }) };
   const build = buildId(object);
   const facts = note({ build, versionId: versionId ?? null, eTag, resumedBytes: resumed });
@@ -183,17 +184,20 @@ function keyFor(
   return chosen;
 }
 
-async function upload(console: Console, { clients }: Stack, request: UploadRequest, signal: AbortSignal) {
+async function upload(console: Console, { clients }: Stack, name: string, request: UploadRequest, signal: AbortSignal) {
+  const { size } = request.source;
   const startedAt = Date.now();
   try {
-    return await console.progress(`Uploading ${basename(request.path)}`, request.size, { format: bytes }, (progress) =>
+    return await console.progress(`Uploading ${printable(name)}`, size, { format: bytes }, (progress) =>
       uploadInParts(clients.s3, request, signal, (uploaded, resumed) => {
-        progress.update(uploaded, rateText(uploaded - resumed, request.size - uploaded, Date.now() - startedAt));
+        progress.update(uploaded, rateText(uploaded - resumed, size - uploaded, Date.now() - startedAt));
       }),
     );
   } catch (error) {
-    if (!signal.aborted) throw error;
-    const remedy = 'Run the same command again: it continues where it stopped.';
-    throw new OperatorError('Interrupted', 'The upload was interrupted.', remedy, EXIT.interrupted);
+    const again = 'Run the same command again: it continues where it stopped.';
+    if (signal.aborted) throw new OperatorError('Interrupted', 'The upload was interrupted.', again, EXIT.interrupted);
+    if (error instanceof OperatorError) throw error;
+    const { code, message, remedy } = explained(error);
+    throw new OperatorError(code, message, `${remedy}\nThe upload is kept. ${again}`);
   }
 }

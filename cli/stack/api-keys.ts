@@ -50,20 +50,25 @@ export interface UserVerdict {
   readonly verdict: KeyVerdict;
 }
 
+/** How Streampixel is asked, and where it is. */
+export interface KeyChecker extends Pick<Stack, 'agents'> {
+  readonly settings: Pick<Stack['settings'], 'streampixelBaseUrl'>;
+}
+
 /** Asks Streampixel about a key for each of its users. Uses no upload slot. */
 export async function checkKey(
-  { settings }: { readonly settings: Pick<Stack['settings'], 'streampixelBaseUrl'> },
+  { agents, settings }: KeyChecker,
   userIds: readonly string[],
   apiKey: Secret,
 ): Promise<UserVerdict[]> {
-  const checks = createStreampixelKeyChecks(settings.streampixelBaseUrl, { now: Date.now });
+  const checks = createStreampixelKeyChecks(settings.streampixelBaseUrl, { now: Date.now, agents });
   const ask = (userId: string) => checks.check(userId, apiKey, Date.now() + TIMEOUT_MS);
   return Promise.all(userIds.map(async (userId) => ({ userId, verdict: await ask(userId) })));
 }
 
 /** Ids of the user's projects at Streampixel, or `undefined` where it does not list them. */
 export async function projectIds(
-  { settings }: Stack,
+  { agents, settings }: Stack,
   userId: string,
   apiKey: Secret,
 ): Promise<readonly string[] | undefined> {
@@ -77,7 +82,7 @@ export async function projectIds(
       deadline: Date.now() + TIMEOUT_MS,
       maxBytes: ANSWER_LIMIT,
     },
-    { now: Date.now },
+    { now: Date.now, agents },
   );
   if (result.kind !== 'answered' || result.status !== 200) return undefined;
   const projects = jsonOf(result)?.projects;

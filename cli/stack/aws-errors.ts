@@ -14,7 +14,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     /ECONNREFUSED/,
     'NothingThere',
     (_, endpoint) => `Nothing answers at ${endpoint}.`,
-    'Start the embedded stack with `npm start` in another terminal, or name its port: --local PORT.',
+    'Start the embedded stack with `npm start` in another terminal, or name its port: --local PORT. With HTTPS_PROXY: check that the proxy is there.',
+  ],
+  [
+    /ERR_PROXY_TUNNEL/,
+    'ProxyRefused',
+    (text) => `The proxy of HTTPS_PROXY does not let it through. ${text}`,
+    'Check HTTPS_PROXY (address, user, password) and NO_PROXY.',
   ],
   [
     /CredentialsProviderError|Could not load credentials/,

@@ -6,6 +6,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
@@ -14,6 +15,7 @@ import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
+import { createAgents } from './proxy.ts';
 
 /** Where to find the stack. */
 export interface StackOptions {
@@ -33,17 +35,27 @@ function nameOf(options: StackOptions): string {
   return options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
 }
 
-/** Where the SDK's clients find the services. */
-export function clientConfig(options: StackOptions) {
+/** Where the SDK's clients find the services, and how they connect. */
+export function clientConfig(options: StackOptions, agents = createAgents()) {
+  const connections = {
+    requestHandler: agents,
+    // A sign-on by SSO has clients of its own.
+    credentialDefaultProvider: (init: object) => defaultProvider({ ...init, clientConfig: { requestHandler: agents } }),
+  };
   if (options.local !== undefined) {
-    return present({ endpoint: endpointOf(options), region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
+    const endpoint = endpointOf(options);
+    return present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   }
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  return present({ region: options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION });
+  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  return present({ ...connections, region });
 }
 
 /** Code of the error where there is no such stack. */
 export const NO_STACK = 'NoStack';
+
+/** Of each call, with pauses that grow to 20 s. */
+const S3_ATTEMPTS = 10;
 
 /** A deployed stack: what its outputs say, and clients for its parts. */
 export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
@@ -56,7 +68,8 @@ export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
 export async function findStack(options: StackOptions) {
   const isLocal = options.local !== undefined;
   const endpoint = endpointOf(options);
-  const config = clientConfig(options);
+  const agents = createAgents();
+  const config = clientConfig(options, agents);
   const cloudFormation = new CloudFormationClient(config);
   const { name, outputs, status } = await describeStack(cloudFormation, nameOf(options));
 
@@ -71,8 +84,8 @@ export async function findStack(options: StackOptions) {
     cloudFormation,
     dynamoDb: new DynamoDBClient(config),
     lambda: new LambdaClient(config),
-    // Emulators have no wildcard DNS for buckets.
-    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined }),
+    // Emulators have no wildcard DNS for buckets. An upload of hours lives through more than two bad answers in a row.
+    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined, maxAttempts: S3_ATTEMPTS }),
     sns: new SNSClient(config),
     // By default the client prefers the host of the queue's URL to the endpoint.
     sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
@@ -97,6 +110,8 @@ export async function findStack(options: StackOptions) {
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    /** For calls that are none of AWS's. */
+    agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,
     /** Name of the person who runs the tool; `undefined` where AWS does not tell. */

@@ -37,6 +37,12 @@ export type HttpExchange =
   /** The request was sent and no status came back. */
   | { readonly kind: 'unanswered'; readonly detail: string; readonly sentAt: number };
 
+/** What an exchange needs from outside. */
+export interface ExchangeContext extends Pick<Clock, 'now'> {
+  /** Connections by way of a proxy; without them each exchange makes its own. */
+  readonly agents?: { readonly httpAgent: http.Agent; readonly httpsAgent: https.Agent };
+}
+
 /** If no more bytes come for this long, in ms, an answer that passes `isWhole` counts as complete. */
 const QUIET_MS = 1_000;
 
@@ -45,16 +51,17 @@ const QUIET_MS = 1_000;
  * that was never sent from one whose answer was lost, which decides whether sending again may submit a build twice. A new connection
  * each time, because one that was kept while the sandbox was frozen is usually dead. Never throws.
  */
-export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promise<HttpExchange> {
+export function exchange(request: HttpRequest, context: ExchangeContext): Promise<HttpExchange> {
   return new Promise((resolve) => {
-    const timeLeft = request.deadline - clock.now();
+    const timeLeft = request.deadline - context.now();
     if (timeLeft <= 0) return resolve({ kind: 'not-sent', detail: 'no time left' });
     const { maxBytes, method } = request;
     const url = new URL(request.url);
     const secure = url.protocol === 'https:';
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
     const headers = body === undefined ? request.headers : { ...request.headers, 'content-length': `${body.length}` };
-    const outgoing = (secure ? https : http).request(url, { method, headers, agent: false });
+    const agent = context.agents?.[secure ? 'httpsAgent' : 'httpAgent'] ?? false;
+    const outgoing = (secure ? https : http).request(url, { method, headers, agent });
     let sentAt: number | undefined;
     let incoming: http.IncomingMessage | undefined;
     const chunks: Buffer[] = [];
@@ -77,12 +84,15 @@ export function exchange(request: HttpRequest, clock: Pick<Clock, 'now'>): Promi
     const deadlineTimer = setTimeout(() => settle('no answer in time'), timeLeft);
 
     // Nothing is written before the connection is made, so "not sent" is certain.
-    outgoing.once('socket', (socket) =>
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
-        sentAt = clock.now();
+    outgoing.once('socket', (socket) => {
+      const send = () => {
+        sentAt = context.now();
         outgoing.end(body);
-      }),
-    );
+      };
+      // A proxy's tunnel is there already, and so is its TLS.
+      if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', send);
+      else send();
+    });
     // Once a response has begun, its own events end it: these two may come before its last bytes have been read.
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (incoming === undefined) settle(error.code ?? error.message);

@@ -3,7 +3,7 @@ import { redact } from '../domain/model/redaction.ts';
 import { type PresignedUrl, Secret } from '../domain/model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from '../domain/model/streampixel-answers.ts';
 import type { Clock, KeyChecks, ProjectFile, ProjectFiles, Releases, StreampixelApi } from '../domain/ports.ts';
-import { exchange, isSafeForSecrets } from './http-exchange.ts';
+import { type ExchangeContext, exchange, isSafeForSecrets } from './http-exchange.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import {
   type Answer,
@@ -52,11 +52,11 @@ export function createStreampixelReleases(baseUrl: string, clock: Now): Releases
 }
 
 /** Checks keys with the list of projects, for which no rate limit is documented. */
-export function createStreampixelKeyChecks(baseUrl: string, clock: Now): KeyChecks {
+export function createStreampixelKeyChecks(baseUrl: string, context: ExchangeContext): KeyChecks {
   const url = endpointOf(baseUrl, 'projects-status');
   return {
     async check(userId, apiKey, deadline) {
-      const answer = await get(url, userId, apiKey, deadline, ANSWER_LIMIT, clock);
+      const answer = await get(url, userId, apiKey, deadline, ANSWER_LIMIT, context);
       if (isOk(answer)) return { kind: 'taken' };
       if (answer.status !== 401 || answer.isCutOff) return unclear(answer);
       return { kind: 'refused', reason: reasonFor401(answer.message), detail: answer.detail };
@@ -104,10 +104,10 @@ async function get(
   apiKey: Secret,
   deadline: number,
   maxBytes: number,
-  clock: Now,
+  context: ExchangeContext,
 ): Promise<Answer | NoAnswer> {
   const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
-  const until = Math.min(deadline, clock.now() + GET_TIMEOUT_MS);
+  const until = Math.min(deadline, context.now() + GET_TIMEOUT_MS);
   const request = {
     method: 'GET',
     url: `${url}?${query}`,
@@ -116,7 +116,7 @@ async function get(
     maxBytes,
     isWhole,
   } as const;
-  const result = await exchange(request, clock);
+  const result = await exchange(request, context);
   return result.kind === 'answered'
     ? readAnswer(result, maxBytes, [apiKey])
     : { detail: redact(result.detail, [apiKey]) };

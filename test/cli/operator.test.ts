@@ -6,6 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
+import { fileSource } from '../../cli/upload/upload-source.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
@@ -138,15 +139,9 @@ describe.concurrent('push', () => {
   /** Leaves an upload behind as a kill does: with some of its parts. */
   async function breakOff(path: string, metadata?: Readonly<Record<string, string>>): Promise<void> {
     const s3 = new S3Client(use().client);
-    const { size, mtimeMs: modifiedAt } = await stat(path);
-    const request = {
-      path,
-      bucket: use().stack.bucket,
-      key: `resume/${basename(path)}`,
-      size,
-      modifiedAt,
-      ...present({ metadata }),
-    };
+    const source = fileSource(path, await stat(path, { bigint: true }));
+    const key = `resume/${basename(path)}`;
+    const request = { source, bucket: use().stack.bucket, key, ...present({ metadata }) };
     const controller = new AbortController();
     const upload = uploadInParts(s3, request, controller.signal, (there) => {
       if (there > 0) controller.abort();
