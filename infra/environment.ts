@@ -15,6 +15,7 @@ export function environmentValues(settings: Settings, names: Readonly<Record<Res
     fileUrlLifetimeS: String(settings.fileUrlLifetimeSeconds),
     maxAttempts: String(settings.maxAttempts),
     onLostAnswer: settings.onLostAnswer,
+    packageCheck: settings.packageCheck,
     messageRetentionS: String(QUEUE_RETENTION_DAYS * 24 * 3600),
     alertFormat: settings.alertFormat,
     webhookTokenParameter: settings.webhookTokenParameter,

@@ -1,5 +1,9 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../domain/model/message-attributes.ts';
+import {
+  DEAD_LETTER_ATTRIBUTES,
+  NO_CHECK_ATTRIBUTE,
+  SUBMIT_AGAIN_ATTRIBUTE,
+} from '../domain/model/message-attributes.ts';
 import type { Ports } from '../domain/ports.ts';
 import { handleMessage } from '../domain/submit/handle-message.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit/visit.ts';
@@ -48,5 +52,6 @@ function deliveryOf(
     logPointer,
     ...(redriveOf === undefined ? {} : { redriveOf }),
     ...(submitAgain === undefined ? {} : { submitAgain }),
+    ...(record.messageAttributes[NO_CHECK_ATTRIBUTE] === undefined ? {} : { isUnchecked: true }),
   };
 }

@@ -26,3 +26,6 @@ export const DEAD_LETTER_RETENTION_DAYS = 14;
  * distinguish a late duplicate of the message from another request.
  */
 export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';
+
+/** Message attribute of a person's request to submit a build whatever the check of its package says. Its value says nothing. */
+export const NO_CHECK_ATTRIBUTE = 'NoCheck';

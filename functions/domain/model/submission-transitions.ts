@@ -41,7 +41,7 @@ export function reopened({ deadLetterId, reason, reservation, ...entry }: Ledger
 
 /** A person has requested to submit it although it is finished: it starts over, and its history stays. */
 export function submittedAgain(
-  { deadLetterId, reason, skipCause, reservation, ...entry }: LedgerEntry,
+  { deadLetterId, reason, skipCause, reservation, isUnchecked, ...entry }: LedgerEntry,
   now: number,
   submitAgainId: string,
 ): LedgerEntry {

@@ -53,6 +53,9 @@ export function commandAfter(reason: Reason, parameter?: string): string {
       return storeKeyCommand(parameter);
     case 'BuildMissing':
     case 'NotAZip':
+    case 'ZipDamaged':
+    case 'ZipEncrypted':
+    case 'NotAPackage':
     case 'UnusableKey':
     case 'UnrecognisedMessage':
       return `${TOOL} dlq discard --reason ${reason} --yes`;
