@@ -17,7 +17,7 @@ import { resultLine } from '../screens/result.ts';
 import type { Stack } from '../stack/stack.ts';
 import { bytes, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
-import { inspectZip } from '../upload/zip-file.ts';
+import { inspectZip, sayVerdict } from '../upload/zip-file.ts';
 
 interface PushFlags {
   readonly route?: string;
@@ -43,7 +43,7 @@ async function push(console: Console, find: () => Promise<Stack>, path: string, 
   const stack = await find();
   const { bucket } = stack;
   const key = keyFor(stack.settings, basename(path), flags);
-  for (const warning of zip.warnings) console.say(console.tint('yellow', warning));
+  sayVerdict(console, path, zip.verdict, stack.settings.packageCheck);
 
   const signal = interruptible(() => console.say('\nStopping.'));
   const { eTag, resumed, versionId } = await upload(console, stack, { path, bucket, key, ...zip }, signal);

@@ -4,7 +4,11 @@ import type { Command } from 'commander';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { type Build, buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
-import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
+import {
+  DEAD_LETTER_ATTRIBUTES,
+  NO_CHECK_ATTRIBUTE,
+  SUBMIT_AGAIN_ATTRIBUTE,
+} from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { createObjectLookup } from '../builds/search.ts';
@@ -20,6 +24,8 @@ interface SubmitFlags {
   readonly prefix?: string;
   readonly again?: boolean;
   readonly dryRun?: boolean;
+  /** `false` with --no-check. */
+  readonly check?: boolean;
 }
 
 /** What to do with an object of the bucket, and why. */
@@ -37,6 +43,7 @@ export function addSubmitCommand(program: Command, act: Act): void {
     .description('Submit builds that are already in the drop bucket, unless Streampixel has accepted them before.')
     .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
     .option('--again', 'also builds that were accepted or skipped before')
+    .option('--no-check', 'submit them whatever the check of their packages says')
     .option('--dry-run', 'only say what would be done')
     .action(act(async ({ console, stack, flags, args: [address] }) => submit(console, stack, address, flags)));
 }
@@ -45,7 +52,7 @@ async function submit(
   console: Console,
   find: () => Promise<Stack>,
   address: string | undefined,
-  { again = false, dryRun = false, prefix }: SubmitFlags,
+  { again = false, check = true, dryRun = false, prefix }: SubmitFlags,
 ): Promise<number> {
   if ((address === undefined) === (prefix === undefined)) {
     throw usageError('Give either an address or --prefix.', 'For example: submit s3://bucket/game.zip');
@@ -62,7 +69,7 @@ async function submit(
     }
   });
   const chosen = plans.filter(({ attributes }) => attributes !== undefined);
-  const sent = dryRun ? 0 : await send(stack, chosen);
+  const sent = dryRun ? 0 : await send(stack, chosen, check ? {} : { [NO_CHECK_ATTRIBUTE]: 'true' });
   const failed = dryRun ? 0 : chosen.length - sent;
   const builds = plans.map(({ attributes, build, why }) => {
     return { build: buildId(build), submit: attributes !== undefined, why };
@@ -180,12 +187,22 @@ function planForKnown(entry: LedgerEntry, again: boolean): Omit<Plan, 'build'> {
 }
 
 /** @returns how many of them SQS has accepted */
-async function send({ buildsQueueUrl, clients }: Stack, plans: readonly Plan[]): Promise<number> {
+async function send(
+  { buildsQueueUrl, clients }: Stack,
+  plans: readonly Plan[],
+  more: Readonly<Record<string, string>>,
+): Promise<number> {
   const queue = createSqsBuildsQueue(clients.sqs, buildsQueueUrl);
   let sent = 0;
   for (const batch of batchesOf(plans)) {
     const messages = batch.map(({ attributes = {}, build }) => {
-      return { messageId: '', receiptHandle: '', body: createdNotification(build), sentAt: 0, attributes };
+      return {
+        messageId: '',
+        receiptHandle: '',
+        body: createdNotification(build),
+        sentAt: 0,
+        attributes: { ...attributes, ...more },
+      };
     });
     sent += (await queue.send(messages)).length;
   }

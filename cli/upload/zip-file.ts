@@ -1,17 +1,21 @@
-import { stat } from 'node:fs/promises';
-import { openPromise } from 'yauzl';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { readZip } from '../../functions/adapters/zip-content.ts';
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { applied, type PackageCheck } from '../../functions/domain/package/applied.ts';
+import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
+import { warningText } from '../../functions/domain/package/package-text.ts';
+import type { Verdict } from '../../functions/domain/package/verdict.ts';
+import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
+import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
-import { bytes } from '../units.ts';
-
-/** Streampixel's soft limit, in bytes; support raises it. */
-const LARGE_BUILD = 24e9;
 
 /**
- * Reads the zip's directory, which is at its end: that takes seconds, uploading a broken zip takes an hour.
+ * Reads the zip's directory, which is at its end: that takes seconds, uploading a broken zip takes an hour. The worker judges it in the
+ * same way.
  *
- * @returns its size in bytes, its time in ms since the epoch, and what may make the upload useless
- * @throws OperatorError where it is not a file, or not a complete zip
+ * @returns its size in bytes, its time in ms since the epoch, and whether Streampixel can run what is in it
+ * @throws OperatorError where it is not a file, or its name does not end in .zip
  */
 export async function inspectZip(path: string) {
   const stats = await stat(path).catch(() => undefined);
@@ -20,32 +24,42 @@ export async function inspectZip(path: string) {
   if (whyNotABuild(path) !== undefined) {
     throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
   }
-  const { entries, hasProgram } = await readDirectory(path);
-  if (entries === 0) throw notAZip(path, 'It is empty.');
-  const warnings: string[] = [];
-  if (stats.size >= LARGE_BUILD) {
-    warnings.push(
-      `${bytes(stats.size)}: Streampixel may refuse 24 GB and more, unless its support has raised the limit.`,
-    );
-  }
-  if (!hasProgram) {
-    warnings.push('There is no .exe in it: Streampixel runs packaged Windows builds and rejects others.');
-  }
-  return { size: stats.size, modifiedAt: stats.mtimeMs, warnings };
+  return { size: stats.size, modifiedAt: stats.mtimeMs, verdict: await judgeZipFile(path) };
 }
 
-async function readDirectory(path: string): Promise<{ entries: number; hasProgram: boolean }> {
+/** @throws the errors of the file system */
+export async function judgeZipFile(path: string): Promise<Verdict> {
+  const file = await open(path);
   try {
-    const zip = await openPromise(path, { lazyEntries: true });
-    let hasProgram = false;
-    for await (const { fileName } of zip.eachEntry()) hasProgram ||= /\.exe$/i.test(fileName);
-    return { entries: zip.entryCount, hasProgram };
-  } catch (error) {
-    throw notAZip(path, error instanceof Error ? error.message : String(error));
+    const { size } = await file.stat();
+    const range = (start: number, end: number) => readRange(file, start, end);
+    const head = await range(0, Math.min(size, HEAD_BYTES));
+    const tail = await range(Math.max(0, size - TAIL_BYTES), size);
+    return (await readZip(size, head, tail, range)).verdict;
+  } finally {
+    await file.close();
   }
 }
 
-function notAZip(path: string, detail: string): OperatorError {
-  const remedy = 'Package the build again, then push it.';
-  return new OperatorError('NotAZip', `${path} is not a complete zip file: ${detail}`, remedy);
+async function readRange(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start);
+  return buffer.subarray(0, bytesRead);
+}
+
+/**
+ * Says what is to be said of a package before it is uploaded.
+ *
+ * @param check the setting of the stack
+ * @throws OperatorError where the worker would refuse it
+ */
+export function sayVerdict(console: Console, path: string, verdict: Verdict, check: PackageCheck = 'refuse'): void {
+  const { refusals, warnings } = applied(verdict, check);
+  const [refusal] = refusals;
+  if (refusal !== undefined) {
+    const { cause } = REASONS[refusal.code];
+    const message = printable(`${path}: ${refusal.detail}\n`).trimEnd();
+    throw new OperatorError(refusal.code, `${message}\n${cause}`, 'Package or zip the build again, then push it.');
+  }
+  for (const warning of warnings)
+    console.say(console.tint('yellow', printable(`${warning.code}: ${warningText(warning)}`)));
 }

@@ -110,7 +110,9 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     const head = first.body.subarray(0, HEAD_BYTES);
     const labels = present({ labels: labelsIn(first.headers) });
     // A store that ignores ranges serves its objects all the same; what is in them is not known then.
-    const unread: Inspection = beginsAsZip(head) ? { kind: 'ready', ...labels } : notAZip(head, first.status);
+    const unread: Inspection = beginsAsZip(head)
+      ? { kind: 'ready', ...labels }
+      : { ...notAZip(head, first.status), ...labels };
     const fetchPart = async (range: string, maxBytes: number) => {
       const result = await fetchRange(build, build.versionId, range, deadline, maxBytes);
       const isPart = result.kind === 'answered' && result.status === 206;
@@ -174,6 +176,8 @@ function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'a
   return `an object with ETag ${eTag}`;
 }
 
+type Refused = Extract<Inspection, { kind: 'refused' }>;
+
 /** Why S3's answer to a ranged GET is not the object; `undefined` where it is. */
 function problemOf(result: HttpExchange): Inspection | undefined {
   if (result.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` };
@@ -194,12 +198,12 @@ function problemOf(result: HttpExchange): Inspection | undefined {
   return refused('BuildUnreadable', `${answered} to a presigned GET.`, status);
 }
 
-function refused(reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string, status: number): Inspection {
+function refused(reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string, status: number): Refused {
   return { kind: 'refused', reason, detail: redact(detail), status };
 }
 
-function notAZip(head: Buffer, status: number): Inspection {
-  return refused('NotAZip', `It is ${looksLike(head)}, named .zip.`, status);
+function notAZip(head: Buffer, status: number): Refused {
+  return refused('NotAZip', `It is ${looksLike(head)}, not a zip.`, status);
 }
 
 /** Regional and virtual-hosted, except where TLS forbids it (a dot in the bucket's name) or the endpoint is not AWS's. */

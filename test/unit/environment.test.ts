@@ -18,6 +18,7 @@ const GOOD = {
   LEDGER_TABLE: 'ledger',
   ALERT_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:alerts',
   ALERT_FORMAT: 'email',
+  PACKAGE_CHECK: 'refuse',
   STACK_NAME: 'StreampixelDrop',
 };
 

@@ -1,6 +1,8 @@
 import { type Build, buildId } from '../model/build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
 import { REASONS } from '../model/reasons.ts';
+import { labelText } from '../package/labels.ts';
+import { packageText, warningText } from '../package/package-text.ts';
 import type {
   Alert,
   DeadLetterAlert,
@@ -70,6 +72,7 @@ function deadLetterText(alert: DeadLetterAlert): AlertText {
       ['What to do', remedy],
       ['Then run', commandAfter(reason, parameter)],
       ['Build', build && describeBuild(build)],
+      ...describePackage(alert),
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
       ['Attempts', attempts(alert)],
       ['Kept until', `${utc(alert.at + DEAD_LETTER_RETENTION_DAYS * 86_400_000)}; SQS deletes the dead letter then`],
@@ -144,6 +147,7 @@ function rejectedText(alert: RejectedAlert): AlertText {
       ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
       ['What to do', REJECTED_TEXT.remedy],
       ['To try again', submitAgainCommand(alert.build)],
+      ...(alert.warnings ?? []).map((warning): [string, string] => ['It may be', warningText(warning)]),
       ...atStreampixel(alert),
     ]),
   };
@@ -215,11 +219,20 @@ function fileName({ key }: Build): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }
 
-function atStreampixel({ build, projectId, uploadId, userId }: UploadAlert): [string, string][] {
+function atStreampixel(alert: UploadAlert): [string, string | undefined][] {
+  const { build, projectId, uploadId, userId } = alert;
   return [
     ['Build', describeBuild(build)],
+    ...describePackage(alert),
     ['Project', `${projectId} of user ${userId}`],
     ['Upload id', uploadId],
+  ];
+}
+
+function describePackage({ labels, package: facts }: UploadAlert | DeadLetterAlert): [string, string | undefined][] {
+  return [
+    ['Package', facts && packageText(facts, bytes)],
+    ['Labels', labels && labelText(labels)],
   ];
 }
 

@@ -13,11 +13,16 @@ export type PackageCheck = (typeof PACKAGE_CHECKS)[number];
 /** What is kept of a package's warnings, in the ledger and in events. */
 const WARNING_LIMIT = 10;
 
-/** @param check `unchecked`: a person wants this one build submitted, whatever the verdict is; it stays visible */
+/**
+ * What of a verdict counts. That the object is a zip always does.
+ *
+ * @param check `unchecked`: a person wants this one build submitted, whatever the verdict is; it stays visible
+ */
 export function applied(verdict: Verdict, check: PackageCheck | 'unchecked'): Verdict {
   const { facts, refusals, warnings } = verdict;
-  if (check === 'off') return { refusals: [], warnings: [] };
-  const counts = ({ code }: Refusal) => check === 'refuse' || (check === 'warn' && code === 'ZipDamaged');
+  const counts = ({ code }: Refusal) =>
+    code === 'NotAZip' || check === 'refuse' || (check === 'warn' && code === 'ZipDamaged');
+  if (check === 'off') return { refusals: refusals.filter(counts), warnings: [] };
   const overridden = refusals.filter((refusal) => !counts(refusal));
   return {
     refusals: refusals.filter(counts),

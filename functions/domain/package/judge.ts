@@ -60,7 +60,7 @@ function refused(code: Refusal['code'], detail: string): Verdict {
 function refusalOfFile({ end, head, size }: ZipFacts): Refusal | undefined {
   if (size === 0) return { code: 'NotAZip', detail: 'The object is empty: it has no bytes.' };
   const known = knownKind(head);
-  if (known !== undefined) return { code: 'NotAZip', detail: `It is ${known}, named .zip.` };
+  if (known !== undefined) return { code: 'NotAZip', detail: `It is ${known}, not a zip.` };
   if (end === undefined) {
     if (!beginsAsZip(head)) return { code: 'NotAZip', detail: `It is ${looksLike(head)}, and has no end of a zip.` };
     const why = beginsAsSplit(head)

@@ -101,7 +101,10 @@ export function contradictionIn(
 
 const MANIFEST = /^(?:[^/]+\/)?Manifest_UFSFiles_Win64\.txt$/i;
 
+/** @param path with slashes */
+export const isManifest = (path: string) => MANIFEST.test(path);
+
 /** The list of what Unreal has packaged into its archives, which says the plugins. Some packagers delete it. */
 export function manifestIn(entries: readonly ZipEntry[]): ZipEntry | undefined {
-  return entries.find((entry) => MANIFEST.test(pathOf(entry)));
+  return entries.find((entry) => isManifest(pathOf(entry)));
 }
