@@ -79,6 +79,7 @@ function warningsOfFile({ head, size }: ZipFacts, end: ZipEnd, start: number): P
   const outside = [
     before > 0 || !beginsAsZip(head) ? 'before the first entry' : '',
     end.behind > 0 ? `behind the end (${end.behind})` : '',
+    end.isAmbiguous ? 'that look like another end' : '',
   ].filter((where) => where !== '');
   return [
     ...(outside.length > 0 ? [warning('BytesOutside', `There are bytes ${outside.join(' and ')}.`)] : []),

@@ -15,6 +15,8 @@ export interface ZipEnd {
   readonly isZip64: boolean;
   /** Bytes of the file behind the record and its comment. */
   readonly behind: number;
+  /** Whether bytes further behind look like another end record, which some tools take for this one. */
+  readonly isAmbiguous: boolean;
 }
 
 /** The longest comment and the records before it. In bytes, and as much as is read of the end of a file. */
@@ -44,9 +46,11 @@ export function findZipEnd(tail: Uint8Array, size: number): ZipEnd | undefined {
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
   let loose: ZipEnd | undefined;
   let wrong: ZipEnd | undefined;
+  let isAmbiguous = false;
   for (let at = tail.length - END_BYTES; at >= 0; at--) {
     if (view.getUint32(at, true) !== END_SIGNATURE) continue;
-    const end = readEnd(view, at, size);
+    const end = { ...readEnd(view, at, size), isAmbiguous };
+    isAmbiguous = true;
     if (!pointsIntoFile(end)) wrong ??= end;
     else if (end.behind === 0) return end;
     else if (end.behind > 0) loose ??= end;
@@ -59,7 +63,7 @@ export function pointsIntoFile({ at, directoryOffset, directorySize, entries }: 
   return directorySize <= at && directoryOffset <= at && entries * CENTRAL_HEADER_BYTES <= directorySize;
 }
 
-function readEnd(view: DataView, at: number, size: number): ZipEnd {
+function readEnd(view: DataView, at: number, size: number): Omit<ZipEnd, 'isAmbiguous'> {
   const start = size - view.byteLength;
   const short = (offset: number) => view.getUint16(at + offset, true);
   const behind = view.byteLength - at - END_BYTES - short(20);
@@ -77,7 +81,11 @@ function readEnd(view: DataView, at: number, size: number): ZipEnd {
 }
 
 /** The record of zip64 right before the end record and its locator. One with further fields is longer, and found by the locator. */
-function readZip64(view: DataView, endAt: number, start: number): Omit<ZipEnd, 'isZip64' | 'behind'> | undefined {
+function readZip64(
+  view: DataView,
+  endAt: number,
+  start: number,
+): Omit<ZipEnd, 'isZip64' | 'behind' | 'isAmbiguous'> | undefined {
   const locatorAt = endAt - LOCATOR_BYTES;
   if (locatorAt < 0 || view.getUint32(locatorAt, true) !== LOCATOR_SIGNATURE) return undefined;
   const said = number64(view, locatorAt + 8) - start;
