@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
+import { addCheckCommand } from './commands/check.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -59,6 +60,7 @@ export function createProgram(onExit: (code: number) => void): Command {
 
   addStatusCommand(program, act);
   addLiveCommand(program, act);
+  addCheckCommand(program, act);
   addPushCommand(program, act);
   addReleaseCommand(program, act);
   addSubmitCommand(program, act);

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { routeSchema } from './domain/model/route.ts';
+import { PACKAGE_CHECKS } from './domain/package/applied.ts';
 
 const wholeNumber = v.pipe(
   v.string(),
@@ -21,6 +22,7 @@ const VARIABLES = {
   fileUrlLifetimeS: { name: 'FILE_URL_LIFETIME_S', holds: wholeNumber },
   maxAttempts: { name: 'MAX_ATTEMPTS', holds: wholeNumber },
   onLostAnswer: { name: 'ON_LOST_ANSWER', holds: v.picklist(['retry', 'dead-letter']) },
+  packageCheck: { name: 'PACKAGE_CHECK', holds: v.picklist(PACKAGE_CHECKS) },
   buildsQueueUrl: { name: 'BUILDS_QUEUE_URL', holds: text },
   messageRetentionS: { name: 'MESSAGE_RETENTION_S', holds: wholeNumber },
   deadLetterQueueUrl: { name: 'DEAD_LETTER_QUEUE_URL', holds: text },

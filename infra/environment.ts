@@ -20,6 +20,7 @@ export function environmentValues(
     fileUrlLifetimeS: String(settings.fileUrlLifetimeSeconds),
     maxAttempts: String(settings.maxAttempts),
     onLostAnswer: settings.onLostAnswer,
+    packageCheck: settings.packageCheck,
     messageRetentionS: String(QUEUE_RETENTION_DAYS * 24 * 3600),
     alertFormat: settings.alertFormat,
     commandTarget: JSON.stringify(commandTarget),

@@ -1,4 +1,5 @@
 import type { Route } from '../functions/domain/model/route.ts';
+import type { PackageCheck } from '../functions/domain/package/applied.ts';
 
 /**
  * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only
@@ -37,14 +38,17 @@ export interface DeployedSettings {
   readonly bucketEvents?: BucketEvents;
   readonly streampixelBaseUrl: string;
   readonly intervalSeconds: number;
+  /** How much of the check of a package counts; absent in stacks of earlier versions. */
+  readonly packageCheck?: PackageCheck;
   /** Name of the SSM SecureString with the webhooks' tokens: one or two lines, the first is the current one. */
   readonly webhookTokenParameter: string;
 }
 
 /** The part of the settings that the operator's tool needs. */
 export function deployedSettings(settings: Required<DeployedSettings>): DeployedSettings {
-  const { bucketEvents, intervalSeconds, prefix, routes, streampixelBaseUrl, webhookTokenParameter } = settings;
-  return { routes, prefix, bucketEvents, streampixelBaseUrl, intervalSeconds, webhookTokenParameter };
+  const { bucketEvents, intervalSeconds, packageCheck, prefix, routes, streampixelBaseUrl, webhookTokenParameter } =
+    settings;
+  return { routes, prefix, bucketEvents, streampixelBaseUrl, intervalSeconds, packageCheck, webhookTokenParameter };
 }
 
 export const DEFAULT_STACK_NAME = 'StreampixelDrop';

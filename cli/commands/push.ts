@@ -19,7 +19,7 @@ import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { bytes, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
-import { inspectBuild } from '../upload/zip-file.ts';
+import { inspectBuild, sayVerdict } from '../upload/zip-file.ts';
 
 interface PushFlags {
   readonly route?: string;
@@ -97,12 +97,13 @@ async function push(
   if (timeout !== undefined && !follow) {
     throw usageError('--timeout is the time to follow the build for.', 'Add --follow.');
   }
-  const { fileName, source, warnings } = await inspectBuild(path);
+  const { fileName, notes, source, verdict } = await inspectBuild(path);
   const stack = await find();
   const { bucket } = stack;
   const key = keyFor(stack.settings, fileName, flags);
   note({ bucket, key, size: source.size, labels: label });
-  for (const warning of warnings) console.say(console.paint('yellow', warning));
+  for (const line of notes) console.say(line);
+  sayVerdict(console, path, verdict, stack.settings.packageCheck);
 
   const signal = interruptible(() => console.say('\nStopping.'));
   const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);

@@ -6,6 +6,7 @@ import { type Build, buildId, whyNotABuild } from '../../functions/domain/model/
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   DEAD_LETTER_ATTRIBUTES,
+  NO_CHECK_ATTRIBUTE,
   REQUESTED_BY_ATTRIBUTE,
   SUBMIT_AGAIN_ATTRIBUTE,
 } from '../../functions/domain/model/message-attributes.ts';
@@ -31,6 +32,8 @@ interface SubmitFlags {
   readonly again?: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
+  /** `false` with --no-check. */
+  readonly check?: boolean;
 }
 
 /** Which object: without a version the one that the key holds now. */
@@ -62,6 +65,7 @@ export function addSubmitCommand(program: Command, act: Act): void {
     )
     .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
     .option('--again', 'also builds that were accepted, skipped or discarded before')
+    .option('--no-check', 'submit them whatever the check of their packages says')
     .option('--dry-run', 'only say what would be done')
     .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags, args: [name] }) => submit(console, stack, name, flags)));
@@ -71,7 +75,7 @@ async function submit(
   console: Console,
   find: () => Promise<Stack>,
   name: string | undefined,
-  { again = false, dryRun = false, prefix, yes = false }: SubmitFlags,
+  { again = false, check = true, dryRun = false, prefix, yes = false }: SubmitFlags,
 ): Promise<number> {
   if ((name === undefined) === (prefix === undefined)) {
     throw usageError('Give either a build or --prefix.', 'For example: submit s3://bucket/game.zip');
@@ -89,7 +93,8 @@ async function submit(
   });
   const chosen = plans.filter(({ message }) => message !== undefined);
   const isPlan = dryRun || !(yes || (isNamed && !again && chosen.every(({ state }) => state === undefined)));
-  const { sent, settled } = isPlan ? { sent: 0, settled: 0 } : await sendAndSettle(console, stack, chosen);
+  const more = check ? {} : { [NO_CHECK_ATTRIBUTE]: 'true' };
+  const { sent, settled } = isPlan ? { sent: 0, settled: 0 } : await sendAndSettle(console, stack, chosen, more);
   const failed = isPlan ? 0 : chosen.length - sent;
   const builds = plans.map(({ afterwards, id, isUnreadable, message, why }) => {
     return { build: id, submit: message !== undefined, why, ...present({ afterwards, isUnreadable }) };
@@ -292,12 +297,14 @@ function planForKnown(
  * reminder would go on about it. They are received before the messages are sent, so none of a new failure is among them, and deleted
  * after that, so a crash in between loses nothing.
  *
+ * @param more attributes of each message
  * @returns how many messages SQS has accepted, and how many dead letters are deleted
  */
 async function sendAndSettle(
   console: Console,
   stack: Stack,
   plans: readonly Plan[],
+  more: Readonly<Record<string, string>>,
 ): Promise<{ readonly sent: number; readonly settled: number }> {
   const signal = interruptible(() => console.say('Stopping as soon as what is sent is recorded.'));
   return withDeadLetters(stack, signal, async ({ deadLetterQueue, store }) => {
@@ -311,7 +318,7 @@ async function sendAndSettle(
     if (signal.aborted) {
       throw new OperatorError('Interrupted', 'Nothing was sent.', 'Run the same command again.', EXIT.interrupted);
     }
-    const sent = await send(stack, plans);
+    const sent = await send(stack, plans, more);
     let settled = 0;
     for (const batch of batchesOf(deadLetters.filter(isOf(sent)))) settled += (await store.delete(batch)).length;
     if (deadLetterQueue.hidden > 0) {
@@ -322,9 +329,13 @@ async function sendAndSettle(
 }
 
 /** @returns ids of the builds whose messages SQS has accepted */
-async function send({ buildsQueueUrl, caller, clients }: Stack, plans: readonly Plan[]): Promise<ReadonlySet<string>> {
+async function send(
+  { buildsQueueUrl, caller, clients }: Stack,
+  plans: readonly Plan[],
+  more: Readonly<Record<string, string>>,
+): Promise<ReadonlySet<string>> {
   const name = plans.length === 0 ? undefined : await caller();
-  const named = present({ [REQUESTED_BY_ATTRIBUTE]: name });
+  const named = { ...more, ...present({ [REQUESTED_BY_ATTRIBUTE]: name }) };
   const queue = createSqsBuildsQueue(clients.sqs, buildsQueueUrl);
   const sent = new Set<string>();
   for (const batch of batchesOf(plans)) {

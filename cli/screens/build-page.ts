@@ -1,3 +1,4 @@
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { BuildView } from '../builds/build-view.ts';
@@ -6,11 +7,13 @@ import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.
 import { timelineOf } from '../builds/timeline.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
+import { packageRows, warningRows } from './package-rows.ts';
 
 /** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */
 export function buildPage(console: Console, view: BuildView, now: number): string[] {
   return [
     ...aligned(formRows(console, view, now).filter(([, value]) => value !== '')),
+    ...warningLines(console, view.entry.warnings),
     '',
     console.paint('bold', 'Timeline'),
     ...aligned(timelineRows(console, view, now), 2),
@@ -18,6 +21,11 @@ export function buildPage(console: Console, view: BuildView, now: number): strin
     console.paint('bold', 'History'),
     ...aligned(historyRows(view, now), 2),
   ];
+}
+
+function warningLines(console: Console, warnings: LedgerEntry['warnings'] = []): string[] {
+  if (warnings.length === 0) return [];
+  return ['', console.paint('bold', 'Warnings of the package'), ...aligned(warningRows(warnings), 2)];
 }
 
 function historyRows({ entry }: BuildView, now: number): string[][] {
@@ -41,6 +49,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Late', isLate ? `since ${clockTime(lateAt, now)}; submitted ${span(now - submittedAt)} ago` : ''],
     ['Size', build.size === undefined ? '' : bytes(build.size)],
     ['Dropped', `${iso(build.droppedAt)}, ${span(now - build.droppedAt)} ago`],
+    ...packageRows(entry.package, entry.labels),
     ['Project', projectId === undefined ? '' : `${projectId} of user ${userId}`],
     ['Upload id', uploadId ?? ''],
     ['Earlier ids', formerUploadIds.join(', ')],

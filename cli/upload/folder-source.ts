@@ -1,9 +1,12 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import { constants } from 'node:fs';
-import { access, lstat, readdir } from 'node:fs/promises';
+import { access, lstat, readdir, readFile as readTextFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
+import { judgeFolder } from '../../functions/domain/package/judge.ts';
+import type { Verdict } from '../../functions/domain/package/verdict.ts';
+import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
 import {
@@ -33,6 +36,8 @@ export interface FolderPlan {
   readonly entries: readonly PlannedEntry[];
   /** Debug symbols that the zip does not have. */
   readonly leftOut: { readonly count: number; readonly bytes: number };
+  /** Whether Streampixel can run what is in it. */
+  readonly verdict: Verdict;
   /** Name for the zip. */
   readonly fileName: string;
   /** The bytes of the zip. They only depend on names and contents of the files: not on the machine, its time zone, or file times. */
@@ -64,10 +69,6 @@ export async function planFolder(folder: string): Promise<FolderPlan> {
   const found = await findFiles(folder);
   const files = found.filter(({ name }) => !DEBUG_SYMBOLS.test(name));
   const symbols = found.filter(({ name }) => DEBUG_SYMBOLS.test(name));
-  if (files.length === 0) throw notABuild('EmptyFolder', `There is no file in ${printable(folder)}.`);
-  if (!files.some(({ name }) => PROGRAM.test(name))) {
-    throw notABuild('NoProgram', `There is no .exe in ${printable(folder)}, nor in a folder directly in it.`);
-  }
   refuseNamesThatDifferInCase(files);
   const entries = files.map(
     ({ name, stats }) => ({ name, size: Number(stats.size), method: 0, flags: FLAGS }) as const,
@@ -75,6 +76,10 @@ export async function planFolder(folder: string): Promise<FolderPlan> {
   return {
     entries,
     leftOut: { count: symbols.length, bytes: symbols.reduce((total, { stats }) => total + Number(stats.size), 0) },
+    verdict: judgeFolder(
+      files.map(({ name, stats }) => ({ path: name, size: Number(stats.size) })),
+      await manifestIn(files),
+    ),
     fileName: fileNameFor(basename(resolve(folder)), entries),
     source: {
       size: zipOf(entries, () => undefined).size,
@@ -92,6 +97,17 @@ export async function planFolder(folder: string): Promise<FolderPlan> {
       },
     },
   };
+}
+
+/** The list of the package's files, from which its plugins are known. */
+async function manifestIn(files: readonly FoundFile[]): Promise<string | undefined> {
+  const manifest = files.find(({ name }) => isManifest(name));
+  return (
+    manifest &&
+    readTextFile(manifest.path, 'utf8').catch((error) => {
+      throw unreadable(manifest.path, error);
+    })
+  );
 }
 
 /** All files, in an order that no machine's language decides. */
@@ -129,11 +145,6 @@ function refuseNamesThatDifferInCase(files: readonly FoundFile[]): void {
 
 function unusableName(message: string): OperatorError {
   return new OperatorError('UnusableName', printable(message), 'Rename it, then push again.');
-}
-
-function notABuild(code: string, message: string): OperatorError {
-  const remedy = 'Push the folder that Unreal has packaged, such as Windows, or the folder around it.';
-  return new OperatorError(code, message, remedy);
 }
 
 /** Unreal calls the folder after the platform, whatever the game. */

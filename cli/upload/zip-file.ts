@@ -1,30 +1,35 @@
-import { stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { openPromise } from 'yauzl';
+import { readZip } from '../../functions/adapters/zip-content.ts';
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
+import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { applied, type PackageCheck } from '../../functions/domain/package/applied.ts';
+import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
+import { warningText } from '../../functions/domain/package/package-text.ts';
+import type { Verdict } from '../../functions/domain/package/verdict.ts';
+import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
+import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import { bytes, plural } from '../units.ts';
 import { planFolder } from './folder-source.ts';
-import { fileSource, type UploadSource } from './upload-source.ts';
+import { fileSource, readFully, type UploadSource } from './upload-source.ts';
 
-/** Streampixel's soft limit, in bytes; support raises it. */
-const LARGE_BUILD = 24e9;
-
-/** A build that can be pushed. */
+/** A build that can be pushed, and whether Streampixel can run what is in it. */
 export interface InspectedBuild {
   /** Name of the zip. */
   readonly fileName: string;
   readonly source: UploadSource;
-  /** What may make the upload useless, and what is left out. */
-  readonly warnings: readonly string[];
+  readonly verdict: Verdict;
+  /** What else a person should know of it. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Looks at the files of a folder, or at the directory of a zip, which is at its end: that takes seconds, uploading a broken zip takes
- * an hour.
+ * an hour. The worker judges it in the same way.
  *
  * @param path of a zip, or of a packaged build's folder
- * @throws OperatorError where it is neither a complete zip nor a folder that a build can be made of
+ * @throws OperatorError where it is neither, or a file of the folder can't be in a zip
  */
 export async function inspectBuild(path: string): Promise<InspectedBuild> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
@@ -32,42 +37,51 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
     throw usageError(`There is no file ${path}.`, "Name a packaged build's folder, or the zip of one.");
   }
   if (stats.isDirectory()) {
-    const { fileName, leftOut, source } = await planFolder(path);
+    const { fileName, leftOut, source, verdict } = await planFolder(path);
     const { count, bytes: size } = leftOut;
     const note = `Left out: ${plural(count, 'file')} with debug symbols (.pdb) under Binaries, ${bytes(size)}.`;
-    return { fileName, source, warnings: [...sizeWarnings(source.size), ...(count > 0 ? [note] : [])] };
+    return { fileName, source, verdict, notes: count > 0 ? [note] : [] };
   }
   if (!stats.isFile()) throw usageError(`${path} is not a file.`, "Name a packaged build's folder, or the zip of one.");
   if (whyNotABuild(path) !== undefined) {
     throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
   }
-  const { entries, hasProgram } = await readDirectory(path);
-  if (entries === 0) throw notAZip(path, 'It is empty.');
-  const source = fileSource(path, stats);
-  const warnings = sizeWarnings(source.size);
-  if (!hasProgram) {
-    warnings.push('There is no .exe in it: Streampixel runs packaged Windows builds and rejects others.');
-  }
-  return { fileName: basename(path), source, warnings };
+  return { fileName: basename(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
 }
 
-function sizeWarnings(size: number): string[] {
-  if (size < LARGE_BUILD) return [];
-  return [`${bytes(size)}: Streampixel may refuse 24 GB and more, unless its support has raised the limit.`];
-}
-
-async function readDirectory(path: string): Promise<{ entries: number; hasProgram: boolean }> {
+/** @throws the errors of the file system */
+export async function judgeZipFile(path: string): Promise<Verdict> {
+  const file = await open(path);
   try {
-    const zip = await openPromise(path, { lazyEntries: true });
-    let hasProgram = false;
-    for await (const { fileName } of zip.eachEntry()) hasProgram ||= /\.exe$/i.test(fileName);
-    return { entries: zip.entryCount, hasProgram };
-  } catch (error) {
-    throw notAZip(path, error instanceof Error ? error.message : String(error));
+    const { size } = await file.stat();
+    const range = (start: number, end: number) => readRange(file, path, start, end);
+    const head = await range(0, Math.min(size, HEAD_BYTES));
+    const tail = await range(Math.max(0, size - TAIL_BYTES), size);
+    return (await readZip(size, head, tail, range)).verdict;
+  } finally {
+    await file.close();
   }
 }
 
-function notAZip(path: string, detail: string): OperatorError {
-  const remedy = 'Package the build again, then push it.';
-  return new OperatorError('NotAZip', `${path} is not a complete zip file: ${detail}`, remedy);
+async function readRange(file: FileHandle, path: string, start: number, end: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(end - start);
+  return buffer.subarray(0, await readFully(file, path, buffer, start));
+}
+
+/**
+ * Says what is to be said of a package before it is uploaded.
+ *
+ * @param check the setting of the stack
+ * @throws OperatorError where the worker would refuse it
+ */
+export function sayVerdict(console: Console, path: string, verdict: Verdict, check: PackageCheck = 'refuse'): void {
+  const { refusals, warnings } = applied(verdict, check);
+  const [refusal] = refusals;
+  if (refusal !== undefined) {
+    const { cause } = REASONS[refusal.code];
+    const message = printable(`${path}: ${refusal.detail}\n`).trimEnd();
+    throw new OperatorError(refusal.code, `${message}\n${cause}`, 'Package or zip the build again, then push it.');
+  }
+  for (const warning of warnings)
+    console.say(console.paint('yellow', printable(`${warning.code}: ${warningText(warning)}`)));
 }

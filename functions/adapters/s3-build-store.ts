@@ -6,9 +6,12 @@ import type { Build } from '../domain/model/build.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import { redact } from '../domain/model/redaction.ts';
 import { PresignedUrl } from '../domain/model/secret.ts';
+import { beginsAsZip, HEAD_BYTES, looksLike } from '../domain/package/first-bytes.ts';
+import { labelsIn } from '../domain/package/labels.ts';
+import { TAIL_BYTES } from '../domain/package/zip-end.ts';
 import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
 import { exchange, type HttpExchange } from './http-exchange.ts';
-import { contentOf, TAIL_BYTES } from './zip-content.ts';
+import { readZip } from './zip-content.ts';
 
 export interface S3BuildStoreOptions {
   readonly credentials: ConstructorParameters<typeof S3RequestPresigner>[0]['credentials'];
@@ -28,9 +31,6 @@ const CHECK_LIFETIME_S = 60;
 const CHECK_TIMEOUT_MS = 10_000;
 /** An error of S3 is XML of a few hundred bytes; of a build no more than this is read either. */
 const ANSWER_LIMIT = 4_096;
-
-/** Every zip that holds something starts with a local file header. Source: PKWARE APPNOTE 4.3.7. */
-const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
 
 /** Codes by which S3 refuses the signature or the moment, not the object: a later try may succeed. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
@@ -99,31 +99,40 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
   }
 
   const fetchFirstBytes = (build: Build, versionId: string | undefined, deadline: number) =>
-    fetchRange(build, versionId, `0-${ZIP_MAGIC.length - 1}`, deadline);
+    fetchRange(build, versionId, `0-${HEAD_BYTES - 1}`, deadline);
 
   /** The zip's directory is at its end: the last bytes, and what of it does not fit in them. */
-  async function readContent(build: Build, deadline: number): Promise<Inspection> {
+  async function readBuild(build: Build, deadline: number): Promise<Inspection> {
+    const first = await fetchFirstBytes(build, build.versionId, deadline);
+    const problem = problemOf(first);
+    if (problem !== undefined) return problem;
+    if (first.kind !== 'answered') return BROKEN_OFF;
+    const head = first.body.subarray(0, HEAD_BYTES);
+    const labels = present({ labels: labelsIn(first.headers) });
+    // A store that ignores ranges serves its objects all the same; what is in them is not known then.
+    const unread: Inspection = beginsAsZip(head)
+      ? { kind: 'ready', ...labels }
+      : { ...notAZip(head, first.status), ...labels };
     const fetchPart = async (range: string, maxBytes: number) => {
       const result = await fetchRange(build, build.versionId, range, deadline, maxBytes);
-      if (result.kind !== 'answered')
-        throw new Unread({ kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` });
-      // A store that ignores ranges serves its objects all the same; what is in them is not known then.
-      if (result.status === 200) throw new Unread({ kind: 'ready' });
-      const isWhole = result.status === 206 && result.extent === 'whole';
-      if (!isWhole) throw new Unread(result.status === 206 ? BROKEN_OFF : readable(result));
-      return result;
+      const isPart = result.kind === 'answered' && result.status === 206;
+      if (isPart && result.extent === 'whole') return result;
+      const isWhole = result.kind === 'answered' && result.status === 200;
+      throw new Unread(isWhole ? unread : ((isPart ? undefined : problemOf(result)) ?? BROKEN_OFF));
     };
     try {
       const last = await fetchPart(`-${TAIL_BYTES}`, TAIL_BYTES);
       const size = Number(/\/(\d+)$/.exec(last.headers['content-range'] ?? '')?.[1] ?? Number.NaN);
-      if (!Number.isSafeInteger(size)) return { kind: 'ready' };
-      const content = await contentOf(size, last.body, async (start, end) => {
+      if (!Number.isSafeInteger(size) || size < last.body.length) return unread;
+      const { content, verdict } = await readZip(size, head, last.body, async (start, end) => {
         const part = await fetchPart(`${start}-${end - 1}`, end - start);
         // Without versions the object may have been replaced meanwhile: the parts of two zips make no directory.
         if (part.headers.etag !== last.headers.etag) throw new Unread(BROKEN_OFF);
         return part.body;
       });
-      return { kind: 'ready', ...present({ content }) };
+      const [refusal] = verdict.refusals;
+      if (refusal?.code === 'NotAZip') return { ...refused('NotAZip', refusal.detail, first.status), ...labels };
+      return { kind: 'ready', verdict, ...present({ content }), ...labels };
     } catch (error) {
       if (error instanceof Unread) return error.inspection;
       throw error;
@@ -134,16 +143,14 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     presign: (build) => presign(build, build.versionId, lifetimeS),
 
     async inspect(build, check, deadline) {
-      if (check === 'readable') {
-        const inspection = readable(await fetchFirstBytes(build, build.versionId, deadline));
-        return inspection.kind === 'ready' ? readContent(build, deadline) : inspection;
-      }
+      if (check === 'readable') return readBuild(build, deadline);
       const result = await fetchFirstBytes(build, undefined, deadline);
       if (result.kind === 'answered' && result.status < 300) {
         const other = heldInstead(build, result);
         if (other !== undefined) return { kind: 'superseded', detail: `The key now holds ${other}.` };
       }
-      return readable(result);
+      // What it holds was judged when it was read.
+      return problemOf(result) ?? { kind: 'ready' };
     },
   };
 }
@@ -169,27 +176,34 @@ function heldInstead(build: Build, { headers }: Extract<HttpExchange, { kind: 'a
   return `an object with ETag ${eTag}`;
 }
 
-/** What S3's answer to a ranged GET of the first bytes says about the build. */
-function readable(result: HttpExchange): Inspection {
+type Refused = Extract<Inspection, { kind: 'refused' }>;
+
+/** Why S3's answer to a ranged GET is not the object; `undefined` where it is. */
+function problemOf(result: HttpExchange): Inspection | undefined {
   if (result.kind !== 'answered') return { kind: 'unavailable', detail: `S3 gave no answer: ${result.detail}` };
   const { body, extent, status } = result;
-  const refused = (reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string) =>
-    ({ kind: 'refused', reason, detail: redact(detail), status }) as const;
+  // S3 always says how long its answer is.
   if (status === 200 || status === 206) {
-    if (body.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return { kind: 'ready' };
-    // S3 always says how long its answer is.
-    if (extent === 'unproven') return { kind: 'unavailable', detail: 'S3 broke off its answer.', status };
-    return refused('NotAZip', 'The object does not begin with a zip file header (PK).');
+    const isCut = extent === 'unproven' && !beginsAsZip(body);
+    return isCut ? { kind: 'unavailable', detail: 'S3 broke off its answer.', status } : undefined;
   }
   // Some have a dot: `KMS.DisabledException`.
   const code = /<Code>([\w.]+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? '';
   const answered = `S3 answered ${status} ${code}`.trim();
-  if (status === 416) return refused('NotAZip', 'The object is empty.');
-  if (status === 404) return refused('BuildMissing', `${answered}.`);
+  if (status === 416) return refused('NotAZip', 'The object is empty.', status);
+  if (status === 404) return refused('BuildMissing', `${answered}.`, status);
   if (status === 307 || status >= 500 || PASSING_CODES.has(code)) {
     return { kind: 'unavailable', detail: redact(answered), status };
   }
-  return refused('BuildUnreadable', `${answered} to a presigned GET.`);
+  return refused('BuildUnreadable', `${answered} to a presigned GET.`, status);
+}
+
+function refused(reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string, status: number): Refused {
+  return { kind: 'refused', reason, detail: redact(detail), status };
+}
+
+function notAZip(head: Buffer, status: number): Refused {
+  return refused('NotAZip', `It is ${looksLike(head)}, not a zip.`, status);
 }
 
 /** Regional and virtual-hosted, except where TLS forbids it (a dot in the bucket's name) or the endpoint is not AWS's. */

@@ -12,6 +12,8 @@ import type { Dimension, MetricName } from './model/telemetry.ts';
 import type { WebhookMoment, WebhookRecord } from './model/webhook-record.ts';
 import type { Alert } from './notify/alert.ts';
 import type { BuildEvent } from './notify/build-events.ts';
+import type { Labels } from './package/labels.ts';
+import type { Verdict } from './package/verdict.ts';
 
 /** What the path of a build needs of the world. Each port has a second implementation for tests and virtual time. */
 export interface Ports {
@@ -67,6 +69,9 @@ export type Inspection =
       readonly kind: 'ready';
       /** Digest of what is in the zip; absent where its directory could not be read, or was not asked for. */
       readonly content?: string;
+      /** Whether Streampixel can run what is in it; absent where it was not read. */
+      readonly verdict?: Verdict;
+      readonly labels?: Labels;
     }
   | { readonly kind: 'superseded'; readonly detail: string }
   | {
@@ -74,10 +79,11 @@ export type Inspection =
       readonly reason: Extract<Reason, 'BuildMissing' | 'BuildUnreadable' | 'NotAZip'>;
       readonly detail: string;
       readonly status?: number;
+      readonly labels?: Labels;
     }
   | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
 /**
- * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and starts like a zip; what is in it is read, too
+ * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and is a zip; what is in it is judged, too
  * - `current`: the key still holds this version
  */
 export type Check = 'readable' | 'current';
@@ -85,7 +91,7 @@ export interface BuildStore {
   /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
   presign(build: Build): Promise<PresignedUrl>;
   /**
-   * Reads the first bytes through a presigned URL; never more, however large the build. Never throws.
+   * Reads the object through presigned URLs: its first bytes, and for `readable` the directory at its end. Never throws.
    * @param deadline ms since the epoch
    */
   inspect(build: Build, check: Check, deadline: number): Promise<Inspection>;

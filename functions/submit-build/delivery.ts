@@ -1,6 +1,7 @@
 import type { SQSBatchResponse } from 'aws-lambda';
 import {
   DEAD_LETTER_ATTRIBUTES,
+  NO_CHECK_ATTRIBUTE,
   REQUESTED_BY_ATTRIBUTE,
   SUBMIT_AGAIN_ATTRIBUTE,
 } from '../domain/model/message-attributes.ts';
@@ -46,6 +47,7 @@ function deliveryOf(
     redriveOf: attribute(DEAD_LETTER_ATTRIBUTES.id),
     submitAgain: attribute(SUBMIT_AGAIN_ATTRIBUTE),
     requestedBy: personName(attribute(REQUESTED_BY_ATTRIBUTE) ?? ''),
+    isUnchecked: attribute(NO_CHECK_ATTRIBUTE) === undefined ? undefined : (true as const),
   };
   const sentAt = Number(record.attributes.SentTimestamp);
   return {

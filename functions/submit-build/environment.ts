@@ -7,6 +7,7 @@ export const { ENV, readEnvironment } = environmentOf([
   'fileUrlLifetimeS',
   'maxAttempts',
   'onLostAnswer',
+  'packageCheck',
   'buildsQueueUrl',
   'messageRetentionS',
   'deadLetterQueueUrl',

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
+import { PACKAGE_CHECKS } from '../../functions/domain/package/applied.ts';
 import { MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
 import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
 import { unknownName } from './unknown-name.ts';
@@ -218,6 +219,13 @@ export const settingsSchema = v.object(
       'retry',
       'must be retry (submit again after an interval) or dead-letter (a person looks at the dashboard first)',
       v.picklist(['retry', 'dead-letter']),
+    ),
+    /** What happens to a build whose zip holds nothing that Streampixel could run. */
+    packageCheck: optional(
+      'refuse',
+      'must be refuse (such a build goes to the dead-letter queue), warn (it is submitted with a warning, where its zip is whole) or ' +
+        'off (it only has to be a zip)',
+      v.picklist(PACKAGE_CHECKS),
     ),
     /** Name of the SSM SecureString with the token in the addresses of webhooks; `npx --no streampixel-drop webhook` fills it. */
     webhookTokenParameter: v.optional(

@@ -112,6 +112,7 @@ async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: 
     maxAttempts: 1,
     messageRetentionS: 604_800,
     onLostAnswer: 'dead-letter' as const,
+    packageCheck: 'refuse' as const,
   };
   const now = Date.now();
   const invocation = { startedAt: now, deadline: now + 26_000, leaseUntil: now + 60_000 };

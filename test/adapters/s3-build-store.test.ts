@@ -87,9 +87,9 @@ describe('inspect', () => {
     return storeAt(server.url).inspect(target, check, NOW + 2_000);
   }
 
-  it('reads four bytes and the end of this version through presigned URLs', async () => {
+  it('reads the first bytes and the end of this version through presigned URLs', async () => {
     expect(await inspect(build, 'readable', { status: 206, body: ZIP, headers: current })).toEqual({ kind: 'ready' });
-    expect(server?.requests.map(({ headers }) => headers.range)).toEqual(['bytes=0-3', 'bytes=-67584']);
+    expect(server?.requests.map(({ headers }) => headers.range)).toEqual(['bytes=0-511', 'bytes=-67584']);
     for (const { headers, url } of server?.requests ?? []) {
       expect(url).toMatch(/versionId=v1\.x.*X-Amz-Signature=/);
       expect(headers.authorization).toBeUndefined();
@@ -114,7 +114,6 @@ describe('inspect', () => {
       ['the server ignores ranges', { status: 200, body: end, headers: current }],
       ['the size is not said', tail(current)],
       ['the size is not a number', tail({ ...current, 'content-range': 'bytes 0-21/*' })],
-      ['the end is no directory', { status: 206, body: 'x'.repeat(22), headers: { 'content-range': 'bytes 0-21/22' } }],
     ])('is not known where %s', async (_, reply) => {
       expect(await inspect(build, 'readable', head, reply)).toEqual({ kind: 'ready' });
     });
@@ -128,11 +127,46 @@ describe('inspect', () => {
       expect(await inspect(build, 'readable', head, reply)).toMatchObject({ kind });
     });
 
+    it('is judged', async () => {
+      const range = { ...current, 'content-range': 'bytes 0-21/22' };
+      expect(await inspect(build, 'readable', head, tail(range))).toMatchObject({
+        kind: 'ready',
+        verdict: { refusals: [{ code: 'NotAPackage', detail: 'It is empty.' }] },
+      });
+      const cut = { status: 206, body: 'x'.repeat(22), headers: range };
+      expect(await inspect(build, 'readable', head, cut)).toMatchObject({
+        kind: 'ready',
+        verdict: { refusals: [{ code: 'ZipDamaged' }] },
+      });
+    });
+
+    it('is said where it is no zip, whatever the settings are', async () => {
+      const page = {
+        status: 206,
+        body: '<html>Sign in</html>',
+        headers: { ...current, 'content-range': 'bytes 0-19/20' },
+      };
+      const detail = 'It is an HTML page, not a zip.';
+      expect(await inspect(build, 'readable', page, page)).toMatchObject({
+        kind: 'refused',
+        reason: 'NotAZip',
+        detail,
+      });
+    });
+
+    it('comes with the labels of the object, also where it is refused', async () => {
+      const labelled = { ...current, 'x-amz-meta-label-commit': '4f2c1a9', 'x-amz-meta-other': 'x' };
+      const zip = { status: 206, body: ZIP, headers: labelled };
+      expect(await inspect(build, 'readable', zip)).toMatchObject({ kind: 'ready', labels: { commit: '4f2c1a9' } });
+      const page = { status: 206, body: '<html>', headers: labelled };
+      expect(await inspect(build, 'readable', page)).toMatchObject({ kind: 'refused', labels: { commit: '4f2c1a9' } });
+    });
+
     it('is not put together from two objects', async () => {
       // The directory is said to be before the end, in a file of 1 MB.
       const record = Buffer.from(end, 'latin1');
       record.writeUInt16LE(1, 10);
-      record.writeUInt32LE(50, 16);
+      record.writeUInt32LE(200_000, 12);
       const size = 1_000_000;
       const last = {
         status: 206,
@@ -165,7 +199,6 @@ describe('inspect', () => {
 
   it.each<[string, Reply, string]>([
     ['a text', { status: 206, body: 'hell', headers: current }, 'NotAZip'],
-    ['a zip that holds nothing', { status: 206, body: 'PK\x05\x06', headers: current }, 'NotAZip'],
     ['three bytes', { status: 206, body: 'PK\x03', headers: current }, 'NotAZip'],
     ['nothing at all', error(416, 'InvalidRange'), 'NotAZip'],
     ['a missing key', error(404, 'NoSuchKey'), 'BuildMissing'],

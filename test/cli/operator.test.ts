@@ -1,16 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { ZipFile } from 'yazl';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
 import { fileSource } from '../../cli/upload/upload-source.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
-import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import { makeSampleBuild, samplePackage, zipOf as zipOfFiles } from '../../local/start/sample-build.ts';
 import { KEY, routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
 import { PATIENCE, printed, tool, toolJson } from './tool.ts';
 
@@ -20,10 +18,7 @@ vi.setConfig(PATIENCE);
 
 /** A zip as a packager makes it, of so many bytes that cannot be compressed. */
 async function zipOf(name: string, size: number): Promise<{ path: string; sha256: string }> {
-  const zip = new ZipFile();
-  zip.addBuffer(randomBytes(size), 'Windows/Game.exe', { compress: false });
-  zip.end();
-  const bytes = await buffer(zip.outputStream);
+  const bytes = await zipOfFiles({ ...samplePackage(), 'Windows/Sample/Content/Paks/Sample-Windows.pak': size });
   const path = join(use().directory, name);
   await writeFile(path, bytes);
   return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
@@ -171,7 +166,7 @@ describe.concurrent('push', () => {
       tool(use().stack.port, ['push', path, '--key', 'elsewhere/good.zip']),
     ]);
     expect(runs.map(({ code }) => code)).toEqual([1, 2, 2, 2]);
-    expect(runs[0]?.stderr).toContain('not a complete zip file');
+    expect(runs[0]?.stderr).toContain('It is an HTML page, not a zip.');
     expect(runs[2]?.stderr).toContain("--route 'push/'");
   });
 });

@@ -5,6 +5,7 @@ import { STAGES } from '../../functions/domain/model/news.ts';
 import { REASONS, type Reason, SKIP_CAUSES, type SkipCause } from '../../functions/domain/model/reasons.ts';
 import { EVENT_SOURCE, EVENTS, type EventName } from '../../functions/domain/model/telemetry.ts';
 import { type BuildEvent, eventDetail } from '../../functions/domain/notify/build-events.ts';
+import { CONFIGURATIONS, PACKAGE_WARNINGS, PLUGINS, type WarningCode } from '../../functions/domain/package/verdict.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const folder = new URL('../../docs/events/', import.meta.url);
@@ -33,7 +34,10 @@ function problemsOf(name: string, detail: unknown) {
 
 const { userId, projectId } = ROUTE;
 const build = aBuild({ size: 7, eTag: 'e', sequencer: '0A' });
-const subject = { build, userId, projectId };
+const labels = { branch: 'main', commit: '4f2c1a9' };
+const subject = { build, userId, projectId, labels };
+const facts = { plugin: 'unknown', files: 1, unpackedSize: 7, debugSize: 0 } as const;
+const codes = Object.keys(PACKAGE_WARNINGS) as WarningCode[];
 const at = START;
 
 /** What a stuck build can have reached. */
@@ -42,14 +46,16 @@ const UNFINISHED = [...STAGES.filter((stage) => stage !== 'approved' && stage !=
 /** Each event as fully and as sparsely as the functions emit it. The type has a key for every event: one forgotten doesn't compile. */
 const EMITTED: { readonly [Name in EventName]: readonly Extract<BuildEvent, { readonly name: Name }>[] } = {
   'Build Submitted': [true, false].map((yes) => ({
-    name: 'Build Submitted',
+    name: 'Build Submitted' as const,
     at,
-    subject,
+    subject: yes ? subject : { build, userId, projectId },
     uploadId: 'upload-1',
     ...(yes ? { status: 201 } : {}),
     attempt: 1,
     possiblyDoubled: yes,
     autoRelease: yes,
+    ...(yes ? { package: { ...facts, game: 'MyGame', engine: '5', configuration: 'Shipping' } } : { package: facts }),
+    warnings: (yes ? codes.slice(0, 10) : codes.slice(10)).map((code) => ({ code, detail: 'words' })),
   })),
   'Build Skipped': (Object.keys(SKIP_CAUSES) as SkipCause[]).map((cause) => ({
     name: 'Build Skipped',
@@ -152,6 +158,10 @@ describe('the schemas of the events', () => {
     expect(enumOf('Build Dead-Lettered', 'reason')).toEqual(Object.keys(REASONS));
     expect(enumOf('Build Skipped', 'cause')).toEqual(Object.keys(SKIP_CAUSES));
     expect(enumOf('Build Stuck', 'stage')).toEqual(UNFINISHED);
+    const submitted = schemas.find(({ schema }) => schema.title === 'Build Submitted')?.schema.properties;
+    expect(submitted.warnings.items.properties.code.enum).toEqual(Object.keys(PACKAGE_WARNINGS));
+    expect(submitted.package.properties.plugin.enum).toEqual(PLUGINS);
+    expect(submitted.package.properties.configuration.enum).toEqual(CONFIGURATIONS);
   });
 
   it('do not shut out consumers from fields that come later', () => {

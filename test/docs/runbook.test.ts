@@ -8,8 +8,7 @@ import { operatorCommands } from '../../functions/domain/notify/operator-command
 import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../../infra/limits.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings } from '../../infra/settings/read.ts';
-import { withSection } from '../../scripts/marked-section.ts';
-import { reasonsTable } from '../../scripts/write-reasons.ts';
+import { withTables } from '../../scripts/write-reasons.ts';
 import { synthesized } from '../infra/synthesized.ts';
 import { ROOT, read, slug } from './markdown.ts';
 
@@ -55,8 +54,8 @@ describe('the runbook', () => {
     expect([...reasonSections.keys()]).toEqual(Object.keys(REASONS));
   });
 
-  it('explains every reason as the code does (`npm run docs` writes the table)', () => {
-    expect(runbook).toBe(withSection(runbook, 'reasons', reasonsTable()));
+  it('explains every reason and warning as the code does (`npm run docs` writes the tables)', () => {
+    expect(runbook).toBe(withTables(runbook));
   });
 
   it('has one section for each alert on a submitted build, by the words of its subject', () => {

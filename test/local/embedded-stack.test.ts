@@ -1,14 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ZipFile } from 'yazl';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import { EVENT_SOURCE } from '../../functions/domain/model/telemetry.ts';
 import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
 import type { LocalEvent } from '../../local/start/events.ts';
-import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import { makeSampleBuild, samplePackage, zipOf } from '../../local/start/sample-build.ts';
 import type { StandIn } from '../../local/streampixel/streampixel-stand-in.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { eventually } from './eventually.ts';
@@ -119,10 +116,8 @@ describe('a build', () => {
   });
 
   it('arrives from a multipart upload', async () => {
-    const zip = new ZipFile();
-    zip.addBuffer(randomBytes(18_000_000), 'Windows/Game.pak', { compress: false });
-    zip.end();
-    const build = await stack.drop(await buffer(zip.outputStream), 'parts/large.zip');
+    const large = await zipOf({ ...samplePackage(), 'Windows/Sample/Content/Paks/Sample-Windows.pak': 18_000_000 });
+    const build = await stack.drop(large, 'parts/large.zip');
     expect(await end(build)).toMatchObject({ event: 'submitted' });
     expect(await of(build, 'downloaded')).toMatchObject({ size: build.size, intact: true });
   });

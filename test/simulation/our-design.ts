@@ -128,6 +128,7 @@ export class OurDesign {
       intervalMs: DEPLOYED.intervalMs,
       maxAttempts: DEPLOYED.maxAttempts,
       onLostAnswer: 'retry',
+      packageCheck: 'refuse',
       messageRetentionS: DEPLOYED.retentionMs / 1000,
       ...options.settings,
     };

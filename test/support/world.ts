@@ -47,7 +47,13 @@ export class World {
   readonly metrics: ({ readonly name: string; readonly value: number } & Record<string, unknown>)[] = [];
   readonly calls: { readonly request: UploadRequest; readonly at: number }[] = [];
   readonly inspected: Check[] = [];
-  settings: SubmitSettings = { routes: [ROUTE], intervalMs: INTERVAL_MS, maxAttempts: 3, onLostAnswer: 'retry' };
+  settings: SubmitSettings = {
+    routes: [ROUTE],
+    intervalMs: INTERVAL_MS,
+    maxAttempts: 3,
+    onLostAnswer: 'retry',
+    packageCheck: 'refuse',
+  };
   key: ApiKeyRead = found('key-one', 1);
   keyAgain: ApiKeyRead | undefined;
   inspection: Inspection = { kind: 'ready' };

@@ -19,6 +19,7 @@ const GOOD = {
   ALERT_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:alerts',
   ALERT_FORMAT: 'email',
   COMMAND_TARGET: '{"stack":"StreampixelDrop","region":"eu-central-1"}',
+  PACKAGE_CHECK: 'refuse',
   STACK_NAME: 'StreampixelDrop',
 };
 

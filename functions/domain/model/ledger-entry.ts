@@ -1,3 +1,5 @@
+import type { Labels } from '../package/labels.ts';
+import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 import type { Build } from './build.ts';
 import type { SlotReservation } from './lane.ts';
 import type { News } from './news.ts';
@@ -97,6 +99,12 @@ export interface LedgerEntry extends AtStreampixel {
   readonly apiKeyParameter?: string;
   /** Digest of what is in the zip, once it has been read. */
   readonly content?: string;
+  /** What is in the zip, and what Streampixel may reject it for; absent where it was not judged. */
+  readonly package?: PackageFacts;
+  readonly warnings?: readonly PackageWarning[];
+  readonly labels?: Labels;
+  /** A person wants it submitted whatever the check of the package says. */
+  readonly isUnchecked?: true;
   readonly reservation?: SlotReservation;
   /** Attempts that failed since the build was dropped or redriven. Waiting is not an attempt. */
   readonly attempts: number;

@@ -29,3 +29,5 @@ export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';
 
 /** Message attribute with the name of the person who sent the message. */
 export const REQUESTED_BY_ATTRIBUTE = 'RequestedBy';
+/** Message attribute of a person's request to submit a build whatever the check of its package says. Its value says nothing. */
+export const NO_CHECK_ATTRIBUTE = 'NoCheck';

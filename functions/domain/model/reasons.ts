@@ -52,8 +52,21 @@ export const REASONS = {
       "Check the bucket policy (signature age, VPC or IP rules), the object's KMS key and its storage class, then redrive.",
   },
   NotAZip: {
-    cause: 'The object does not start like a zip file.',
+    cause: 'The object is no zip file, whatever its name says.',
     remedy: 'Package the build again and drop it, and discard the dead letter.',
+  },
+  ZipDamaged: {
+    cause: 'The zip is not whole: it was cut off, it is one part of several, or its directory contradicts itself.',
+    remedy: 'Zip and upload the build again, from start to end, and discard the dead letter.',
+  },
+  ZipEncrypted: {
+    cause: 'The zip, or a file in it, is encrypted. Streampixel has no password to open it.',
+    remedy: 'Zip the build without a password and drop it, and discard the dead letter.',
+  },
+  NotAPackage: {
+    cause: 'What is in the zip is not a packaged Unreal Engine game for Windows that Streampixel could start.',
+    remedy:
+      'Do what the detail says and drop the build again, and discard the dead letter. If you think that this is wrong: submit --no-check.',
   },
   UnusableKey: {
     cause:

@@ -45,7 +45,7 @@ export function reopened(
 
 /** A person has requested to submit it although it is finished: it starts over, and its history stays. */
 export function submittedAgain(
-  { deadLetterId, reason, skipCause, reservation, ...entry }: LedgerEntry,
+  { deadLetterId, reason, skipCause, reservation, isUnchecked, ...entry }: LedgerEntry,
   now: number,
   submitAgainId: string,
   requestedBy = 'request',

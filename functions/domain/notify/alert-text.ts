@@ -2,6 +2,8 @@ import { type Build, buildId } from '../model/build.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
 import { printable } from '../model/printable.ts';
 import { REASONS } from '../model/reasons.ts';
+import { labelText } from '../package/labels.ts';
+import { packageText, warningText } from '../package/package-text.ts';
 import type {
   Alert,
   DeadLetterAlert,
@@ -67,6 +69,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
         commands.after(reason, { of: build === undefined ? alert.deadLetterId : wordFor(build) }, parameter),
       ],
       ['Build', build && describeBuild(build)],
+      ...describePackage(alert),
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
       ['Upload before', earlierUploadId && `${earlierUploadId} stays at Streampixel: viewers keep what they have`],
       ['Attempts', attempts(alert)],
@@ -145,6 +148,7 @@ function rejectedText(alert: RejectedAlert, commands: OperatorCommands): AlertTe
       ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
       ['What to do', REJECTED_TEXT.remedy],
       ['To try again', commands.submitAgain(alert.build)],
+      ...(alert.warnings ?? []).map((warning): [string, string] => ['It may be', warningText(warning)]),
       ...atStreampixel(alert),
     ]),
   };
@@ -216,11 +220,20 @@ function fileName({ key }: Build): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }
 
-function atStreampixel({ build, projectId, uploadId, userId }: UploadAlert): [string, string][] {
+function atStreampixel(alert: UploadAlert): [string, string | undefined][] {
+  const { build, projectId, uploadId, userId } = alert;
   return [
     ['Build', describeBuild(build)],
+    ...describePackage(alert),
     ['Project', `${projectId} of user ${userId}`],
     ['Upload id', uploadId],
+  ];
+}
+
+function describePackage({ labels, package: facts }: UploadAlert | DeadLetterAlert): [string, string | undefined][] {
+  return [
+    ['Package', facts && packageText(facts, bytes)],
+    ['Labels', labels && labelText(labels)],
   ];
 }
 

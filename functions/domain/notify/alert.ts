@@ -1,6 +1,8 @@
 import type { Build } from '../model/build.ts';
 import type { Stage } from '../model/news.ts';
 import type { Reason } from '../model/reasons.ts';
+import type { Labels } from '../package/labels.ts';
+import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 
 /** What one alert is about. All texts are redacted before they come here. */
 export type Alert =
@@ -14,8 +16,15 @@ export type Alert =
   | SilentWebhookAlert
   | ReleaseFailedAlert;
 
+/** What is known of the content of a build, and what the person who dropped it wrote on it. */
+interface Described {
+  readonly package?: PackageFacts;
+  readonly warnings?: readonly PackageWarning[];
+  readonly labels?: Labels;
+}
+
 /** One build was dead-lettered. */
-export interface DeadLetterAlert {
+export interface DeadLetterAlert extends Described {
   readonly kind: 'dead-lettered';
   readonly deadLetterId: string;
   readonly reason: Reason;
@@ -84,7 +93,7 @@ export interface ReminderAlert {
 }
 
 /** What each alert about a build at Streampixel names. */
-export interface UploadAlert {
+export interface UploadAlert extends Described {
   readonly build: Build;
   readonly userId: string;
   readonly projectId: string;

@@ -5,12 +5,15 @@ import { present } from '../model/optional-fields.ts';
 import type { Reason, SkipCause } from '../model/reasons.ts';
 import type { ReleaseMode } from '../model/route.ts';
 import type { EventName } from '../model/telemetry.ts';
+import type { Labels } from '../package/labels.ts';
+import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 
 /** What an event is about: as much of it as is known by then. */
 export interface Subject {
   readonly build?: Build;
   readonly userId?: string;
   readonly projectId?: string;
+  readonly labels?: Labels;
 }
 
 /** What pipelines hang on. The schemas of the details are in docs/events. */
@@ -23,6 +26,8 @@ export type BuildEvent = { readonly at: number } & (
       readonly attempt: number;
       readonly possiblyDoubled: boolean;
       readonly autoRelease: boolean;
+      readonly package?: PackageFacts;
+      readonly warnings?: readonly PackageWarning[];
     })
   | (Named<'Build Skipped'> & { readonly subject: Subject; readonly cause: SkipCause; readonly detail: string })
   | (Named<'Build Dead-Lettered'> & {
@@ -71,8 +76,8 @@ interface Named<Name extends EventName> {
 export function eventDetail(event: BuildEvent): Record<string, unknown> {
   const { name: _, at, ...rest } = event;
   const { subject = {}, ...facts } = { subject: undefined, ...rest };
-  const { build, projectId, userId } = subject;
-  const about = present({ build: build && describeBuild(build), userId, projectId });
+  const { build, labels, projectId, userId } = subject;
+  const about = present({ build: build && describeBuild(build), userId, projectId, labels });
   return { schemaVersion: 1, at: iso(at), ...about, ...facts };
 }
 

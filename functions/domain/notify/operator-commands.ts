@@ -89,6 +89,9 @@ export function operatorCommands(target: CommandTarget) {
           return commands.storeKey(parameter);
         case 'BuildMissing':
         case 'NotAZip':
+        case 'ZipDamaged':
+        case 'ZipEncrypted':
+        case 'NotAPackage':
         case 'UnusableKey':
         case 'UnrecognisedMessage':
           return commands.discard(choice);

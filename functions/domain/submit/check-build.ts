@@ -6,9 +6,11 @@ import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
 import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
+import { applied } from '../package/applied.ts';
+import type { Verdict } from '../package/verdict.ts';
 import type { Check, Inspection, NewestBuild } from '../ports.ts';
 import { checkContent, holdBackOlderContent } from './check-content.ts';
-import { deadLetter } from './dead-letter.ts';
+import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
 import { inProgress, postponed, type Step, skippedAs, type Visit } from './visit.ts';
 
@@ -58,18 +60,25 @@ export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit
   return { entry: await holdBackOlderContent(entry, contents, route, visit) };
 }
 
-type Refused = Extract<Inspection, { kind: 'refused' }>;
+/** What is wrong with the object itself. */
+type Refused = Pick<DeadLetterCause, 'reason' | 'detail' | 'status'>;
 type Unavailable = Extract<Inspection, { kind: 'unavailable' }>;
 
 async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<Step> {
   const inspection = await visit.ports.builds.inspect(entry.build, check, visit.delivery.deadline);
   switch (inspection.kind) {
-    case 'ready':
-      return { entry: { ...entry, ...present({ content: inspection.content }) } };
+    case 'ready': {
+      const { content, labels, verdict } = inspection;
+      const read = { ...entry, ...present({ content, labels }) };
+      return verdict === undefined ? { entry: read } : judge(read, verdict, check, visit);
+    }
     case 'superseded':
       return { entry, outcome: await skip(entry, 'Superseded', inspection.detail, visit) };
     case 'refused':
-      return { entry, outcome: await refuse(entry, inspection, check, visit) };
+      return {
+        entry,
+        outcome: await refuse({ ...entry, ...present({ labels: inspection.labels }) }, inspection, check, visit),
+      };
     case 'unavailable':
       return { entry, outcome: await retryLook(entry, inspection, visit) };
     default:
@@ -77,12 +86,30 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
   }
 }
 
+/** Refuses what Streampixel could not run, as far as the settings and the person who dropped it want that. */
+async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: Visit): Promise<Step> {
+  const { facts, refusals, warnings } = applied(
+    verdict,
+    entry.isUnchecked === true ? 'unchecked' : visit.settings.packageCheck,
+  );
+  const judged: LedgerEntry = { ...entry, warnings, ...present({ package: facts }) };
+  const [refusal] = refusals;
+  if (refusal === undefined) return { entry: judged };
+  // A tool that rewrites the bucket must not make failures of builds that Streampixel has taken.
+  const contents = await visit.ports.ledger.contentsOf(entry.build);
+  const unchanged = entry.content === undefined ? undefined : await checkContent(judged, contents, visit);
+  if (unchanged !== undefined) return { entry, outcome: await skip(judged, 'Unchanged', unchanged, visit) };
+  return { entry, outcome: await refuse(judged, { reason: refusal.code, detail: refusal.detail }, check, visit) };
+}
+
 /** Before we report a bad object: is there a newer version, or may one be on its way? */
 async function refuse(entry: LedgerEntry, refused: Refused, check: Check, visit: Visit): Promise<Outcome> {
   const { delivery, ports } = visit;
-  const current = check === 'current' ? refused : await ports.builds.inspect(entry.build, 'current', delivery.deadline);
-  if (current.kind === 'superseded') return skip(entry, 'Superseded', current.detail, visit);
-  if (current.kind === 'unavailable') return retryLook(entry, current, visit);
+  if (check !== 'current') {
+    const current = await ports.builds.inspect(entry.build, 'current', delivery.deadline);
+    if (current.kind === 'superseded') return skip(entry, 'Superseded', current.detail, visit);
+    if (current.kind === 'unavailable') return retryLook(entry, current, visit);
+  }
   const { droppedAt, size } = entry.build;
   const settledAt = droppedAt + PLACEHOLDER_MS;
   if (size === 0 && ports.clock.now() < settledAt) return postponed('JustDropped', settledAt);

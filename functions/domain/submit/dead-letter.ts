@@ -4,7 +4,7 @@ import type { Outcome } from '../model/outcome.ts';
 import type { Reason } from '../model/reasons.ts';
 import { describeError } from '../model/redaction.ts';
 import { deadLettered, waiting } from '../model/submission-transitions.ts';
-import { subjectOf } from '../notify/build-context.ts';
+import { packageContext, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { recordEntry } from './record-entry.ts';
 import { failureOf, retryWithoutCounting, type Visit } from './visit.ts';
@@ -59,7 +59,8 @@ export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, vis
   const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };
   await emitEvent(ports, { name: 'Build Dead-Lettered', at, subject, deadLetterId: id, ...facts });
   const earlierUploadId = entry.formerUploadIds?.at(-1);
-  const about = { ...subject, deadLetterId: id, ...present({ parameter: entry.apiKeyParameter, earlierUploadId }) };
+  const more = present({ parameter: entry.apiKeyParameter, earlierUploadId });
+  const about = { ...subject, ...packageContext(entry), deadLetterId: id, ...more };
   if (!isAlertSent) await sendAlert(ports, { kind: 'dead-lettered', at, ...about, ...facts, logPointer });
   return { kind: 'dead-lettered', reason, detail, attempt: attempts, ...present({ status }) };
 }

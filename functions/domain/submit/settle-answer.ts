@@ -110,7 +110,7 @@ async function postponeAfterAnswer(
  * @returns whether EventBridge took it
  */
 export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, status?: number): Promise<boolean> {
-  const { attempts, possiblyDoubled, releaseMode, submittedAt, uploadId = '' } = entry;
+  const { attempts, package: facts, possiblyDoubled, releaseMode, submittedAt, uploadId = '', warnings } = entry;
   return emitEvent(ports, {
     name: 'Build Submitted',
     at: submittedAt ?? ports.clock.now(),
@@ -119,7 +119,7 @@ export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, stat
     attempt: attempts + 1,
     possiblyDoubled,
     autoRelease: releaseMode === 'automatic',
-    ...present({ status }),
+    ...present({ status, package: facts, warnings }),
   });
 }
 

@@ -55,6 +55,8 @@ export async function submitBuild(
       if (resumed.outcome !== undefined) return resumed.outcome;
       entry = resumed.entry;
     }
+    // In the entry, because a redrive does not carry the attribute on.
+    if (delivery.isUnchecked) entry = { ...entry, isUnchecked: true };
     if (hasDotSegment(build.key)) {
       const detail = `The key ${build.key} has a part that is "." or "..".`;
       return await deadLetter(entry, { reason: 'UnusableKey', detail }, visit);
@@ -192,10 +194,11 @@ async function claim(
   reservation: SlotReservation,
   { delivery, ports }: Visit,
 ): Promise<LedgerEntry | undefined> {
-  const facts = present({ content: entry.content, releaseMode: entry.releaseMode });
+  const { content, isUnchecked, labels, package: facts, releaseMode, warnings } = entry;
+  const read = present({ content, isUnchecked, labels, package: facts, releaseMode, warnings });
   let latest: LedgerEntry | undefined = entry;
   while (latest !== undefined && latest.state === entry.state && latest.attempts === entry.attempts) {
-    const claimed = submitting({ ...latest, ...facts, reservation }, ports.clock.now(), delivery.leaseUntil);
+    const claimed = submitting({ ...latest, ...read, reservation }, ports.clock.now(), delivery.leaseUntil);
     const saved = await ports.ledger.save(claimed);
     if (saved.kind === 'saved') return saved.entry;
     latest = await ports.ledger.find(entry.id);

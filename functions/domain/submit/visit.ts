@@ -5,6 +5,7 @@ import type { PostponeCause, Reason, RetryCause, SkipCause } from '../model/reas
 import { redact } from '../model/redaction.ts';
 import type { Route } from '../model/route.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
+import type { PackageCheck } from '../package/applied.ts';
 import type { ApiKey, Ports } from '../ports.ts';
 
 export interface SubmitSettings {
@@ -15,6 +16,8 @@ export interface SubmitSettings {
   readonly maxAttempts: number;
   /** What happens to a build whose submission got no answer: submitted again and marked as possibly doubled, or left to a person. */
   readonly onLostAnswer: 'retry' | 'dead-letter';
+  /** How much of the check of a package counts. */
+  readonly packageCheck: PackageCheck;
 }
 
 /** The message a build came in, and how long this worker may spend on it. */
@@ -31,6 +34,8 @@ export interface Delivery {
   readonly submitAgain?: string;
   /** Name of the person who sent the message, where a person did. */
   readonly requestedBy?: string;
+  /** A person wants the build submitted whatever the check of its package says. */
+  readonly isUnchecked?: true;
   /** When every call must have ended, in ms since the epoch. */
   readonly deadline: number;
   /** When this worker has certainly ended, in ms since the epoch. */

@@ -1,0 +1,160 @@
+import type { Configuration, PackageFacts, Plugin } from './verdict.ts';
+
+export interface PackagedFile {
+  /** With slashes. */
+  readonly path: string;
+  /** Bytes, unpacked. */
+  readonly size: number;
+}
+
+/** How a package is laid out. */
+export interface Layout {
+  readonly facts: PackageFacts;
+  /** The program that starts the game; `undefined` where there is none at the top or in the first folder. */
+  readonly launcher: string | undefined;
+  /** Other programs that could be the game. */
+  readonly rivals: readonly string[];
+  readonly hasContent: boolean;
+  readonly editorProgram: string | undefined;
+  /** The largest file with debug symbols. */
+  readonly debugFile: string | undefined;
+}
+
+/** Programs that come with Unreal Engine or Windows, or that install something: never the game. */
+const HELPER =
+  /(?:^|\/)(?:UE4?Prereq|vc_?redist|dx(?:web)?setup|CrashReport|crashpad|UnrealCEFSubProcess|EpicWebHelper|unins\d|EasyAntiCheat|start_protected_game|oalinst|dotnet)[^/]*$/i;
+/** Unreal's own names for the program of a game without code. */
+const GENERIC_GAME = /^(?:UE4|Unreal)Game$/i;
+const EDITOR = /\/Binaries\/Win64\/(?:UE4|Unreal)Editor[^/]*\.(?:exe|dll)$/i;
+const CONTENT = /\.(?:pak|ucas|utoc|uasset|umap)$/i;
+const PAKS = /\.(?:pak|ucas)$/i;
+const DEBUG = /(?:^|\/)Binaries\/(?:.*\/)?[^/]+\.pdb$/i;
+const CONFIGURATION = /-Win(?:64|32)-(Shipping|Test|DebugGame|Debug)$/i;
+
+/** @param manifest text of the manifest of what is in the package's archives, where there is one */
+export function layoutOf(files: readonly PackagedFile[], manifest?: string): Layout {
+  const candidates = launchersIn(files);
+  const launcher = candidates.find((path) => hasGameFolder(path, files)) ?? candidates[0];
+  const root = launcher === undefined ? undefined : folderOf(launcher);
+  const games = root === undefined ? [] : gamesIn(files, root, stemOf(launcher ?? ''));
+  const configurations = games.map(({ configuration }) => configuration);
+  const debug = files.filter(({ path }) => DEBUG.test(path));
+  const best = games.find(({ configuration }) => configuration === 'Shipping') ?? games[0];
+  const game = best?.game ?? (launcher === undefined ? undefined : stemOf(launcher).replace(CONFIGURATION, ''));
+  const engine = engineOf(files);
+  return {
+    facts: {
+      ...(game === undefined ? {} : { game }),
+      ...(engine === undefined ? {} : { engine }),
+      ...(best === undefined ? {} : { configuration: best.configuration }),
+      plugin: pluginOf(files, manifest),
+      files: files.length,
+      unpackedSize: sum(files),
+      debugSize: sum(debug),
+    },
+    launcher,
+    rivals: [
+      ...candidates.filter((path) => path !== launcher),
+      ...(new Set(configurations).size > 1 ? games.filter((each) => each !== best).map(({ path }) => path) : []),
+    ],
+    hasContent: files.some(({ path }) => CONTENT.test(path)),
+    editorProgram: files.find(({ path }) => EDITOR.test(`/${path}`))?.path,
+    debugFile: debug.toSorted((a, b) => b.size - a.size)[0]?.path,
+  };
+}
+
+/** Programs at the top or in the first folder, without those in the folders of a game and of the engine beside it. */
+function launchersIn(files: readonly PackagedFile[]): string[] {
+  const programs = files.map(({ path }) => path).filter((path) => /^(?:[^/]+\/)?[^/]+\.exe$/i.test(path));
+  const games = new Set(programs.filter((path) => !path.includes('/')).map((path) => stemOf(path).toLowerCase()));
+  const projects = projectsIn(files);
+  return programs.filter((path) => {
+    const folder = folderOf(path);
+    const name = folder.slice(0, -1).toLowerCase();
+    return !HELPER.test(path) && name !== 'engine' && !games.has(name) && !projects.includes(folder);
+  });
+}
+
+/**
+ * Folders of projects that were zipped rather than packaged: their sources are beside their .uproject, and nothing is packed. In a
+ * package that is not packed into .pak files, the .uproject is a folder below the launcher.
+ */
+export function projectsIn(files: readonly PackagedFile[]): string[] {
+  if (files.some(({ path }) => PAKS.test(path))) return [];
+  const folders = files.map(({ path }) => /^((?:[^/]+\/)?)[^/]+\.uproject$/i.exec(path)?.[1]);
+  return [...new Set(folders)].filter((folder) => {
+    if (folder === undefined) return false;
+    const isSource = /^(?:Source\/|Content\/.*\.(?:uasset|umap)$)/i;
+    return files.some(({ path }) => path.startsWith(folder) && isSource.test(path.slice(folder.length)));
+  }) as string[];
+}
+
+function hasGameFolder(launcher: string, files: readonly PackagedFile[]): boolean {
+  const folder = `${launcher.replace(/\.exe$/i, '')}/`.toLowerCase();
+  return files.some(({ path }) => path.toLowerCase().startsWith(folder));
+}
+
+interface Game {
+  readonly game: string;
+  readonly path: string;
+  readonly configuration: Configuration;
+}
+
+/** The games' own programs, which the launcher starts. */
+function gamesIn(files: readonly PackagedFile[], root: string, launcher: string): Game[] {
+  return files.flatMap(({ path }) => {
+    if (!path.startsWith(root)) return [];
+    const [, folder = '', stem] =
+      /^([^/]+)\/Binaries\/Win(?:64|32)\/([^/]+)\.exe$/i.exec(path.slice(root.length)) ?? [];
+    if (stem === undefined || HELPER.test(path)) return [];
+    const name = stem.replace(CONFIGURATION, '');
+    const game = GENERIC_GAME.test(name) ? launcher : name;
+    if (name !== stem) return [{ game, path, configuration: configurationOf(stem) }];
+    const isGame = [folder, launcher].some((each) => each.toLowerCase() === stem.toLowerCase());
+    return isGame || GENERIC_GAME.test(name) ? [{ game, path, configuration: 'Development' as const }] : [];
+  });
+}
+
+function configurationOf(stem: string): Configuration {
+  const found = CONFIGURATION.exec(stem)?.[1]?.toLowerCase();
+  const named = ['Shipping', 'Test', 'DebugGame', 'Debug'] as const;
+  return named.find((each) => each.toLowerCase() === found) ?? 'Development';
+}
+
+/** By what Unreal names its files: since version 5, without `NoEditor`. */
+function engineOf(files: readonly PackagedFile[]): '4' | '5' | undefined {
+  const has = (pattern: RegExp) => files.some(({ path }) => pattern.test(path));
+  if (
+    has(/(?:^|\/)(?:UE4PrereqSetup|UE4Game)[^/]*\.exe$|-WindowsNoEditor(?:_\w+)?\.(?:pak|ucas)$|^WindowsNoEditor\//i)
+  ) {
+    return '4';
+  }
+  if (has(/(?:^|\/)(?:UEPrereqSetup|UnrealGame)[^/]*\.exe$|-Windows(?:_\w+)?\.(?:pak|ucas)$/i)) return '5';
+  return undefined;
+}
+
+/** `none` only where the plugins of the package are listed: a manifest may be missing, or be another program's. */
+function pluginOf(files: readonly PackagedFile[], manifest = ''): Plugin {
+  const has = (pattern: RegExp) => pattern.test(manifest) || files.some(({ path }) => pattern.test(`/${path}`));
+  const first =
+    has(/\/PixelStreaming\.uplugin\b/i) ||
+    // The web servers of the first plugin are beside the package's archives.
+    files.some(({ path }) => /(?:^|\/)(?:Samples|Programs)\/PixelStreaming\//i.test(path));
+  const second = has(/\/PixelStreaming2\.uplugin\b/i);
+  if (first && second) return 'both';
+  if (first) return 'PixelStreaming';
+  if (second) return 'PixelStreaming2';
+  return /\.uplugin\b/i.test(manifest) ? 'none' : 'unknown';
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+function stemOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/\.exe$/i, '');
+}
+
+function sum(files: readonly PackagedFile[]): number {
+  return files.reduce((total, { size }) => total + size, 0);
+}
