@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 import { printable, printableJson } from '../functions/domain/model/printable.ts';
+import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { type Colour, painted, plainLines, shownLines } from './terminal-text.ts';
 
 export { printable } from '../functions/domain/model/printable.ts';
@@ -17,13 +18,20 @@ const LEAST_COLUMNS = 20;
  */
 export class Console {
   readonly json: boolean;
+  /** Commands to print: for the stack that the tool operates, once it is known which one that is. */
+  commands: OperatorCommands;
   readonly #out: Stream;
   readonly #error: Stream;
   /** The moving line, where there is one. */
   #moving = '';
 
-  constructor(json: boolean, { stdout, stderr }: { readonly stdout: Stream; readonly stderr: Stream } = process) {
+  constructor(
+    json: boolean,
+    commands = operatorCommands({}),
+    { stdout, stderr }: { readonly stdout: Stream; readonly stderr: Stream } = process,
+  ) {
     this.json = json;
+    this.commands = commands;
     this.#out = stdout;
     this.#error = stderr;
   }

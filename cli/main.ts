@@ -1,10 +1,11 @@
 import { CommanderError } from 'commander';
+import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import type { GlobalFlags } from './command.ts';
 import { Console } from './console.ts';
-import { EXIT, type Facts, FailedWithFacts, usageError } from './operator-error.ts';
+import { EXIT, type Facts, FailedWithFacts, remedyText, usageError } from './operator-error.ts';
 import { createProgram } from './program.ts';
 import { explained } from './stack/aws-errors.ts';
-import { endpointOf } from './stack/stack.ts';
+import { endpointOf, targetOf } from './stack/stack.ts';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -13,9 +14,15 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const program = createProgram((code) => {
-  process.exitCode = code;
-});
+let known: OperatorCommands | undefined;
+const program = createProgram(
+  (code) => {
+    process.exitCode = code;
+  },
+  (commands) => {
+    known = commands;
+  },
+);
 try {
   await program.parseAsync();
 } catch (thrown) {
@@ -37,7 +44,8 @@ function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): 
 /** @returns the exit code */
 function failed(error: unknown, facts: Facts): number {
   const { json, ...options } = program.opts<GlobalFlags>();
-  const { code, exitCode, message, remedy } = explained(error, endpointOf(options));
+  const { code, exitCode, message, ...rest } = explained(error, endpointOf(options));
+  const remedy = remedyText(rest.remedy, known ?? operatorCommands(targetOf(options)));
   const console = new Console(json === true);
   console.say(`${message}\n${remedy}`);
   if (console.json) {

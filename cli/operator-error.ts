@@ -1,3 +1,5 @@
+import type { OperatorCommands } from '../functions/domain/notify/operator-commands.ts';
+
 /**
  * What the process ends with. Scripts build on it: the table is in docs/ci.md.
  *
@@ -10,15 +12,18 @@
  */
 export const EXIT = { done: 0, failed: 1, usage: 2, skipped: 3, underWay: 4, interrupted: 130 } as const;
 
+/** What to do; where it names commands, those for the stack that the tool operates. */
+export type Remedy = string | ((commands: OperatorCommands) => string);
+
 /** Something that the operator can fix: what is wrong, and what to do. */
 export class OperatorError extends Error {
   override name = 'OperatorError';
   /** A stable name for scripts. */
   readonly code: string;
-  readonly remedy: string;
+  readonly remedy: Remedy;
   readonly exitCode: number;
 
-  constructor(code: string, message: string, remedy: string, exitCode: number = EXIT.failed) {
+  constructor(code: string, message: string, remedy: Remedy, exitCode: number = EXIT.failed) {
     super(message);
     this.code = code;
     this.remedy = remedy;
@@ -27,8 +32,13 @@ export class OperatorError extends Error {
 }
 
 /** The command line makes no sense. */
-export function usageError(message: string, remedy: string): OperatorError {
+export function usageError(message: string, remedy: Remedy): OperatorError {
   return new OperatorError('Usage', message, remedy, EXIT.usage);
+}
+
+/** @param commands for the stack that the tool operates */
+export function remedyText(remedy: Remedy, commands: OperatorCommands): string {
+  return typeof remedy === 'string' ? remedy : remedy(commands);
 }
 
 /** Facts of a command that `--json` prints, for people who script it. */

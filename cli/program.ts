@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
+import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
 import { addCheckCommand } from './commands/check.ts';
@@ -14,15 +15,21 @@ import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console, helpColumns, printable } from './console.ts';
-import { findStack } from './stack/stack.ts';
+import { findStack, type Stack, targetOf } from './stack/stack.ts';
 
 const PACKAGE = new URL('../package.json', import.meta.url);
 /** What commander prints holds the words of the command line. */
 const printTo = (stream: NodeJS.WriteStream) => (text: string) =>
   void stream.write(text.split('\n').map(printable).join('\n'));
 
-/** @param onExit gets the exit code of the command that ran */
-export function createProgram(onExit: (code: number) => void): Command {
+/**
+ * @param onExit gets the exit code of the command that ran
+ * @param onStack gets the commands for the stack, once it is found
+ */
+export function createProgram(
+  onExit: (code: number) => void,
+  onStack: (commands: OperatorCommands) => void = () => {},
+): Command {
   const program = new Command('streampixel-drop')
     .description(
       'Operates a deployed streampixel-drop: builds from the drop until they are live, dead letters, API keys and webhooks.',
@@ -54,8 +61,14 @@ export function createProgram(onExit: (code: number) => void): Command {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const { json, local, region, stack } = flags;
       const options = present({ stack, region, local });
-      const console = new Console(json === true);
-      onExit(await action({ console, stack: () => findStack(options), flags, args: command.processedArgs }));
+      const console = new Console(json === true, operatorCommands(targetOf(options)));
+      async function find(): Promise<Stack> {
+        const found = await findStack(options);
+        console.commands = found.commands;
+        onStack(found.commands);
+        return found;
+      }
+      onExit(await action({ console, stack: find, flags, args: command.processedArgs }));
     };
 
   addStatusCommand(program, act);

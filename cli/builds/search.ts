@@ -139,7 +139,8 @@ export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerE
   throw new OperatorError(
     UNKNOWN_BUILD,
     `The ledger has no build "${printable(wanted)}".`,
-    'Either it was not dropped, or its message has not been processed yet. `streampixel-drop status --all` lists builds.',
+    (commands) =>
+      `Either it was not dropped, or its message has not been processed yet. This lists builds: ${commands.allBuilds()}`,
   );
 }
 

@@ -4,14 +4,10 @@ import { printable } from '../../functions/domain/model/printable.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { type Route, releaseMode } from '../../functions/domain/model/route.ts';
 import {
-  commandAfter,
+  type OperatorCommands,
   REJECTED_TEXT,
-  releaseCommand,
   SUPPORT,
-  statusCommand,
-  submitAgainCommand,
-  submitCommand,
-  WEBHOOK_COMMAND,
+  wordFor,
 } from '../../functions/domain/notify/operator-commands.ts';
 import type { Colour } from '../console.ts';
 import { clockTime, plural, span } from '../units.ts';
@@ -42,7 +38,7 @@ interface StatusDisplay {
   readonly note: (view: BuildView, now: number) => string;
   /** Foreign text that explains it. Print it with `printable` only. */
   readonly message?: (entry: LedgerEntry) => readonly [label: string, text: string];
-  readonly advice?: (entry: LedgerEntry) => Advice | undefined;
+  readonly advice?: (entry: LedgerEntry, commands: OperatorCommands) => Advice | undefined;
 }
 
 /** Everything that depends on a build's status is decided here. */
@@ -86,11 +82,11 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'yellow',
     label: () => 'submitted; Streampixel has sent no webhook for its project yet, so the rest is unknown',
     note: uploadIdText,
-    advice: ({ projectId }) => ({
+    advice: ({ projectId }, commands) => ({
       act:
         `Streampixel has sent no webhook for project ${projectId} yet, so the result of this build is unknown. Look for it on ` +
         'the dashboard, and set up the webhook.',
-      run: WEBHOOK_COMMAND,
+      run: commands.webhook(),
     }),
   },
   live: {
@@ -104,9 +100,9 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'gray',
     label: (view, now) => liveText(view, now) ?? 'live before',
     note: (view, now) => `${liveText(view, now)}; ${uploadIdText(view)}`,
-    advice: ({ id }) => ({
+    advice: ({ build }, commands) => ({
       act: 'Viewers get another build of the project now. This one can go live again.',
-      run: releaseCommand(id),
+      run: commands.release(build),
     }),
   },
   'waits-for-person': {
@@ -114,7 +110,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'green',
     label: () => 'approved, and waits for a person to release it',
     note: ({ entry }, now) => `waits for a person to release it, for ${span(now - stageSince(entry))}`,
-    advice: ({ id }) => ({ act: 'Release it when viewers should get it.', run: releaseCommand(id) }),
+    advice: ({ build }, commands) => ({ act: 'Release it when viewers should get it.', run: commands.release(build) }),
   },
   'waits-for-release': {
     list: 'at-streampixel',
@@ -131,9 +127,9 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     label: ({ entry: { state } }) => `${state}, but the last request to release it failed`,
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
     message: (entry) => ["Streampixel's message", ownRelease(entry)?.detail ?? ''],
-    advice: ({ id }) => ({
+    advice: ({ build }, commands) => ({
       act: 'See on the dashboard which build is live; fix what the message names, then request the release again.',
-      run: releaseCommand(id),
+      run: commands.release(build),
     }),
   },
   released: {
@@ -152,10 +148,10 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
       "Streampixel's message",
       objection === '' ? REJECTED_TEXT.withoutMessage : objection,
     ],
-    advice: ({ build }) => ({
+    advice: ({ build }, commands) => ({
       act: REJECTED_TEXT.remedy,
       when: 'If you think this is wrong',
-      run: submitAgainCommand(build),
+      run: commands.submitAgain(build),
     }),
   },
   skipped: {
@@ -171,8 +167,10 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     label: ({ entry: { reason } }) => `dead-lettered as ${reason}`,
     note: ({ entry: { reason = '' } }) => reason,
     message: failureDetail,
-    advice: ({ apiKeyParameter, reason }) =>
-      reason === undefined ? undefined : { act: REASONS[reason].remedy, run: commandAfter(reason, apiKeyParameter) },
+    advice: ({ apiKeyParameter, build, reason }, commands) =>
+      reason === undefined
+        ? undefined
+        : { act: REASONS[reason].remedy, run: commands.after(reason, { of: wordFor(build) }, apiKeyParameter) },
   },
   discarded: {
     list: 'ended',
@@ -182,7 +180,10 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
       `discarded by a person at ${clockTime(discardedAt, now)}${reason === undefined ? '' : `; it was dead-lettered as ${reason}`}`,
     note: ({ entry: { reason = '' } }) => reason,
     message: failureDetail,
-    advice: ({ id }) => ({ act: 'Nothing, unless it should be submitted after all.', run: submitCommand(id) }),
+    advice: ({ build }, commands) => ({
+      act: 'Nothing, unless it should be submitted after all.',
+      run: commands.submit(build),
+    }),
   },
 };
 
@@ -195,13 +196,13 @@ export function afterSubmission(route: Route | undefined): string {
 }
 
 /** @returns `undefined` where there is nothing to do */
-export function adviceOn(entry: LedgerEntry, status: BuildStatus): Advice | undefined {
-  return STATUS_DISPLAY[status].advice?.(entry);
+export function adviceOn(entry: LedgerEntry, status: BuildStatus, commands: OperatorCommands): Advice | undefined {
+  return STATUS_DISPLAY[status].advice?.(entry, commands);
 }
 
 /** What to do about a build, in a line or two: at least, where to look. */
-export function adviceText(entry: LedgerEntry, status: BuildStatus): string {
-  const advice = adviceOn(entry, status) ?? { act: 'See its status.', run: statusCommand(entry.id) };
+export function adviceText(entry: LedgerEntry, status: BuildStatus, commands: OperatorCommands): string {
+  const advice = adviceOn(entry, status, commands) ?? { act: 'See its status.', run: commands.status(entry.build) };
   const { act, run, when = 'Then run' } = advice;
   return run === undefined ? act : `${act}\n${when}: ${printable(run)}`;
 }

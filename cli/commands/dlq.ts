@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { findRoute, keyParameterOf } from '../../functions/domain/model/route.ts';
-import { commandAfter, TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import type { DeadLetterChoice } from '../../functions/domain/notify/operator-commands.ts';
 import {
   collectDeadLetters,
   redriveDeadLetters,
@@ -127,7 +127,7 @@ async function withMatching(
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
   return withMatching(console, stack, [], filter, async ({ facts, deadLetterQueue: { hidden } }) => {
     const lines = groupedBy(titleOf, facts).flatMap((group) =>
-      groupLines(console, stack, group, all ? facts.length : MOST_NAMED),
+      groupLines(console, stack, group, filter, all ? facts.length : MOST_NAMED),
     );
     const page = facts.length === 0 ? ['No dead letters.'] : lines.slice(0, -1);
     console.data({ count: facts.length, deadLetters: facts }, page);
@@ -154,7 +154,14 @@ function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<stri
   return Object.fromEntries(groupedBy(({ reason }) => reason, facts).map(([reason, { length }]) => [reason, length]));
 }
 
-function groupLines(console: Console, stack: Stack, [title, group]: Group, named: number): readonly string[] {
+function groupLines(
+  console: Console,
+  stack: Stack,
+  [title, group]: Group,
+  filter: DeadLetterFilter,
+  named: number,
+): readonly string[] {
+  const choice = { reasons: group.slice(0, 1).map(({ reason }) => reason), filters: filterFlags(filter) };
   const now = Date.now();
   const soonest = Math.min(...group.map(({ expiresAt }) => Date.parse(expiresAt)));
   const shortName = shortNames(
@@ -164,7 +171,9 @@ function groupLines(console: Console, stack: Stack, [title, group]: Group, named
   const rows = group.slice(0, named).map((message) => {
     return [`${span(now - Date.parse(message.at))} ago`, nameOf(message, shortName), message.project ?? ''];
   });
-  const explained = explanation(stack, group).map(([label, text]) => [console.paint('gray', label), text] as const);
+  const explained = explanation(stack, group, choice).map(
+    ([label, text]) => [console.paint('gray', label), text] as const,
+  );
   return [
     `${console.paint('red', title)}  ${plural(group.length, 'dead letter')}, the first expires in ${span(soonest - now)}`,
     ...aligned(explained, 2),
@@ -180,18 +189,34 @@ function nameOf({ builds, messageId }: DeadLetterFacts, shortName = shortId): st
 }
 
 /** Why, what to do, and the command of each API key, as label and text. All of `group` are there for the same cause. */
-function explanation({ settings }: Stack, group: readonly DeadLetterFacts[]): readonly (readonly [string, string])[] {
+function explanation(
+  { commands, settings }: Stack,
+  group: readonly DeadLetterFacts[],
+  choice: DeadLetterChoice,
+): readonly (readonly [string, string])[] {
   const [cause, remedy] = causeOf(group);
-  const commands = group.map(({ project, reason }) => {
-    if (reason === NO_REASON) return `${TOOL} dlq redrive --reason ${NO_REASON} --yes`;
+  const run = group.map(({ project, reason }) => {
+    if (reason === NO_REASON) return commands.redrive(choice);
     const [userId, projectId] = project?.split('/') ?? [];
-    return commandAfter(reason, keyParameterOf(settings.routes, present({ userId, projectId })));
+    return commands.after(reason, choice, keyParameterOf(settings.routes, present({ userId, projectId })));
   });
   return [
     ['Why', cause],
     ['What to do', remedy],
-    ...[...new Set(commands)].map((command) => ['Then run', command] as const),
+    ...[...new Set(run)].map((command) => ['Then run', command] as const),
   ];
+}
+
+/** The command line's filters: a command under a list acts on what the list shows. */
+function filterFlags({ build, newerThan, olderThan, project }: DeadLetterFilter): readonly string[] {
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : `${Math.round(ms / 1_000)}s`);
+  const flags: Readonly<Record<string, string>> = present({
+    '--project': project,
+    '--build': build,
+    '--older-than': seconds(olderThan),
+    '--newer-than': seconds(newerThan),
+  });
+  return Object.entries(flags).flat();
 }
 
 /** The cause, and what to do about it. */
@@ -220,7 +245,7 @@ async function show(console: Console, stack: Stack, build: string): Promise<numb
       const rows: readonly (readonly [string, string])[] = [
         ['Build', each.builds.join(', ') || `none: message ${each.messageId}`],
         ['Reason', titleOf(each)],
-        ...explanation(stack, [each]),
+        ...explanation(stack, [each], { of: each.messageId }),
         ['Detail', `${detail ?? ''}${http}`],
         ['Project', each.project ?? ''],
         ['Attempts', attempts === 0 ? '' : `${attempts} failed`],
@@ -284,7 +309,7 @@ async function redrive(
     console.data({ moved, left, byReason: countsByReason(facts) }, [
       messages.length === 0 ? NOTHING_TO_DO : `${plural(moved, 'dead letter')} sent back to the builds queue${rest}`,
     ]);
-    if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${TOOL} status --watch`);
+    if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${console.commands.watch()}`);
     return exitCode(left, signal);
   });
 }

@@ -9,7 +9,7 @@ import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
-import { storeKeyCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
@@ -17,7 +17,7 @@ import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
-import { EXIT } from '../operator-error.ts';
+import { EXIT, remedyText } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
 import { readQueue } from '../stack/queues.ts';
@@ -72,7 +72,8 @@ const SHOWN = {
 async function doctor(console: Console, stack: Stack): Promise<number> {
   const found = await Promise.all(
     Object.entries(CHECKS).map(async ([name, { run, onAwsOnly }]) => {
-      const findings = stack.isLocal && onAwsOnly ? [SKIPPED] : await run(stack).catch(unexpected);
+      const findings =
+        stack.isLocal && onAwsOnly ? [SKIPPED] : await run(stack).catch((error) => unexpected(error, stack.commands));
       return findings.map(({ check = name, ...finding }) => ({ check, ...finding }));
     }),
   );
@@ -93,9 +94,9 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
 
 const SKIPPED: Finding = { status: 'skipped', text: 'not checked on the embedded stack' };
 
-function unexpected(error: unknown): readonly Finding[] {
+function unexpected(error: unknown, commands: OperatorCommands): readonly Finding[] {
   const { message, remedy } = explained(error);
-  return [fail(message, remedy)];
+  return [fail(message, remedyText(remedy, commands))];
 }
 
 async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
@@ -122,7 +123,7 @@ async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
   const { clients, settings } = stack;
   const findings: Finding[] = [];
   for (const [parameter, userIds] of keyParameters(settings.routes)) {
-    const set = storeKeyCommand(parameter);
+    const set = stack.commands.storeKey(parameter);
     const stored = await storedKey(clients.ssm, parameter);
     if (stored === undefined) {
       findings.push(fail(`${parameter} does not exist, is empty, or is not a SecureString`, set));
@@ -167,7 +168,7 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   const [token, oldToken] = stored?.tokens ?? [];
   if (stored === undefined || token === undefined) {
     const text = `${parameter} has no token: Streampixel cannot report on builds`;
-    return [warn(text, `${WEBHOOK_COMMAND}; it creates the token and says what to do with it`)];
+    return [warn(text, `${stack.commands.webhook()}; it creates the token and says what to do with it`)];
   }
   const now = Date.now();
   const findings = (await projectWebhooks(stack, stored.tokens)).map((webhook) => {
@@ -179,7 +180,7 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   });
   if (oldToken !== undefined) {
     const text = `two tokens are valid: a rotation has been in progress for ${span(now - stored.changedAt)}`;
-    const remedy = `When every dashboard has the new address: ${WEBHOOK_COMMAND} rotate --finish`;
+    const remedy = `When every dashboard has the new address: ${stack.commands.finishWebhookRotation()}`;
     findings.push(warn(text, remedy));
   }
   return findings;
@@ -250,7 +251,12 @@ async function checkNotification(
 
 const CHANGED_BY_HAND = `The queue was changed by hand: ${DEPLOY}.`;
 
-async function checkQueues({ buildsQueueUrl, clients, deadLetterQueueUrl }: Stack): Promise<readonly Finding[]> {
+async function checkQueues({
+  buildsQueueUrl,
+  clients,
+  commands,
+  deadLetterQueueUrl,
+}: Stack): Promise<readonly Finding[]> {
   const [builds, dead] = await Promise.all([
     readQueue(clients.sqs, buildsQueueUrl),
     readQueue(clients.sqs, deadLetterQueueUrl),
@@ -263,7 +269,7 @@ async function checkQueues({ buildsQueueUrl, clients, deadLetterQueueUrl }: Stac
     findings.push(fail(`${text}: dead letters have to be kept for longer`, CHANGED_BY_HAND));
   } else findings.push(ok(text));
   const waiting = dead.visible + dead.hidden;
-  if (waiting > 0) findings.push(warn(`${plural(waiting, 'dead letter')} to look at`, `${TOOL} dlq list`));
+  if (waiting > 0) findings.push(warn(`${plural(waiting, 'dead letter')} to look at`, commands.deadLetters()));
   return findings;
 }
 

@@ -4,7 +4,6 @@ import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { storeKeyCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
@@ -116,7 +115,7 @@ async function setKey(console: Console, stack: KeyStore, { parameter, force }: K
   console.say(
     forced
       ? 'Builds that need it go to the dead-letter queue until a valid key is stored.'
-      : `Builds that the old key stopped are sent again within a minute, without another command: ${TOOL} status --watch`,
+      : `Builds that the old key stopped are sent again within a minute, without another command: ${console.commands.watch()}`,
   );
   return EXIT.done;
 }
@@ -148,7 +147,7 @@ async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFl
   }
   const lines = keys.flatMap(({ parameter: name, version, users }) =>
     version === undefined
-      ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${storeKeyCommand(name)}`]
+      ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${console.commands.storeKey(name)}`]
       : [`${name}  version ${version}`, ...aligned(verdictRows(console, users), 2)],
   );
   console.data({ keys }, lines);

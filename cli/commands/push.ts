@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
-import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import type { NamedBuild } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
 import { type BuildView, buildFacts } from '../builds/build-view.ts';
 import { createObjectLookup } from '../builds/search.ts';
@@ -12,7 +12,7 @@ import type { Act } from '../command.ts';
 import { aligned, type Console, helpColumns, plainLines, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import { type Labels, metadataOf, withLabel } from '../labels.ts';
-import { EXIT, type Facts, FailedWithFacts, OperatorError, usageError } from '../operator-error.ts';
+import { EXIT, type Facts, FailedWithFacts, OperatorError, remedyText, usageError } from '../operator-error.ts';
 import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import { explained } from '../stack/aws-errors.ts';
@@ -114,7 +114,7 @@ async function push(
   const facts = note({ build, versionId: versionId ?? null, eTag, resumedBytes: resumed });
   if (!follow) {
     console.data(facts, [`Dropped as ${build}.`]);
-    console.say(`Follow it: ${TOOL} status --watch`);
+    console.say(`Follow it: ${console.commands.watch()}`);
     return EXIT.done;
   }
 
@@ -127,12 +127,12 @@ async function push(
   };
   const followed = await followBuild(console, stack.ledger, { find: look, signal, ...present({ timeoutMs: timeout }) });
   if (followed.view !== undefined) note(factsOf(followed.view));
-  if (followed.kind === 'timed-out') throw stillUnderWay(key, build, timeout ?? 0, followed.view);
+  if (followed.kind === 'timed-out') throw stillUnderWay(object, timeout ?? 0, followed.view);
   const { view } = followed;
   const line = resultLine(console, key, view);
   console.data(note({}), [line]);
   const { entry, status } = view;
-  if (adviceOn(entry, status) !== undefined) console.say(adviceText(entry, status));
+  if (adviceOn(entry, status, console.commands) !== undefined) console.say(adviceText(entry, status, console.commands));
   return EXIT_AFTER[status];
 }
 
@@ -148,13 +148,13 @@ function factsOf(view: BuildView): Facts {
   };
 }
 
-function stillUnderWay(key: string, build: string, timeoutMs: number, view: BuildView | undefined): OperatorError {
+function stillUnderWay(build: NamedBuild, timeoutMs: number, view: BuildView | undefined): OperatorError {
   const where =
     view === undefined ? 'the pipeline has not seen it yet' : STATUS_DISPLAY[view.status].label(view, Date.now());
   return new OperatorError(
     'StillUnderWay',
-    `${printable(key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,
-    `Follow it: ${statusCommand(build)}`,
+    `${printable(build.key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,
+    (commands) => `Follow it: ${commands.status(build)}`,
     EXIT.underWay,
   );
 }
@@ -199,6 +199,10 @@ async function upload(console: Console, { clients }: Stack, name: string, reques
     if (signal.aborted) throw new OperatorError('Interrupted', 'The upload was interrupted.', again, EXIT.interrupted);
     if (error instanceof OperatorError) throw error;
     const { code, message, remedy } = explained(error);
-    throw new OperatorError(code, message, `${remedy}\nThe upload is kept. ${again}`);
+    throw new OperatorError(
+      code,
+      message,
+      (commands) => `${remedyText(remedy, commands)}\nThe upload is kept. ${again}`,
+    );
   }
 }

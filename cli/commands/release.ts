@@ -6,18 +6,12 @@ import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-e
 import { liveSpans } from '../../functions/domain/model/live.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { keyParameterOf } from '../../functions/domain/model/route.ts';
-import {
-  LIVE_COMMAND,
-  releaseCommand,
-  releasePreviousCommand,
-  shellWord,
-  statusCommand,
-} from '../../functions/domain/notify/operator-commands.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
 import { liveFacts, nameOfLive, readLive, whenLive } from '../builds/live.ts';
 import { BUILD_NAMES, entriesOf, findBuild } from '../builds/search.ts';
-import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
+import { adviceOn, adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { type Console, printable } from '../console.ts';
 import { interruptible, pause } from '../interruption.ts';
@@ -94,7 +88,7 @@ async function release(
   const requestId = await sendRequest(console, stack, entry, uploadId, stepsBack);
   if (!wait) {
     console.data({ ...facts, requestId, release: 'requested' }, [`Requested: ${build}, upload id ${uploadId}.`]);
-    console.say(`See its status: ${statusCommand(build)}`);
+    console.say(`See its status: ${console.commands.status(entry.build)}`);
     return EXIT.done;
   }
   console.say('Waiting for Streampixel to accept it. Ctrl-C only stops waiting: the request stays.');
@@ -111,14 +105,14 @@ async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string 
   return { entry, uploadId: wantedUpload ?? entry.formerUploadIds?.find((each) => each === name) };
 }
 
-async function whichBuild({ ledger }: Stack): Promise<OperatorError> {
+async function whichBuild({ commands, ledger }: Stack): Promise<OperatorError> {
   const approved = await entriesOf(ledger, ['approved']);
   const waiting = approved.filter((entry) => statusOf(entry, true) === 'waits-for-person');
-  const commands = waiting.map((entry) => `\n  ${printable(releaseCommand(entry.id))}`);
+  const each = waiting.map(({ build }) => `\n  ${printable(commands.release(build))}`);
   const remedy =
     waiting.length === 0
       ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'
-      : `These wait for their release:${commands.join('')}`;
+      : `These wait for their release:${each.join('')}`;
   return usageError('Say which build to release.', remedy);
 }
 
@@ -132,8 +126,8 @@ async function previousBuild(stack: Stack, wanted: string | undefined) {
   const projects = await readLive(stack, wanted);
   const [project, ...others] = projects;
   if (project === undefined || others.length > 0) {
-    const commands = projects.map(({ projectId }) => `\n  ${releasePreviousCommand(projectId)}`);
-    throw usageError('Say which project goes back: --project ID.', `These are in the routes:${commands.join('')}`);
+    const each = projects.map(({ projectId }) => `\n  ${stack.commands.releasePrevious(projectId)}`);
+    throw usageError('Say which project goes back: --project ID.', `These are in the routes:${each.join('')}`);
   }
   const { live, previous, projectId } = project;
   if (previous === undefined) {
@@ -143,7 +137,7 @@ async function previousBuild(stack: Stack, wanted: string | undefined) {
     throw new OperatorError(
       'NothingBefore',
       text,
-      `Release another build by its id, or on the dashboard.\nSee: ${LIVE_COMMAND}`,
+      `Release another build by its id, or on the dashboard.\nSee: ${stack.commands.live()}`,
     );
   }
   const { build, uploadId } = previous;
@@ -165,13 +159,14 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
   const { formerUploadIds = [], id, uploadId } = entry;
   if (wanted !== undefined && wanted !== uploadId) {
     if (formerUploadIds.includes(wanted)) return wanted;
-    const all = [uploadId ?? [], formerUploadIds].flat().map((each) => `--upload-id ${each}`);
+    const all = [uploadId ?? [], formerUploadIds].flat();
     const remedy = all.length === 0 ? 'It has none yet.' : `It has: ${all.join(', ')}`;
     throw new OperatorError('UnknownUpload', `${printable(id)} has no upload id ${printable(wanted)}.`, remedy);
   }
   const status = statusOf(entry, true);
   const earlier = formerUploadIds.at(-1);
-  const remedy = `${adviceText(entry, status)}${earlier === undefined ? '' : `\nIts upload before: --upload-id ${earlier}`}`;
+  const remedy = (commands: OperatorCommands) =>
+    `${adviceText(entry, status, commands)}${earlier === undefined ? '' : `\nIts upload before: ${commands.release(entry.build, earlier)}`}`;
   if (!isAtStreampixel(entry)) {
     throw new OperatorError(
       'NotAtStreampixel',
@@ -237,20 +232,27 @@ async function waitForRelease(
       if (last.state === 'released') return last;
       if (last.state === 'failed') throw failedRelease(current, last);
     } else if (releaseRequests.includes(requestId)) {
-      throw new OperatorError('Replaced', 'A later request has replaced this one.', statusCommand(entry.id));
+      throw new OperatorError(
+        'Replaced',
+        'A later request has replaced this one.',
+        console.commands.status(entry.build),
+      );
     } else if (!isWarned && Date.now() - startedAt > UNTAKEN_FOR_MS) {
       isWarned = true;
-      console.say('The pipeline has not taken the request yet. `streampixel-drop doctor` looks for the cause.');
+      console.say(`The pipeline has not taken the request yet. This looks for the cause: ${console.commands.doctor()}`);
     }
     if (!(await pause(POLL_MS, signal))) {
-      const remedy = `See its status: ${statusCommand(entry.id)}`;
+      const remedy = `See its status: ${console.commands.status(entry.build)}`;
       throw new OperatorError('Interrupted', 'Stopped waiting; the request stays.', remedy, EXIT.interrupted);
     }
   }
 }
 
 function failedRelease(entry: LedgerEntry, { detail = '', uploadId }: Release): OperatorError {
-  const flag = uploadId === entry.uploadId ? '' : ` --upload-id ${shellWord(uploadId)}`;
   const text = `${printable(entry.id)} was not released.\nStreampixel's message: ${printable(detail)}`;
-  return new OperatorError('ReleaseFailed', text, `${adviceText(entry, 'release-failed')}${flag}`);
+  return new OperatorError('ReleaseFailed', text, (commands) => {
+    const act = adviceOn(entry, 'release-failed', commands)?.act;
+    const earlier = uploadId === entry.uploadId ? undefined : uploadId;
+    return `${act}\nThen run: ${commands.release(entry.build, earlier)}`;
+  });
 }

@@ -12,7 +12,7 @@ import {
 } from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
-import { shellWord, TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
 import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { fittedName, shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
@@ -322,7 +322,9 @@ async function sendAndSettle(
     let settled = 0;
     for (const batch of batchesOf(deadLetters.filter(isOf(sent)))) settled += (await store.delete(batch)).length;
     if (deadLetterQueue.hidden > 0) {
-      console.say(`Another command reads dead letters right now. Those that it has stay: see ${TOOL} dlq list`);
+      console.say(
+        `Another command reads dead letters right now. Those that it has stay: ${console.commands.deadLetters()}`,
+      );
     }
     return { sent: sent.size, settled };
   });

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, type Command } from 'commander';
 import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
-import { WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { dashboardWebhookUrl } from '../../local/streampixel/stand-in-webhooks.ts';
 import { type Act, NOTHING_CHANGED } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
@@ -31,8 +30,6 @@ interface WebhookFlags {
 /** The function that receives webhooks may use tokens that it has read for so long, in s. */
 const TOKENS_CACHED_S = 60;
 
-const FINISH = `${WEBHOOK_COMMAND} rotate --finish --yes`;
-
 export function addWebhookCommand(program: Command, act: Act): void {
   program
     .command('webhook')
@@ -56,7 +53,11 @@ export function addWebhookCommand(program: Command, act: Act): void {
         if (action === 'rotate') {
           return flags.finish === true ? finish(console, await stack(), flags) : rotate(console, await stack());
         }
-        if (flags.finish === true) throw usageError('--finish ends a rotation.', `For example: ${FINISH}`);
+        if (flags.finish === true)
+          throw usageError(
+            '--finish ends a rotation.',
+            (commands) => `For example: ${commands.finishWebhookRotation()}`,
+          );
         return show(console, await stack());
       }),
     );
@@ -68,7 +69,9 @@ async function show(console: Console, stack: Stack): Promise<number> {
   if (isNew) console.say(`Created a token, in the SSM parameter ${settings.webhookTokenParameter}.`);
   await print(console, stack, stored, isNew);
   if (stored.tokens.length === MOST_TOKENS) {
-    console.say(`A rotation is in progress: the old addresses stay valid until ${FINISH}`);
+    console.say(
+      `A rotation is in progress: the old addresses stay valid until ${console.commands.finishWebhookRotation()}`,
+    );
   }
   return EXIT.done;
 }
@@ -78,13 +81,18 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
   const name = settings.webhookTokenParameter;
   const [current, old] = (await readTokens(clients.ssm, name))?.tokens ?? [];
   if (current === undefined) {
-    throw new OperatorError('NoToken', 'There is no token to replace yet.', `Make the first one: ${WEBHOOK_COMMAND}`);
+    throw new OperatorError(
+      'NoToken',
+      'There is no token to replace yet.',
+      (commands) => `Make the first one: ${commands.webhook()}`,
+    );
   }
   if (old !== undefined) {
     throw new OperatorError(
       'RotationUnderWay',
       'A rotation is in progress: there are two valid tokens, and there can be no third.',
-      `Put the new addresses into every dashboard (${WEBHOOK_COMMAND}), then end it: ${FINISH}`,
+      (commands) =>
+        `Put the new addresses into every dashboard: ${commands.webhook()}\nThen end it: ${commands.finishWebhookRotation()}`,
     );
   }
   const tokens = [newToken(), current];
@@ -93,7 +101,9 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
     'A new token is stored. Put these addresses into the dashboards; the old ones stay valid until you end the rotation.',
   );
   await print(console, stack, { tokens, changedAt: Date.now() }, true);
-  console.say(`When every dashboard has its new address and is tested, end it: ${FINISH}`);
+  console.say(
+    `When every dashboard has its new address and is tested, end it: ${console.commands.finishWebhookRotation()}`,
+  );
   return EXIT.done;
 }
 
@@ -124,7 +134,7 @@ async function finish(console: Console, stack: Stack, { force, yes }: WebhookFla
       'AddressNotUsed',
       `No webhook has come to the new address of ${notMoved.join(', ')}, or one has come to the old address since. ` +
         'Without the old address, Streampixel could not report on their builds.',
-      `${NOT_MOVED} To end the rotation all the same: ${FINISH} --force`,
+      (commands) => `${NOT_MOVED} To end the rotation all the same: ${commands.finishWebhookRotation('--force')}`,
     );
   }
   if (yes !== true) {
@@ -159,7 +169,7 @@ async function enter(console: Console, stack: Stack): Promise<number> {
   if (!stack.isLocal || new URL(streampixelBaseUrl).hostname !== '127.0.0.1') {
     throw usageError(
       'Only the stand-in of npm start can be told an address: Streampixel has no API for it.',
-      `Put the addresses into the dashboard: ${WEBHOOK_COMMAND}`,
+      (commands) => `Put the addresses into the dashboard: ${commands.webhook()}`,
     );
   }
   const { tokens } = await ensureTokens(stack.clients.ssm, webhookTokenParameter);
@@ -226,5 +236,5 @@ async function print(console: Console, stack: Stack, { tokens }: StoredTokens, i
     `On the dashboard: ${DASHBOARD_STEPS}.`,
     'Keep the addresses secret: a sender who has one can report anything about the builds. They belong on the dashboard only.',
   ]);
-  if (stack.isLocal) console.say(`To enter them on the dashboard of the stand-in: ${WEBHOOK_COMMAND} enter --local`);
+  if (stack.isLocal) console.say(`To enter them on the dashboard of the stand-in: ${console.commands.enterWebhooks()}`);
 }

@@ -40,7 +40,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
   const { entry, status } = view;
   const { build, formerUploadIds = [], lateAt, projectId, releaseMode, submittedAt = 0, uploadId, userId } = entry;
   const { colour, label, message } = STATUS_DISPLAY[status];
-  const advice = adviceOn(entry, status);
+  const advice = adviceOn(entry, status, console.commands);
   const isLate = entry.state === 'submitted' && lateAt !== undefined;
   const [messageLabel, text] = message?.(entry) ?? ['', ''];
   return [

@@ -1,6 +1,5 @@
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
-import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { readStatus } from '../builds/build-status.ts';
 import type { BuildView } from '../builds/build-view.ts';
@@ -67,7 +66,7 @@ export async function followBuild(
         } else if (!STATUS_DISPLAY[view.status].isOngoing) return { kind: 'ended', view };
       } else if (!isWarned && now - startedAt > UNKNOWN_FOR_MS) {
         isWarned = true;
-        console.say('The pipeline has not seen the build yet. `streampixel-drop doctor` looks for the cause.');
+        console.say(`The pipeline has not seen the build yet. This looks for the cause: ${console.commands.doctor()}`);
       }
       const left = startedAt + timeoutMs - now;
       if (left <= 0) return { kind: 'timed-out', ...present({ view }) };
@@ -80,7 +79,7 @@ export async function followBuild(
         console.say(`${clockTime(now, now)}  still ${line}`);
       }
       if (!(await clock.pause(Math.min(POLL_MS, left), signal))) {
-        const remedy = `Follow it again: ${entry === undefined ? `${TOOL} status` : statusCommand(entry.id)}`;
+        const remedy = `Follow it again: ${console.commands.status(entry?.build)}`;
         throw new OperatorError('Interrupted', 'Stopped following; the build continues.', remedy, EXIT.interrupted);
       }
     }

@@ -1,4 +1,3 @@
-import { releasePreviousCommand } from '../../functions/domain/notify/operator-commands.ts';
 import { byWhom, nameOfLive, type ProjectLive, whenLive } from '../builds/live.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { span } from '../units.ts';
@@ -29,7 +28,7 @@ function projectLines(console: Console, { before, live, previous, projectId }: P
       ? []
       : [
           `  Back to ${printable(nameOfLive(previous))}`,
-          `    ${console.paint('bold', `-> ${releasePreviousCommand(projectId)}`)}`,
+          `    ${console.paint('bold', `-> ${console.commands.releasePrevious(projectId)}`)}`,
         ]),
   ];
 }

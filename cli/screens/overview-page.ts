@@ -1,4 +1,3 @@
-import { statusCommand, TOOL, WEBHOOK_COMMAND } from '../../functions/domain/notify/operator-commands.ts';
 import { type BuildView, shortNames } from '../builds/build-view.ts';
 import type { Overview } from '../builds/overview.ts';
 import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
@@ -75,14 +74,14 @@ function streampixelSection(console: Console, overview: Overview, nameOf: NameOf
   return [
     `${console.paint('bold', 'At Streampixel')}  ${count}`,
     ...named.flatMap(({ entry, status }, index) => {
-      const run = adviceOn(entry, status)?.run ?? statusCommand(entry.id);
+      const run = adviceOn(entry, status, console.commands)?.run ?? console.commands.status(entry.build);
       return [rows[index] ?? '', ...(STATUS_DISPLAY[status].isOngoing ? [] : [command(console, run)])];
     }),
     ...andMore(atStreampixel.length - named.length),
     ...(overtaken > 0 ? [console.paint('gray', `  ${older}`)] : []),
     ...noWebhookYet.flatMap(({ builds, projectId }) => [
       `  The result of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet`,
-      command(console, WEBHOOK_COMMAND),
+      command(console, console.commands.webhook()),
     ]),
   ];
 }
@@ -118,7 +117,7 @@ function deadLetterSection(console: Console, { deadLetters: { hidden, waiting },
   const count = console.paint('red', `${waiting}`);
   const reading = hidden === 0 ? '' : `, ${hidden} hidden while another command reads them`;
   return [
-    `${console.paint('bold', 'Dead letters')}  ${waiting + hidden === 0 ? 'none' : `${count}${reading}: ${TOOL} dlq list`}`,
+    `${console.paint('bold', 'Dead letters')}  ${waiting + hidden === 0 ? 'none' : `${count}${reading}: ${console.commands.deadLetters()}`}`,
     ...moves.map(({ status, moved, of }) => {
       return `  SQS is moving them (${status.toLowerCase()}): ${moved}${of === undefined ? '' : ` of ${of}`}`;
     }),

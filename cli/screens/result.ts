@@ -43,5 +43,10 @@ export function resultLine(console: Console, name: string, view: BuildView): str
     ...(reason === undefined ? [] : [REASONS[reason].cause]),
     ...(message === undefined ? [] : [printable(message(entry).join(': '))]),
   ];
-  throw new OperatorError(reason ?? failure, lines.join('\n'), adviceText(entry, status), EXIT_AFTER[status]);
+  throw new OperatorError(
+    reason ?? failure,
+    lines.join('\n'),
+    adviceText(entry, status, console.commands),
+    EXIT_AFTER[status],
+  );
 }

@@ -77,7 +77,7 @@ export function explained(error: unknown, endpoint = 'the AWS endpoint'): Operat
     return new OperatorError(
       'Unexpected',
       text,
-      'Run the same command again; if the error comes again: `streampixel-drop doctor`.',
+      (commands) => `Run the same command again; if the error comes again: ${commands.doctor()}`,
     );
   }
   const [, id, message, remedy] = found;

@@ -6,6 +6,7 @@ import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { DEAD_LETTER_ATTRIBUTES, REQUESTED_BY_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
 import { discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import {
   type BuildsQueue,
@@ -113,7 +114,8 @@ export async function namedAmong(
 }
 
 function noDeadLetter(name: string): OperatorError {
-  const remedy = 'See `streampixel-drop dlq list` for all dead letters, and `status BUILD` for the result of a build.';
+  const remedy = (commands: OperatorCommands) =>
+    `All dead letters: ${commands.deadLetters()}\nThe result of each build: ${commands.allBuilds()}`;
   return new OperatorError('NoDeadLetter', `No dead letter is about "${printable(name)}".`, remedy);
 }
 

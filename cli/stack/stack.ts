@@ -10,6 +10,7 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
@@ -33,6 +34,11 @@ export function endpointOf({ local }: StackOptions): string | undefined {
 /** The name that is meant; by default that of the stack that `cdk deploy` makes in this clone. */
 function nameOf(options: StackOptions): string {
   return options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+}
+
+/** The stack that printed commands act on, as far as the command line says it. */
+export function targetOf({ local, region, stack }: StackOptions): CommandTarget {
+  return local === undefined ? { stack, region } : { local };
 }
 
 /** Where the SDK's clients find the services, and how they connect. */
@@ -93,9 +99,12 @@ export async function findStack(options: StackOptions) {
     sts: new STSClient(config),
   };
   const ledgerTable = output(OUTPUTS.ledgerTableName);
+  const region = await cloudFormation.config.region();
   return {
     name,
-    region: await cloudFormation.config.region(),
+    region,
+    /** Commands to print: each acts on this stack. */
+    commands: operatorCommands(isLocal ? targetOf(options) : { stack: name, region }),
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
     /** How its last change went, by CloudFormation. */

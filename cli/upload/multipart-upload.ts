@@ -12,7 +12,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
-import { TOOL } from '../../functions/domain/notify/operator-commands.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { OperatorError } from '../operator-error.ts';
 import type { UploadSource } from './upload-source.ts';
 
@@ -87,7 +87,7 @@ export async function uploadInParts(
     return { ...object, resumed };
   } catch (error) {
     if (!(error instanceof Error && /^(NoSuchUpload|InvalidPart)$/.test(error.name))) throw error;
-    const remedy = `Check whether the build has arrived: \`${TOOL} status\`. If not, push it again.`;
+    const remedy = (commands: OperatorCommands) => `Push it again, unless it has arrived: ${commands.status()}`;
     throw new OperatorError('UploadGone', 'Another process has finished, aborted or changed this upload.', remedy);
   }
 }

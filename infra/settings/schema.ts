@@ -227,7 +227,7 @@ export const settingsSchema = v.object(
         'off (it only has to be a zip)',
       v.picklist(PACKAGE_CHECKS),
     ),
-    /** Name of the SSM SecureString with the token in the addresses of webhooks; `npx --no streampixel-drop webhook` fills it. */
+    /** Name of the SSM SecureString with the token in the addresses of webhooks; the tool fills it. */
     webhookTokenParameter: v.optional(
       withMessage(
         'must be the name of the SSM parameter for the token of the webhooks, not the token: a path such as ' +

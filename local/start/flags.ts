@@ -70,7 +70,7 @@ function createCommand(): Command {
     )
     .option(
       '--stand-in-key <key>',
-      'make the stand-in accept only this key: builds fail until you store it with `npx --no streampixel-drop key set --local`',
+      'make the stand-in accept only this key: builds fail until you store it, with the command that is printed',
     )
     .option(
       '--interval <seconds>',

@@ -30,7 +30,7 @@ function open(json = false, columns?: number) {
     });
     return through as unknown as NodeJS.WriteStream;
   };
-  const console = new Console(json, { stdout: stream('out'), stderr: stream('error') });
+  const console = new Console(json, undefined, { stdout: stream('out'), stderr: stream('error') });
   return { console, written };
 }
 

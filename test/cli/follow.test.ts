@@ -20,7 +20,7 @@ async function follow(
   let now = START;
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream;
   const followed = await followBuild(
-    new Console(false, { stdout: process.stdout, stderr }),
+    new Console(false, undefined, { stdout: process.stdout, stderr }),
     { liveOf: async () => NOTHING_LIVE, webhookOf: async (projectId) => ({ projectId, testedAt: START }) },
     {
       find: async () => entryAt((now - START) / MINUTE),

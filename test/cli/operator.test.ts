@@ -7,7 +7,6 @@ import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts
 import { fileSource } from '../../cli/upload/upload-source.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { commandAfter } from '../../functions/domain/notify/operator-commands.ts';
 import { makeSampleBuild, samplePackage, zipOf as zipOfFiles } from '../../local/start/sample-build.ts';
 import { KEY, routesFor, useOperatedStack, WRONG_KEY } from './operated-stack.ts';
 import { PATIENCE, printed, tool, toolJson } from './tool.ts';
@@ -152,7 +151,7 @@ describe.concurrent('push', () => {
     expect({ code, reason: data.error.code }).toEqual({ code: 1, reason: 'InvalidApiKey' });
     expect(forced.code).toBe(0);
     expect(stderr).toContain(REASONS.InvalidApiKey.remedy);
-    expect(stderr).toContain(commandAfter('InvalidApiKey'));
+    expect(stderr).toContain(`Then run: npx --no streampixel-drop key set`);
   });
 
   it('refuses what is no zip before it sends a byte, and a key that no route takes', async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
@@ -56,10 +57,17 @@ export function startTool(
 /** Everything that any run has printed: secrets must not be in it. */
 export const printed: string[] = [];
 
+/** The commands in what was printed that are not for the embedded stack at this port, or that could run another program. */
+function strayCommands(output: string, port: number): string[] {
+  const commands = [...output.matchAll(/\S* ?\S* ?streampixel-drop [a-z][^`\n"]*/g)].map(([command]) => command.trim());
+  return commands.filter((each) => !each.startsWith('npx --no ') || !new RegExp(` --local ${port}(?!\\d)`).test(each));
+}
+
 /** Runs the operator's tool to its end. */
 export async function tool(port: number, args: readonly string[], stdin?: string): Promise<Ran> {
   const ran = await startTool(port, args, stdin).ended;
   printed.push(ran.stdout, ran.stderr);
+  if (!args.includes('--help')) expect(strayCommands(ran.stdout + ran.stderr, port)).toEqual([]);
   return ran;
 }
 

@@ -35,6 +35,7 @@ type Subcommand =
   | 'status'
   | 'submit'
   | 'webhook'
+  | 'webhook enter'
   | 'webhook rotate';
 
 export type OperatorCommands = ReturnType<typeof operatorCommands>;
@@ -52,11 +53,15 @@ export function operatorCommands(target: CommandTarget) {
     /** @param build without it: an overview of all builds */
     status: (build?: NamedBuild) => command('status', ...(build === undefined ? [] : [wordFor(build)])),
     watch: () => command('status', '--watch'),
+    allBuilds: () => command('status', '--all'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Shows the addresses of the webhooks. */
     webhook: () => command('webhook'),
-    finishWebhookRotation: () => command('webhook rotate', '--finish', '--yes'),
+    finishWebhookRotation: (force?: '--force') =>
+      command('webhook rotate', '--finish', ...(force === undefined ? [] : [force]), '--yes'),
+    /** Enters the addresses on the dashboard of the stand-in. */
+    enterWebhooks: () => command('webhook enter'),
     /** @param uploadId where it may be an earlier upload: without it the tool releases the last one */
     release: (build: NamedBuild, uploadId?: string) =>
       command('release', wordFor(build), ...(uploadId === undefined ? [] : ['--upload-id', uploadId]), '--yes'),
@@ -157,18 +162,3 @@ export function shellWord(text: string): string {
   if (PLAIN.test(text)) return text;
   return isQuotable(text) ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
 }
-
-// TRANSITION
-const unnamed = operatorCommands({});
-export const WEBHOOK_COMMAND = unnamed.webhook();
-export const REDRIVE_FOR_KEY_COMMAND = unnamed.redriveForKey();
-export const releaseCommand = (id: string, uploadId?: string) =>
-  `${TOOL} release ${shellWord(id)}${uploadId === undefined ? '' : ` --upload-id ${shellWord(uploadId)}`} --yes`;
-export const storeKeyCommand = unnamed.storeKey;
-export const statusCommand = (id: string) => `${TOOL} status ${shellWord(id)}`;
-export const submitCommand = (id: string) => `${TOOL} submit ${shellWord(id)} --yes`;
-export const submitAgainCommand = unnamed.submitAgain;
-export const commandAfter = (reason: Reason, parameter?: string) =>
-  unnamed.after(reason, { reasons: [reason] }, parameter);
-export const LIVE_COMMAND = unnamed.live();
-export const releasePreviousCommand = unnamed.releasePrevious;

@@ -1,0 +1,17 @@
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The one file that puts commands of the tool together. */
+const MAKER = 'functions/domain/notify/operator-commands.ts';
+
+it('a command of the tool is put together in one place only, or it could act on another stack', () => {
+  const names = createProgram(() => {}).commands.map((command) => command.name());
+  const written = new RegExp(`streampixel-drop (${names.join('|')})\\b|\\$\\{TOOL\\}`);
+  const files = globSync('{functions,infra,local,cli,scripts}/**/*.{ts,mjs}', { cwd: ROOT });
+  const others = files.filter((file) => file !== MAKER && written.test(readFileSync(`${ROOT}/${file}`, 'utf8')));
+  expect(files).toContain(MAKER);
+  expect(others).toEqual([]);
+});
