@@ -32,7 +32,11 @@ export async function callerName(
       hostname: url.hostname,
       ...present({ port: url.port === '' ? undefined : Number(url.port) }),
       path: '/',
-      headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+      headers: {
+        host: url.host,
+        'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
+        'content-length': String(FORM.length),
+      },
       body: FORM,
     });
     const signer = new SignatureV4({ service: 'sts', region, credentials, sha256: Sha256 });
