@@ -1,6 +1,6 @@
 import { byWhom, nameOfLive, type ProjectLive, whenLive } from '../builds/live.ts';
 import { aligned, type Console, printable } from '../console.ts';
-import { span } from '../units.ts';
+import { clockTime, span } from '../units.ts';
 
 /** What viewers get, project by project, and what they got before. */
 export function livePage(console: Console, projects: readonly ProjectLive[], now: number): string[] {
@@ -10,7 +10,7 @@ export function livePage(console: Console, projects: readonly ProjectLive[], now
 function projectLines(console: Console, { before, live, previous, projectId }: ProjectLive, now: number): string[] {
   const title = `${console.paint('bold', 'Project')}  ${printable(projectId)}`;
   if (live === undefined)
-    return [title, '  No build is known to be live: none has gone live since this ledger exists.'];
+    return [title, '  No build is known to be live. See the dashboard; the next one to go live is shown here.'];
   const earlier = before.map((each) => [printable(nameOfLive(each)), `was live ${whenLive(each, now)}`, each.uploadId]);
   return [
     title,
@@ -18,8 +18,7 @@ function projectLines(console: Console, { before, live, previous, projectId }: P
       [
         ['Live', console.paint('green', printable(nameOfLive(live)))],
         ['Upload id', printable(live.uploadId)],
-        ['Since', `${whenLive(live, now).replace('since ', '')}, ${span(now - live.at)} ago`],
-        ['By', printable(byWhom(live).replace('by ', ''))],
+        ['Since', printable(`${clockTime(live.at, now)}, ${span(now - live.at)} ago, ${byWhom(live)}`)],
       ],
       2,
     ),

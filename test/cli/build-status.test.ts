@@ -85,6 +85,26 @@ describe('the status of a build', () => {
     expect(receivesWebhooks(record, anEntry({ droppedAt: START, submittedAt: at(400) }))).toBe(true);
   });
 
+  it('says of the viewers what the ledger knows of them, unless a release is in progress or has failed', () => {
+    const live = { uploadId: 'upload-of-game.zip', at: at(22), source: 'released', by: 'person' } as const;
+    const before = { ...live, until: at(40) };
+    expect([automatic, manual, released, failed, requested].map((entry) => statusOf(entry, true, live))).toEqual([
+      'live',
+      'live',
+      'released',
+      'live',
+      'waits-for-release',
+    ]);
+    expect([automatic, manual, released, failed, requested].map((entry) => statusOf(entry, true, before))).toEqual([
+      'was-live',
+      'was-live',
+      'was-live',
+      'release-failed',
+      'waits-for-release',
+    ]);
+    expect(statusOf(rejected, true, before)).toBe('rejected');
+  });
+
   it('depends on the release request for this upload only', () => {
     const release = { ...requestedAt(manual, at(30)).release, uploadId: 'former' };
     expect(statusOf({ ...manual, release } as LedgerEntry, true)).toBe('waits-for-person');

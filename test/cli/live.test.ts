@@ -2,9 +2,12 @@ import { userInfo } from 'node:os';
 import { STSClient } from '@aws-sdk/client-sts';
 import { describe, expect, it, vi } from 'vitest';
 import { callerName, nameInArn } from '../../cli/stack/caller.ts';
+import { asSentBy } from '../../cli/stack/dead-letters.ts';
 import { type GoLive, withGoLives } from '../../functions/domain/model/live.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import { personName } from '../../functions/domain/model/person.ts';
 import { submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
+import type { BuildsQueue, StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { listenOnLoopback } from '../../local/loopback-server.ts';
 import type { DroppedBuild } from '../../local/start/embedded-stack.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
@@ -246,6 +249,24 @@ describe('the name of the person who runs the tool', () => {
     expect(personName(' al\u001b[31m\r\nice\u202e ')).toBe('al [31m ice');
     expect(personName('\u{1f680}'.repeat(70))).toBe('\u{1f680}'.repeat(64));
     expect(personName('\u0000\n ')).toBeUndefined();
+  });
+
+  it('goes with a dead letter that has all ten attributes of SQS, whose own name stays', async () => {
+    const attributes = Object.fromEntries(Object.values(DEAD_LETTER_ATTRIBUTES).map((name) => [name, 'x']));
+    const deadLetter = { messageId: 'm', receiptHandle: 'r', body: 'b', sentAt: 0, attributes };
+    const taken: StoredDeadLetter[] = [];
+    const plain: BuildsQueue = {
+      async send(messages) {
+        taken.push(...messages);
+        return messages.slice(0, 1);
+      },
+    };
+    const sent = await asSentBy('alice', plain).send([deadLetter, { ...deadLetter, messageId: 'n' }]);
+    expect(sent).toEqual([deadLetter]);
+    expect(sent[0]).toBe(deadLetter);
+    expect(taken[0]?.attributes).toMatchObject({ DeadLetterId: 'x', RequestedBy: 'alice' });
+    expect(Object.keys(taken[0]?.attributes ?? {})).toHaveLength(10);
+    expect(asSentBy(undefined, plain)).toBe(plain);
   });
 
   it('is unknown where STS refuses or does not answer', async () => {

@@ -167,6 +167,26 @@ describe('the fact of what is live', () => {
     expect(await spans()).toMatchObject([{ uploadId: 'upload-1', at: at(3), by: 'person', requestedBy: 'alice' }]);
   });
 
+  it('counts a distribution while a request still waits as Streampixel’s', async () => {
+    await given(1);
+    await webhook(1, 'approved', 1);
+    world.answers = [{ kind: 'rate-limited', status: 429, detail: 'Rate limit exceeded.' }];
+    world.now = at(2);
+    const request = { build: idOf(1), uploadId: 'upload-1', requestId: 'release-1', requestedAt: at(2) };
+    expect(await world.release(request)).toMatchObject({ kind: 'hidden' });
+    await webhook(1, 'distributing', 3);
+    expect(await spans()).toMatchObject([{ uploadId: 'upload-1', by: 'streampixel' }]);
+  });
+
+  it('is found in Streampixel’s list of the project where the webhook is lost', async () => {
+    const entry = await given(1, AUTOMATIC);
+    world.settings = { ...world.settings, reconcile: true };
+    world.projectHas({ uploadId: 'upload-1', status: 'Approved', at: at(5) });
+    world.now = at(70);
+    await world.watch(entry.id, 'upload-1');
+    expect(await spans()).toMatchObject([{ uploadId: 'upload-1', at: at(5), by: 'approval' }]);
+  });
+
   it('counts the distribution after a refused release as Streampixel’s: it was done on the dashboard', async () => {
     await given(1);
     await webhook(1, 'approved', 1);

@@ -70,7 +70,7 @@ async function applyToBuild(build: LedgerEntry, message: WebhookMessage, visit: 
   if (isNew) log.info('webhook-received', { ...logFields(entry), stage: notice.stage });
   // The worker before this one may have crashed before it could note the webhook or notify.
   if (isNew || isRepeated) {
-    await noteReported(entry, ports);
+    if (!isOutcome) await noteReported(entry, ports);
     await noteWebhookReceived(notice.projectId, 'lastWebhookAt', message, ports);
   }
   if (!isOutcome) {

@@ -93,7 +93,7 @@ export function withFormerUpload(record: LiveRecord, entry: LedgerEntry): LiveRe
   const { build, id, news, releaseMode, submittedAt, uploadId } = entry;
   if (uploadId === undefined) return record;
   const known = record.former.find((each) => each.uploadId === uploadId);
-  const approvedAt = news?.find(({ stage }) => stage === 'approved')?.at ?? known?.approvedAt;
+  const approvedAt = news?.find(({ stage }) => stage === 'approved')?.at;
   if (known !== undefined && approvedAt === known.approvedAt) return record;
   const facts = { build: id, key: build.key, ...present({ submittedAt, approvedAt }) };
   const upload = { uploadId, ...facts, isAutomatic: releaseMode === 'automatic' };
