@@ -143,9 +143,13 @@ async function previousBuild(stack: Stack, wanted: string | undefined) {
   const { build, uploadId } = previous;
   const entry = build === undefined ? undefined : await stack.ledger.find(build);
   if (entry === undefined) {
-    const text = printable(`The ledger no longer has ${nameOfLive(previous)}, which was live before.`);
-    const remedy = `Put the upload ${uploadId} of project ${projectId} live on the dashboard. The ledger keeps builds for 90 days.`;
-    throw new OperatorError('ForgottenBuild', text, printable(remedy));
+    const why = build === undefined ? '' : ' The ledger no longer has it: it keeps builds for 90 days.';
+    const remedy = `Put the upload ${uploadId} of project ${projectId} live on the dashboard.`;
+    throw new OperatorError(
+      'ForgottenBuild',
+      printable(`What was live before is ${nameOfLive(previous)}.${why}`),
+      printable(remedy),
+    );
   }
   return { entry, uploadId };
 }

@@ -26,7 +26,7 @@ function projectLines(console: Console, { before, live, previous, projectId }: P
     ...(previous === undefined
       ? []
       : [
-          `  Back to ${printable(nameOfLive(previous))}`,
+          `  To go back to ${printable(nameOfLive(previous))}:`,
           `    ${console.paint('bold', `-> ${console.commands.releasePrevious(projectId)}`)}`,
         ]),
   ];
