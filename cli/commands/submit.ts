@@ -288,7 +288,9 @@ function planForKnown(
     case 'submitting':
     case 'unknown':
       // A second message does no harm, as the ledger has the build, and it helps where the first one was lost.
-      return again ? { attributes: {}, why: 'waiting already; sent once more' } : { why: 'waiting already' };
+      return again
+        ? { attributes: {}, why: 'waiting already; sent once more' }
+        : { why: 'waiting already; --again sends its message once more' };
   }
 }
 

@@ -480,6 +480,17 @@ describe.concurrent('dead letters of builds that are named', () => {
     expect(await queues.look()).toMatchObject({ deadLetters: ['dead-letter-1'], hidden: [] });
   });
 
+  it('are known by the body where SQS does not take a character of the key in an attribute', async ({
+    onTestFinished,
+  }) => {
+    const queues = await openQueues(onTestFinished);
+    const build = aBuild({ key: 'game\uffff.zip' });
+    await queues.deadLetter({ build, body: s3Event({ key: build.key, versionId: 'v1' }) });
+    await queues.ledger.save(anEntryDeadLettered(build, 'dead-letter-1'));
+    await toolJson(queues.port, ['dlq', 'discard', 'game', '--yes']);
+    expect((await toolJson(queues.port, ['status', 'game'])).data).toMatchObject({ status: 'discarded' });
+  });
+
   it('leave a build alone that has a newer dead letter', async ({ onTestFinished }) => {
     const queues = await openQueues(onTestFinished);
     const key = await queues.deadLetter({ id: 'older' });

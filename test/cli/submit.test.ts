@@ -63,10 +63,12 @@ describe.concurrent('submit', () => {
   it('acts at once on one build that was never submitted, by its address or its key', async ({ onTestFinished }) => {
     const bucket = await openBucket(onTestFinished);
     const [one, two] = [await bucket.drop('one/new.zip'), await bucket.drop('two/new.zip')];
+    const again = await toolJson(bucket.port, ['submit', 's3://drop/one/new.zip', '--again']);
     const runs = [
       await toolJson(bucket.port, ['submit', 's3://drop/one/new.zip']),
       await toolJson(bucket.port, ['submit', 'two/new.zip']),
     ];
+    expect(again.data).toMatchObject({ dryRun: true, sent: 0 });
     expect(runs).toMatchObject([one, two].map(() => ({ code: 0, data: { dryRun: false, sent: 1, settled: 0 } })));
     expect(bucket.submitted()).toEqual([one, two].map((build) => [buildId(build), {}]));
   });
