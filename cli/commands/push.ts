@@ -106,7 +106,9 @@ async function push(
   const signal = interruptible(() => console.say('\nStopping.'));
   const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);
   const request = { path, bucket, key, ...zip, ...present({ metadata }) };
-  const { eTag, resumed, versionId } = await upload(console, stack, request, signal);
+  const { eTag, resumed, versionId: version } = await upload(console, stack, request, signal);
+  // A bucket that keeps no versions any more says so.
+  const versionId = version === 'null' ? undefined : version;
   const object = { bucket, key, eTag, ...present({ versionId }) };
   const build = buildId(object);
   const facts = note({ build, versionId: versionId ?? null, eTag, resumedBytes: resumed });
