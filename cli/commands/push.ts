@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { SKIP_CAUSES } from '../../functions/domain/model/reasons.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { statusCommand, TOOL } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
@@ -132,6 +133,7 @@ async function push(
   const line = resultLine(console, key, view);
   console.data(note({}), [line]);
   const { entry, status } = view;
+  if (entry.skipCause !== undefined && status === 'skipped') console.say(SKIP_CAUSES[entry.skipCause]);
   if (adviceOn(entry, status) !== undefined) console.say(adviceText(entry, status));
   return EXIT_AFTER[status];
 }
