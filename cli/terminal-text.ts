@@ -15,7 +15,7 @@ const HANG = mark('hang');
 
 /** The text, to be shown in this colour where the stream shows colours. */
 export function painted(colour: Colour, text: string): string {
-  return `${mark(colour)}${text}${mark('end')}`;
+  return text && `${mark(colour)}${text}${mark('end')}`;
 }
 
 /** Rows in columns, two spaces apart; the last column is as wide as it needs, and is continued below itself. */

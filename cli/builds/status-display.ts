@@ -36,7 +36,7 @@ interface StatusDisplay {
   readonly label: (view: BuildView, now: number) => string;
   /** What a list says behind the build's name. */
   readonly note: (view: BuildView, now: number) => string;
-  /** Foreign text that explains it. Print it with `printable` only. */
+  /** Text from outside that explains it. */
   readonly message?: (entry: LedgerEntry) => readonly [label: string, text: string];
   readonly advice?: (entry: LedgerEntry, commands: OperatorCommands) => Advice | undefined;
 }

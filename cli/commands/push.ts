@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { SKIP_CAUSES } from '../../functions/domain/model/reasons.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import type { NamedBuild } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
@@ -108,7 +109,9 @@ async function push(
   const signal = interruptible(() => console.say('\nStopping.'));
   const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);
   const request = { source, bucket, key, ...present({ metadata }) };
-  const { eTag, resumed, versionId } = await upload(console, stack, basename(path), request, signal);
+  const { eTag, resumed, versionId: version } = await upload(console, stack, basename(path), request, signal);
+  // A bucket that keeps no versions any more says so.
+  const versionId = version === 'null' ? undefined : version;
   const object = { bucket, key, eTag, ...present({ versionId }) };
   const build = buildId(object);
   const facts = note({ build, versionId: versionId ?? null, eTag, resumedBytes: resumed });
@@ -132,6 +135,7 @@ async function push(
   const line = resultLine(console, key, view);
   console.data(note({}), [line]);
   const { entry, status } = view;
+  if (entry.skipCause !== undefined && status === 'skipped') console.say(SKIP_CAUSES[entry.skipCause]);
   if (adviceOn(entry, status, console.commands) !== undefined) console.say(adviceText(entry, status, console.commands));
   return EXIT_AFTER[status];
 }

@@ -5,7 +5,7 @@ import type { BuildView } from '../builds/build-view.ts';
 import { byWhom, whenLive } from '../builds/live.ts';
 import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { timelineOf } from '../builds/timeline.ts';
-import { aligned, type Console, printable } from '../console.ts';
+import { aligned, type Console } from '../console.ts';
 import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
 import { packageRows, warningRows } from './package-rows.ts';
 
@@ -32,7 +32,7 @@ function historyRows({ entry }: BuildView, now: number): string[][] {
   return entry.history.map(({ at, note = '', state }, index, { [index - 1]: before }) => [
     clockTime(at, now),
     state === before?.state ? '' : state,
-    printable(inLocalTime(note, now)),
+    inLocalTime(note, now),
   ]);
 }
 
@@ -44,7 +44,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
   const isLate = entry.state === 'submitted' && lateAt !== undefined;
   const [messageLabel, text] = message?.(entry) ?? ['', ''];
   return [
-    ['Build', printable(entry.id)],
+    ['Build', entry.id],
     ['Status', console.paint(colour, label(view, now))],
     ['Late', isLate ? `since ${clockTime(lateAt, now)}; submitted ${span(now - submittedAt)} ago` : ''],
     ['Size', build.size === undefined ? '' : bytes(build.size)],
@@ -59,7 +59,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Attempts', entry.attempts === 0 ? '' : `${entry.attempts} failed`],
     ['Duplicate?', entry.possiblyDoubled ? 'an answer was lost: Streampixel may have the build twice' : ''],
     ['Why', status === 'dead-lettered' && entry.reason !== undefined ? REASONS[entry.reason].cause : ''],
-    [messageLabel, printable(text)],
+    [messageLabel, text],
     ['What to do', advice?.act ?? ''],
     [advice?.when ?? 'Then run', advice?.run ?? ''],
   ];
@@ -75,15 +75,15 @@ const GOES_LIVE = {
 function liveText({ live: { earlier } = {} }: BuildView, now: number): string {
   return earlier === undefined
     ? ''
-    : printable(`its earlier upload ${earlier.uploadId} is live ${whenLive(earlier, now)}, ${byWhom(earlier)}`);
+    : `its earlier upload ${earlier.uploadId} is live ${whenLive(earlier, now)}, ${byWhom(earlier)}`;
 }
 
 function requestText({ entry: { release, uploadId }, releaseSlot }: BuildView, now: number): string {
   if (release === undefined) return '';
   const isOwn = release.uploadId === uploadId;
-  const by = release.by === 'person' ? `by ${printable(release.requestedBy ?? 'a person')}` : 'after the approval';
+  const by = release.by === 'person' ? `by ${release.requestedBy ?? 'a person'}` : 'after the approval';
   // The page says further down why it failed.
-  const text = release.state === 'failed' && isOwn ? 'it failed' : printable(releaseText(release, releaseSlot, now));
+  const text = release.state === 'failed' && isOwn ? 'it failed' : releaseText(release, releaseSlot, now);
   return `of ${isOwn ? 'this upload' : `upload id ${release.uploadId}`}, requested ${by} at ${clockTime(release.requestedAt, now)}: ${text}`;
 }
 

@@ -7,6 +7,7 @@ import { STATUS_DISPLAY } from '../builds/status-display.ts';
 import type { Console } from '../console.ts';
 import { pause } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
+import { explained } from '../stack/aws-errors.ts';
 import { clockTime, span } from '../units.ts';
 import { createFollowLines } from './follow-lines.ts';
 
@@ -22,6 +23,11 @@ const FIRST_WEBHOOK_MS = 15_000;
 
 /** Off a terminal a line says so often that it still follows, in ms: build machines end jobs that print nothing for long. */
 const SIGN_OF_LIFE_MS = 5 * 60_000;
+
+/** Codes of errors that pass by themselves. */
+const PASSING: ReadonlySet<string> = new Set(['NothingThere', 'Throttled', 'Unreachable']);
+/** Where AWS does not answer for a while, in ms: longer trouble is one that a person has to look at. */
+const TROUBLE_MS = 5 * 60_000;
 
 export interface FollowOptions {
   /** @returns the build's entry, read now */
@@ -52,10 +58,26 @@ export async function followBuild(
   let isWarned = false;
   let listeningSince: number | undefined;
   let lastSignAt = startedAt;
+  let view: BuildView | undefined;
+  let troubleSince: number | undefined;
+
+  /** Reads the build. What passes by itself is no result of it: then the last view stays. */
+  async function look(): Promise<void> {
+    try {
+      const entry = await find();
+      view = entry && { entry, status: await readStatus(ledger, entry) };
+      troubleSince = undefined;
+    } catch (error) {
+      const { code, message } = explained(error);
+      if (!PASSING.has(code) || clock.now() - (troubleSince ?? clock.now()) > TROUBLE_MS) throw error;
+      if (troubleSince === undefined) console.say(`${message} Trying again ...`);
+      troubleSince ??= clock.now();
+    }
+  }
+
   try {
     for (;;) {
-      const entry = await find();
-      const view = entry && { entry, status: await readStatus(ledger, entry) };
+      await look();
       const now = clock.now();
       if (view !== undefined) {
         if (print(view.entry)) lastSignAt = now;
@@ -72,14 +94,14 @@ export async function followBuild(
       if (left <= 0) return { kind: 'timed-out', ...present({ view }) };
 
       const where = view === undefined ? 'not seen by the pipeline yet' : STATUS_DISPLAY[view.status].label(view, now);
-      const line = `${where}, followed for ${span(now - startedAt)}${Number.isFinite(left) ? `, for ${span(left)} more` : ''}`;
+      const line = `${where}; followed for ${span(now - startedAt)}${Number.isFinite(left) ? `, ${span(left)} left` : ''}`;
       if (console.isLive) console.move(line);
       else if (now - lastSignAt >= SIGN_OF_LIFE_MS) {
         lastSignAt = now;
         console.say(`${clockTime(now, now)}  still ${line}`);
       }
       if (!(await clock.pause(Math.min(POLL_MS, left), signal))) {
-        const remedy = `Follow it again: ${console.commands.status(entry?.build)}`;
+        const remedy = `Follow it again: ${console.commands.status(view?.entry.build)}`;
         throw new OperatorError('Interrupted', 'Stopped following; the build continues.', remedy, EXIT.interrupted);
       }
     }

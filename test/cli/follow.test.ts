@@ -75,6 +75,27 @@ describe('following a build', () => {
     expect(minutes * MINUTE).toBe(timeoutMs);
   });
 
+  it('goes on where AWS does not answer for some minutes, and says so once', async () => {
+    const unreachable = Object.assign(new Error('getaddrinfo ENOTFOUND dynamodb'), { code: 'ENOTFOUND' });
+    const { followed, printed } = await follow((minutes) => {
+      if (minutes > 1 && minutes < 5) throw unreachable;
+      return minutes < 6 ? submitted : approvedAt(START + 6 * MINUTE);
+    });
+    expect(followed).toMatchObject({ kind: 'ended', view: { status: 'waits-for-person' } });
+    expect(printed.match(/AWS cannot be reached/g)).toHaveLength(1);
+    const forGood = follow((minutes) => {
+      if (minutes > 1) throw unreachable;
+      return submitted;
+    });
+    await expect(forGood).rejects.toBe(unreachable);
+    const refused = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    const denied = follow((minutes) => {
+      if (minutes > 1) throw refused;
+      return submitted;
+    });
+    await expect(denied).rejects.toBe(refused);
+  });
+
   it('says once that the pipeline has not seen a build', async () => {
     const { printed } = await follow(() => undefined, { timeoutMs: 10 * MINUTE });
     expect(printed.match(/has not seen the build yet/g)).toHaveLength(1);
