@@ -6,7 +6,12 @@ process.env.TZ = 'Asia/Tokyo';
 /** The tests that judge a mutant: fast ones only. Properties and the embedded stack add little for several times the time. */
 export default defineConfig({
   test: {
-    include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/adapters/**/*.test.ts', 'test/package/**/*.test.ts'],
+    include: [
+      'test/unit/**/*.test.ts',
+      'test/contract/**/*.test.ts',
+      'test/adapters/**/*.test.ts',
+      'test/package/**/*.test.ts',
+    ],
     setupFiles: ['test/support/loopback-only.ts'],
     // On a busy machine the first run, without a change, must pass. Stryker has a limit of its own for what never ends.
     testTimeout: 180_000,

@@ -1,7 +1,7 @@
 // Runs a program of this project on a machine that has only Node >= 20 and npm. Plain JavaScript without dependencies, because
 // it installs them.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,23 +29,27 @@ export function run(program) {
 }
 
 /**
- * A killed npm or npx can't pass anything on. Only under npm: a shell may end while what it has started in the background goes on.
+ * A killed npm or npx can't pass anything on, and its shell lives on. Only under npm: another shell may end while what it has started
+ * in the background goes on.
  */
 function endWithNpm(stop) {
-  const parent = process.ppid;
+  const parents = () => `${process.ppid} ${parentOf(process.ppid)}`;
+  const atFirst = parents();
   const timer = setInterval(() => {
-    if (isRunning(parent) && process.ppid === parent) return;
+    if (parents() === atFirst) return;
     clearInterval(timer);
     stop();
-  }, 1_000);
+  }, 2_000);
   timer.unref();
 }
 
-function isRunning(pid) {
+/** `undefined` where the system does not tell, as on Windows. */
+function parentOf(pid) {
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error.code === 'EPERM';
+    // After the name, which may have spaces in it: its state, and its parent.
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[1];
+  } catch {
+    return spawnSync('ps', ['-o', 'ppid=', '-p', `${pid}`], { encoding: 'utf8' }).stdout?.trim();
   }
 }
 
