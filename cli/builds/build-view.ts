@@ -11,6 +11,7 @@ import {
 } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { slotOf } from '../../functions/domain/pacing/pacer.ts';
+import type { Difference } from '../../functions/domain/package/differences.ts';
 import { printable } from '../console.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
@@ -23,13 +24,15 @@ export interface BuildView {
   readonly status: BuildStatus;
   /** When viewers got its uploads, or since when they do, as far as that was read. */
   readonly live?: BuildLive;
+  /** How it differs from the build that viewers have, where that was read and may be a mistake. */
+  readonly differences?: readonly Difference[];
   /** When it may be submitted, and when it may be released, where it waits for that. */
   readonly slot?: number | undefined;
   readonly releaseSlot?: number | undefined;
 }
 
 /** A build as `--json` prints it: times as ISO 8601; `JSON.stringify` leaves out what is undefined. */
-export function buildFacts({ entry, live = {}, releaseSlot, slot, status }: BuildView) {
+export function buildFacts({ differences, entry, live = {}, releaseSlot, slot, status }: BuildView) {
   const { build, release, state } = entry;
   const liveSpan = live.earlier ?? live.own;
   return {
@@ -47,6 +50,7 @@ export function buildFacts({ entry, live = {}, releaseSlot, slot, status }: Buil
     possiblyDoubled: entry.possiblyDoubled,
     package: entry.package,
     warnings: entry.warnings,
+    differences,
     labels: entry.labels,
     ...problemOf(entry, status),
     uploadId: entry.uploadId,

@@ -1,6 +1,8 @@
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { type LiveRecord, type LiveSpan, liveBefore, liveSpans } from '../../functions/domain/model/live.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { type ComparedBuild, type Difference, differences } from '../../functions/domain/package/differences.ts';
+import type { Labels } from '../../functions/domain/package/labels.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { OperatorError } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -14,6 +16,8 @@ export interface ProjectLive {
   readonly projectId: string;
   /** Absent where nothing is known to have gone live. */
   readonly live?: LiveSpan;
+  /** Of what is live, while the ledger has the build. */
+  readonly labels?: Labels;
   /** What was live before, newest first. */
   readonly before: readonly LiveSpan[];
   /** What `release --previous` puts live. */
@@ -27,7 +31,8 @@ export async function readLive({ ledger, settings }: Stack, wanted?: string): Pr
     const record = await ledger.liveOf(projectId);
     const [live, ...before] = liveSpans(record).toReversed();
     const previous = liveBefore(record);
-    return { projectId, before: before.slice(0, NAMED_BEFORE), ...present({ live, previous }) };
+    const labels = (await entryOf(ledger, live))?.labels;
+    return { projectId, before: before.slice(0, NAMED_BEFORE), ...present({ live, labels, previous }) };
   };
   const projects = await Promise.all((wanted === undefined ? [...own] : [wanted]).map(read));
   if (wanted !== undefined && !own.has(wanted) && projects[0]?.live === undefined) {
@@ -55,6 +60,25 @@ export function liveOfBuild(record: LiveRecord, { formerUploadIds = [], uploadId
     own: spans.findLast((span) => span.uploadId === uploadId),
     earlier: now !== undefined && formerUploadIds.includes(now.uploadId) ? now : undefined,
   });
+}
+
+/** The entry of what was live; builds leave the ledger some time after their last change. */
+async function entryOf(ledger: Pick<Ledger, 'find'>, span: LiveSpan | undefined): Promise<LedgerEntry | undefined> {
+  return span?.build === undefined ? undefined : ledger.find(span.build);
+}
+
+/** What is so different from the build that viewers of its project have now that it may be a mistake. */
+export async function differencesFromLive(
+  ledger: Pick<Ledger, 'find' | 'liveOf'>,
+  entry: LedgerEntry,
+): Promise<readonly Difference[]> {
+  if (entry.projectId === undefined) return [];
+  const live = await entryOf(ledger, liveSpans(await ledger.liveOf(entry.projectId)).at(-1));
+  return live === undefined || live.id === entry.id ? [] : differences(comparedBuild(live), comparedBuild(entry));
+}
+
+function comparedBuild({ build, package: facts }: LedgerEntry): ComparedBuild {
+  return present({ size: build.size, package: facts });
 }
 
 /** A build without an upload was never live. */

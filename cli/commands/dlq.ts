@@ -322,11 +322,12 @@ async function discard(
 ): Promise<number> {
   return withMatching(console, stack, names, filter, async ({ facts, messages, signal, store }) => {
     if (yes !== true) return preview(console, 'delete for good', facts);
+    const by = await stack.caller();
     const deleted = new Set<StoredDeadLetter>();
     await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
       for (const batch of batchesOf(messages)) {
         if (signal.aborted) return;
-        await Promise.all(batch.map((message) => recordDiscarded(message, stack.ledger, Date.now())));
+        await Promise.all(batch.map((message) => recordDiscarded(message, stack.ledger, Date.now(), by)));
         for (const message of await store.delete(batch)) deleted.add(message);
         progress.update(deleted.size);
       }

@@ -14,9 +14,9 @@ export function addLiveCommand(program: Command, act: Act): void {
     .action(
       act(async ({ console, stack, flags: { project } }) => {
         const projects = await readLive(await stack(), project);
-        const facts = projects.map(({ before, live, previous, projectId }) => ({
+        const facts = projects.map(({ before, labels, live, previous, projectId }) => ({
           projectId,
-          live: live === undefined ? null : liveFacts(live),
+          live: live === undefined ? null : { ...liveFacts(live), labels },
           before: before.map(liveFacts),
           previous: previous === undefined ? null : liveFacts(previous),
         }));

@@ -9,7 +9,7 @@ import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { statusOf } from '../builds/build-status.ts';
 import { shortId } from '../builds/build-view.ts';
-import { liveFacts, nameOfLive, readLive, whenLive } from '../builds/live.ts';
+import { differencesFromLive, liveFacts, nameOfLive, readLive, whenLive } from '../builds/live.ts';
 import { BUILD_NAMES, entriesOf, findBuild } from '../builds/search.ts';
 import { adviceOn, adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
@@ -72,11 +72,13 @@ async function release(
   }
   const facts = { build, projectId, userId, uploadId, state, releaseMode };
   if (yes !== true) {
+    const different = await differencesFromLive(stack.ledger, entry);
     const live = liveSpans(await stack.ledger.liveOf(projectId ?? '')).at(-1);
     const now = live && `${nameOfLive(live)}, live ${whenLive(live, Date.now())}, upload id ${live.uploadId}`;
-    console.data({ dryRun: true, ...facts, replaces: live && liveFacts(live) }, [
+    console.data({ dryRun: true, ...facts, replaces: live && liveFacts(live), differences: different }, [
       printable(`Would put ${build} live, upload id ${uploadId}.`),
       printable(`It replaces what viewers of project ${projectId} get now${now === undefined ? '.' : `: ${now}.`}`),
+      ...different.map(({ text }) => console.paint('yellow', text)),
     ]);
     console.say(NOTHING_CHANGED);
     return EXIT.done;

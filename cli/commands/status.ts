@@ -5,7 +5,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type BuildStatus, readStatus, STATES_WITH } from '../builds/build-status.ts';
 import { buildFacts, readLanes, slotsOf } from '../builds/build-view.ts';
 import { readPage } from '../builds/listing.ts';
-import { readBuildLive } from '../builds/live.ts';
+import { differencesFromLive, readBuildLive } from '../builds/live.ts';
 import { overviewFacts, readOverview, readViews } from '../builds/overview.ts';
 import { ALL_STATES, BUILD_NAMES, findBuild } from '../builds/search.ts';
 import { timelineOf } from '../builds/timeline.ts';
@@ -144,7 +144,14 @@ async function showBuild(console: Console, stack: Stack, wanted: string): Promis
   const entry = await findBuild(stack.ledger, wanted);
   const lanes = entry.userId === undefined ? undefined : await readLanes(stack, entry.userId);
   const live = await readBuildLive(stack.ledger, entry);
-  const view = { entry, live, status: await readStatus(stack.ledger, entry), ...slotsOf(entry, lanes) };
+  const status = await readStatus(stack.ledger, entry);
+  const view = {
+    entry,
+    live,
+    status,
+    differences: await differencesFromLive(stack.ledger, entry),
+    ...slotsOf(entry, lanes),
+  };
   const history = entry.history.map(({ at, ...rest }) => ({ at: iso(at), ...rest }));
   const timeline = timelineOf(entry).map(({ at, name, tookMs }) => {
     return { step: name, at: iso(at), tookSeconds: tookMs === undefined ? undefined : Math.round(tookMs / 1_000) };

@@ -14,6 +14,7 @@ export function buildPage(console: Console, view: BuildView, now: number): strin
   return [
     ...aligned(formRows(console, view, now).filter(([, value]) => value !== '')),
     ...warningLines(console, view.entry.warnings),
+    ...differenceLines(console, view.differences),
     '',
     console.paint('bold', 'Timeline'),
     ...aligned(timelineRows(console, view, now), 2),
@@ -26,6 +27,12 @@ export function buildPage(console: Console, view: BuildView, now: number): strin
 function warningLines(console: Console, warnings: LedgerEntry['warnings'] = []): string[] {
   if (warnings.length === 0) return [];
   return ['', console.paint('bold', 'Warnings of the package'), ...aligned(warningRows(warnings), 2)];
+}
+
+function differenceLines(console: Console, differences: BuildView['differences'] = []): string[] {
+  if (differences.length === 0) return [];
+  const title = console.paint('bold', 'Different from what viewers have now');
+  return ['', title, ...differences.map(({ text }) => `  ${text}`)];
 }
 
 function historyRows({ entry }: BuildView, now: number): string[][] {

@@ -1,3 +1,4 @@
+import { labelText } from '../../functions/domain/package/labels.ts';
 import { byWhom, nameOfLive, type ProjectLive, whenLive } from '../builds/live.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { clockTime, span } from '../units.ts';
@@ -7,7 +8,11 @@ export function livePage(console: Console, projects: readonly ProjectLive[], now
   return projects.flatMap((project, index) => [...(index === 0 ? [] : ['']), ...projectLines(console, project, now)]);
 }
 
-function projectLines(console: Console, { before, live, previous, projectId }: ProjectLive, now: number): string[] {
+function projectLines(
+  console: Console,
+  { before, labels, live, previous, projectId }: ProjectLive,
+  now: number,
+): string[] {
   const title = `${console.paint('bold', 'Project')}  ${printable(projectId)}`;
   if (live === undefined)
     return [title, '  No build is known to be live. See the dashboard; the next one to go live is shown here.'];
@@ -18,6 +23,7 @@ function projectLines(console: Console, { before, live, previous, projectId }: P
       [
         ['Live', console.paint('green', printable(nameOfLive(live)))],
         ['Upload id', printable(live.uploadId)],
+        ...(labels === undefined ? [] : [['Labels', printable(labelText(labels))]]),
         ['Since', printable(`${clockTime(live.at, now)}, ${span(now - live.at)} ago, ${byWhom(live)}`)],
       ],
       2,

@@ -128,9 +128,15 @@ function undefinedIfUnknown(error: unknown): undefined {
  * between then leaves a dead letter that can be discarded again, and not a build of which nobody knows what became.
  *
  * @param now ms since the epoch
+ * @param by the person's name, where it is known
  * @throws LedgerUnavailable
  */
-export async function recordDiscarded(message: StoredDeadLetter, ledger: Ledger, now: number): Promise<void> {
+export async function recordDiscarded(
+  message: StoredDeadLetter,
+  ledger: Ledger,
+  now: number,
+  by: string | undefined,
+): Promise<void> {
   const deadLetterId = message.attributes[DEAD_LETTER_ATTRIBUTES.id];
   const ids = buildsOf(message);
   for (const build of buildsIn(message).filter((each) => ids.includes(buildId(each)))) {
@@ -140,10 +146,10 @@ export async function recordDiscarded(message: StoredDeadLetter, ledger: Ledger,
         entry.state === 'dead-lettered'
           ? entry.deadLetterId === deadLetterId
           : (entry.state === 'waiting' || entry.state === 'unknown') && deadLetterId === undefined;
-      return isLast ? discarded(entry, now) : undefined;
+      return isLast ? discarded(entry, now, by) : undefined;
     });
     // No function has got as far as recording it.
-    if (known === undefined) await ledger.save(discarded(opened(build, now), now));
+    if (known === undefined) await ledger.save(discarded(opened(build, now), now, by));
   }
 }
 

@@ -142,9 +142,13 @@ export function deadLettered(
   );
 }
 
-/** A person has discarded its dead letters: nothing is left of it in a queue. */
-export function discarded({ reservation, ...entry }: LedgerEntry, now: number): LedgerEntry {
-  return withChange(entry, now, { state: entry.state, discardedAt: now }, 'discarded by a person');
+/**
+ * A person has discarded its dead letters: nothing is left of it in a queue.
+ *
+ * @param by the person's name
+ */
+export function discarded({ reservation, ...entry }: LedgerEntry, now: number, by = 'a person'): LedgerEntry {
+  return withChange(entry, now, { state: entry.state, discardedAt: now }, `discarded by ${by}`);
 }
 
 function noteOf(failure: Failure): string {
