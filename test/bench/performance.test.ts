@@ -61,7 +61,7 @@ describe('what follows a build', { timeout: 120_000 }, () => {
     expect(receiveWebhook.awsCalls.ssm).toBeLessThanOrEqual(6);
     // Six webhooks, the request to release, and the watch, which is received twice.
     expect(followBuilds.invocations).toBe(9);
-    expect(followBuilds.awsCalls.dynamodb).toBeLessThanOrEqual(40);
+    expect(followBuilds.awsCalls.dynamodb).toBeLessThanOrEqual(45);
     expect(followBuilds.awsCalls.eventbridge).toBe(2);
   });
 });
