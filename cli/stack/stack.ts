@@ -31,9 +31,13 @@ export function endpointOf({ local }: StackOptions): string | undefined {
   return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
 }
 
-/** The name that is meant; by default that of the stack that `cdk deploy` makes in this clone. */
-function nameOf(options: StackOptions): string {
-  return options.stack ?? String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+/**
+ * The name that is meant: by default that of the stack that `cdk deploy` makes in this clone; on the embedded stack, which is alone
+ * at its port, whatever there is.
+ */
+function nameOf({ local, stack }: StackOptions): string | undefined {
+  if (stack !== undefined || local !== undefined) return stack;
+  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
@@ -128,12 +132,16 @@ export async function findStack(options: StackOptions) {
   };
 }
 
-/** @param wanted the stack's name or ARN */
-async function describeStack(client: CloudFormationClient, wanted: string) {
+/** @param wanted the stack's name or ARN; without it, the only one there is */
+async function describeStack(client: CloudFormationClient, wanted: string | undefined) {
   try {
     const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: wanted }));
-    const outputs = stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue] as const);
-    return { name: stack?.StackName ?? wanted, outputs: new Map(outputs), status: stack?.StackStatus ?? 'unknown' };
+    if (stack === undefined) {
+      throw new OperatorError(NO_STACK, 'There is no stack yet.', 'Wait until npm start has deployed it.');
+    }
+    const { Outputs = [], StackName: name = '', StackStatus: status = 'unknown' } = stack;
+    const outputs = Outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue] as const);
+    return { name, outputs: new Map(outputs), status };
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
