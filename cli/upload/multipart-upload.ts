@@ -38,7 +38,7 @@ const PART_SIZE = 8 * MIB;
 const MOST_PARTS = 10_000;
 const CONCURRENCY = 4;
 /** Sent at once, in bytes. */
-const SLICE = 256 * 1024;
+const SLICE = 1024 * 1024;
 
 /**
  * All parts but the last have this size, in bytes. It is the same in each run, or an upload could not be resumed. S3 does not say

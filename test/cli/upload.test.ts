@@ -44,6 +44,8 @@ async function prepare(onTestFinished: TestContext['onTestFinished'], decide: (c
   zip.end();
   const bytes = await buffer(zip.outputStream);
   await writeFile(path, bytes);
+  // Whole seconds can be restored exactly.
+  await utimes(path, 1_700_000_000, 1_700_000_000);
   const client = { region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS, forcePathStyle: true };
   const s3 = new S3Client({ ...client, endpoint: `http://127.0.0.1:${between.port}` });
   const behind = new S3Client({ ...client, endpoint: stack.gateway.endpoint });
@@ -307,7 +309,8 @@ describe('push', () => {
     'stops where the npm is killed that has run its launcher',
     async ({ onTestFinished }) => {
       // With a shell between the two, as npm has it.
-      const npm = 'child_process.spawn("sh", ["-c", `"$0" "$@"; exit`, process.execPath, ...process.argv.slice(1)])';
+      const npm =
+        'child_process.spawn("sh", ["-c", `"$0" "$@"; exit`, process.execPath, ...process.argv.slice(1)], { stdio: "ignore" })';
       const { between, started } = await launchStuck(onTestFinished, ['-e', npm]);
       started.kill('SIGKILL');
       await vi.waitFor(() => expect(between.hanging()).toBe(0), EVENTUALLY);
