@@ -54,15 +54,27 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   const reader = new BlockReader(size, tail, readRange);
   try {
     if (end === undefined || end.isSplit) return { verdict: judgeZip({ size, head, end }) };
+    return await (end.directorySize > BLOCK_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
+  } catch (error) {
+    throw reader.failure ?? error;
+  }
+
+  async function readWhole(end: ZipEnd): Promise<ZipRead> {
     const directory = await readDirectory(end, reader);
     if (directory.kind !== 'read') return { verdict: judgeZip({ size, head, end, directory }) };
     const manifest = await readManifest(directory, end, reader);
     const verdict = judgeZip({ size, head, end, directory, ...present({ manifest }) });
     const isZip = verdict.refusals.every(({ code }) => code !== 'NotAZip' && code !== 'ZipDamaged');
     return { verdict, ...(isZip ? { content: digestOf(directory.entries) } : {}) };
-  } catch (error) {
-    throw reader.failure ?? error;
   }
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+/** Long directories are read one after the other: those of a whole batch would not fit into a function's memory. */
+function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  const result = turn.then(work);
+  turn = result.catch(() => undefined);
+  return result;
 }
 
 interface ReadEntry extends ZipEntry {
@@ -138,10 +150,15 @@ function entryOf(entry: Entry): ReadEntry {
 
 /** In an order of its own: the same files zipped in another order are the same content. */
 function digestOf(entries: readonly ReadEntry[]): string {
-  const lines = entries.map(({ crc32, packedSize, rawName, size }) => {
-    return `${rawName.toString('hex')} ${size} ${packedSize} ${crc32}`;
+  const numbers = ({ crc32, packedSize, size }: ReadEntry) => ` ${size} ${packedSize} ${crc32}`;
+  const sorted = entries.toSorted((a, b) => {
+    return Buffer.compare(a.rawName, b.rawName) || (numbers(a) < numbers(b) ? -1 : 1);
   });
-  return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
+  const hash = createHash('sha256');
+  for (const [index, entry] of sorted.entries()) {
+    hash.update(`${index === 0 ? '' : '\n'}${entry.rawName.toString('hex')}${numbers(entry)}`);
+  }
+  return hash.digest('hex');
 }
 
 /** @returns the text of Unreal's manifest; `undefined` where there is none that can be read */

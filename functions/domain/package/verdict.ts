@@ -126,8 +126,8 @@ const SHOWN_LENGTH = 100;
 
 /** The name of an entry, which anybody can choose, fit to be shown: on one line, not too long, and without characters that change how it looks. */
 export function shown(name: string): string {
-  const plain = name
-    .slice(0, 4 * SHOWN_LENGTH)
+  const ends = 2 * SHOWN_LENGTH;
+  const plain = (name.length > 2 * ends ? `${name.slice(0, ends)}${name.slice(-ends)}` : name)
     .toWellFormed()
     .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
   const characters = [...plain];
