@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { judgeFolder } from '../../functions/domain/package/judge.ts';
-import type { Verdict } from '../../functions/domain/package/verdict.ts';
 import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 
 /**

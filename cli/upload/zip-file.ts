@@ -1,11 +1,11 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { readZip } from '../../functions/adapters/zip-content.ts';
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
+import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import { applied, type PackageCheck } from '../../functions/domain/package/applied.ts';
 import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
 import { warningText } from '../../functions/domain/package/package-text.ts';
-import type { Verdict } from '../../functions/domain/package/verdict.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { type Entry, RandomAccessReader, ZipFile } from 'yauzl';
 import { present } from '../domain/model/optional-fields.ts';
+import type { Verdict } from '../domain/model/package-verdict.ts';
 import { judgeZip } from '../domain/package/judge.ts';
-import type { Verdict } from '../domain/package/verdict.ts';
 import { findZipEnd, pointsIntoFile, type ZipEnd } from '../domain/package/zip-end.ts';
 import { isWrapped, manifestIn, shiftOf, type ZipDirectory, type ZipEntry } from '../domain/package/zip-facts.ts';
 

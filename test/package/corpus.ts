@@ -1,5 +1,5 @@
 import { deflateSync, gzipSync } from 'node:zlib';
-import type { RefusalReason, WarningCode } from '../../functions/domain/package/verdict.ts';
+import type { RefusalReason, WarningCode } from '../../functions/domain/model/package-verdict.ts';
 import { type PackagedFiles, samplePackage, zipOf } from '../../local/start/sample-build.ts';
 import { type RawEntry, rawZip } from '../support/raw-zip.ts';
 

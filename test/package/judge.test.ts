@@ -4,7 +4,7 @@ import {
   type PackageFacts,
   type RefusalReason,
   type WarningCode,
-} from '../../functions/domain/package/verdict.ts';
+} from '../../functions/domain/model/package-verdict.ts';
 import { zipOf } from '../../local/start/sample-build.ts';
 import { judged } from '../support/judged.ts';
 import { CountedFile, rawZip } from '../support/raw-zip.ts';

@@ -19,3 +19,19 @@ export function dangerOf(path: string): string | undefined {
   if (/^\/+[^/]/.test(path)) return 'is absolute';
   return path.split('/').includes('..') ? 'leads out of its folder (..)' : undefined;
 }
+
+/** The longest that is shown of a name, in characters. */
+const SHOWN_LENGTH = 100;
+
+/** The name of an entry, which anybody can choose, fit to be shown: on one line, not too long, and without characters that change how it looks. */
+export function shown(name: string): string {
+  const ends = 2 * SHOWN_LENGTH;
+  const plain = (name.length > 2 * ends ? `${name.slice(0, ends)}${name.slice(-ends)}` : name)
+    .toWellFormed()
+    .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  const characters = [...plain];
+  if (plain === '') return '(an entry without a name)';
+  if (characters.length <= SHOWN_LENGTH) return plain;
+  const half = SHOWN_LENGTH / 2 - 1;
+  return `${characters.slice(0, half).join('')}…${characters.slice(-half).join('')}`;
+}

@@ -1,8 +1,8 @@
-import { dangerOf, isFolder, isJunk, isUnusual } from './entry-names.ts';
+import type { PackageWarning, Refusal, Verdict, WarningCode } from '../model/package-verdict.ts';
+import { dangerOf, isFolder, isJunk, isUnusual, shown } from './entry-names.ts';
 import { beginsAsSplit, beginsAsZip, knownKind, looksLike } from './first-bytes.ts';
 import { type Layout, layoutOf, type PackagedFile } from './layout.ts';
 import { whatIsThere } from './no-game.ts';
-import { type PackageWarning, type Refusal, shown, type Verdict, type WarningCode } from './verdict.ts';
 import type { ZipEnd } from './zip-end.ts';
 import { contradictionIn, isEncrypted, isWrapped, pathOf, shiftOf, type ZipEntry, type ZipFacts } from './zip-facts.ts';
 

@@ -1,4 +1,4 @@
-import type { Configuration, PackageFacts, Plugin } from './verdict.ts';
+import type { Configuration, PackageFacts, Plugin } from '../model/package-verdict.ts';
 
 export interface PackagedFile {
   /** With slashes. */

@@ -1,14 +1,15 @@
+import type { Check, Inspection } from '../model/inspection.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
 import { type Outcome, unreachable } from '../model/outcome.ts';
+import type { Verdict } from '../model/package-verdict.ts';
 import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
 import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
 import { applied } from '../package/applied.ts';
-import type { Verdict } from '../package/verdict.ts';
-import type { Check, Inspection, NewestBuild } from '../ports.ts';
+import type { NewestBuild } from '../ports.ts';
 import { checkContent, holdBackOlderContent } from './check-content.ts';
 import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
