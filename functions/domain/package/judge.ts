@@ -1,6 +1,6 @@
 import type { PackageWarning, Refusal, Verdict, WarningCode } from '../model/package-verdict.ts';
 import { dangerOf, isFolder, isJunk, isUnusual, shown } from './entry-names.ts';
-import { beginsAsSplit, beginsAsZip, knownKind, looksLike } from './first-bytes.ts';
+import { beginsAsSplit, beginsAsZip, beginsWithEntry, knownKind, looksLike } from './first-bytes.ts';
 import { type Layout, layoutOf, type PackagedFile } from './layout.ts';
 import { whatIsThere } from './no-game.ts';
 import type { ZipEnd } from './zip-end.ts';
@@ -35,6 +35,9 @@ export function judgeZip(zip: ZipFacts): Verdict {
       return { refusals: [], warnings: [{ code: 'NotJudged', detail: directory.detail }] };
     case 'read': {
       const { entries, start } = directory;
+      if (beginsWithEntry(zip.head) && !isWrapped(end, start) && shiftOf(end, start) > 0) {
+        return refused('ZipDamaged', 'It was cut off: what is at its end is another zip that was in it.');
+      }
       const contradiction = contradictionIn(entries, end, start);
       if (contradiction !== undefined) {
         return refused('ZipDamaged', `${shown(contradiction.entry.name)} ${contradiction.why}.`);
