@@ -50,7 +50,8 @@ export function judgeZip(zip: ZipFacts): Verdict {
 /**
  * Says the same of a folder that is still to be zipped.
  *
- * @param paths relative to the folder, with slashes
+ * @param files with paths that are relative to the folder, with slashes
+ * @param manifest text of the manifest in it, where there is one
  */
 export function judgeFolder(files: readonly PackagedFile[], manifest?: string): Verdict {
   return judgeFiles(files, 0, [], [], manifest);

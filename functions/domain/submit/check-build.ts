@@ -97,8 +97,8 @@ async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: 
   const [refusal] = refusals;
   if (refusal === undefined) return { entry: judged };
   // A tool that rewrites the bucket must not make failures of builds that Streampixel has taken.
-  const contents = await visit.ports.ledger.contentsOf(entry.build);
-  const unchanged = entry.content === undefined ? undefined : await checkContent(judged, contents, visit);
+  const contents = entry.content === undefined ? [] : await visit.ports.ledger.contentsOf(entry.build);
+  const unchanged = await checkContent(judged, contents, visit);
   if (unchanged !== undefined) return { entry, outcome: await skip(judged, 'Unchanged', unchanged, visit) };
   return { entry, outcome: await refuse(judged, { reason: refusal.code, detail: refusal.detail }, check, visit) };
 }
