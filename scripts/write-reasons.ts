@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { PACKAGE_WARNINGS } from '../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../functions/domain/model/reasons.ts';
-import { PACKAGE_WARNINGS } from '../functions/domain/package/verdict.ts';
 import { withSection } from './marked-section.ts';
 
 const RUNBOOK = new URL('../docs/runbook.md', import.meta.url);

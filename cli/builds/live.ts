@@ -1,8 +1,8 @@
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { type LiveRecord, type LiveSpan, liveBefore, liveSpans } from '../../functions/domain/model/live.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import type { Labels } from '../../functions/domain/model/package-verdict.ts';
 import { type ComparedBuild, type Difference, differences } from '../../functions/domain/package/differences.ts';
-import type { Labels } from '../../functions/domain/package/labels.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { OperatorError } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';

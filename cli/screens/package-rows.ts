@@ -1,6 +1,6 @@
-import { type Labels, labelText } from '../../functions/domain/package/labels.ts';
+import type { Labels, PackageFacts, PackageWarning, Plugin } from '../../functions/domain/model/package-verdict.ts';
+import { labelText } from '../../functions/domain/package/labels.ts';
 import { warningText } from '../../functions/domain/package/package-text.ts';
-import type { PackageFacts, PackageWarning, Plugin } from '../../functions/domain/package/verdict.ts';
 import { printable } from '../console.ts';
 import { bytes, plural } from '../units.ts';
 

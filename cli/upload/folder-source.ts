@@ -4,8 +4,8 @@ import { access, lstat, readdir, readFile as readTextFile } from 'node:fs/promis
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
+import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { judgeFolder } from '../../functions/domain/package/judge.ts';
-import type { Verdict } from '../../functions/domain/package/verdict.ts';
 import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';

@@ -3,13 +3,14 @@ import { partition } from '@aws-sdk/util-endpoints';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
 import type { Build } from '../domain/model/build.ts';
+import type { Inspection } from '../domain/model/inspection.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import { redact } from '../domain/model/redaction.ts';
 import { PresignedUrl } from '../domain/model/secret.ts';
 import { beginsAsZip, HEAD_BYTES, looksLike } from '../domain/package/first-bytes.ts';
 import { labelsIn } from '../domain/package/labels.ts';
 import { TAIL_BYTES } from '../domain/package/zip-end.ts';
-import type { BuildStore, Clock, Inspection } from '../domain/ports.ts';
+import type { BuildStore, Clock } from '../domain/ports.ts';
 import { exchange, type HttpExchange } from './http-exchange.ts';
 import { readZip } from './zip-content.ts';
 

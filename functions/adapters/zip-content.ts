@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { type Entry, RandomAccessReader, ZipFile } from 'yauzl';
 import { present } from '../domain/model/optional-fields.ts';
+import type { Verdict } from '../domain/model/package-verdict.ts';
 import { judgeZip } from '../domain/package/judge.ts';
-import type { Verdict } from '../domain/package/verdict.ts';
 import { findZipEnd, pointsIntoFile, type ZipEnd } from '../domain/package/zip-end.ts';
 import { isWrapped, manifestIn, shiftOf, type ZipDirectory, type ZipEntry } from '../domain/package/zip-facts.ts';
 
@@ -54,15 +54,27 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   const reader = new BlockReader(size, tail, readRange);
   try {
     if (end === undefined || end.isSplit) return { verdict: judgeZip({ size, head, end }) };
+    return await (end.directorySize > BLOCK_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
+  } catch (error) {
+    throw reader.failure ?? error;
+  }
+
+  async function readWhole(end: ZipEnd): Promise<ZipRead> {
     const directory = await readDirectory(end, reader);
     if (directory.kind !== 'read') return { verdict: judgeZip({ size, head, end, directory }) };
     const manifest = await readManifest(directory, end, reader);
     const verdict = judgeZip({ size, head, end, directory, ...present({ manifest }) });
     const isZip = verdict.refusals.every(({ code }) => code !== 'NotAZip' && code !== 'ZipDamaged');
     return { verdict, ...(isZip ? { content: digestOf(directory.entries) } : {}) };
-  } catch (error) {
-    throw reader.failure ?? error;
   }
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+/** Long directories are read one after the other: those of a whole batch would not fit into a function's memory. */
+function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  const result = turn.then(work);
+  turn = result.catch(() => undefined);
+  return result;
 }
 
 interface ReadEntry extends ZipEntry {
@@ -138,10 +150,15 @@ function entryOf(entry: Entry): ReadEntry {
 
 /** In an order of its own: the same files zipped in another order are the same content. */
 function digestOf(entries: readonly ReadEntry[]): string {
-  const lines = entries.map(({ crc32, packedSize, rawName, size }) => {
-    return `${rawName.toString('hex')} ${size} ${packedSize} ${crc32}`;
+  const numbers = ({ crc32, packedSize, size }: ReadEntry) => ` ${size} ${packedSize} ${crc32}`;
+  const sorted = entries.toSorted((a, b) => {
+    return Buffer.compare(a.rawName, b.rawName) || (numbers(a) < numbers(b) ? -1 : 1);
   });
-  return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
+  const hash = createHash('sha256');
+  for (const [index, entry] of sorted.entries()) {
+    hash.update(`${index === 0 ? '' : '\n'}${entry.rawName.toString('hex')}${numbers(entry)}`);
+  }
+  return hash.digest('hex');
 }
 
 /** @returns the text of Unreal's manifest; `undefined` where there is none that can be read */

@@ -2,6 +2,7 @@ import type { FollowMessage } from './follow/follow-message.ts';
 import type { LiveBuilds } from './live-builds.ts';
 import type { Build } from './model/build.ts';
 import type { DeadLetter } from './model/dead-letter.ts';
+import type { Check, Inspection } from './model/inspection.ts';
 import type { Admission, SlotReservation } from './model/lane.ts';
 import type { BuildState, LedgerEntry } from './model/ledger-entry.ts';
 import type { Reason } from './model/reasons.ts';
@@ -12,8 +13,6 @@ import type { Dimension, MetricName } from './model/telemetry.ts';
 import type { WebhookMoment, WebhookRecord } from './model/webhook-record.ts';
 import type { Alert } from './notify/alert.ts';
 import type { BuildEvent } from './notify/build-events.ts';
-import type { Labels } from './package/labels.ts';
-import type { Verdict } from './package/verdict.ts';
 
 /** What the path of a build needs of the world. Each port has a second implementation for tests and virtual time. */
 export interface Ports {
@@ -64,29 +63,6 @@ export interface ApiKeys {
   readAgain(parameter: string): Promise<ApiKeyRead>;
 }
 
-export type Inspection =
-  | {
-      readonly kind: 'ready';
-      /** Digest of what is in the zip; absent where its directory could not be read, or was not asked for. */
-      readonly content?: string;
-      /** Whether Streampixel can run what is in it; absent where it was not read. */
-      readonly verdict?: Verdict;
-      readonly labels?: Labels;
-    }
-  | { readonly kind: 'superseded'; readonly detail: string }
-  | {
-      readonly kind: 'refused';
-      readonly reason: Extract<Reason, 'BuildMissing' | 'BuildUnreadable' | 'NotAZip'>;
-      readonly detail: string;
-      readonly status?: number;
-      readonly labels?: Labels;
-    }
-  | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
-/**
- * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and is a zip; what is in it is judged, too
- * - `current`: the key still holds this version
- */
-export type Check = 'readable' | 'current';
 export interface BuildStore {
   /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
   presign(build: Build): Promise<PresignedUrl>;
@@ -247,7 +223,7 @@ export interface NewestBuilds {
 /** One build of an object key, and what is in it. */
 export interface KnownContent {
   readonly id: string;
-  /** Digest, as {@link BuildStore.inspect} gives it. */
+  /** Digest, as `BuildStore.inspect` gives it. */
   readonly content: string;
   /** ms since the epoch. */
   readonly droppedAt: number;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import type { Build } from '../../functions/domain/model/build.ts';
-import type { Check } from '../../functions/domain/ports.ts';
+import type { Check } from '../../functions/domain/model/inspection.ts';
 import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
 const NOW = Date.parse('2026-04-21T12:00:00Z');

@@ -143,6 +143,45 @@ describe('the content of a zip', () => {
   });
 });
 
+describe('a directory that was made to do harm', () => {
+  it.each<[string, number, (number: number) => string]>([
+    ['of names of 64 KB', 450, (n) => `${n}${'x'.repeat(65_000)}`],
+    ['of folders in folders', 450, (n) => `${n}/${'Binaries/'.repeat(7_000)}x`],
+    ['of dots', 450, () => './'.repeat(32_000)],
+    ['of programs', 100_000, (n) => `${n}.exe`],
+    ['of projects', 100_000, (n) => `${n}/${n}.uproject`],
+    ['of sources', 100_000, (n) => `${n}/Source/a.cs`],
+    ['of the same name', 100_000, () => 'a.exe'],
+  ])('%s gets a verdict', async (_, count, nameOf) => {
+    const entries = Array.from({ length: count }, (__, number) => ({ name: nameOf(number) }));
+    const file = CountedFile.of(rawZip({ entries, zip64: true }));
+    const { content, verdict } = await judged(file);
+    expect(content).toMatch(/^[0-9a-f]{64}$/);
+    expect(JSON.stringify(verdict).length).toBeLessThan(2_000);
+    expect(file.requests).toBeLessThanOrEqual(12);
+  });
+
+  it('is not read while another one is: both might not fit into memory', async () => {
+    let reading = 0;
+    let most = 0;
+    const read = async () => {
+      const file = largePackage(45_000);
+      const head = await file.head();
+      const tail = await file.tail();
+      return readZip(file.size, head, tail, async (start, end) => {
+        reading += 1;
+        most = Math.max(most, reading);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        reading -= 1;
+        return file.range(start, end);
+      });
+    };
+    const all = await Promise.all([read(), read(), read()]);
+    expect(all.map(({ verdict }) => verdict.refusals)).toEqual([[], [], []]);
+    expect(most).toBe(1);
+  });
+});
+
 /** Of {@link FILES}, as version 0.1 wrote it. */
 const FORMER_DIGEST = 'c0af3896ca274060a4874ebca846a7e7ae5c15364e4663751968fcdbbe2bbbe2';
 

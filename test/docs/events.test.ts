@@ -2,10 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { STAGES } from '../../functions/domain/model/news.ts';
+import {
+  CONFIGURATIONS,
+  PACKAGE_WARNINGS,
+  PLUGINS,
+  type WarningCode,
+} from '../../functions/domain/model/package-verdict.ts';
 import { REASONS, type Reason, SKIP_CAUSES, type SkipCause } from '../../functions/domain/model/reasons.ts';
 import { EVENT_SOURCE, EVENTS, type EventName } from '../../functions/domain/model/telemetry.ts';
 import { type BuildEvent, eventDetail } from '../../functions/domain/notify/build-events.ts';
-import { CONFIGURATIONS, PACKAGE_WARNINGS, PLUGINS, type WarningCode } from '../../functions/domain/package/verdict.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const folder = new URL('../../docs/events/', import.meta.url);

@@ -1,5 +1,5 @@
 import { deflateSync, gzipSync } from 'node:zlib';
-import type { RefusalReason, WarningCode } from '../../functions/domain/package/verdict.ts';
+import type { RefusalReason, WarningCode } from '../../functions/domain/model/package-verdict.ts';
 import { type PackagedFiles, samplePackage, zipOf } from '../../local/start/sample-build.ts';
 import { type RawEntry, rawZip } from '../support/raw-zip.ts';
 
@@ -160,6 +160,14 @@ export const REFUSED: Readonly<Record<RefusalReason, readonly Sample[]>> = {
     sample('cut off in the directory', () => cut(500)),
     sample('cut off in the first file', () => good().subarray(0, 40)),
     sample('followed by zeros for the rest', () => Buffer.concat([cut(100), Buffer.alloc(100_000)])),
+    sample('cut off behind a zip that it holds', () => {
+      const inner = { name: 'Windows/MyGame/Content/Tools.zip', content: rawZip({ entries: rawEntries(UE5) }) };
+      const outer = rawZip({
+        entries: [...rawEntries(UE5), inner, { name: 'Windows/last.txt', content: 'x'.repeat(500) }],
+      });
+      return outer.subarray(0, outer.indexOf('Windows/last.txt') + 200);
+    }),
+    sample('two zips, one behind the other', () => Buffer.concat([good(), good()])),
     sample('without its first part', () => good().subarray(100)),
     sample('the first part of a split zip', () => Buffer.concat([Buffer.from('PK\x07\x08', 'latin1'), cut(500)])),
     sample('the last part of a split zip', () => rawZip({ entries: rawEntries(UE5), end: { disk: 3 } })),

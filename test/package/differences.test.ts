@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import type { PackageFacts } from '../../functions/domain/model/package-verdict.ts';
 import { type ComparedBuild, differences } from '../../functions/domain/package/differences.ts';
-import type { PackageFacts } from '../../functions/domain/package/verdict.ts';
 
 const FACTS: PackageFacts = {
   game: 'MyGame',

@@ -4,7 +4,7 @@ import {
   type PackageFacts,
   type RefusalReason,
   type WarningCode,
-} from '../../functions/domain/package/verdict.ts';
+} from '../../functions/domain/model/package-verdict.ts';
 import { zipOf } from '../../local/start/sample-build.ts';
 import { judged } from '../support/judged.ts';
 import { CountedFile, rawZip } from '../support/raw-zip.ts';
@@ -77,18 +77,18 @@ describe('a zip that Streampixel may not like', () => {
   });
 
   it('of macOS, with sizes cut to 32 bits, is warned of', async () => {
-    const codes = await codesBehind(2 ** 32);
+    const codes = await codesBehind(2 ** 32, 'PK\x03\x04');
     expect(codes).toContain('WrappedSizes');
     expect(codes).not.toContain('BytesOutside');
   });
 
   /** Of a zip without 64-bit numbers behind so many other bytes. */
-  async function codesBehind(gap: number): Promise<string[]> {
+  async function codesBehind(gap: number, mark = 'MZ'): Promise<string[]> {
     const zip = rawZip({ entries: rawEntries(UE5) });
     const file = new CountedFile(gap + zip.length, (start, end) => {
       const bytes = Buffer.alloc(end - start);
       if (end > gap) zip.copy(bytes, Math.max(0, gap - start), Math.max(0, start - gap), end - gap);
-      if (start === 0) bytes.write('PK\x03\x04', 'latin1');
+      if (start === 0) bytes.write(mark, 'latin1');
       return bytes;
     });
     const { verdict } = await judged(file);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CONFIGURATIONS } from '../../functions/domain/package/verdict.ts';
+import { CONFIGURATIONS } from '../../functions/domain/model/package-verdict.ts';
 import { UE5 } from '../package/corpus.ts';
 import { judged } from '../support/judged.ts';
 import { pack, type RawEntry, type RawZip, rawZip } from '../support/raw-zip.ts';

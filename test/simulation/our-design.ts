@@ -6,6 +6,7 @@ import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
+import type { Inspection } from '../../functions/domain/model/inspection.ts';
 import { uploadLane } from '../../functions/domain/model/lane.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
@@ -14,7 +15,6 @@ import type { UploadAnswer } from '../../functions/domain/model/streampixel-answ
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import {
   type BuildStore,
-  type Inspection,
   type Ledger,
   LedgerUnavailable,
   type Log,

@@ -1,5 +1,5 @@
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
-import type { Inspection } from '../../functions/domain/ports.ts';
+import type { Inspection } from '../../functions/domain/model/inspection.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const REGION = 'eu-central-1';

@@ -1,6 +1,7 @@
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
 import type { Build } from '../../functions/domain/model/build.ts';
 import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
+import type { Check, Inspection } from '../../functions/domain/model/inspection.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Disposition } from '../../functions/domain/model/outcome.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
@@ -10,7 +11,7 @@ import { opened, routed } from '../../functions/domain/model/submission-transiti
 import type { Alert } from '../../functions/domain/notify/alert.ts';
 import type { BuildEvent } from '../../functions/domain/notify/build-events.ts';
 import { slotSpacing } from '../../functions/domain/pacing/pacer.ts';
-import type { ApiKeyRead, Check, Inspection, Ledger, Ports, UploadRequest } from '../../functions/domain/ports.ts';
+import type { ApiKeyRead, Ledger, Ports, UploadRequest } from '../../functions/domain/ports.ts';
 import { handleMessage } from '../../functions/domain/submit/handle-message.ts';
 import { submitBuild } from '../../functions/domain/submit/submit-build.ts';
 import type { Delivery, SubmitSettings } from '../../functions/domain/submit/visit.ts';

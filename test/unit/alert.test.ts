@@ -424,3 +424,30 @@ describe('of a release that failed', () => {
     );
   });
 });
+
+describe('what is known of the content of a build', () => {
+  const facts = { game: 'MyGame', engine: '5', configuration: 'Shipping', plugin: 'PixelStreaming2' } as const;
+  const about = {
+    package: { ...facts, files: 312, unpackedSize: 4.2e9, debugSize: 7e8 },
+    labels: { branch: 'main', commit: '4f2c1a9' },
+    warnings: [{ code: 'DebugSymbols', detail: '0.7 GB of .pdb files.' }],
+  } as const;
+
+  it.each([deadLettered(about), rejected(about)])('is in the alert: $kind', (alert) => {
+    const { body } = alertText(alert);
+    expect(body).toMatch(
+      /^Package +MyGame, Shipping, Unreal Engine 5, Pixel Streaming 2, 312 files, 4.2 GB unpacked, 700.0 MB of it debug symbols$/m,
+    );
+    expect(body).toMatch(/^Labels +branch=main, commit=4f2c1a9$/m);
+  });
+
+  it('may be why Streampixel rejected it', () => {
+    expect(alertText(rejected(about)).body).toMatch(
+      /^It may be +0\.7 GB of \.pdb files\. The package has large debug/m,
+    );
+  });
+
+  it('is left out where nothing is known', () => {
+    expect(alertText(rejected()).body).not.toMatch(/^(?:Package|Labels|It may be)/m);
+  });
+});

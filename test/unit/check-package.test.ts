@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Verdict } from '../../functions/domain/package/verdict.ts';
+import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { aBuild, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;

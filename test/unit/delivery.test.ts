@@ -1,5 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { NO_CHECK_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
 import type { MessageVisibility } from '../../functions/message-batch.ts';
 import { processBatch } from '../../functions/submit-build/delivery.ts';
 import { s3Event } from '../support/s3-event.ts';
@@ -43,6 +44,16 @@ const failedIds = (response: Awaited<ReturnType<typeof process>>) =>
   response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
 
 describe('handling a batch', () => {
+  it('submits a build that is no package where its message says that it shall not be checked', async () => {
+    const verdict = { refusals: [{ code: 'NotAPackage', detail: 'It is empty.' }], warnings: [] } as const;
+    world.inspection = { kind: 'ready', verdict };
+    const attribute = { stringValue: 'true', dataType: 'String' };
+    await process(aRecord('one', s3Event({ key: 'a.zip' }), { [NO_CHECK_ATTRIBUTE]: attribute }));
+    expect(world.calls).toHaveLength(1);
+    await process(aRecord('two', s3Event({ key: 'b.zip' })));
+    expect(world.deadLetters).toMatchObject([{ reason: 'NotAPackage' }]);
+  });
+
   it('reports exactly what is not done, and leaves the neighbours of a poison message alone', async () => {
     const response = await process(
       aRecord('poison', 'hello'),

@@ -1,10 +1,9 @@
-import type { Labels } from '../package/labels.ts';
-import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 import type { Build } from './build.ts';
 import type { SlotReservation } from './lane.ts';
 import type { News } from './news.ts';
 import { present } from './optional-fields.ts';
 import type { Failure } from './outcome.ts';
+import type { Labels, PackageFacts, PackageWarning } from './package-verdict.ts';
 import type { Reason, SkipCause } from './reasons.ts';
 import type { ReleaseMode } from './route.ts';
 

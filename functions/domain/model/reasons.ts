@@ -66,7 +66,7 @@ export const REASONS = {
   NotAPackage: {
     cause: 'What is in the zip is not a packaged Unreal Engine game for Windows that Streampixel could start.',
     remedy:
-      'Do what the detail says and drop the build again, and discard the dead letter. If you think that this is wrong: submit --no-check.',
+      'Do what the detail says, drop the build again, and discard the dead letter. If the check is wrong, submit it with --no-check.',
   },
   UnusableKey: {
     cause:

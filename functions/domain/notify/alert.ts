@@ -1,8 +1,7 @@
 import type { Build } from '../model/build.ts';
 import type { Stage } from '../model/news.ts';
+import type { Labels, PackageFacts, PackageWarning } from '../model/package-verdict.ts';
 import type { Reason } from '../model/reasons.ts';
-import type { Labels } from '../package/labels.ts';
-import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 
 /** What one alert is about. All texts are redacted before they come here. */
 export type Alert =

@@ -2,11 +2,10 @@ import type { Build } from '../model/build.ts';
 import { buildId } from '../model/build.ts';
 import type { Stage } from '../model/news.ts';
 import { present } from '../model/optional-fields.ts';
+import type { Labels, PackageFacts, PackageWarning } from '../model/package-verdict.ts';
 import type { Reason, SkipCause } from '../model/reasons.ts';
 import type { ReleaseMode } from '../model/route.ts';
 import type { EventName } from '../model/telemetry.ts';
-import type { Labels } from '../package/labels.ts';
-import type { PackageFacts, PackageWarning } from '../package/verdict.ts';
 
 /** What an event is about: as much of it as is known by then. */
 export interface Subject {

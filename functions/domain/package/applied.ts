@@ -1,4 +1,4 @@
-import type { PackageWarning, Refusal, Verdict } from './verdict.ts';
+import type { PackageWarning, Refusal, Verdict } from '../model/package-verdict.ts';
 
 /**
  * How much of the verdict counts.

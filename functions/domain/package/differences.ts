@@ -1,4 +1,4 @@
-import type { PackageFacts } from './verdict.ts';
+import type { PackageFacts } from '../model/package-verdict.ts';
 
 /** One of a project's builds, for a comparison. */
 export interface ComparedBuild {

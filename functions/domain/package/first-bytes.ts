@@ -48,7 +48,13 @@ export function looksLike(head: Uint8Array): string {
 /** Whether it begins as a zip: with an entry, with the end of an empty one, or with the mark of a split one. */
 export function beginsAsZip(head: Uint8Array): boolean {
   const bytes = latin1(head);
-  return ['PK\x03\x04', 'PK\x05\x06', SPLIT, 'PK00'].some((mark) => bytes.startsWith(mark));
+  return [ENTRY, 'PK\x05\x06', SPLIT, 'PK00'].some((mark) => bytes.startsWith(mark));
+}
+
+const ENTRY = 'PK\x03\x04';
+/** Whether the first bytes are an entry's. */
+export function beginsWithEntry(head: Uint8Array): boolean {
+  return latin1(head).startsWith(ENTRY);
 }
 
 const SPLIT = 'PK\x07\x08';

@@ -1,8 +1,8 @@
-import { dangerOf, isFolder, isJunk, isUnusual } from './entry-names.ts';
-import { beginsAsSplit, beginsAsZip, knownKind, looksLike } from './first-bytes.ts';
+import type { PackageWarning, Refusal, Verdict, WarningCode } from '../model/package-verdict.ts';
+import { dangerOf, isFolder, isJunk, isUnusual, shown } from './entry-names.ts';
+import { beginsAsSplit, beginsAsZip, beginsWithEntry, knownKind, looksLike } from './first-bytes.ts';
 import { type Layout, layoutOf, type PackagedFile } from './layout.ts';
 import { whatIsThere } from './no-game.ts';
-import { type PackageWarning, type Refusal, shown, type Verdict, type WarningCode } from './verdict.ts';
 import type { ZipEnd } from './zip-end.ts';
 import { contradictionIn, isEncrypted, isWrapped, pathOf, shiftOf, type ZipEntry, type ZipFacts } from './zip-facts.ts';
 
@@ -35,6 +35,9 @@ export function judgeZip(zip: ZipFacts): Verdict {
       return { refusals: [], warnings: [{ code: 'NotJudged', detail: directory.detail }] };
     case 'read': {
       const { entries, start } = directory;
+      if (beginsWithEntry(zip.head) && !isWrapped(end, start) && shiftOf(end, start) > 0) {
+        return refused('ZipDamaged', 'It was cut off: what is at its end is another zip that was in it.');
+      }
       const contradiction = contradictionIn(entries, end, start);
       if (contradiction !== undefined) {
         return refused('ZipDamaged', `${shown(contradiction.entry.name)} ${contradiction.why}.`);
@@ -47,7 +50,8 @@ export function judgeZip(zip: ZipFacts): Verdict {
 /**
  * Says the same of a folder that is still to be zipped.
  *
- * @param paths relative to the folder, with slashes
+ * @param files with paths that are relative to the folder, with slashes
+ * @param manifest text of the manifest in it, where there is one
  */
 export function judgeFolder(files: readonly PackagedFile[], manifest?: string): Verdict {
   return judgeFiles(files, 0, [], [], manifest);

@@ -1,5 +1,4 @@
-/** What people and build machines write on an object, such as `commit: 4f2c1a`: S3 user metadata whose name begins with `label-`. */
-export type Labels = Readonly<Record<string, string>>;
+import type { Labels } from '../model/package-verdict.ts';
 
 /** The header of S3 that carries a label, up to the label's name. */
 const HEADER = 'x-amz-meta-label-';

@@ -1,4 +1,4 @@
-import type { Configuration, PackageFacts, Plugin } from './verdict.ts';
+import type { Configuration, PackageFacts, Plugin } from '../model/package-verdict.ts';
 
 export interface PackagedFile {
   /** With slashes. */
@@ -28,17 +28,18 @@ const GENERIC_GAME = /^(?:UE4|Unreal)Game$/i;
 const EDITOR = /\/Binaries\/Win64\/(?:UE4|Unreal)Editor[^/]*\.(?:exe|dll)$/i;
 const CONTENT = /\.(?:pak|ucas|utoc|uasset|umap)$/i;
 const PAKS = /\.(?:pak|ucas)$/i;
-const DEBUG = /(?:^|\/)Binaries\/(?:.*\/)?[^/]+\.pdb$/i;
 const CONFIGURATION = /-Win(?:64|32)-(Shipping|Test|DebugGame|Debug)$/i;
 
 /** @param manifest text of the manifest of what is in the package's archives, where there is one */
 export function layoutOf(files: readonly PackagedFile[], manifest?: string): Layout {
   const candidates = launchersIn(files);
-  const launcher = candidates.find((path) => hasGameFolder(path, files)) ?? candidates[0];
+  const folders = foldersIn(files);
+  const launcher =
+    candidates.find((path) => folders.has(`${path.replace(/\.exe$/i, '')}/`.toLowerCase())) ?? candidates[0];
   const root = launcher === undefined ? undefined : folderOf(launcher);
   const games = root === undefined ? [] : gamesIn(files, root, stemOf(launcher ?? ''));
   const configurations = games.map(({ configuration }) => configuration);
-  const debug = files.filter(({ path }) => DEBUG.test(path));
+  const debug = files.filter(({ path }) => isDebugFile(path));
   const best = games.find(({ configuration }) => configuration === 'Shipping') ?? games[0];
   const game = best?.game ?? (launcher === undefined ? undefined : stemOf(launcher).replace(CONFIGURATION, ''));
   const engine = engineOf(files);
@@ -67,11 +68,11 @@ export function layoutOf(files: readonly PackagedFile[], manifest?: string): Lay
 function launchersIn(files: readonly PackagedFile[]): string[] {
   const programs = files.map(({ path }) => path).filter((path) => /^(?:[^/]+\/)?[^/]+\.exe$/i.test(path));
   const games = new Set(programs.filter((path) => !path.includes('/')).map((path) => stemOf(path).toLowerCase()));
-  const projects = projectsIn(files);
+  const projects = new Set(projectsIn(files));
   return programs.filter((path) => {
     const folder = folderOf(path);
     const name = folder.slice(0, -1).toLowerCase();
-    return !HELPER.test(path) && name !== 'engine' && !games.has(name) && !projects.includes(folder);
+    return !HELPER.test(path) && name !== 'engine' && !games.has(name) && !projects.has(folder);
   });
 }
 
@@ -81,17 +82,28 @@ function launchersIn(files: readonly PackagedFile[]): string[] {
  */
 export function projectsIn(files: readonly PackagedFile[]): string[] {
   if (files.some(({ path }) => PAKS.test(path))) return [];
-  const folders = files.map(({ path }) => /^((?:[^/]+\/)?)[^/]+\.uproject$/i.exec(path)?.[1]);
-  return [...new Set(folders)].filter((folder) => {
-    if (folder === undefined) return false;
-    const isSource = /^(?:Source\/|Content\/.*\.(?:uasset|umap)$)/i;
-    return files.some(({ path }) => path.startsWith(folder) && isSource.test(path.slice(folder.length)));
-  }) as string[];
+  const projects = new Set(files.flatMap(({ path }) => /^((?:[^/]+\/)?)[^/]+\.uproject$/i.exec(path)?.[1] ?? []));
+  const sources = files.flatMap(({ path }) => {
+    const [, folder = '', rest = ''] = /^((?:[^/]+\/)?)((?:Source|Content)\/.*)$/i.exec(path) ?? [];
+    const isSource = /^Source\//i.test(rest) || /\.(?:uasset|umap)$/i.test(rest);
+    return isSource ? [folder] : [];
+  });
+  return [...new Set(sources)].filter((folder) => projects.has(folder));
 }
 
-function hasGameFolder(launcher: string, files: readonly PackagedFile[]): boolean {
-  const folder = `${launcher.replace(/\.exe$/i, '')}/`.toLowerCase();
-  return files.some(({ path }) => path.toLowerCase().startsWith(folder));
+/** The folders at the top and those in them, in lower case. */
+function foldersIn(files: readonly PackagedFile[]): ReadonlySet<string> {
+  const folders = new Set<string>();
+  for (const { path } of files) {
+    const [, top = '', second = ''] = /^([^/]+\/)([^/]+\/)?/.exec(path.toLowerCase()) ?? [];
+    folders.add(top).add(`${top}${second}`);
+  }
+  return folders;
+}
+
+function isDebugFile(path: string): boolean {
+  const name = `/${path}`.toLowerCase();
+  return name.endsWith('.pdb') && name.includes('/binaries/');
 }
 
 interface Game {

@@ -1,5 +1,5 @@
+import { shown } from './entry-names.ts';
 import { type PackagedFile, projectsIn } from './layout.ts';
-import { shown } from './verdict.ts';
 
 const FOR_WINDOWS = 'Package the project for Windows (64-bit) and zip that.';
 

@@ -1,4 +1,4 @@
-import { PACKAGE_WARNINGS, type PackageFacts, type PackageWarning, type Plugin } from './verdict.ts';
+import { PACKAGE_WARNINGS, type PackageFacts, type PackageWarning, type Plugin } from '../model/package-verdict.ts';
 
 const PLUGIN_TEXT = {
   PixelStreaming: 'Pixel Streaming',

@@ -1,14 +1,15 @@
+import type { Check, Inspection } from '../model/inspection.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
 import { type Outcome, unreachable } from '../model/outcome.ts';
+import type { Verdict } from '../model/package-verdict.ts';
 import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
 import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
 import { applied } from '../package/applied.ts';
-import type { Verdict } from '../package/verdict.ts';
-import type { Check, Inspection, NewestBuild } from '../ports.ts';
+import type { NewestBuild } from '../ports.ts';
 import { checkContent, holdBackOlderContent } from './check-content.ts';
 import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
@@ -96,8 +97,8 @@ async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: 
   const [refusal] = refusals;
   if (refusal === undefined) return { entry: judged };
   // A tool that rewrites the bucket must not make failures of builds that Streampixel has taken.
-  const contents = await visit.ports.ledger.contentsOf(entry.build);
-  const unchanged = entry.content === undefined ? undefined : await checkContent(judged, contents, visit);
+  const contents = entry.content === undefined ? [] : await visit.ports.ledger.contentsOf(entry.build);
+  const unchanged = await checkContent(judged, contents, visit);
   if (unchanged !== undefined) return { entry, outcome: await skip(judged, 'Unchanged', unchanged, visit) };
   return { entry, outcome: await refuse(judged, { reason: refusal.code, detail: refusal.detail }, check, visit) };
 }

@@ -1,4 +1,4 @@
-import type { Reason } from '../model/reasons.ts';
+import type { Reason } from './reasons.ts';
 
 /** Why a build is refused before it costs a slot. */
 export type RefusalReason = Extract<Reason, 'NotAZip' | 'ZipDamaged' | 'ZipEncrypted' | 'NotAPackage'>;
@@ -121,18 +121,5 @@ export interface Verdict {
   readonly facts?: PackageFacts;
 }
 
-/** The longest that is shown of a name, in characters. */
-const SHOWN_LENGTH = 100;
-
-/** The name of an entry, which anybody can choose, fit to be shown: on one line, not too long, and without characters that change how it looks. */
-export function shown(name: string): string {
-  const plain = name
-    .slice(0, 4 * SHOWN_LENGTH)
-    .toWellFormed()
-    .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
-  const characters = [...plain];
-  if (plain === '') return '(an entry without a name)';
-  if (characters.length <= SHOWN_LENGTH) return plain;
-  const half = SHOWN_LENGTH / 2 - 1;
-  return `${characters.slice(0, half).join('')}…${characters.slice(-half).join('')}`;
-}
+/** What people and build machines write on an object, such as `commit: 4f2c1a`: S3 user metadata whose name begins with `label-`. */
+export type Labels = Readonly<Record<string, string>>;
