@@ -1,29 +1,16 @@
 import { stat } from 'node:fs/promises';
-import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Command } from 'commander';
-import { readZip } from '../../functions/adapters/zip-content.ts';
-import type { Labels } from '../../functions/domain/model/package-verdict.ts';
-import { PACKAGE_WARNINGS, type Verdict } from '../../functions/domain/model/package-verdict.ts';
+import { PACKAGE_WARNINGS } from '../../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
-import { labelsIn } from '../../functions/domain/package/labels.ts';
-import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { packageRows, warningRows } from '../screens/package-rows.ts';
 import type { Stack } from '../stack/stack.ts';
+import { type JudgedObject, judgeObject } from '../stack/zip-object.ts';
 import { bytes } from '../units.ts';
 import { planFolder } from '../upload/folder-source.ts';
 import { judgeZipFile } from '../upload/zip-file.ts';
-
-/** What was checked. */
-interface Checked {
-  readonly verdict: Verdict;
-  /** Bytes: of the zip, or of all files of the folder. */
-  readonly size: number;
-  readonly labels?: Labels | undefined;
-}
 
 export function addCheckCommand(program: Command, act: Act): void {
   program
@@ -37,7 +24,7 @@ export function addCheckCommand(program: Command, act: Act): void {
 
 async function check(console: Console, find: () => Promise<Stack>, build: string): Promise<number> {
   const { labels, size, verdict } = build.startsWith('s3:')
-    ? await judgeObject(await find(), build)
+    ? await judgeAddress(await find(), build)
     : await judgePath(build);
   const { facts, refusals, warnings } = verdict;
   const isGood = refusals.length === 0;
@@ -72,7 +59,7 @@ const VERDICT = {
   bad: 'Streampixel cannot run it',
 } as const;
 
-async function judgePath(path: string): Promise<Checked> {
+async function judgePath(path: string): Promise<JudgedObject> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) throw usageError(`There is no ${path}.`, 'Name the zip or the folder of a packaged build.');
   if (stats.isDirectory()) {
@@ -82,31 +69,15 @@ async function judgePath(path: string): Promise<Checked> {
   return { verdict: await judgeZipFile(path), size: stats.size };
 }
 
-async function judgeObject({ clients: { s3 } }: Stack, address: string): Promise<Checked> {
+async function judgeAddress({ clients: { s3 } }: Stack, address: string): Promise<JudgedObject> {
   const [, Bucket, Key] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
   if (Bucket === undefined || Key === undefined) {
-    throw usageError(`${address} is not the address of an object.`, 'For example: s3://bucket/game.zip');
+    throw usageError(`${printable(address)} is not the address of an object.`, 'For example: s3://bucket/game.zip');
   }
-  const { ContentLength: size = 0, ETag, Metadata = {}, VersionId } = await head(s3, Bucket, Key, address);
-  const range = async (start: number, end: number): Promise<Buffer> => {
-    if (start >= end) return Buffer.alloc(0);
-    // The same object for all parts, also where it is overwritten meanwhile.
-    const which = VersionId === undefined || VersionId === 'null' ? { IfMatch: ETag } : { VersionId };
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key, ...which, Range: `bytes=${start}-${end - 1}` }));
-    return Buffer.from((await Body?.transformToByteArray()) ?? []);
-  };
-  const first = await range(0, Math.min(size, HEAD_BYTES));
-  const tail = await range(Math.max(0, size - TAIL_BYTES), size);
-  const { verdict } = await readZip(size, first, tail, range);
-  const headers = Object.entries(Metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]);
-  return { verdict, size, labels: labelsIn(Object.fromEntries(headers)) };
-}
-
-async function head(s3: S3Client, Bucket: string, Key: string, address: string) {
   try {
-    return await s3.send(new HeadObjectCommand({ Bucket, Key }));
+    return await judgeObject(s3, { Bucket, Key });
   } catch (error) {
     if (!(error instanceof Error && /NotFound|NoSuchKey/.test(error.name))) throw error;
-    throw new OperatorError('NoObject', `There is no object ${address}.`, `See: aws s3 ls s3://${Bucket}/`);
+    throw new OperatorError('NoObject', `There is no object ${printable(address)}.`, `See: aws s3 ls s3://${Bucket}/`);
   }
 }

@@ -11,8 +11,10 @@ import {
   SUBMIT_AGAIN_ATTRIBUTE,
 } from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
+import { applied } from '../../functions/domain/package/applied.ts';
 import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { fittedName, shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
@@ -25,6 +27,7 @@ import { createdNotification } from '../stack/created-notification.ts';
 import { buildsOf, withDeadLetters } from '../stack/dead-letters.ts';
 import { BATCH_SIZE, batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
+import { judgeObject } from '../stack/zip-object.ts';
 import { plural } from '../units.ts';
 
 interface SubmitFlags {
@@ -53,6 +56,9 @@ interface Plan {
   /** The object could not be read: the command has failed for it. */
   readonly isUnreadable?: true;
   readonly state?: BuildState;
+  /** With --dry-run: what the worker will find in it, and that as texts. */
+  readonly verdict?: Pick<Verdict, 'refusals' | 'warnings'>;
+  readonly found?: readonly string[];
 }
 
 export function addSubmitCommand(program: Command, act: Act): void {
@@ -66,7 +72,7 @@ export function addSubmitCommand(program: Command, act: Act): void {
     .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
     .option('--again', 'also builds that were accepted, skipped or discarded before')
     .option('--no-check', 'submit them whatever the check of their packages says')
-    .option('--dry-run', 'only say what would be done')
+    .option('--dry-run', 'only say what would be done, and what is in the zips')
     .option(...YES_FLAG)
     .action(act(async ({ console, stack, flags, args: [name] }) => submit(console, stack, name, flags)));
 }
@@ -91,13 +97,14 @@ async function submit(
       progress.update(plans.length);
     }
   });
+  if (dryRun) await addVerdicts(stack, plans, check);
   const chosen = plans.filter(({ message }) => message !== undefined);
   const isPlan = dryRun || !(yes || (isNamed && !again && chosen.every(({ state }) => state === undefined)));
   const more = check ? {} : { [NO_CHECK_ATTRIBUTE]: 'true' };
   const { sent, settled } = isPlan ? { sent: 0, settled: 0 } : await sendAndSettle(console, stack, chosen, more);
   const failed = isPlan ? 0 : chosen.length - sent;
-  const builds = plans.map(({ afterwards, id, isUnreadable, message, why }) => {
-    return { build: id, submit: message !== undefined, why, ...present({ afterwards, isUnreadable }) };
+  const builds = plans.map(({ afterwards, id, isUnreadable, message, verdict, why }) => {
+    return { build: id, submit: message !== undefined, why, ...present({ afterwards, isUnreadable, verdict }) };
   });
   const unreadable = plans.filter(({ isUnreadable }) => isUnreadable);
   const { columns } = console;
@@ -123,13 +130,25 @@ async function submit(
   return failed === 0 && unreadable.length === 0 ? EXIT.done : EXIT.failed;
 }
 
+/** What the worker will find in each build that is submitted. */
+async function addVerdicts({ clients, settings }: Stack, plans: Plan[], check: boolean): Promise<void> {
+  for (const [index, plan] of plans.entries()) {
+    if (plan.message === undefined) continue;
+    const { bucket: Bucket, key: Key, versionId: VersionId } = plan.message.build;
+    const { verdict } = await judgeObject(clients.s3, { Bucket, Key, ...present({ VersionId }) });
+    const { refusals, warnings } = applied(verdict, check ? (settings.packageCheck ?? 'refuse') : 'unchecked');
+    const found = [...refusals, ...warnings].map(({ code, detail }) => `${code}: ${detail}`);
+    plans[index] = { ...plan, verdict: { refusals, warnings }, found };
+  }
+}
+
 function action(console: Console, { isUnreadable, message }: Plan): string {
   if (isUnreadable) return console.paint('red', 'fail  ');
   return message === undefined ? console.paint('gray', 'skip  ') : console.paint('green', 'submit');
 }
 
-function textOf({ afterwards, why }: Plan): string {
-  return printable(afterwards === undefined || afterwards === '' ? why : `${why}; ${afterwards}`);
+function textOf({ afterwards = '', found = [], why }: Plan): string {
+  return printable([why, afterwards, ...found].filter((text) => text !== '').join('; '));
 }
 
 /**

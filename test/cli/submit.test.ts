@@ -59,6 +59,16 @@ async function openBucket(onTestFinished: TestContext['onTestFinished'], routes 
   };
 }
 
+it('with --dry-run says what the worker will find in the zip', async ({ onTestFinished }) => {
+  const bucket = await openBucket(onTestFinished);
+  await bucket.drop('bad.zip');
+  const { data } = await toolJson(bucket.port, ['submit', 's3://drop/bad.zip', '--dry-run']);
+  const unchecked = await tool(bucket.port, ['submit', 's3://drop/bad.zip', '--dry-run', '--no-check']);
+  expect(data).toMatchObject({ sent: 0, builds: [{ submit: true, verdict: { refusals: [{ code: 'NotAZip' }] } }] });
+  expect(unchecked.stdout).toContain('; NotAZip: ');
+  expect(bucket.submitted()).toEqual([]);
+});
+
 describe.concurrent('submit', () => {
   it('acts at once on one build that was never submitted, by its address or its key', async ({ onTestFinished }) => {
     const bucket = await openBucket(onTestFinished);
