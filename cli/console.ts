@@ -147,9 +147,12 @@ export interface Progress {
 /** Cursor to the start of its line, and clear that line. */
 const CLEAR_LINE = '\r\x1b[2K';
 
-/** Width of a stream's terminal: what COLUMNS says, as for other tools. `undefined` off a terminal: lines stay whole there. */
+/**
+ * Width of a stream's terminal: what COLUMNS says, as for other tools; 80 for one that does not say it. `undefined` off a terminal:
+ * lines stay whole there.
+ */
 function columnsOf(stream: Stream): number | undefined {
-  const columns = Number(process.env.COLUMNS ?? '') || stream.columns;
+  const columns = Number(process.env.COLUMNS ?? '') || stream.columns || (stream.isTTY ? 80 : 0);
   return columns >= LEAST_COLUMNS ? columns : undefined;
 }
 

@@ -16,9 +16,10 @@ export function createEventBridgeEvents(client: EventBridgeClient): Events {
         Time: new Date(event.at),
       };
       const sent = client.send(new PutEventsCommand({ Entries: [entry] }));
-      const { Entries: [answer] = [], FailedEntryCount = 0 } = await answerOf('EventBridge', sent);
+      const { Entries, FailedEntryCount = 0 } = await answerOf('EventBridge', sent);
       // An entry that is refused still comes with a 200.
-      if (FailedEntryCount > 0) throw new Error(`EventBridge refused the event (${answer?.ErrorCode ?? 'no code'}).`);
+      const code = Entries?.[0]?.ErrorCode ?? 'no code';
+      if (FailedEntryCount > 0) throw new Error(`EventBridge refused the event (${code}).`);
     },
   };
 }

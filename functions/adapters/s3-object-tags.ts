@@ -11,7 +11,7 @@ export function createS3ObjectTags(client: S3Client): ObjectTags {
     async add({ bucket, key, versionId }, tags) {
       const object = { Bucket: bucket, Key: key, ...present({ VersionId: versionId }) };
       const { TagSet = [] } = await client.send(new GetObjectTaggingCommand(object));
-      const others = TagSet.filter(({ Key }) => Key === undefined || !Object.hasOwn(tags, Key));
+      const others = TagSet.filter(({ Key = '' }) => !Object.hasOwn(tags, Key));
       const own: Tag[] = Object.entries(tags).map(([Key, Value]) => ({ Key, Value: allowed(Value) }));
       if (others.length + own.length > MOST_TAGS)
         throw new Error(`The object already has ${others.length} other tags.`);

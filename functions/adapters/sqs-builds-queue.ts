@@ -12,7 +12,7 @@ export function createSqsBuildsQueue(client: SQSClient, queueUrl: string): Build
         MessageBody: body,
         MessageAttributes: stringAttributes(attributes),
       }));
-      const { Successful = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+      const { Successful } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
       return picked(deadLetters, Successful);
     },
   };

@@ -50,7 +50,7 @@ export function createSqsDeadLetterStore(client: SQSClient, queueUrl: string, hi
     async delete(deadLetters) {
       if (deadLetters.length === 0) return [];
       const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entriesOf(deadLetters) });
-      const { Successful = [] } = await client.send(command);
+      const { Successful } = await client.send(command);
       return picked(deadLetters, Successful);
     },
   };
@@ -63,8 +63,8 @@ function entriesOf(deadLetters: readonly StoredDeadLetter[]) {
 /** A batch call may answer 200 although some of its entries failed: only those that it names as successful count. */
 export function picked(
   deadLetters: readonly StoredDeadLetter[],
-  successful: readonly { readonly Id?: string | undefined }[],
+  successful: readonly { readonly Id?: string | undefined }[] | undefined,
 ): readonly StoredDeadLetter[] {
-  const ids = new Set(successful.map(({ Id }) => Id));
+  const ids = new Set(successful?.map(({ Id }) => Id));
   return deadLetters.filter((_, index) => ids.has(`${index}`));
 }

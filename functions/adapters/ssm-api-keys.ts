@@ -58,14 +58,14 @@ export function createSsmApiKeys(
 
 async function fetchKey(getParameter: GetParameter, name: string): Promise<ApiKeyRead> {
   try {
-    const parameter = await getParameter(name);
+    const { Type, Value = '', Version = 0 } = (await getParameter(name)) ?? {};
     // A key pasted from an e-mail often brings a newline along.
-    const value = parameter?.Value?.trim() ?? '';
+    const value = Value.trim();
     if (value === '') return { kind: 'missing', detail: `The SSM parameter ${name} is empty.` };
-    if (parameter?.Type !== 'SecureString') {
-      return { kind: 'missing', detail: `The SSM parameter ${name} is a ${parameter?.Type}, not a SecureString.` };
+    if (Type !== 'SecureString') {
+      return { kind: 'missing', detail: `The SSM parameter ${name} is a ${Type}, not a SecureString.` };
     }
-    return { kind: 'found', key: { secret: new Secret(value), version: parameter.Version ?? 0 } };
+    return { kind: 'found', key: { secret: new Secret(value), version: Version } };
   } catch (error) {
     if (error instanceof Error && error.name === 'ParameterNotFound') {
       return { kind: 'missing', detail: `There is no SSM parameter ${name}.` };

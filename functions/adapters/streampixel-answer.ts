@@ -62,16 +62,17 @@ export function reasonFor401(message: string): Extract<KeyVerdict, { kind: 'refu
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    value = JSON.parse(text);
   } catch {
-    return undefined;
+    // Not JSON, or not all of it.
   }
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
 }
 
-export function isOk({ status }: Answer | NoAnswer): boolean {
-  return status !== undefined && status >= 200 && status < 300;
+export function isOk({ status = 0 }: Answer | NoAnswer): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** Statuses with a special meaning for upload-file. */
@@ -108,10 +109,10 @@ export function commonAnswer(
   retryAfterMs?: number,
 ): CommonAnswer {
   const refused = (reason: Reason, why = detail) => ({ kind: 'refused', reason, status, detail: why }) as const;
-  if (status >= 300 && status < 400) {
+  if (status < 300 || GATEWAY_STATUSES.has(status)) return { kind: 'lost', status, detail };
+  if (status < 400) {
     return refused('RequestRejected', `A redirect to ${target}, which is not followed: check the base URL.`);
   }
-  if (status < 200 || GATEWAY_STATUSES.has(status)) return { kind: 'lost', status, detail };
   switch (status) {
     case 401:
       // Only its message says why, and half of it may say something else.

@@ -160,5 +160,5 @@ function secretsIn(fileUrl: PresignedUrl): readonly Secret[] {
   const { search, searchParams } = new URL(fileUrl.reveal());
   const names = ['X-Amz-Signature', 'X-Amz-Security-Token', 'X-Amz-Credential'];
   const values = [search, ...names.map((name) => searchParams.get(name) ?? '')];
-  return values.filter((value) => value !== '').map((value) => new Secret(value));
+  return values.map((value) => new Secret(value));
 }

@@ -53,6 +53,7 @@ describe('alerts by SNS', () => {
     expect(Object.fromEntries(form)).toMatchObject({ Action: 'Publish', TopicArn: TOPIC });
     expect(form.get('Subject')).toBe('NotAZip: ?nreal & co.zip did not reach Streampixel');
     expect(form.get('Message')).toContain('games/Ünreal & co.zip');
+    expect(form.get('Message')).not.toMatch(/^\{/);
     expect(request?.headers.authorization).toMatch(
       /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-central-1\/sns\/aws4_request, SignedHeaders=[\w;-]*host[\w;-]*, Signature=[0-9a-f]{64}$/,
     );
@@ -117,6 +118,14 @@ describe('events by EventBridge', () => {
   });
 });
 
+describe('an event that is refused without a code', () => {
+  it.each(['{"FailedEntryCount":1}', '{"FailedEntryCount":1,"Entries":[]}'])('fails all the same: %s', async (body) => {
+    const event = { name: 'Build Skipped', at: START, subject: { build: aBuild() }, cause: 'Superseded' } as const;
+    const events = await eventsAt({ status: 200, body });
+    await expect(events.emit({ ...event, detail: 'v2' })).rejects.toThrow('EventBridge refused the event (no code).');
+  });
+});
+
 describe('metrics by EMF', () => {
   it('are lines that CloudWatch’s own schema accepts', async () => {
     const lines: string[] = [];
@@ -128,6 +137,9 @@ describe('metrics by EMF', () => {
     for (const line of lines) expect([isEmf(JSON.parse(line)), isEmf.errors]).toEqual([true, null]);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ Stack: 'StreampixelDrop', Outcome: 'submitted', Builds: 1 });
     expect(JSON.parse(lines[0] ?? '')._aws.CloudWatchMetrics[0].Dimensions).toEqual([['Stack', 'Outcome']]);
+    expect(JSON.parse(lines[1] ?? '')._aws.CloudWatchMetrics[0].Metrics).toEqual([
+      { Name: 'SlotWait', Unit: 'Seconds' },
+    ]);
   });
 });
 

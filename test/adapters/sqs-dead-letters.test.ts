@@ -1,8 +1,12 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
+import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
+import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
+import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
 import type { StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import { aBuild, START } from '../support/world.ts';
 
 const QUEUE = 'https://sqs.eu-central-1.amazonaws.com/000000000000/queue';
 
@@ -15,7 +19,13 @@ function given(answer: object) {
       return answer;
     },
   } as unknown as SQSClient;
-  return { sent, store: createSqsDeadLetterStore(client, QUEUE, 60), builds: createSqsBuildsQueue(client, QUEUE) };
+  return {
+    sent,
+    store: createSqsDeadLetterStore(client, QUEUE, 60),
+    deadLetters: createSqsDeadLetterQueue(client, QUEUE),
+    builds: createSqsBuildsQueue(client, QUEUE),
+    follow: createSqsFollowQueue(client, QUEUE),
+  };
 }
 
 const deadLetters: readonly StoredDeadLetter[] = ['a', 'b', 'c'].map((name) => ({
@@ -58,11 +68,13 @@ describe('the dead-letter queue', () => {
           MessageAttributes: { Reason: { DataType: 'String', StringValue: 'NotAZip' }, Binary: { DataType: 'Binary' } },
         },
         { Attributes: { SentTimestamp: '8', DeadLetterQueueSourceArn: 'arn:builds' } },
+        {},
       ],
     });
     expect(await store.receive()).toStrictEqual([
       { ...deadLetters[0], attributes: { Reason: 'NotAZip', Binary: '' } },
       { messageId: '', receiptHandle: '', body: '', sentAt: 8, movedFrom: 'arn:builds', attributes: {} },
+      { messageId: '', receiptHandle: '', body: '', sentAt: Number.NaN, attributes: {} },
     ]);
   });
 
@@ -93,6 +105,59 @@ describe('the dead-letter queue', () => {
       },
     ]);
     expect(await given({}).store.delete(deadLetters)).toEqual([]);
+  });
+});
+
+describe('a dead letter', () => {
+  const bare: DeadLetter = {
+    id: 'dead-letter-1',
+    body: '{"Records":[]}',
+    reason: 'NoRoute',
+    detail: '',
+    attempts: 0,
+    at: START,
+    logPointer: 'group stream id',
+  };
+  async function attributesOf(deadLetter: DeadLetter) {
+    const { deadLetters: queue, sent } = given({});
+    await queue.send(deadLetter);
+    const { MessageAttributes, ...rest } = sent[0]?.input ?? {};
+    expect(rest).toEqual({ QueueUrl: QUEUE, MessageBody: deadLetter.body });
+    return Object.entries(MessageAttributes as object).map(([name, value]) => [
+      name,
+      value.DataType,
+      value.StringValue,
+    ]);
+  }
+
+  it('has the original body, and everything else in its attributes', async () => {
+    const facts = { build: aBuild(), userId: 'user', projectId: 'project', status: 401, keyVersion: 2 };
+    expect(await attributesOf({ ...bare, ...facts, detail: 'a\u0000b' })).toEqual([
+      ['DeadLetterId', 'String', 'dead-letter-1'],
+      ['Reason', 'String', 'NoRoute'],
+      ['Detail', 'String', 'a\ufffdb'],
+      ['HttpStatus', 'String', '401'],
+      ['Attempts', 'String', '0'],
+      ['Build', 'String', 'drop/a.zip@v1'],
+      ['Project', 'String', 'user/project'],
+      ['ApiKeyVersion', 'String', '2'],
+      ['DeadLetteredAt', 'String', '2026-04-21T12:00:00.000Z'],
+      ['LogPointer', 'String', 'group stream id'],
+    ]);
+  });
+
+  it.each([{}, { userId: 'user' }, { projectId: 'project' }])('has no attribute without a value: %j', async (facts) => {
+    const names = (await attributesOf({ ...bare, ...facts })).map(([name]) => name);
+    expect(names).toEqual(['DeadLetterId', 'Reason', 'Attempts', 'DeadLetteredAt', 'LogPointer']);
+  });
+});
+
+describe('the follow queue', () => {
+  it('gets a message as JSON', async () => {
+    const { follow, sent } = given({});
+    await follow.send({ kind: 'watch', build: 'drop/a.zip@v1', uploadId: 'upload-1' });
+    const MessageBody = '{"kind":"watch","build":"drop/a.zip@v1","uploadId":"upload-1"}';
+    expect(sent).toEqual([{ command: 'SendMessageCommand', input: { QueueUrl: QUEUE, MessageBody } }]);
   });
 });
 

@@ -2,7 +2,7 @@ import type { ChangeMessageVisibilityBatchCommand, SQSClient } from '@aws-sdk/cl
 import { describe, expect, it } from 'vitest';
 import { createSqsMessageVisibility } from '../../functions/adapters/sqs-message-visibility.ts';
 
-function given(failed: (receipts: (string | undefined)[]) => { Code: string }[] = () => []) {
+function given(failed: (receipts: (string | undefined)[]) => { Code: string }[] | undefined = () => undefined) {
   const sent: ChangeMessageVisibilityBatchCommand['input'][] = [];
   const client = {
     send: async ({ input }: ChangeMessageVisibilityBatchCommand) => {
@@ -28,6 +28,12 @@ describe('the visibility of messages', () => {
       Entries: expect.arrayContaining([{ Id: '3', ReceiptHandle: 'receipt-3', VisibilityTimeout: 30 }]),
     });
     expect(new Set(sent[0]?.Entries?.map(({ Id }) => Id)).size).toBe(10);
+  });
+
+  it('is changed by one call where ten are all', async () => {
+    const { visibility, sent } = given();
+    await visibility.change(changes(10));
+    expect(sent).toHaveLength(1);
   });
 
   it('is an error where SQS refuses one of the changes, which does not stop the others', async () => {

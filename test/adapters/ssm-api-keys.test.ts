@@ -5,20 +5,26 @@ import type { ApiKeyRead } from '../../functions/domain/ports.ts';
 
 const NAME = '/streampixel-drop/api-key';
 
-function given(...answers: (Parameter | Error)[]) {
+function given(...answers: (Parameter | Error | undefined)[]) {
   let now = 0;
   const warnings: string[] = [];
+  const fields: unknown[] = [];
   const getParameter = vi.fn<GetParameter>(async () => {
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     if (answer instanceof Error) throw answer;
     return answer;
   });
-  const log = { info: () => {}, warn: (event: string) => void warnings.push(event), error: () => {} };
+  const log = {
+    info: () => {},
+    warn: (event: string, more: unknown) => void [warnings.push(event), fields.push(more)],
+    error: () => {},
+  };
   const keys = createSsmApiKeys(getParameter, { now: () => now }, log);
   return {
     keys,
     getParameter,
     warnings,
+    fields,
     wait: (ms: number) => {
       now += ms;
     },
@@ -34,6 +40,15 @@ describe('API keys from SSM', () => {
     const { keys, getParameter } = given(parameter(' the-key\n'));
     expect(shown(await keys.read(NAME))).toEqual(['the-key', 1]);
     expect(getParameter).toHaveBeenCalledExactlyOnceWith(NAME);
+  });
+
+  it('keeps a key for five minutes from when it was read, however long the function has run', async () => {
+    const { keys, getParameter, wait } = given(parameter('one'));
+    wait(3_600_000);
+    await keys.read(NAME);
+    wait(299_999);
+    await keys.read(NAME);
+    expect(getParameter).toHaveBeenCalledTimes(1);
   });
 
   it('keeps a key for five minutes, and each parameter’s own', async () => {
@@ -59,11 +74,14 @@ describe('API keys from SSM', () => {
   });
 
   it('serves the stale key while a refresh fails, and says so', async () => {
-    const { keys, wait, warnings } = given(parameter('one'), named('ThrottlingException'));
+    const { keys, wait, warnings, fields } = given(parameter('one'), named('ThrottlingException'));
     await keys.read(NAME);
     wait(300_000);
     expect(shown(await keys.read(NAME))).toEqual(['one', 1]);
     expect(warnings).toEqual(['stale-api-key-used']);
+    expect(fields).toMatchObject([
+      { parameter: NAME, version: 1, detail: expect.stringContaining('ThrottlingException') },
+    ]);
   });
 
   it('does not remember a failure', async () => {
@@ -82,6 +100,8 @@ describe('API keys from SSM', () => {
   it.each([
     ['that does not exist', named('ParameterNotFound'), 'no SSM parameter'],
     ['that is empty', parameter('  \n'), 'is empty'],
+    ['without a value', { Type: 'SecureString' }, 'is empty'],
+    ['of which SSM answers nothing', undefined, 'is empty'],
     ['that is no SecureString', parameter('one', 1, 'String'), 'is a String, not a SecureString'],
   ])('calls a parameter missing %s', async (_, answer, words) => {
     const { keys } = given(answer);
@@ -95,6 +115,14 @@ describe('API keys from SSM', () => {
     await keys.read(NAME);
     wait(300_000);
     expect(shown(await keys.read(NAME))).toBe('missing');
+  });
+
+  it('does not use the key of a parameter that was deleted, even while SSM does not answer', async () => {
+    const { keys, wait } = given(parameter('one'), named('ParameterNotFound'), named('ThrottlingException'));
+    await keys.read(NAME);
+    wait(300_000);
+    expect(shown(await keys.read(NAME))).toBe('missing');
+    expect(shown(await keys.read(NAME))).toBe('unavailable');
   });
 
   it('lets no value into what it says', async () => {

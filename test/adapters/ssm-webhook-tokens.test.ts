@@ -59,6 +59,23 @@ describe('the tokens of webhooks', () => {
     expect(getParameter).toHaveBeenCalledTimes(2);
   });
 
+  it('are not asked for again within a minute for one that is known', async () => {
+    const { check, getParameter, wait } = given(parameter(ONE));
+    await check(ONE);
+    wait(MINUTE_MS - 1);
+    await check(ONE);
+    expect(getParameter).toHaveBeenCalledTimes(1);
+  });
+
+  it('are missed in the log, with the name of the parameter, only where there are none', async () => {
+    const { check, lines } = given(parameter(ONE));
+    await check(ONE);
+    expect(lines).toEqual([]);
+    const none = given(parameter('too short'));
+    await none.check(ONE);
+    expect(none.lines).toEqual([['webhook-token-missing', { parameter: NAME }]]);
+  });
+
   it('are asked for again for one that is not known: it may be the new one', async () => {
     const { check, getParameter, wait } = given(parameter(ONE), parameter(`${TWO}\n${ONE}`));
     await check(ONE);

@@ -40,6 +40,15 @@ async function upload(reply: Reply | ((body: string) => Reply), timeoutMs = 5_00
 }
 
 describe('upload-file', () => {
+  it.each(['t0ken+value', 'AKIDEXAMPLE/20260421', '?X-Amz-Credential=AKIDEXAMPLE%2F20260421', SIGNATURE])(
+    'keeps nothing of the signed URL that comes back in a message: %s',
+    async (part) => {
+      const answer = await upload({ status: 400, body: JSON.stringify({ message: `could not use ${part} here` }) });
+      expect(answer).toMatchObject({ kind: 'refused', detail: expect.stringMatching(/^could not use .* here$/) });
+      expect(JSON.stringify(answer)).not.toContain(part);
+    },
+  );
+
   it('sends exactly the documented body, the URL byte for byte', async () => {
     await upload({ status: 200, body: '{"uploadId":"665a2b3c4d5e6f7a8b9c0e1f"}' });
 
@@ -494,6 +503,21 @@ describe('the builds of a project', () => {
     });
   });
 
+  it('are asked for below a base URL, however many slashes it ends with', async () => {
+    server = await startScriptedServer(project([]));
+    const projectFiles = createStreampixelProjectFiles(`${server.url}/pixelStripeApi//`, clock);
+    await projectFiles.read('user', 'p1', KEY, Date.now() + 5_000);
+    expect(server.requests[0]?.url).toMatch(/^\/pixelStripeApi\/projects\/p1\?/);
+  });
+
+  it('are not asked for once the deadline has passed', async () => {
+    server = await startScriptedServer(project([]));
+    const projectFiles = createStreampixelProjectFiles(server.url, clock);
+    const read = await projectFiles.read('user', 'p1', KEY, Date.now());
+    expect(read).toEqual({ kind: 'unclear', detail: 'no time left' });
+    expect(server.requests).toEqual([]);
+  });
+
   it('are a list, be it an empty one', async () => {
     expect(await files(project([]))).toEqual({ kind: 'read', files: [] });
   });
@@ -520,6 +544,7 @@ describe('the builds of a project', () => {
     ['a 500', { status: 500, body: '?apikey=c4nary%2Fapi%2Bkey' }],
     ['a redirect', { status: 302, headers: { location: '/login?apikey=c4nary' } }],
     ['a 204', { status: 204 }],
+    ['a 500 with a list', project([], 500)],
     ['HTML', { status: 200, body: '<html>c4nary/api+key</html>' }],
     ['a list', { status: 200, body: '[]' }],
     ['no files', { status: 200, body: '{"_id":"p1"}' }],

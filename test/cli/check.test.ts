@@ -16,6 +16,8 @@ const LINUX: PackagedFiles = {
   'Linux/MyGame/Binaries/Linux/MyGame': '',
   'Linux/a\u001b[31m.txt': '',
 };
+/** A folder can't be pushed with a name that Windows can't have. */
+const PLAIN_LINUX = Object.fromEntries(Object.entries(LINUX).filter(([name]) => !/\p{Cc}/u.test(name)));
 
 async function file(name: string, content: Buffer | string): Promise<string> {
   const path = join(use().directory, name);
@@ -60,7 +62,7 @@ describe.concurrent('check', () => {
         data: { ok: true, package: { game: 'Sample', plugin: 'PixelStreaming2' } },
       });
     }
-    const linux = await toolJson(NOWHERE, ['check', await folder('ForLinux', LINUX)]);
+    const linux = await toolJson(NOWHERE, ['check', await folder('ForLinux', PLAIN_LINUX)]);
     expect(linux).toMatchObject({ code: 1, data: { ok: false, refusals: [{ code: 'NotAPackage' }] } });
   });
 
@@ -119,7 +121,7 @@ describe.concurrent('the worker', () => {
     const build = await put('forced/linux.zip', await zipOf(LINUX), {});
     expect(await use().seen(build, 'dead-lettered')).toMatchObject({ reason: 'NotAPackage' });
     const address = `s3://${use().stack.bucket}/forced/linux.zip`;
-    const { data } = await toolJson(use().stack.port, ['submit', '--again', '--no-check', address]);
+    const { data } = await toolJson(use().stack.port, ['submit', '--again', '--no-check', '--yes', address]);
     expect(data).toMatchObject({ sent: 1 });
     expect(await use().seen(build, 'submitted')).toMatchObject({ uploadId: expect.any(String) });
     const after = await toolJson(use().stack.port, ['status', build.build]);

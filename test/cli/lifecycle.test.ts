@@ -89,7 +89,9 @@ describe('push --follow', () => {
     expect({ code, name: data.error.code }).toEqual({ code: 1, name: 'Rejected' });
     expect(stderr).toMatch(/rejected {2}\(\w+: \d[^)]*\)/);
     expect(stderr).toContain("Streampixel's message: Build contains unsupported file formats.");
-    expect(stderr).toMatch(/If you think this is wrong: npx --no streampixel-drop submit --again s3:\/\//);
+    expect(stderr).toMatch(
+      /If you think this is wrong: npx --no streampixel-drop submit --again \S+\/rejected\/game\.zip@\w+ --yes --local/,
+    );
   });
 
   it('ends after the submission, and with 4, where Streampixel has never sent a webhook', async () => {
@@ -97,7 +99,9 @@ describe('push --follow', () => {
     const { code, data, stderr } = await toolJson(use().stack.port, pushed(SILENT));
     const status = await toolJson(use().stack.port, ['status']);
     expect({ code, data }).toMatchObject({ code: 4, data: { state: 'submitted', status: 'no-webhook-yet' } });
-    expect(stderr).toMatch(/the result of this build is unknown.*\nThen run: npx --no streampixel-drop webhook\n/);
+    expect(stderr).toMatch(
+      /the result of this build is unknown.*\nThen run: npx --no streampixel-drop webhook --local \d+\n/,
+    );
     expect(status.data.noWebhookYet).toEqual([{ projectId: projectOf(SILENT), builds: 1 }]);
   });
 

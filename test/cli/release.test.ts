@@ -127,7 +127,10 @@ describe.concurrent('release', () => {
     const { code, data } = await toolJson(stack.port, [...args, '--upload-id', 'first']);
 
     // Assess
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('--upload-id second') });
+    expect(unknown).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('It has: upload-of-game.zip, first, second'),
+    });
     expect({ code, data }).toMatchObject({ code: 0, data: { uploadId: 'first', release: 'requested' } });
     expect(stack.requests()).toMatchObject([{ uploadId: 'first', requestId: data.requestId }]);
   });
@@ -175,14 +178,14 @@ describe.concurrent('release', () => {
       'is dead-lettered',
       deadLettered(waiting, ago(8), failure, 'x'),
       'NotAtStreampixel',
-      /dlq redrive --reason ProjectNotFound/,
+      /dlq redrive drop\/game\.zip@v1 --yes/,
     ],
     ['waits once more', submittedAgain(rejected, ago(1), 'x'), 'NotAtStreampixel', /--upload-id upload-of-game\.zip/],
     [
       'was rejected',
       rejected,
       'Rejected',
-      /Streampixel's message: No exe\.\n.*\nIf you think this is wrong: .*submit --again s3:\/\/drop\/game\.zip/,
+      /Streampixel's message: No exe\.\n.*\nIf you think this is wrong: .*submit --again drop\/game\.zip@v1 --yes/,
     ],
     [
       'is of a user without a key in the settings',

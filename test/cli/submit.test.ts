@@ -1,9 +1,14 @@
+import { userInfo } from 'node:os';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
-import { DEAD_LETTER_ATTRIBUTES, SUBMIT_AGAIN_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
+import {
+  DEAD_LETTER_ATTRIBUTES,
+  REQUESTED_BY_ATTRIBUTE,
+  SUBMIT_AGAIN_ATTRIBUTE,
+} from '../../functions/domain/model/message-attributes.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
 import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
@@ -16,6 +21,8 @@ import { PATIENCE, tool, toolJson } from './tool.ts';
 
 vi.setConfig(PATIENCE);
 const AUTOMATIC: Route = { ...ROUTE, prefix: 'auto/', autoRelease: true };
+/** On the embedded stack the person is the user of this machine. */
+const BY = { [REQUESTED_BY_ATTRIBUTE]: userInfo().username };
 const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
 
 interface Bucket extends QuietStack {
@@ -80,7 +87,7 @@ describe.concurrent('submit', () => {
     ];
     expect(again.data).toMatchObject({ dryRun: true, sent: 0 });
     expect(runs).toMatchObject([one, two].map(() => ({ code: 0, data: { dryRun: false, sent: 1, settled: 0 } })));
-    expect(bucket.submitted()).toEqual([one, two].map((build) => [buildId(build), {}]));
+    expect(bucket.submitted()).toEqual([one, two].map((build) => [buildId(build), BY]));
   });
 
   it('shows its plan in every other case: each build, what happens, and whether viewers get it', async ({
@@ -122,7 +129,7 @@ describe.concurrent('submit', () => {
     expect(before).toEqual([]);
     expect(bucket.deadLetters()).toEqual(['dead-letter']);
     expect(done.data).toMatchObject({ dryRun: false, sent: 1 });
-    expect(bucket.submitted()).toEqual([[buildId(accepted), { [SUBMIT_AGAIN_ATTRIBUTE]: expect.any(String) }]]);
+    expect(bucket.submitted()).toEqual([[buildId(accepted), { ...BY, [SUBMIT_AGAIN_ATTRIBUTE]: expect.any(String) }]]);
   });
 
   it('settles the dead letters of what it submits, all of them and no others', async ({ onTestFinished }) => {
@@ -146,7 +153,7 @@ describe.concurrent('submit', () => {
     // Assess
     expect(data).toMatchObject({ sent: 1, settled: 2 });
     expect(stdout).not.toContain('other.zip');
-    expect(bucket.submitted()).toEqual([[buildId(wanted), { [DEAD_LETTER_ATTRIBUTES.id]: 'recorded' }]]);
+    expect(bucket.submitted()).toEqual([[buildId(wanted), { ...BY, [DEAD_LETTER_ATTRIBUTES.id]: 'recorded' }]]);
     expect(bucket.deadLetters()).toEqual(['both', 'other']);
     expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
   });
@@ -192,7 +199,7 @@ describe.concurrent('submit', () => {
     expect(all.data).toMatchObject({ sent: 0, builds: [{ submit: false, why: 'discarded before by a person' }] });
     expect(plan.data).toMatchObject({ dryRun: true, builds: [{ submit: true }] });
     expect(named.data).toMatchObject({ sent: 1 });
-    expect(bucket.submitted()).toEqual([[buildId(build), { [DEAD_LETTER_ATTRIBUTES.id]: 'gone' }]]);
+    expect(bucket.submitted()).toEqual([[buildId(build), { ...BY, [DEAD_LETTER_ATTRIBUTES.id]: 'gone' }]]);
   });
 
   it('does not send a version that the key no longer holds, unless the route takes every version', async ({

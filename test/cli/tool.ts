@@ -59,7 +59,7 @@ export const printed: string[] = [];
 
 /** The commands in what was printed that are not for the embedded stack at this port, or that could run another program. */
 function strayCommands(output: string, port: number): string[] {
-  const commands = [...output.matchAll(/\S* ?\S* ?streampixel-drop [a-z][^`\n"]*/g)].map(([command]) => command.trim());
+  const commands = [...output.matchAll(/\S* ?\S* ?streampixel-drop [a-z][^`\n]*/g)].map(([command]) => command.trim());
   return commands.filter((each) => !each.startsWith('npx --no ') || !new RegExp(` --local ${port}(?!\\d)`).test(each));
 }
 

@@ -40,7 +40,7 @@ async function prepare(onTestFinished: TestContext['onTestFinished'], decide: (c
   const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
   const path = join(directory, 'Game.zip');
   const zip = new ZipFile();
-  zip.addBuffer(randomBytes(2.5 * PART), 'Windows/Game.exe', { compress: false });
+  for (const [name, size] of PACKAGE) zip.addBuffer(randomBytes(size), name, { compress: false });
   zip.end();
   const bytes = await buffer(zip.outputStream);
   await writeFile(path, bytes);
@@ -74,6 +74,13 @@ async function prepare(onTestFinished: TestContext['onTestFinished'], decide: (c
     push: (what = path) => startTool(between.port, ['push', what, '--json']),
   };
 }
+
+/** Files of a packaged build, and their bytes. */
+const PACKAGE: readonly (readonly [string, number])[] = [
+  ['Windows/Game.exe', 1_000],
+  ['Windows/Game/Binaries/Win64/Game-Win64-Shipping.exe', 1_000],
+  ['Windows/Game/Content/Paks/Game-Windows.pak', 2.5 * PART],
+];
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -257,7 +264,8 @@ describe('push', () => {
       isPart(call) && call.partNumber > 1 && isStuck ? 'hang' : 'pass',
     );
     const folder = join(directory, 'Windows');
-    await mkdir(join(folder, 'Game', 'Binaries'), { recursive: true });
+    await mkdir(join(folder, 'Game', 'Binaries', 'Win64'), { recursive: true });
+    await writeFile(join(folder, 'Game', 'Binaries', 'Win64', 'Game-Win64-Shipping.exe'), randomBytes(1_000));
     await writeFile(join(folder, 'Game.exe'), randomBytes(1.5 * PART));
     await writeFile(join(folder, 'Game', 'Game.pak'), randomBytes(PART));
     await writeFile(join(folder, 'Game', 'Binaries', 'Game.pdb'), randomBytes(1_000));
