@@ -3,6 +3,7 @@ import { type BurstResult, type BurstRun, runBurst, SCENARIOS } from './burst.ts
 import { drawAcceptances, titleOf } from './burst-picture.ts';
 import { type ColdStartResult, measureColdStart, type Spread } from './cold-start.ts';
 import { type CostItem, type CostResult, estimateCost } from './cost.ts';
+import { compareDeliveries, type DeliveryCost, DOWNLOADS } from './delivery.ts';
 import { measureFollowing } from './following.ts';
 import { markdownTable } from './markdown-table.ts';
 import { measurePerBuild, type PerBuildResult } from './per-build.ts';
@@ -54,6 +55,13 @@ export function sectionsIn(directory: string): readonly Section[] {
       async measure() {
         const json = await perBuild();
         return { json, markdown: perBuildTable(json) };
+      },
+    },
+    {
+      name: 'delivery',
+      async measure() {
+        const json = compareDeliveries();
+        return { json, markdown: deliveryTable(json) };
       },
     },
     {
@@ -172,6 +180,23 @@ function costTable(result: CostResult): string {
     markdownTable(['Cost', 'Quantity', 'US dollars'], rows),
     `List prices of ${result.region} as of ${result.pricesAsOf}, without free tiers ([prices.ts](../bench/prices.ts)).`,
   ].join('\n\n');
+}
+
+function deliveryTable(costs: readonly DeliveryCost[]): string {
+  const { builds, gbPerBuild } = DOWNLOADS;
+  const header = [
+    '`delivery`',
+    `${builds} builds of ${gbPerBuild} GB`,
+    'within the free tier',
+    'a month without builds',
+  ];
+  return markdownTable(
+    header,
+    costs.map(({ delivery, dollars, idle, withFreeTier }) => [
+      `\`${delivery}\``,
+      ...[dollars, withFreeTier, idle].map(money),
+    ]),
+  );
 }
 
 function money(dollars: number): string {

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
+import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -47,6 +48,7 @@ export function createProgram(onExit: (code: number) => void): Command {
   addSubmitCommand(program, act);
   addDlqCommands(program, act);
   addKeyCommands(program, act);
+  addDeliveryKeyCommands(program, act);
   addWebhookCommand(program, act);
   addDoctorCommand(program, act);
   return program;

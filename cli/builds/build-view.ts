@@ -48,6 +48,10 @@ export function buildFacts({ entry, releaseSlot, slot, status }: BuildView) {
     stage: furthestStage(entry),
     stageSince: iso(entry.news?.at(-1)?.at),
     lastNewsAt: iso(entry.lastNewsAt),
+    // Of the URL that Streampixel was given last. With `s3` it ends sooner if the session of the role that signed it does.
+    delivery: entry.fileUrl?.delivery,
+    fileUrlSignedUntil: iso(entry.fileUrl?.until),
+    fileUrlEndedAt: iso(entry.fileUrlEndedAt),
     lateAt: iso(entry.lateAt),
     stuckAt: iso(entry.stuckAt),
     objection: state === 'rejected' ? entry.objection : undefined,

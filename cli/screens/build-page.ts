@@ -1,3 +1,4 @@
+import { downloadText } from '../../functions/domain/model/file-url.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
 import type { BuildView } from '../builds/build-view.ts';
@@ -42,6 +43,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Project', projectId === undefined ? '' : `${projectId} of user ${userId}`],
     ['Upload id', uploadId ?? ''],
     ['Earlier ids', formerUploadIds.join(', ')],
+    ['Download', downloadLine(view, now)],
     ['Goes live', releaseMode === undefined ? '' : GOES_LIVE[releaseMode]],
     ['Release', requestText(view, now)],
     ['Attempts', entry.attempts === 0 ? '' : `${entry.attempts} failed`],
@@ -51,6 +53,16 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['What to do', advice?.act ?? ''],
     [advice?.when ?? 'Then run', advice?.run ?? ''],
   ];
+}
+
+/** Until when Streampixel can download it, while it may still have to. */
+function downloadLine({ entry: { fileUrl, state } }: BuildView, now: number): string {
+  const isOpen = state === 'submitting' || state === 'submitted' || state === 'unknown';
+  if (fileUrl === undefined || !isOpen) return '';
+  const { delivery, until } = fileUrl;
+  const text =
+    until > now ? downloadText(delivery, clockTime(until, now)) : `the URL ended at ${clockTime(until, now)}`;
+  return `${text} (${delivery})`;
 }
 
 const GOES_LIVE = {

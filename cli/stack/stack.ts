@@ -8,6 +8,7 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.ts';
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
 import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
@@ -82,6 +83,12 @@ export async function findStack(options: StackOptions) {
     ledgerTable,
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
+    /** An output that not every stack has. */
+    optionalOutput: (id: string) => outputs.get(id),
+    /** What people are asked to run: for this stack. */
+    commands: operatorCommands(
+      options.local === undefined ? { stack: options.stack, region: options.region } : { local: options.local },
+    ),
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
     clients,

@@ -76,15 +76,15 @@ export type Inspection =
     }
   | { readonly kind: 'unavailable'; readonly detail: string; readonly status?: number };
 /**
- * - `readable`: this version can be fetched through a presigned URL, as Streampixel will, and starts like a zip; what is in it is read, too
+ * - `readable`: this version can be fetched through a signed URL, as Streampixel will, and starts like a zip; what is in it is read, too
  * - `current`: the key still holds this version
  */
 export type Check = 'readable' | 'current';
 export interface BuildStore {
-  /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
+  /** Signs a GET for exactly this version. Proves nothing about the object. Throws where there is no key to sign with. */
   presign(build: Build): Promise<PresignedUrl>;
   /**
-   * Reads the first bytes through a presigned URL; never more, however large the build. Never throws.
+   * Reads the first bytes through a signed URL; never more, however large the build. Never throws.
    * @param deadline ms since the epoch
    */
   inspect(build: Build, check: Check, deadline: number): Promise<Inspection>;

@@ -64,7 +64,10 @@ describe('a route with the wrong project', () => {
         stack.events.filter(({ event, build: id, alarm }) => event === 'alert' && id === build.build && !alarm);
       await eventually(() =>
         expect(alerts()).toMatchObject([
-          { reason: 'ProjectNotFound', message: expect.stringMatching(/dlq redrive \S+lane-0\/1\.zip@\w+ --yes --local \d+\n/) },
+          {
+            reason: 'ProjectNotFound',
+            message: expect.stringMatching(/dlq redrive \S+lane-0\/1\.zip@\w+ --yes --local \d+\n/),
+          },
         ]),
       );
     }

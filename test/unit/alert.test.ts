@@ -72,6 +72,12 @@ const stuck = (changes: Partial<Of<'stuck'>> = {}): Alert => ({
   submittedAt: START - 3 * 3_600_000,
   ...changes,
 });
+const urlEnded = (changes: Partial<Of<'url-ended'>> = {}): Alert => ({
+  kind: 'url-ended',
+  ...upload,
+  submittedAt: START - 25 * 3_600_000,
+  ...changes,
+});
 const releaseFailed = (changes: Partial<Of<'release-failed'>> = {}): Alert => ({
   kind: 'release-failed',
   ...upload,
@@ -93,6 +99,7 @@ const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'redrive-finished': redriveFinished(),
   rejected: rejected(),
   stuck: stuck(),
+  'url-ended': urlEnded(),
   'webhook-silent': silentWebhook,
   'release-failed': releaseFailed(),
 };
@@ -115,6 +122,7 @@ describe('an alert', () => {
     ...[`${long}.zip`, 'a\nb\r\tc\u0000.zip', '-'].flatMap((key) => [
       rejected({ build: aBuild({ key }) }),
       stuck({ build: aBuild({ key }) }),
+      urlEnded({ build: aBuild({ key }) }),
       releaseFailed({ build: aBuild({ key }), isUnknown: true }),
     ]),
   ])('has a subject that SNS takes: $kind $reason', (alert) => {

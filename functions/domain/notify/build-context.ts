@@ -9,8 +9,8 @@ export function subjectOf({ build, projectId, userId }: LedgerEntry): Subject {
 }
 
 /** What the alerts on a submitted build name. */
-export function alertContext({ build, projectId = '', uploadId = '', userId = '' }: LedgerEntry) {
-  return { build, projectId, uploadId, userId };
+export function alertContext({ build, fileUrl, projectId = '', uploadId = '', userId = '' }: LedgerEntry) {
+  return { build, projectId, uploadId, userId, ...present({ fileUrl }) };
 }
 
 /** What the log lines on a submitted build name. */
