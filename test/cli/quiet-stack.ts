@@ -28,6 +28,9 @@ export interface QuietStack {
   readonly pacer: Pacer;
   readonly gateway: Gateway;
   readonly sqs: SQSClient;
+  readonly ssm: SSMClient;
+  /** Changes the settings of the stack, and its outputs by their ids. */
+  deploy(settings: Partial<DeployedSettings>, outputs?: Readonly<Record<string, string>>): void;
   urlOf(queue: string): string;
   /** Puts builds into the ledger as they are. */
   put(...entries: readonly LedgerEntry[]): Promise<void>;
@@ -93,15 +96,17 @@ export async function openQuietStack(
     intervalSeconds: 121,
     webhookTokenParameter: TOKEN_PARAMETER,
   };
-  gateway.describeStack(DEFAULT_STACK_NAME, {
-    ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
+  const { deliveryBucketPolicy, deliveryKmsKeyPolicy, distribution, ...always } = OUTPUTS;
+  const outputs = {
+    ...Object.fromEntries(Object.values(always).map((id) => [id, id])),
     [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
     [OUTPUTS.deadLetterQueueUrl]: urlOf(DEAD_LETTERS),
     [OUTPUTS.followQueueUrl]: urlOf(FOLLOW),
     [OUTPUTS.ledgerTableName]: TableName,
     [OUTPUTS.webhookUrl]: WEBHOOK_URL,
     [OUTPUTS.settings]: JSON.stringify(settings),
-  });
+  };
+  gateway.describeStack(DEFAULT_STACK_NAME, outputs);
   const table = openTable(dynamoDb, TableName);
   const ledger = createDynamoDbLedger(table);
 
@@ -111,7 +116,12 @@ export async function openQuietStack(
     pacer: createDynamoDbPacer(table, { intervalMs: settings.intervalSeconds * 1_000 }),
     gateway,
     sqs,
+    ssm,
     urlOf,
+    deploy(changes, others = {}) {
+      const deployed = JSON.stringify({ ...settings, ...changes });
+      gateway.describeStack(DEFAULT_STACK_NAME, { ...outputs, [OUTPUTS.settings]: deployed, ...others });
+    },
     async put(...entries) {
       for (const entry of entries) await ledger.save(entry);
     },

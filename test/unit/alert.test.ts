@@ -391,6 +391,33 @@ describe('of a stuck build', () => {
   });
 });
 
+describe('of a URL that has ended', () => {
+  const until = START - 3_600_000;
+
+  it('says what Streampixel has, and how to give the build a new URL', () => {
+    const { subject, body } = alertText(urlEnded({ stage: 'downloading' }));
+    expect(subject).toBe('Download URL ended: MyGame.zip is not finished');
+    expect(body).toContain('Last stage    downloading\n');
+    expect(body).toContain('Then run      npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes');
+    expect(alertText(urlEnded()).body).toContain('Last stage    none reported\n');
+  });
+
+  it.each([
+    ['cloudfront', 'possible until 2026-04-21 11:00 UTC\n'],
+    [
+      's3',
+      'possible until 2026-04-21 11:00 UTC, or until the session of the role that signed the URL ends, if that is sooner\n',
+    ],
+  ] as const)('says until when a download was possible, as a fact where it is one: %s', (delivery, text) => {
+    for (const alert of [urlEnded, stuck, rejected]) {
+      expect(alertText(alert({ fileUrl: { delivery, until, host: 'd1.cloudfront.net' } })).body).toContain(
+        `Download      ${text}`,
+      );
+      expect(alertText(alert()).body).not.toContain('Download   ');
+    }
+  });
+});
+
 describe('of a silent webhook', () => {
   it('does not call the build stuck, and says how to set the webhook up', () => {
     const { subject, body } = alertText(silentWebhook);
