@@ -33,7 +33,7 @@ import { ROUTE } from '../support/world.ts';
 const KEY = 'c4nary-k3y-0f-the-m1ne';
 const SESSION = 'c4nary-s3ssion-t0ken';
 const ACCESS_KEY_ID = 'AKIACANARYCANARYCANA';
-const LEAKS = /c4nary|AKIACANARY|X-Amz-(Signature|Credential|Security-Token)=(?!\[)/i;
+const LEAKS = /c4nary|AKIACANARY|X-Amz-(Signature|Credential|Security-Token)=(?!\[)|[?&\s]Signature=(?!\[)/i;
 const PRIVATE_KEY = newPrivateKey();
 /** The lines of the key. */
 const SECRET_LINES = PRIVATE_KEY.reveal()

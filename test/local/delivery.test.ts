@@ -70,7 +70,7 @@ async function dropTwo(route: string): Promise<readonly [DroppedBuild, DroppedBu
   const first = await stack.drop(zip, `${route}/1.zip`);
   await seen(first, 'submitted');
   const second = await stack.drop(zip, `${route}/2.zip`);
-  await seen(second, 'postponed');
+  await seen(second, 'postponed', 'submitted');
   return [first, second];
 }
 
@@ -109,7 +109,7 @@ describe('delivery by CloudFront', () => {
     const early = await tool(stack.port, ['delivery-key', 'rotate', '--finish', '--yes']);
     expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('not deployed')]);
     const third = await stack.drop(zip, 'rotated/3.zip');
-    await seen(third, 'postponed');
+    await seen(third, 'postponed', 'submitted');
     expect(signedBy(await fileUrlOf(second))).toBe(fingerprintOf(current));
 
     await deploy({ deliveryPublicKeys: [next, current] });
@@ -148,7 +148,7 @@ describe('delivery by CloudFront', () => {
     expect(await isIntact(first)).toBe(true);
     const former = await fileUrlOf(first);
     const second = await stack.drop(zip, 'destroyed/2.zip');
-    await seen(second, 'postponed');
+    await seen(second, 'postponed', 'submitted');
     const { deliveryPublicKeys = [] } = deployed;
     await deploy({ delivery: 's3', deliveryPublicKeys: [] });
     expect(await statusOf(former)).toBe(403);
