@@ -20,6 +20,18 @@ export const PRICES = {
   s3Get: 0.4 / 1e6,
   /** Out to the internet, per GB. */
   transferOutGb: 0.09,
+  /** What of that is free each month, in GB, for all services of the account together. */
+  freeTransferOutGb: 100,
+  /**
+   * Out of CloudFront in North America, Europe and Israel, per GB; from S3 to CloudFront is free. These and the free tier of
+   * CloudFront: https://aws.amazon.com/cloudfront/pricing/, as of 2026-11.
+   */
+  cloudFrontOutGb: 0.085,
+  /** HTTPS. */
+  cloudFrontRequest: 0.01 / 10_000,
+  /** Free each month, for ever. */
+  freeCloudFrontGb: 1_024,
+  freeCloudFrontRequests: 10e6,
   /** Of a SecureString: SSM's standard parameters are free, their decryption is KMS's. */
   kmsRequest: 3 / 1e6,
   eventBridgeEvent: 1 / 1e6,

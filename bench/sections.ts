@@ -3,6 +3,7 @@ import { type BurstResult, type BurstRun, runBurst, SCENARIOS } from './burst.ts
 import { drawAcceptances, titleOf } from './burst-picture.ts';
 import { type ColdStartResult, measureColdStart, type Spread } from './cold-start.ts';
 import { type CostItem, type CostResult, estimateCost } from './cost.ts';
+import { compareDeliveries, type DeliveryCost, DOWNLOADS } from './delivery.ts';
 import { measureFollowing } from './following.ts';
 import { markdownTable } from './markdown-table.ts';
 import { measurePerBuild, type PerBuildResult } from './per-build.ts';
@@ -55,6 +56,13 @@ export function sectionsIn(directory: string): readonly Section[] {
       async measure() {
         const json = await perBuild();
         return { json, markdown: perBuildTable(json) };
+      },
+    },
+    {
+      name: 'delivery',
+      async measure() {
+        const json = compareDeliveries();
+        return { json, markdown: deliveryTable(json) };
       },
     },
     {
@@ -197,6 +205,23 @@ function uploadTable({ bytes, connections, rival, rounds }: UploadResult): strin
     markdownTable(['Connection', 'Upload', 'Time, s (range)', 'MB/s', 'Peak memory, MB'], rows),
     `Medians of ${rounds} runs each, by turns, from the start of the process to its end. Time of \`push\` to that of \`${rival}\`: ${ratios}.`,
   ].join('\n\n');
+}
+
+function deliveryTable(costs: readonly DeliveryCost[]): string {
+  const { builds, gbPerBuild } = DOWNLOADS;
+  const header = [
+    '`delivery`',
+    `${builds} builds of ${gbPerBuild} GB`,
+    'within the free tier',
+    'a month without builds',
+  ];
+  return markdownTable(
+    header,
+    costs.map(({ delivery, dollars, idle, withFreeTier }) => [
+      `\`${delivery}\``,
+      ...[dollars, withFreeTier, idle].map(money),
+    ]),
+  );
 }
 
 function money(dollars: number): string {

@@ -5,6 +5,7 @@ import { type OperatorCommands, operatorCommands } from '../functions/domain/not
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -79,6 +80,7 @@ export function createProgram(
   addSubmitCommand(program, act);
   addDlqCommands(program, act);
   addKeyCommands(program, act);
+  addDeliveryKeyCommands(program, act);
   addWebhookCommand(program, act);
   addDoctorCommand(program, act);
   return program;

@@ -19,6 +19,26 @@ const VARIABLES = {
   routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(routeSchema)) },
   streampixelBaseUrl: { name: 'STREAMPIXEL_BASE_URL', holds: v.pipe(v.string(), v.url()) },
   intervalMs: { name: 'SUBMISSION_INTERVAL_MS', holds: wholeNumber },
+  /** How download URLs are made. */
+  fileUrls: {
+    name: 'FILE_URLS',
+    holds: v.pipe(
+      v.string(),
+      v.parseJson(),
+      v.union([
+        v.object({ delivery: v.literal('s3') }),
+        v.object({
+          delivery: v.literal('cloudfront'),
+          /** The distribution's. */
+          domain: text,
+          /** Name of the SSM SecureString with the private key. */
+          keyParameter: text,
+          /** CloudFront's ids of the public keys, by their fingerprints. */
+          keyIds: v.record(v.string(), text),
+        }),
+      ]),
+    ),
+  },
   fileUrlLifetimeS: { name: 'FILE_URL_LIFETIME_S', holds: wholeNumber },
   maxAttempts: { name: 'MAX_ATTEMPTS', holds: wholeNumber },
   onLostAnswer: { name: 'ON_LOST_ANSWER', holds: v.picklist(['retry', 'dead-letter']) },

@@ -113,6 +113,22 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
   const lifetime = Duration.seconds(settings.fileUrlLifetimeSeconds);
   const noConcurrency = "Lambda does not start the function: the account's concurrency in this region is used up.";
 
+  const sessions: readonly AlarmDefinition[] = [
+    {
+      id: 'FileUrlLifetime',
+      name: 'fileUrls may expire early',
+      severity: 'Low',
+      text:
+        `A fileUrl is signed for ${lifetime.toHumanString()} but expires earlier if the session of the role that signed it ends. The longest ` +
+        `session seen is ${OBSERVED_SESSION_HOURS} hours; AWS promises nothing. This session may end before its fileUrls do.`,
+      pages: log(submitBuild),
+      metric: own('SessionAge', Stats.MAXIMUM, Duration.minutes(5)),
+      // Synthesis warns of a lifetime that no session lasts for; here it fires with the first build.
+      threshold: Math.max(0, OBSERVED_SESSION_HOURS * 3600 - lifetime.toSeconds()),
+      comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    },
+  ];
+
   return [
     {
       id: 'DeadLetters',
@@ -192,18 +208,17 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       pages: log(submitBuild),
       metric: own('AnswersLost', Stats.SUM, Duration.minutes(5)),
     },
+    // A signature of CloudFront has no session that could end before it.
+    ...(settings.delivery === 's3' ? sessions : []),
     {
-      id: 'FileUrlLifetime',
-      name: 'fileUrls may expire early',
-      severity: 'Low',
+      id: 'FileUrlsEnded',
+      name: 'A download URL ended before its build was finished',
+      severity: 'Medium',
       text:
-        `A fileUrl is signed for ${lifetime.toHumanString()} but expires earlier if the session of the role that signed it ends. The longest ` +
-        `session seen is ${OBSERVED_SESSION_HOURS} hours; AWS promises nothing. This session may end before its fileUrls do.`,
-      pages: log(submitBuild),
-      metric: own('SessionAge', Stats.MAXIMUM, Duration.minutes(5)),
-      // Synthesis warns of a lifetime that no session lasts for; here it fires with the first build.
-      threshold: Math.max(0, OBSERVED_SESSION_HOURS * 3600 - lifetime.toSeconds()),
-      comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        `Streampixel accepted a build and has not finished it, and the URL to download it has ended after ${lifetime.toHumanString()}. ` +
+        `A separate message names the build. See what Streampixel reported of it: ${commands.status()}`,
+      pages: log(followBuilds),
+      metric: own('FileUrlsEnded', Stats.SUM, Duration.minutes(5)),
     },
     {
       id: 'SubmitBuildErrors',

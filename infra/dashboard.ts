@@ -143,18 +143,23 @@ function graphs({ settings, buildsQueue, followQueue, functions }: Watched): rea
         right: [own('AnswersLost', SUM), own('ApiKeysRejected', SUM)],
         rightYAxis: { min: 0 },
       },
-      {
-        title: 'Age of the session that signs fileUrls',
-        left: [calculated('age / 3600', { age: own('SessionAge') }, 'hours')],
-        leftAnnotations: [
-          {
-            value: Math.max(0, OBSERVED_SESSION_HOURS - settings.fileUrlLifetimeSeconds / 3600),
-            label: 'fileUrls may expire early',
-            color: Color.ORANGE,
-          },
-          { value: OBSERVED_SESSION_HOURS, label: 'longest seen', color: Color.RED },
-        ],
-      },
+      // Of no interest to the signatures of CloudFront.
+      ...(settings.delivery === 'cloudfront'
+        ? []
+        : [
+            {
+              title: 'Age of the session that signs fileUrls',
+              left: [calculated('age / 3600', { age: own('SessionAge') }, 'hours')],
+              leftAnnotations: [
+                {
+                  value: Math.max(0, OBSERVED_SESSION_HOURS - settings.fileUrlLifetimeSeconds / 3600),
+                  label: 'fileUrls may expire early',
+                  color: Color.ORANGE,
+                },
+                { value: OBSERVED_SESSION_HOURS, label: 'longest seen', color: Color.RED },
+              ],
+            },
+          ]),
     ],
     [
       {

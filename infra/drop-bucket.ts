@@ -1,6 +1,14 @@
 import { Annotations, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
-import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type BucketPolicy,
+  type CfnBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { BucketNotification } from './bucket-notification.ts';
 import type { BuildsQueue } from './builds-queue.ts';
@@ -13,6 +21,7 @@ const BUILD_SUFFIX = '.zip';
 export class DropBucket extends Construct {
   readonly bucketName: string;
   readonly bucketArn: string;
+  private readonly bucket: Bucket | undefined;
 
   constructor(scope: Construct, id: string, settings: Settings, buildsQueue: BuildsQueue) {
     super(scope, id);
@@ -20,9 +29,15 @@ export class DropBucket extends Construct {
     // Named here rather than by CloudFormation: the queue's policy has to name the bucket before the bucket exists.
     this.bucketName = bucketName ?? `${Stack.of(this).stackName.toLowerCase()}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
     this.bucketArn = `arn:${Aws.PARTITION}:s3:::${this.bucketName}`;
-    const bucket = bucketName === undefined ? this.createBucket() : undefined;
-    if (bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, bucket);
-    else this.addNotification(settings, buildsQueue, bucket);
+    this.bucket = bucketName === undefined ? this.createBucket() : undefined;
+    if (bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, this.bucket);
+    else this.addNotification(settings, buildsQueue, this.bucket);
+  }
+
+  /** @returns the policy; `undefined` for an existing bucket, whose policy belongs to its owner */
+  addToPolicy(statements: readonly PolicyStatement[]): BucketPolicy | undefined {
+    for (const statement of statements) this.bucket?.addToResourcePolicy(statement);
+    return this.bucket?.policy;
   }
 
   private createBucket(): Bucket {

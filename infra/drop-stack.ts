@@ -6,8 +6,9 @@ import { AlertTopic } from './alert-topic.ts';
 import { apiKeyParameters } from './api-key-parameters.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { OverviewDashboard } from './dashboard.ts';
+import { Delivery } from './delivery.ts';
 import { DropBucket } from './drop-bucket.ts';
-import { environmentValues } from './environment.ts';
+import { environmentValues, fileUrlsValue } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
 import { LedgerTable } from './ledger-table.ts';
@@ -36,6 +37,8 @@ export class DropStack extends Stack {
     const commands = operatorCommands(target);
     const buildsQueue = new BuildsQueue(this, 'BuildsQueue', SUBMIT_BUILD_TIMEOUT);
     const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue);
+    const delivery =
+      settings.deliveryPublicKeys.length === 0 ? undefined : new Delivery(this, 'Delivery', settings, bucket);
     const ledger = new LedgerTable(this, 'Ledger', settings);
     const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails);
     const followQueue = new FollowQueue(this, 'FollowQueue', FOLLOW_BUILDS_TIMEOUT, bucket.bucketName, settings.prefix);
@@ -45,9 +48,12 @@ export class DropStack extends Stack {
       followQueueUrl: followQueue.queue.queueUrl,
       ledgerTable: ledger.table.tableName,
       alertTopicArn: topic.topicArn,
+      fileUrls: fileUrlsValue(settings, delivery?.domain ?? '', (fingerprint) => delivery?.keyIds[fingerprint]),
     });
     const resources = { settings, commands, environment, bucket, buildsQueue, followQueue, ledger, topic };
     const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
+    // Before that CloudFront can't read a build, and the function would dead-letter it.
+    if (delivery?.bucketPolicy !== undefined) submitBuild.node.addDependency(delivery.bucketPolicy);
     const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
     const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
     const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', resources);
@@ -124,11 +130,11 @@ export class DropStack extends Stack {
         `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
       );
     }
-    if (settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
+    if (settings.delivery === 's3' && settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
       warn(
         'file-url-lifetime',
         `fileUrlLifetimeSeconds: no session of a function's role has been seen to last longer than ${OBSERVED_SESSION_HOURS} hours, ` +
-          'and a URL expires with the session that signed it. Sign for less',
+          'and a URL expires with the session that signed it. Sign for less, or set delivery to cloudfront',
       );
     }
     if (settings.alertEmails.length === 0) {

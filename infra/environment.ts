@@ -1,10 +1,17 @@
+import { fingerprintOf } from '../functions/adapters/delivery-key.ts';
 import type { CommandTarget } from '../functions/domain/notify/operator-commands.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { QUEUE_RETENTION_DAYS } from './limits.ts';
 import type { Settings } from './settings/schema.ts';
 
 /** What the functions need to know of the stack's resources. */
-type ResourceName = 'buildsQueueUrl' | 'deadLetterQueueUrl' | 'followQueueUrl' | 'ledgerTable' | 'alertTopicArn';
+type ResourceName =
+  | 'buildsQueueUrl'
+  | 'deadLetterQueueUrl'
+  | 'followQueueUrl'
+  | 'ledgerTable'
+  | 'alertTopicArn'
+  | 'fileUrls';
 
 /** The value of every environment variable, by its key in functions/environment.ts. Each function gets those that it reads. */
 export function environmentValues(
@@ -36,6 +43,24 @@ export function environmentValues(
 export type EnvironmentValues = Readonly<ReturnType<typeof environmentValues>>;
 
 /**
+ * The variable `fileUrls`: how submit-build makes download URLs.
+ *
+ * @param domain of the distribution
+ * @param idOf CloudFront's id of the public key with this fingerprint
+ */
+export function fileUrlsValue(
+  { delivery, deliveryKeyParameter, deliveryPublicKeys }: Settings,
+  domain: string,
+  idOf: (fingerprint: string) => string | undefined,
+): string {
+  if (delivery === 's3') return JSON.stringify({ delivery });
+  const keyIds = Object.fromEntries(
+    deliveryPublicKeys.map(fingerprintOf).map((fingerprint) => [fingerprint, idOf(fingerprint)]),
+  );
+  return JSON.stringify({ delivery, domain, keyParameter: deliveryKeyParameter, keyIds });
+}
+
+/**
  * The environment of one function. A key without a value does not compile.
  *
  * @param variables `ENV` of the function: the names of its variables, by their keys
@@ -60,6 +85,7 @@ export function environmentBytes(settings: Settings): number {
     followQueueUrl: x,
     ledgerTable: settings.ledgerTableName ?? x,
     alertTopicArn: x,
+    fileUrls: fileUrlsValue(settings, x, () => 'x'.repeat(20)),
   };
   // The longest name of a region has 14 letters.
   const target = { stack: settings.stackName, region: 'x'.repeat(20) };

@@ -1,3 +1,4 @@
+import type { Delivery } from '../functions/domain/model/file-url.ts';
 import type { Route } from '../functions/domain/model/route.ts';
 import type { PackageCheck } from '../functions/domain/package/applied.ts';
 
@@ -25,6 +26,12 @@ export const OUTPUTS = {
   afterRouteChange: 'AfterRouteChange',
   /** One output per distinct project: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
   webhookOfProject: 'WebhookOfProject',
+  /** JSON of {@link DeployedDistribution}, where there is one. */
+  distribution: 'Distribution',
+  /** JSON: the statement that the policy of an existing bucket needs, so that the distribution may read builds. */
+  deliveryBucketPolicy: 'DeliveryBucketPolicy',
+  /** JSON: the statement that the policy of the bucket's KMS key needs. */
+  deliveryKmsKeyPolicy: 'DeliveryKmsKeyPolicy',
   /** JSON of {@link DeployedSettings}. */
   settings: 'Settings',
 } as const;
@@ -42,13 +49,31 @@ export interface DeployedSettings {
   readonly packageCheck?: PackageCheck;
   /** Name of the SSM SecureString with the webhooks' tokens: one or two lines, the first is the current one. */
   readonly webhookTokenParameter: string;
+  /** How Streampixel gets the zip; this and the next are absent in stacks of earlier versions, which only know `s3`. */
+  readonly delivery?: Delivery;
+  /** Name of the SSM SecureString with the private key that signs download URLs. */
+  readonly deliveryKeyParameter?: string;
+  /** Each as base64 of its SPKI. */
+  readonly deliveryPublicKeys?: readonly string[];
+  readonly fileUrlLifetimeSeconds?: number;
+}
+
+/** The distribution for downloads. */
+export interface DeployedDistribution {
+  readonly domain: string;
+  /** CloudFront's ids of the public keys, by their fingerprints. */
+  readonly keyIds: Readonly<Record<string, string>>;
 }
 
 /** The part of the settings that the operator's tool needs. */
 export function deployedSettings(settings: Required<DeployedSettings>): DeployedSettings {
   const { bucketEvents, intervalSeconds, packageCheck, prefix, routes, streampixelBaseUrl, webhookTokenParameter } =
     settings;
-  return { routes, prefix, bucketEvents, streampixelBaseUrl, intervalSeconds, packageCheck, webhookTokenParameter };
+  const { delivery, deliveryKeyParameter, deliveryPublicKeys, fileUrlLifetimeSeconds } = settings;
+  return {
+    ...{ routes, prefix, bucketEvents, streampixelBaseUrl, intervalSeconds, packageCheck, webhookTokenParameter },
+    ...{ delivery, deliveryKeyParameter, deliveryPublicKeys, fileUrlLifetimeSeconds },
+  };
 }
 
 export const DEFAULT_STACK_NAME = 'StreampixelDrop';

@@ -3,7 +3,14 @@ import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { environmentOf } from './environment.ts';
-import { consumeMessages, keepLedger, onBuilds, readApiKeys, sendNotifications } from './permissions.ts';
+import {
+  consumeMessages,
+  keepLedger,
+  onBuilds,
+  readApiKeys,
+  readParameters,
+  sendNotifications,
+} from './permissions.ts';
 import type { Resources } from './resources.ts';
 import { type Permission, WorkerFunction } from './worker-function.ts';
 
@@ -43,6 +50,9 @@ function permissions(resources: Resources): Permission[] {
     },
     ...sendNotifications(topic),
     ...readApiKeys(settings),
+    // As long as there is a distribution: for the seconds of a change of delivery, workers of both kinds run.
+    ...(settings.deliveryPublicKeys.length === 0 ? [] : readParameters('DeliveryKey', [settings.deliveryKeyParameter])),
+    // With delivery cloudfront too, for the same seconds.
     onBuilds(resources, 'ReadBuilds', ['s3:GetObject', 's3:GetObjectVersion']),
     {
       sid: 'RecognizeMissingBuilds',

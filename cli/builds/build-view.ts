@@ -61,6 +61,10 @@ export function buildFacts({ differences, entry, live = {}, releaseSlot, slot, s
     stage: furthestStage(entry),
     stageSince: iso(entry.news?.at(-1)?.at),
     lastNewsAt: iso(entry.lastNewsAt),
+    // Of the URL that Streampixel was given last. With `s3` it ends sooner if the session of the role that signed it does.
+    delivery: entry.fileUrl?.delivery,
+    fileUrlSignedUntil: iso(entry.fileUrl?.until),
+    fileUrlEndedAt: iso(entry.fileUrlEndedAt),
     lateAt: iso(entry.lateAt),
     stuckAt: iso(entry.stuckAt),
     // Of its last upload, or of an earlier one that is live now. Without `until` viewers get it.

@@ -20,6 +20,7 @@ import { type Finding, fail, ok, warn } from '../finding.ts';
 import { EXIT, remedyText } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
+import { checkDelivery } from '../stack/delivery.ts';
 import { readQueue } from '../stack/queues.ts';
 import { checkRateLimit } from '../stack/rate-limit.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -53,6 +54,7 @@ const CHECKS: Readonly<Record<string, { readonly run: Check; readonly onAwsOnly?
   'API key': { run: checkKeys },
   Webhook: { run: checkWebhooks },
   Ledger: { run: checkLedger },
+  Delivery: { run: checkDelivery },
   'Rate limit': { run: checkRateLimit, onAwsOnly: true },
   Bucket: { run: checkBucket, onAwsOnly: true },
   Queues: { run: checkQueues },

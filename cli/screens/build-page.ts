@@ -1,3 +1,4 @@
+import { downloadText } from '../../functions/domain/model/file-url.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
@@ -61,6 +62,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['Upload id', uploadId ?? ''],
     ['Earlier ids', formerUploadIds.join(', ')],
     ['Live', liveText(view, now)],
+    ['Download', downloadLine(view, now)],
     ['Goes live', releaseMode === undefined ? '' : GOES_LIVE[releaseMode]],
     ['Release', requestText(view, now)],
     ['Attempts', entry.attempts === 0 ? '' : `${entry.attempts} failed`],
@@ -70,6 +72,16 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['What to do', advice?.act ?? ''],
     [advice?.when ?? 'Then run', advice?.run ?? ''],
   ];
+}
+
+/** Until when Streampixel can download it, while it may still have to. */
+function downloadLine({ entry: { fileUrl, state } }: BuildView, now: number): string {
+  const isOpen = state === 'submitting' || state === 'submitted' || state === 'unknown';
+  if (fileUrl === undefined || !isOpen) return '';
+  const { delivery, until } = fileUrl;
+  const text =
+    until > now ? downloadText(delivery, clockTime(until, now)) : `the URL ended at ${clockTime(until, now)}`;
+  return `${text} (${delivery})`;
 }
 
 const GOES_LIVE = {

@@ -122,6 +122,8 @@ export async function findStack(options: StackOptions) {
     ledgerTable,
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
+    /** An output that not every stack has. */
+    optionalOutput: (id: string) => outputs.get(id),
     settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
     /** For calls that are none of AWS's. */
     agents,

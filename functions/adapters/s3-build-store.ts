@@ -12,6 +12,7 @@ import { labelsIn } from '../domain/package/labels.ts';
 import { TAIL_BYTES } from '../domain/package/zip-end.ts';
 import type { BuildStore, Clock } from '../domain/ports.ts';
 import { exchange, type HttpExchange } from './http-exchange.ts';
+import type { UrlSigner } from './url-signer.ts';
 import { readZip } from './zip-content.ts';
 
 export interface S3BuildStoreOptions {
@@ -21,6 +22,8 @@ export interface S3BuildStoreOptions {
   readonly lifetimeS: number;
   /** Another S3 than AWS's, addressed path-style: an emulator has no wildcard DNS. */
   readonly endpoint: string | undefined;
+  /** Makes URLs of another kind. Default: presigned URLs. With it, `inspect` throws what it throws. */
+  readonly signer?: UrlSigner | undefined;
 }
 
 /** The longest SigV4 signs for, in s. */
@@ -47,12 +50,14 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
  *
  * @throws RangeError for a lifetime that SigV4 can't sign
  */
-export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: S3BuildStoreOptions): BuildStore {
+export function createS3BuildStore(options: S3BuildStoreOptions): BuildStore {
+  const { credentials, clock, lifetimeS, endpoint, signer } = options;
   if (!Number.isInteger(lifetimeS) || lifetimeS < 1 || lifetimeS > LONGEST_LIFETIME_S) {
     throw new RangeError(`A presigned URL lives 1 to ${LONGEST_LIFETIME_S} s, not ${lifetimeS} s.`);
   }
 
   async function presign(build: Build, versionId: string | undefined, expiresIn: number): Promise<PresignedUrl> {
+    if (signer !== undefined) return signer.sign(build, versionId, expiresIn);
     // The bucket's region, not the function's: another region's endpoint answers with a redirect, which Streampixel forbids.
     const presigner = new S3RequestPresigner({
       credentials,
@@ -87,7 +92,7 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
     maxBytes = ANSWER_LIMIT,
   ): Promise<HttpExchange> {
     const url = await presign(build, versionId, CHECK_LIFETIME_S);
-    return exchange(
+    const result = await exchange(
       {
         method: 'GET',
         url: url.reveal(),
@@ -97,6 +102,8 @@ export function createS3BuildStore({ credentials, clock, lifetimeS, endpoint }: 
       },
       clock,
     );
+    signer?.examine(url, result);
+    return result;
   }
 
   const fetchFirstBytes = (build: Build, versionId: string | undefined, deadline: number) =>

@@ -63,11 +63,15 @@ export interface ApiKeys {
   readAgain(parameter: string): Promise<ApiKeyRead>;
 }
 
+/**
+ * - `readable`: this version can be fetched through a signed URL, as Streampixel will, and starts like a zip; what is in it is read, too
+ * - `current`: the key still holds this version
+ */
 export interface BuildStore {
-  /** Signs a GET for exactly this version. Pure computation: proves nothing about the object. */
+  /** Signs a GET for exactly this version. Proves nothing about the object. Throws where there is no key to sign with. */
   presign(build: Build): Promise<PresignedUrl>;
   /**
-   * Reads the object through presigned URLs: its first bytes, and for `readable` the directory at its end. Never throws.
+   * Reads the object through signed URLs: its first bytes, and for `readable` the directory at its end. Never throws.
    * @param deadline ms since the epoch
    */
   inspect(build: Build, check: Check, deadline: number): Promise<Inspection>;

@@ -4,6 +4,7 @@ export const { ENV, readEnvironment } = environmentOf([
   'routes',
   'streampixelBaseUrl',
   'intervalMs',
+  'fileUrls',
   'fileUrlLifetimeS',
   'maxAttempts',
   'onLostAnswer',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { deliverByCloudFront } from '../adapters/cloudfront-signer.ts';
+import { createDeliveryKeys } from '../adapters/delivery-key.ts';
 import { createDynamoDbLedger } from '../adapters/dynamodb-ledger.ts';
 import { createDynamoDbPacer } from '../adapters/dynamodb-pacer.ts';
 import { openTable } from '../adapters/dynamodb-table.ts';
@@ -9,6 +11,7 @@ import { createSqsDeadLetterQueue } from '../adapters/sqs-dead-letter-queue.ts';
 import { createSqsMessageVisibility } from '../adapters/sqs-message-visibility.ts';
 import { createStreampixelApi } from '../adapters/streampixel-api.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
+import type { UrlSigner } from '../adapters/url-signer.ts';
 import * as compose from '../composition.ts';
 import { BATCH_FAILED, lambdaHandler } from '../lambda-handler.ts';
 import { invocationDeadline } from '../message-batch.ts';
@@ -21,6 +24,16 @@ const sqs = compose.createSqsClient(settings);
 const table = openTable(new DynamoDBClient(settings), environment.ledgerTable);
 const log = compose.log;
 const metrics = compose.createMetrics(environment);
+const apiKeys = compose.createApiKeys(settings);
+const { fileUrls } = environment;
+const createStore = (signer?: UrlSigner) =>
+  createS3BuildStore({
+    credentials: sqs.config.credentials,
+    clock,
+    lifetimeS: environment.fileUrlLifetimeS,
+    endpoint: compose.S3_ENDPOINT,
+    signer,
+  });
 const ports = {
   clock,
   random: Math.random,
@@ -29,15 +42,16 @@ const ports = {
   metrics,
   ledger: createDynamoDbLedger(table),
   pacer: createDynamoDbPacer(table, environment),
-  apiKeys: compose.createApiKeys(settings),
+  apiKeys,
   alerts: compose.createAlerts(settings, environment),
   events: compose.createEvents(settings),
-  builds: createS3BuildStore({
-    credentials: sqs.config.credentials,
-    clock,
-    lifetimeS: environment.fileUrlLifetimeS,
-    endpoint: compose.S3_ENDPOINT,
-  }),
+  builds:
+    fileUrls.delivery === 's3'
+      ? createStore()
+      : deliverByCloudFront(
+          { domain: fileUrls.domain, keys: createDeliveryKeys(apiKeys, fileUrls.keyParameter, fileUrls.keyIds), clock },
+          createStore,
+        ),
   streampixel: createStreampixelApi(environment.streampixelBaseUrl, clock),
   deadLetters: createSqsDeadLetterQueue(sqs, environment.deadLetterQueueUrl),
   visibility: createSqsMessageVisibility(sqs, environment.buildsQueueUrl),

@@ -19,7 +19,8 @@ export function problemsBetween(values: Unchecked): readonly string[] {
       ? ['bucketKmsKeyArn: is of use with bucketName only. Set that too, or leave this out']
       : []),
     ...releaseProblems(routes),
-    ...parameterProblems(routes, values.webhookTokenParameter),
+    ...parameterProblems(routes, values),
+    ...deliveryProblems(values),
     ...userProblems(routes),
     ...patienceProblems(values),
   ];
@@ -82,12 +83,26 @@ function releaseProblems(routes: Routes): readonly string[] {
 }
 
 /** Storing the one secret would overwrite the other. */
-function parameterProblems(routes: Routes, webhookTokenParameter: unknown): readonly string[] {
-  const index = routes.findIndex(
-    (route) => route?.apiKeyParameter !== undefined && route.apiKeyParameter === webhookTokenParameter,
-  );
-  if (index < 0) return [];
-  return [`webhookTokenParameter: is the apiKeyParameter of routes[${index}]. Give each secret a parameter of its own`];
+function parameterProblems(routes: Routes, values: Unchecked): readonly string[] {
+  const owners = new Map<unknown, string>();
+  for (const [index, route] of routes.entries()) {
+    const name = route?.apiKeyParameter;
+    if (!owners.has(name)) owners.set(name, `the apiKeyParameter of routes[${index}]`);
+  }
+  return (['webhookTokenParameter', 'deliveryKeyParameter'] as const).flatMap((setting) => {
+    const name = values[setting];
+    const owner = name === undefined ? undefined : owners.get(name);
+    owners.set(name, `the ${setting}`);
+    return owner === undefined ? [] : [`${setting}: is ${owner}. Give each secret a parameter of its own`];
+  });
+}
+
+function deliveryProblems({ delivery, deliveryPublicKeys }: Unchecked): readonly string[] {
+  if (delivery !== 'cloudfront' || !Array.isArray(deliveryPublicKeys) || deliveryPublicKeys.length > 0) return [];
+  return [
+    'deliveryPublicKeys: is empty, and with delivery cloudfront it needs a key. Once the stack is deployed with delivery s3, run ' +
+      '`npx --no streampixel-drop delivery-key create` and put in what it prints',
+  ];
 }
 
 /** What Lambda or EventBridge would refuse after minutes of deployment. */

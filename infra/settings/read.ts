@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { problemsBetween, sizeProblems, type Unchecked } from './checks.ts';
-import { defaultWebhookTokenParameter, type Settings, settingsSchema } from './schema.ts';
+import { dependentDefaults, type Settings, settingsSchema } from './schema.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The settings can't be used. */
@@ -24,7 +25,8 @@ export class SettingsError extends Error {
 export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
   const parsed = v.safeParse(settingsSchema, context, { abortPipeEarly: true });
   const issues = (parsed.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message }));
-  const values = withDefaults(parsed.output ?? {});
+  const output: Unchecked = parsed.output ?? {};
+  const values: Unchecked = { ...dependentDefaults(output), ...present(output) };
   // A watched prefix that is wrong itself says nothing about the routes' prefixes.
   const comparable = issues.some(({ path }) => path === 'prefix') ? { ...values, prefix: '' } : values;
   const problems = [
@@ -35,13 +37,6 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
   ];
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
   return values as Settings;
-}
-
-/** The default of one setting depends on another. */
-function withDefaults(values: Unchecked): Unchecked {
-  const { stackName, webhookTokenParameter } = values;
-  if (typeof stackName !== 'string' || webhookTokenParameter !== undefined) return values;
-  return { ...values, webhookTokenParameter: defaultWebhookTokenParameter(stackName) };
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): string {

@@ -1,10 +1,12 @@
 import * as v from 'valibot';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
+import { DELIVERIES } from '../../functions/domain/model/file-url.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { PACKAGE_CHECKS } from '../../functions/domain/package/applied.ts';
 import { MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
 import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
+import { publicKeyOf } from './public-key.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The longest that any region's name is today (ap-southeast-1 and others). */
@@ -13,7 +15,7 @@ const REGION_LENGTH = 14;
 const STACK_NAME_LENGTH = 63 - '-123456789012-'.length - REGION_LENGTH;
 /** A longer interval is more likely ms taken for seconds than meant. */
 const LONGEST_INTERVAL_S = 3600;
-/** AWS Signature Version 4 signs for a week at most. */
+/** AWS Signature Version 4 signs for a week at most; a URL of CloudFront has no limit of its own. */
 const LONGEST_LIFETIME_S = 7 * 24 * 3600;
 /** Each try costs a few receives, for its slot and its delay: the ledger has to give up before SQS does. */
 const MOST_ATTEMPTS = MAX_RECEIVE_COUNT / 4;
@@ -28,6 +30,8 @@ const LONGEST_RUNBOOK_URL = 150;
 const LONGEST_PARAMETER = 1011 - 'arn:aws-us-gov:ssm:ap-southeast-1:123456789012:parameter'.length;
 /** S3's limit for a key, in bytes. */
 const LONGEST_PREFIX = 1024;
+/** CloudFront's quota for the keys of a key group. */
+const MOST_PUBLIC_KEYS = 5;
 /** The days that CloudWatch Logs takes. A test compares them with the CDK's. */
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -202,11 +206,45 @@ export const settingsSchema = v.object(
       // The function counts in whole ms.
       v.pipe(number(/^\d+(\.\d+)?$/), v.minValue(0.001), v.maxValue(LONGEST_INTERVAL_S)),
     ),
-    /** What a presigned URL is signed for; the role's session may end it sooner. */
-    fileUrlLifetimeSeconds: optional(
-      6 * 3600,
-      `must be whole seconds from 1 to ${LONGEST_LIFETIME_S} (7 days): no signature lives longer`,
-      wholeNumber(1, LONGEST_LIFETIME_S),
+    /** How Streampixel gets the zip. */
+    delivery: optional(
+      's3',
+      "must be s3 (a presigned URL of the bucket) or cloudfront (a signed URL of a distribution of the stack's)",
+      v.picklist(DELIVERIES),
+    ),
+    /** The public halves of the keys that may sign download URLs. With one, the stack has a distribution. */
+    deliveryPublicKeys: optional(
+      [],
+      'must be what `npx --no streampixel-drop delivery-key create` prints: the public half of an ECDSA key on P-256, as base64 on ' +
+        `one line or as PEM; several as a list, at most ${MOST_PUBLIC_KEYS}. Never the private half`,
+      v.pipe(
+        v.unknown(),
+        v.transform(asList),
+        v.array(v.pipe(v.string(), v.transform(publicKeyOf), v.string())),
+        v.transform((keys) => [...new Set(keys)]),
+        v.maxLength(MOST_PUBLIC_KEYS),
+      ),
+    ),
+    /** Name of the SSM SecureString with the private half; `npx --no streampixel-drop delivery-key create` fills it. */
+    deliveryKeyParameter: v.optional(
+      withMessage(
+        'must be the name of the SSM parameter for the private key that signs download URLs, not the key: a path such as ' +
+          '/streampixel-drop/delivery-key, not under /aws or /ssm',
+        parameterName,
+      ),
+    ),
+    /** Where the distribution has edge locations: more regions cost more per GB. */
+    deliveryPriceClass: optional(
+      'PriceClass_100',
+      'must be PriceClass_100 (North America, Europe, Israel), PriceClass_200 (also Asia, Africa, the Middle East) or PriceClass_All',
+      v.picklist(['PriceClass_100', 'PriceClass_200', 'PriceClass_All']),
+    ),
+    /** What a `fileUrl` is signed for; with delivery s3 the role's session may end it sooner. */
+    fileUrlLifetimeSeconds: v.optional(
+      withMessage(
+        `must be whole seconds from 1 to ${LONGEST_LIFETIME_S} (7 days): no signature lives longer`,
+        wholeNumber(1, LONGEST_LIFETIME_S),
+      ),
     ),
     /** Failed tries after which a build is dead-lettered. */
     maxAttempts: optional(
@@ -276,11 +314,29 @@ export const settingsSchema = v.object(
   ROUTES_MESSAGE,
 );
 
-export type Settings = Readonly<v.InferOutput<typeof settingsSchema>> & { readonly webhookTokenParameter: string };
+/** Settings whose default depends on another setting. */
+interface DependentSettings {
+  readonly webhookTokenParameter: string;
+  readonly deliveryKeyParameter: string;
+  readonly fileUrlLifetimeSeconds: number;
+}
 
-/** With the stack's name where it is not the default: a new token of one stack must not end the webhooks of another. */
-export function defaultWebhookTokenParameter(stackName: string): string {
-  return `/streampixel-drop/${stackName === DEFAULT_STACK_NAME ? '' : `${stackName}/`}webhook-token`;
+export type Settings = Readonly<v.InferOutput<typeof settingsSchema>> & DependentSettings;
+
+/** @param values with the wrong ones among them */
+export function dependentDefaults({
+  delivery,
+  stackName,
+}: Partial<Record<keyof Settings, unknown>>): Partial<DependentSettings> {
+  const fileUrlLifetimeSeconds = (delivery === 'cloudfront' ? 24 : 6) * 3600;
+  if (typeof stackName !== 'string') return { fileUrlLifetimeSeconds };
+  // With the stack's name where it is not the default: a new token of one stack must not end the webhooks of another.
+  const folder = `/streampixel-drop/${stackName === DEFAULT_STACK_NAME ? '' : `${stackName}/`}`;
+  return {
+    fileUrlLifetimeSeconds,
+    webhookTokenParameter: `${folder}webhook-token`,
+    deliveryKeyParameter: `${folder}delivery-key`,
+  };
 }
 
 function parsedIfText(value: unknown): unknown {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
 import { listenOnLoopback } from '../loopback-server.ts';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { startDistribution } from './cloudfront.ts';
 import { type BusEvent, createEventBus } from './event-bus.ts';
 import { matches } from './event-rules.ts';
 import { createHttpApis } from './http-api.ts';
@@ -80,6 +81,7 @@ export async function startGateway(options: GatewayOptions) {
 
   const server = await listenOnLoopback(route, options.port);
   endpoint = server.url;
+  const distribution = await startDistribution(s3.serve);
 
   return {
     /** `AWS_ENDPOINT_URL` of every client. */
@@ -94,7 +96,11 @@ export async function startGateway(options: GatewayOptions) {
     describeStack: queryServices.describeStack,
     serveHttpApis: httpApis.deploy,
     peek: sqs.peek,
+    distributionDomain: distribution.domain,
+    deployDistribution: distribution.deploy,
     // Long polls end with their connections.
-    close: server.close,
+    async close(): Promise<void> {
+      await Promise.all([server.close(), distribution.close()]);
+    },
   };
 }

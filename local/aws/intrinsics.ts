@@ -13,6 +13,8 @@ export interface Place {
   readonly region: string;
   /** Base of queue URLs and of the URLs of HTTP APIs. */
   readonly endpoint: string;
+  /** Domain of its distribution, with the port. */
+  readonly distributionDomain?: string;
 }
 
 /** A resource as CloudFormation knows it once it exists. */
@@ -24,7 +26,7 @@ export interface Identity {
 }
 
 /** Resolves CloudFormation's intrinsic functions, as far as the project's template uses them. */
-export function createResolver(template: Template, stackName: string, { region, endpoint }: Place) {
+export function createResolver(template: Template, stackName: string, { region, endpoint, distributionDomain }: Place) {
   const account = `${region}:${LOCAL_ACCOUNT_ID}`;
   /** By the resource's type: the property that names it, and what comes before the name in its ARN. */
   const types: Readonly<Record<string, readonly [nameProperty: string, arnPrefix: string]>> = {
@@ -56,6 +58,7 @@ export function createResolver(template: Template, stackName: string, { region, 
     const { name, arn } = identityOf(logicalId);
     if (attributeName === 'Arn') return arn;
     if (attributeName === 'QueueName' || attributeName === 'TopicName') return name;
+    if (attributeName === 'DomainName' && distributionDomain !== undefined) return distributionDomain;
     if (attributeName === 'ApiEndpoint') return `${endpoint}${httpApiPath(name)}`;
     return `(not emulated: ${attributeName} of ${logicalId})`;
   }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { BucketNotification } from '../../functions/set-bucket-notification/bucket-notification.ts';
+import { distributionOf } from './distribution.ts';
 import { type EventPattern, readEventPattern } from './event-rules.ts';
 import type { HttpApiSpec } from './http-api.ts';
 import { createResolver, type Identity, type Place, type Template } from './intrinsics.ts';
@@ -178,6 +179,7 @@ export function deploymentOf(template: Template, stackName: string, assemblyDire
     /** Of the default bus, without those on a schedule. */
     rules,
     httpApis: ofType('AWS::ApiGatewayV2::Api').map(httpApiOf),
+    distribution: distributionOf(ofType),
     depthAlarms: ofType<AlarmProperties>('AWS::CloudWatch::Alarm')
       .filter(({ properties }) => properties.MetricName === 'ApproximateNumberOfMessagesVisible')
       .map(

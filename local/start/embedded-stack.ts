@@ -21,6 +21,7 @@ import type { LogLine } from '../aws/lambda-process.ts';
 import { type Deployment, readDeployment } from '../aws/template.ts';
 import { type StandInUser, startStandIn } from '../streampixel/streampixel-stand-in.ts';
 import { watchDeadLetters } from './dead-letter-watch.ts';
+import { createLocalDeliveryKey } from './delivery-key.ts';
 import { type DroppedBuild, dropBuild } from './drop-build.ts';
 import type { LocalEvent } from './events.ts';
 import { createStackEvents } from './stack-events.ts';
@@ -67,7 +68,8 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
   };
   const drops: DroppedBuild[] = [];
   const busEvents: BusEvent[] = [];
-  const stackEvents = createStackEvents({ onEvent, onLog, onNotice, drops });
+  let served: { readonly domain: string; readonly bucket: string } | undefined;
+  const stackEvents = createStackEvents({ onEvent, onLog, onNotice, drops, distribution: () => served });
 
   /** What is to be done at the end, the last first. */
   const cleanups: (() => unknown)[] = [];
@@ -122,11 +124,14 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     cleanups.push(() => standIn?.stop());
 
     const settingsAtStart = { ...options.settings, ...present({ streampixelBaseUrl: standIn?.baseUrl }) };
+    const deliveryKey = createLocalDeliveryKey();
     let version = 0;
     async function synthesized(settings: Partial<Settings>): Promise<Deployment> {
       const directory = join(assemblyDirectory, String(++version));
-      await synthesize({ ...settingsAtStart, ...settings }, directory, gateway.port);
-      return readDeployment(directory, { region: LOCAL_REGION, endpoint: gateway.endpoint });
+      const all = { ...settingsAtStart, ...settings };
+      await synthesize({ ...deliveryKey.settingsFor(all), ...all }, directory, gateway.port);
+      const { distributionDomain, endpoint } = gateway;
+      return readDeployment(directory, { region: LOCAL_REGION, endpoint, distributionDomain });
     }
 
     onNotice('Synthesizing the stack and bundling its functions, as cdk deploy would ...');
@@ -153,8 +158,11 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     const webhookToken = randomBytes(32).toString('base64url');
     const webhookOf = (projectId: string) =>
       webhookAddress(deployment.output(OUTPUTS.webhookUrl), projectId, webhookToken);
-    const { webhookTokenParameter } = JSON.parse(deployment.output(OUTPUTS.settings)) as DeployedSettings;
+    const { deliveryKeyParameter = '', webhookTokenParameter } = JSON.parse(
+      deployment.output(OUTPUTS.settings),
+    ) as DeployedSettings;
     await storeSecret(clients.ssm, webhookTokenParameter, webhookToken);
+    await storeSecret(clients.ssm, deliveryKeyParameter, deliveryKey.privateKey.reveal());
     for (const { projectId } of deployed.routes) standIn?.setWebhook(projectId, webhookOf(projectId));
 
     const deadLettersUrl = deployment.output(OUTPUTS.deadLetterQueueUrl);
@@ -178,8 +186,12 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     functions = running;
     cleanups.push(() => running.stop());
 
-    function use({ stackName, outputs, httpApis }: Deployment): void {
+    function use({ distribution, stackName, outputs, httpApis }: Deployment): void {
       gateway.describeStack(stackName, outputs);
+      gateway.deployDistribution(distribution);
+      // What it served once may still be downloading.
+      served =
+        distribution === undefined ? served : { domain: gateway.distributionDomain, bucket: distribution.bucket };
       gateway.serveHttpApis(httpApis, running.invoke);
     }
     use(deployment);

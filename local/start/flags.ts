@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
+import { DELIVERIES, type Delivery } from '../../functions/domain/model/file-url.ts';
 import { DEFAULT_PORT } from '../aws/account.ts';
 
 export interface Flags {
@@ -13,6 +14,7 @@ export interface Flags {
   readonly interval?: number;
   readonly stage: number;
   readonly course: CourseName;
+  readonly delivery?: Delivery;
   readonly port: number;
 }
 
@@ -91,6 +93,12 @@ function createCommand(): Command {
         .choices(COURSES)
         .default('live')
         .conflicts('streampixelUrl'),
+    )
+    .addOption(
+      new Option(
+        '--delivery <delivery>',
+        'how the zip gets to the stand-in: by a presigned URL (s3), or by a signed URL of a local CloudFront distribution',
+      ).choices(DELIVERIES),
     )
     .option('--port <number>', 'port of the AWS endpoint; 0 for any free one', port, DEFAULT_PORT)
     .allowExcessArguments(false)

@@ -70,6 +70,7 @@ export async function run(flags: Flags): Promise<number> {
         // The real Streampixel keeps its limit: there the interval is that of the settings.
         intervalSeconds: flags.interval ?? (isLocal ? DEFAULT_INTERVAL_S : undefined),
         streampixelBaseUrl: flags.streampixelUrl,
+        delivery: flags.delivery,
       }),
     },
     ...present({ apiKey: flags.apiKey, standInKey: flags.standInKey, objectsDirectory }),
@@ -89,6 +90,8 @@ export async function run(flags: Flags): Promise<number> {
   say(`  AWS endpoint  ${endpoint}  (S3, SQS, SNS, SSM, DynamoDB, EventBridge, API Gateway, CloudFormation)`);
   say(`  Streampixel   ${standIn === undefined ? environment.streampixelBaseUrl : `${standIn.baseUrl}  (a stand-in)`}`);
   say(`  Interval      ${environment.intervalMs / 1000} s between two uploads of a user (--interval)`);
+  const { fileUrls } = environment;
+  if (fileUrls.delivery === 'cloudfront') say(`  CloudFront    http://${fileUrls.domain}  (downloads by signed URLs)`);
   if (!flags.once) say('  Settings      cdk.json; save it while this runs, and it is deployed');
   if (!isLocal) say("\nStreampixel can't download from this machine: it accepts builds, and rejects them later.");
   say();

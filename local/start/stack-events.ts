@@ -15,10 +15,12 @@ export interface StackEventsOptions {
   readonly onNotice: (notice: string) => void;
   /** What was dropped through the stack itself: its downloads are compared with it. */
   readonly drops: readonly DroppedBuild[];
+  /** The distribution that builds may be downloaded from, and its bucket. */
+  readonly distribution: () => { readonly domain: string; readonly bucket: string } | undefined;
 }
 
 /** Makes events of what the parts of the stack report. */
-export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEventsOptions) {
+export function createStackEvents({ onEvent, onLog, onNotice, drops, distribution }: StackEventsOptions) {
   const record = createEventRecord(onEvent);
   const { events, add, addNow } = record;
   return {
@@ -28,7 +30,9 @@ export function createStackEvents({ onEvent, onLog, onNotice, drops }: StackEven
       else onNotice(`${key} is in the bucket, but it does not match S3's notification: nothing happens to it.`);
     },
     onStandInEvent(event: StandInEvent): void {
-      const [bucket = '', ...key] = event.path.slice(1).split('/').map(decodeURIComponent);
+      // A distribution's URL names no bucket.
+      const address = event.host === distribution()?.domain ? `/${distribution()?.bucket}${event.path}` : event.path;
+      const [bucket = '', ...key] = address.slice(1).split('/').map(decodeURIComponent);
       const build = { bucket, key: key.join('/'), ...present({ versionId: event.versionId }) };
       const fields = { ...buildFields(build), uploadId: event.uploadId };
       switch (event.kind) {

@@ -58,6 +58,8 @@ export type ReleasedBy = 'auto-release' | 'distribute-file';
 
 interface StandInBuild {
   readonly uploadId: string;
+  /** Host of `fileUrl`, with its port. */
+  readonly host: string;
   /** Path of `fileUrl`, percent-encoded. */
   readonly path: string;
   /** The only part of the query of `fileUrl` that is no secret. */
@@ -226,6 +228,6 @@ function plannedEnd(course: Course, stage: OpenStage): StageEnd {
 }
 
 function buildOf({ uploadId, fileUrl }: Upload): StandInBuild {
-  const { pathname, searchParams } = new URL(fileUrl);
-  return { uploadId, path: pathname, versionId: searchParams.get('versionId') ?? undefined };
+  const { host, pathname, searchParams } = new URL(fileUrl);
+  return { uploadId, host, path: pathname, versionId: searchParams.get('versionId') ?? undefined };
 }

@@ -4,6 +4,13 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { deliverByCloudFront } from '../../functions/adapters/cloudfront-signer.ts';
+import {
+  createDeliveryKeys,
+  fingerprintOf,
+  newPrivateKey,
+  publicHalfOf,
+} from '../../functions/adapters/delivery-key.ts';
 import { createEmfMetrics } from '../../functions/adapters/emf-metrics.ts';
 import { createEventBridgeEvents } from '../../functions/adapters/eventbridge-events.ts';
 import { createJsonLog } from '../../functions/adapters/json-log.ts';
@@ -13,6 +20,7 @@ import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-lett
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import type { Parameter } from '../../functions/adapters/ssm-parameters.ts';
 import { createStreampixelApi } from '../../functions/adapters/streampixel-api.ts';
+import type { UrlSigner } from '../../functions/adapters/url-signer.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { processBatch } from '../../functions/submit-build/delivery.ts';
@@ -25,7 +33,12 @@ import { ROUTE } from '../support/world.ts';
 const KEY = 'c4nary-k3y-0f-the-m1ne';
 const SESSION = 'c4nary-s3ssion-t0ken';
 const ACCESS_KEY_ID = 'AKIACANARYCANARYCANA';
-const LEAKS = /c4nary|AKIACANARY|X-Amz-(Signature|Credential|Security-Token)=(?!\[)/i;
+const LEAKS = /c4nary|AKIACANARY|X-Amz-(Signature|Credential|Security-Token)=(?!\[)|[?&\s]Signature=(?!\[)/i;
+const PRIVATE_KEY = newPrivateKey();
+/** The lines of the key. */
+const SECRET_LINES = PRIVATE_KEY.reveal()
+  .split('\n')
+  .filter((line) => /^[\w+/=]{16,}$/.test(line));
 
 const servers: ScriptedServer[] = [];
 afterEach(async () => {
@@ -35,15 +48,18 @@ afterEach(async () => {
 interface Scene {
   readonly streampixel: Reply | ((body: string) => Reply);
   readonly s3?: Reply;
+  /** Delivers through CloudFront, which answers this. */
+  readonly cloudfront?: Reply | ((body: string, url: string) => Reply);
+  readonly deliveryKey?: () => Parameter;
   readonly ssm?: () => Parameter;
   readonly deadLetterQueue?: () => unknown;
   readonly ledgerFailsFrom?: number;
 }
 
 /** Plays one message through the real adapters and gives back everything that came out anywhere. */
-async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
+async function play({ streampixel, s3, cloudfront, deliveryKey, ssm, deadLetterQueue, ledgerFailsFrom }: Scene) {
   const api = await startScriptedServer(streampixel);
-  const bucket = await startScriptedServer(s3 ?? { status: 206, body: 'PK\x03\x04' });
+  const bucket = await startScriptedServer(cloudfront ?? s3 ?? { status: 206, body: 'PK\x03\x04' });
   const world = await startScriptedServer(answerOfAws);
   servers.push(api, bucket, world);
   const lines: string[] = [];
@@ -51,6 +67,8 @@ async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: 
   const presigned: string[] = [];
   const clock = { now: Date.now, sleep: async () => {} };
   const log = createJsonLog(clock, (line) => void lines.push(line));
+  const getDeliveryKey = async () =>
+    deliveryKey?.() ?? { Value: PRIVATE_KEY.reveal(), Type: 'SecureString', Version: 5 };
   const getParameter = async () => ssm?.() ?? { Value: KEY, Type: 'SecureString', Version: 3 };
   const sqsClient = {
     send: async ({ input }: { input: unknown }) => {
@@ -63,12 +81,21 @@ async function play({ streampixel, s3, ssm, deadLetterQueue, ledgerFailsFrom }: 
     if (ledgerFailsFrom !== undefined && ++tableCalls >= ledgerFailsFrom) throw new LedgerUnavailable('throttled');
   };
   const ledger = new MemoryLedger(onTableCall);
-  const builds = createS3BuildStore({
-    credentials: { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION },
-    clock,
-    lifetimeS: 21_600,
-    endpoint: bucket.url,
+  const createStore = (signer?: UrlSigner) =>
+    createS3BuildStore({
+      credentials: { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION },
+      clock,
+      lifetimeS: 21_600,
+      endpoint: bucket.url,
+      signer,
+    });
+  const deliveryKeys = createDeliveryKeys(createSsmApiKeys(getDeliveryKey, clock, log), '/studio/delivery-key', {
+    [fingerprintOf(publicHalfOf(PRIVATE_KEY))]: 'KCANARY',
   });
+  const builds =
+    cloudfront === undefined && deliveryKey === undefined
+      ? createStore()
+      : deliverByCloudFront({ domain: new URL(bucket.url).host, keys: deliveryKeys, clock }, createStore);
   const credentials = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'c4nary-s3cret', sessionToken: SESSION };
   const aws = { credentials, region: 'eu-central-1', endpoint: world.url };
   const ports = {
@@ -175,17 +202,61 @@ const SCENES: [string, Scene][] = [
   ]),
 ];
 
+const head: Reply = { status: 206, body: 'PK\x03\x04' };
+const cloudFrontSays = (text: string): Reply => ({ status: 403, headers: { server: 'CloudFront' }, body: text });
+const CLOUDFRONT_SCENES: [string, Scene][] = [
+  ...[200, 400, 401, 403, 429, 500, 503].flatMap((status): [string, Scene][] => [
+    [`Streampixel echoing a URL of CloudFront with ${status}`, { streampixel: echo(status), cloudfront: head }],
+    [`Streampixel quoting a URL of CloudFront with ${status}`, { streampixel: echoInside(status), cloudfront: head }],
+  ]),
+  [
+    'a CloudFront that quotes the URL',
+    {
+      streampixel: 'reset',
+      cloudfront: (_, url) => cloudFrontSays(`<Code>InvalidKey</Code><Message>http://x${url}</Message>`),
+    },
+  ],
+  [
+    'a CloudFront that quotes the query in a page',
+    { streampixel: 'reset', cloudfront: (_, url) => cloudFrontSays(`<h1>ERROR</h1>${url.split('?')[1]}`) },
+  ],
+  [
+    'a delivery key of the wrong type',
+    { streampixel: 'reset', deliveryKey: () => ({ Value: PRIVATE_KEY.reveal(), Type: 'String' }) },
+  ],
+  [
+    'a delivery key that is broken',
+    {
+      streampixel: 'reset',
+      deliveryKey: () => ({ Value: PRIVATE_KEY.reveal().replace('M', '!'), Type: 'SecureString', Version: 1 }),
+    },
+  ],
+  [
+    'an SSM error that quotes the delivery key',
+    { streampixel: 'reset', deliveryKey: throws(new Error(`got ${PRIVATE_KEY.reveal()}`)) },
+  ],
+];
+
 describe('neither the key nor a signature comes out of', () => {
-  it.each(SCENES)('%s', async (_, scene) => {
+  it.each([...SCENES, ...CLOUDFRONT_SCENES])('%s', async (_, scene) => {
     const { out, lines, presigned } = await play(scene);
 
     expect(lines.length).toBeGreaterThan(0);
     expect(out).not.toMatch(LEAKS);
+    for (const line of SECRET_LINES) expect(out).not.toContain(line);
     for (const url of presigned) {
-      const signature = new URL(url).searchParams.get('X-Amz-Signature') ?? 'none';
-      expect(signature).toMatch(/^[0-9a-f]{64}$/);
+      const { searchParams } = new URL(url);
+      const signature = searchParams.get('X-Amz-Signature') ?? searchParams.get('Signature') ?? 'none';
+      expect(signature).toMatch(/^[0-9a-f]{64}$|^[\w~-]{80,}$/);
       expect(out).not.toContain(signature);
     }
+  });
+
+  it('a scene in which a URL of CloudFront really travelled', async () => {
+    const { presigned, published } = await play({ streampixel: echoInside(400), cloudfront: head });
+    expect(SECRET_LINES).toHaveLength(3);
+    expect(presigned[0]).toMatch(/Key-Pair-Id=KCANARY&Signature=[\w~-]{80}/);
+    expect(published.join()).toContain('games/a.zip');
   });
 
   it('a scene in which both really travelled', async () => {

@@ -30,6 +30,9 @@ export interface QuietStack {
   readonly gateway: Gateway;
   readonly sqs: SQSClient;
   readonly s3: S3Client;
+  readonly ssm: SSMClient;
+  /** Changes the settings of the stack, and its outputs by their ids. */
+  deploy(settings: Partial<DeployedSettings>, outputs?: Readonly<Record<string, string>>): void;
   urlOf(queue: string): string;
   /** Puts builds into the ledger as they are. */
   put(...entries: readonly LedgerEntry[]): Promise<void>;
@@ -46,7 +49,7 @@ export interface QuietStack {
 
 export const [BUILDS, DEAD_LETTERS] = ['builds', 'builds-dead-letters'] as const;
 /** The drop bucket: that of the builds that tests make. */
-const BUCKET = 'drop';
+export const BUCKET = 'drop';
 /** After so many receives a message is moved to the dead-letter queue. */
 export const MAX_RECEIVES = 100;
 const [FOLLOW, FOLLOW_DEAD_LETTERS] = ['follow', 'follow-dead-letters'];
@@ -100,8 +103,9 @@ export async function openQuietStack(
     webhookTokenParameter: TOKEN_PARAMETER,
     ...changes,
   };
-  gateway.describeStack(DEFAULT_STACK_NAME, {
-    ...Object.fromEntries(Object.values(OUTPUTS).map((id) => [id, id])),
+  const { deliveryBucketPolicy, deliveryKmsKeyPolicy, distribution, ...always } = OUTPUTS;
+  const outputs = {
+    ...Object.fromEntries(Object.values(always).map((id) => [id, id])),
     [OUTPUTS.dropBucketName]: BUCKET,
     [OUTPUTS.buildsQueueUrl]: urlOf(BUILDS),
     [OUTPUTS.deadLetterQueueUrl]: urlOf(DEAD_LETTERS),
@@ -109,7 +113,8 @@ export async function openQuietStack(
     [OUTPUTS.ledgerTableName]: TableName,
     [OUTPUTS.webhookUrl]: WEBHOOK_URL,
     [OUTPUTS.settings]: JSON.stringify(settings),
-  });
+  };
+  gateway.describeStack(DEFAULT_STACK_NAME, outputs);
   // It announces nothing: only the tool submits.
   gateway.createBucket({ name: BUCKET, notifications: [], eventPatterns: [] });
   const table = openTable(dynamoDb, TableName);
@@ -122,7 +127,12 @@ export async function openQuietStack(
     gateway,
     sqs,
     s3,
+    ssm,
     urlOf,
+    deploy(changes, others = {}) {
+      const deployed = JSON.stringify({ ...settings, ...changes });
+      gateway.describeStack(DEFAULT_STACK_NAME, { ...outputs, [OUTPUTS.settings]: deployed, ...others });
+    },
     async put(...entries) {
       for (const entry of entries) await ledger.save(entry);
     },

@@ -17,9 +17,8 @@ import { ZipFile } from 'yazl';
 import { planFolder } from '../../cli/upload/folder-source.ts';
 import { partSizeFor, uploadInParts } from '../../cli/upload/multipart-upload.ts';
 import { fileSource } from '../../cli/upload/upload-source.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
-import { openQuietStack } from './quiet-stack.ts';
+import { BUCKET, openQuietStack } from './quiet-stack.ts';
 import { type Call, type Step, startBetween } from './s3-between.ts';
 import { EVENTUALLY, PATIENCE, startTool } from './tool.ts';
 
@@ -28,14 +27,12 @@ vi.setConfig(PATIENCE);
 const LAUNCHER = fileURLToPath(new URL('../../cli/streampixel-drop.mjs', import.meta.url));
 
 const PART = partSizeFor(0);
-const BUCKET = OUTPUTS.dropBucketName;
 const target = { Bucket: BUCKET, Key: 'Game.zip' };
 const isPart = ({ operation }: Call) => operation === 'UploadPart';
 
 /** A stack, a zip of three parts, and what happens to calls on their way. */
 async function prepare(onTestFinished: TestContext['onTestFinished'], decide: (call: Call) => Step | Promise<Step>) {
   const stack = await openQuietStack(onTestFinished);
-  stack.gateway.createBucket({ name: BUCKET, notifications: [], eventPatterns: [] });
   const between = await startBetween(onTestFinished, stack.port, decide);
   const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-test-'));
   const path = join(directory, 'Game.zip');

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compareDeliveries } from '../../bench/delivery.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
@@ -32,6 +33,9 @@ describe('the README', () => {
     for (const name of [
       'streampixelBaseUrl',
       'intervalSeconds',
+      'delivery',
+      'deliveryKeyParameter',
+      'deliveryPriceClass',
       'fileUrlLifetimeSeconds',
       'maxAttempts',
       'onLostAnswer',
@@ -82,6 +86,11 @@ describe('the README', () => {
     const builds = dollars('\\*\\*1,000 builds\\*\\*') + dollars('\\*\\*1,000 builds, followed');
     expect(readme).toContain(`About ${Math.round(dollars('\\*\\*A month without builds'))} dollars a month`);
     expect(readme).toContain(`about ${builds.toFixed(2)} dollars for 1,000 builds`);
+    const costs = compareDeliveries();
+    const [s3, cloudfront] = [costs[0]?.dollars, costs[1]?.dollars];
+    expect(readme).toContain(
+      `cost ${cloudfront} dollars instead of ${s3}, and ${costs[1]?.withFreeTier.toFixed(0)} within`,
+    );
     expect(readme).toContain(`adds ${dollars("Streampixel's download")} dollars per\nGB`);
   });
 });

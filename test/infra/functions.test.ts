@@ -93,6 +93,7 @@ describe('the functions', () => {
       streampixelBaseUrl: 'https://proxy.studio.example/api',
       intervalMs: 1,
       commandTarget: { stack: 'BuildsOfTeamA', region: '<AWS::Region>' },
+      fileUrls: { delivery: 's3' },
       fileUrlLifetimeS: 3600,
       maxAttempts: 3,
       onLostAnswer: 'dead-letter',

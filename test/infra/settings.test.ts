@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
+import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
 import { environmentBytes } from '../../infra/environment.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
@@ -25,6 +27,9 @@ function problemsOf(context: Record<string, unknown>): readonly string[] {
   }
   return [];
 }
+const PUBLIC_KEY = publicHalfOf(newPrivateKey());
+const pemOf = (key: string) =>
+  `-----BEGIN PUBLIC KEY-----\n${key.replace(/.{64}/g, '$&\n')}\n-----END PUBLIC KEY-----\n`;
 const problemsOfRoute = (change: Record<string, unknown>) => problemsOf({ routes: [{ ...ROUTE, ...change }] });
 
 describe('settings', () => {
@@ -38,6 +43,10 @@ describe('settings', () => {
       bucketEvents: 'notification',
       streampixelBaseUrl: 'https://api.streampixel.io/pixelStripeApi',
       intervalSeconds: 121,
+      delivery: 's3',
+      deliveryPublicKeys: [],
+      deliveryKeyParameter: '/streampixel-drop/delivery-key',
+      deliveryPriceClass: 'PriceClass_100',
       fileUrlLifetimeSeconds: 21_600,
       maxAttempts: 6,
       onLostAnswer: 'retry',
@@ -68,6 +77,10 @@ describe('settings', () => {
       ledgerTableName: 'StreampixelDrop-LedgerTable9343E4AA-1ABC',
       streampixelBaseUrl: 'https://proxy.studio.example/streampixel/',
       intervalSeconds: '0.5',
+      delivery: 'cloudfront',
+      deliveryPublicKeys: JSON.stringify([pemOf(PUBLIC_KEY), PUBLIC_KEY]),
+      deliveryKeyParameter: '/studio/delivery-key',
+      deliveryPriceClass: 'PriceClass_All',
       fileUrlLifetimeSeconds: '3600',
       maxAttempts: '3',
       onLostAnswer: 'dead-letter',
@@ -97,6 +110,10 @@ describe('settings', () => {
       ledgerTableName: 'StreampixelDrop-LedgerTable9343E4AA-1ABC',
       streampixelBaseUrl: 'https://proxy.studio.example/streampixel',
       intervalSeconds: 0.5,
+      delivery: 'cloudfront',
+      deliveryPublicKeys: [PUBLIC_KEY],
+      deliveryKeyParameter: '/studio/delivery-key',
+      deliveryPriceClass: 'PriceClass_All',
       fileUrlLifetimeSeconds: 3600,
       maxAttempts: 3,
       onLostAnswer: 'dead-letter',
@@ -187,6 +204,12 @@ describe('settings', () => {
     ['intervalSeconds', -1, 'above 0'],
     ['intervalSeconds', 121_000, 'must be seconds, not ms'],
     ['intervalSeconds', '2 minutes', 'must be seconds, not ms'],
+    ['delivery', 'cloud', 'must be s3 (a presigned URL of the bucket) or cloudfront'],
+    ['delivery', 'cloudfront', 'delivery-key create'],
+    ['deliveryKeyParameter', '-----BEGIN', 'not the key'],
+    ['deliveryKeyParameter', ROUTE.apiKeyParameter, 'is the apiKeyParameter of routes[0]'],
+    ['deliveryKeyParameter', '/streampixel-drop/webhook-token', 'is the webhookTokenParameter'],
+    ['deliveryPriceClass', '100', 'must be PriceClass_100'],
     ['fileUrlLifetimeSeconds', 604_801, 'no signature lives longer'],
     ['fileUrlLifetimeSeconds', 0, 'must be whole seconds from 1 to 604800'],
     ['fileUrlLifetimeSeconds', 1.5, 'must be whole seconds'],
@@ -226,7 +249,7 @@ describe('settings', () => {
     const problems = problemsOf({ [name]: value });
 
     expect(problems).toEqual([expect.stringContaining(message)]);
-    expect(problems[0]).toMatch(new RegExp(`^${name}: `));
+    expect(problems[0]).toMatch(new RegExp(`^${name === 'delivery' ? '\\w+' : name}: `));
   });
 
   it.each([
@@ -257,6 +280,44 @@ describe('settings', () => {
     const bucketKmsKeyArn = 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1';
     expect(problemsOf({ bucketKmsKeyArn })).toEqual([expect.stringMatching(/^bucketKmsKeyArn: .* bucketName only/)]);
     expect(problemsOf({ bucketKmsKeyArn, bucketName: 'studio-builds' })).toEqual([]);
+  });
+});
+
+describe('public keys for downloads', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey;
+
+  it.each([
+    ['the private half', newPrivateKey().reveal()],
+    ['a private key of another kind', privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()],
+    ['RSA, which the functions do not sign with', publicKey.export({ format: 'pem', type: 'spki' }).toString()],
+    ['another curve', p384.export({ format: 'der', type: 'spki' }).toString('base64')],
+    ['a fingerprint', fingerprintOf(PUBLIC_KEY)],
+    ['nothing', ''],
+    ['a number', 7],
+  ])('are not %s, and none of it is in the message', (_, key) => {
+    const problems = problemsOf({ delivery: 'cloudfront', deliveryPublicKeys: [PUBLIC_KEY, key] });
+    expect(problems).toEqual([expect.stringMatching(/^deliveryPublicKeys\[1\]: must be what .* delivery-key create/)]);
+    expect(problems.join()).not.toContain('BEGIN');
+  });
+
+  it('are five at most: more are not allowed in a key group', () => {
+    const keys = (count: number) => Array.from({ length: count }, () => publicHalfOf(newPrivateKey()));
+    expect(problemsOf({ deliveryPublicKeys: keys(5) })).toEqual([]);
+    expect(problemsOf({ deliveryPublicKeys: keys(6) })).toEqual([
+      expect.stringMatching(/^deliveryPublicKeys: .* at most 5/),
+    ]);
+  });
+
+  it('let URLs live for a day, unless the settings say otherwise', () => {
+    const cloudfront = { delivery: 'cloudfront', deliveryPublicKeys: [PUBLIC_KEY] };
+    expect(read(cloudfront).fileUrlLifetimeSeconds).toBe(24 * 3600);
+    expect(read({ ...cloudfront, fileUrlLifetimeSeconds: 7 * 24 * 3600 }).fileUrlLifetimeSeconds).toBe(7 * 24 * 3600);
+    expect(problemsOf({ ...cloudfront, fileUrlLifetimeSeconds: 7 * 24 * 3600 + 1 })).toHaveLength(1);
+  });
+
+  it('have a parameter of the stack’s own', () => {
+    expect(read({ stackName: 'Staging' }).deliveryKeyParameter).toBe('/streampixel-drop/Staging/delivery-key');
   });
 });
 

@@ -87,6 +87,7 @@ async function createQueue(name: string): Promise<string> {
 function deployment(parts: Partial<Deployment>): Deployment {
   return {
     template: { Resources: {} },
+    distribution: undefined,
     buckets: [],
     queues: [],
     tables: [],

@@ -100,6 +100,16 @@ describe('npm start', () => {
     expect(code).toBe(0);
   });
 
+  it('--delivery cloudfront brings the build through a distribution', async () => {
+    const { code, stdout, stderr } = await run(
+      ...['--once', '--json', '--port', '0', '--stage', '0.1', '--delivery', 'cloudfront', '--drop', good],
+    );
+    expect(eventsIn(stdout).find(({ event }) => event === 'downloaded')).toMatchObject({ intact: true });
+    expect(stderr).toMatch(/CloudFront\s+http:\/\/127\.0\.0\.1:\d+ {2}\(downloads by signed URLs\)/);
+    expect(stdout + stderr).not.toMatch(/Signature=|PRIVATE KEY/);
+    expect(code).toBe(0);
+  });
+
   it('--stand-in-key plays a key that has been replaced', async () => {
     const { code, stdout, stderr } = await run(
       ...['--once', '--json', '--port', '0', '--drop', good, '--stand-in-key', 'c4nary-key'],

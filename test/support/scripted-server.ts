@@ -17,7 +17,7 @@ export interface ScriptedServer {
     readonly body: string;
   }[];
   /** Answers to come, in order; the last one repeats. */
-  readonly replies: (Reply | ((body: string) => Reply))[];
+  readonly replies: (Reply | ((body: string, url: string) => Reply))[];
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export async function startScriptedServer(...replies: ScriptedServer['replies'])
     request.on('end', () => {
       requests.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
       const next = replies.length > 1 ? replies.shift() : replies[0];
-      const reply = typeof next === 'function' ? next(body) : next;
+      const reply = typeof next === 'function' ? next(body, request.url ?? '') : next;
       if (reply === undefined || reply === 'hang') return;
       if (reply === 'reset') {
         request.socket.resetAndDestroy();

@@ -72,6 +72,12 @@ const stuck = (changes: Partial<Of<'stuck'>> = {}): Alert => ({
   submittedAt: START - 3 * 3_600_000,
   ...changes,
 });
+const urlEnded = (changes: Partial<Of<'url-ended'>> = {}): Alert => ({
+  kind: 'url-ended',
+  ...upload,
+  submittedAt: START - 25 * 3_600_000,
+  ...changes,
+});
 const releaseFailed = (changes: Partial<Of<'release-failed'>> = {}): Alert => ({
   kind: 'release-failed',
   ...upload,
@@ -93,6 +99,7 @@ const EACH: { readonly [Kind in Alert['kind']]: Alert } = {
   'redrive-finished': redriveFinished(),
   rejected: rejected(),
   stuck: stuck(),
+  'url-ended': urlEnded(),
   'webhook-silent': silentWebhook,
   'release-failed': releaseFailed(),
 };
@@ -115,6 +122,7 @@ describe('an alert', () => {
     ...[`${long}.zip`, 'a\nb\r\tc\u0000.zip', '-'].flatMap((key) => [
       rejected({ build: aBuild({ key }) }),
       stuck({ build: aBuild({ key }) }),
+      urlEnded({ build: aBuild({ key }) }),
       releaseFailed({ build: aBuild({ key }), isUnknown: true }),
     ]),
   ])('has a subject that SNS takes: $kind $reason', (alert) => {
@@ -387,6 +395,33 @@ describe('of a stuck build', () => {
     ['unknown stage, 2026-04-21 12:00 UTC', { lastNewsAt: START }],
   ])('says "%s" where Streampixel named no stage', (words, changes) => {
     expect(alertText(stuck(changes)).body).toContain(`Last webhook  ${words}\n`);
+  });
+});
+
+describe('of a URL that has ended', () => {
+  const until = START - 3_600_000;
+
+  it('says what Streampixel has, and how to give the build a new URL', () => {
+    const { subject, body } = alertText(urlEnded({ stage: 'downloading' }));
+    expect(subject).toBe('Download URL ended: MyGame.zip is not finished');
+    expect(body).toContain('Last stage    downloading\n');
+    expect(body).toContain('Then run      npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes');
+    expect(alertText(urlEnded()).body).toContain('Last stage    none reported\n');
+  });
+
+  it.each([
+    ['cloudfront', 'possible until 2026-04-21 11:00 UTC\n'],
+    [
+      's3',
+      'possible until 2026-04-21 11:00 UTC, or until the session of the role that signed the URL ends, if that is sooner\n',
+    ],
+  ] as const)('says until when a download was possible, as a fact where it is one: %s', (delivery, text) => {
+    for (const alert of [urlEnded, stuck, rejected]) {
+      expect(alertText(alert({ fileUrl: { delivery, until, host: 'd1.cloudfront.net' } })).body).toContain(
+        `Download      ${text}`,
+      );
+      expect(alertText(alert()).body).not.toContain('Download   ');
+    }
   });
 });
 

@@ -9,6 +9,7 @@ const GOOD = {
   ROUTES: JSON.stringify([{ ...ROUTE, onlyLatest: true }]),
   STREAMPIXEL_BASE_URL: 'https://api.streampixel.io/pixelStripeApi',
   SUBMISSION_INTERVAL_MS: '121000',
+  FILE_URLS: '{"delivery":"s3"}',
   FILE_URL_LIFETIME_S: '21600',
   MAX_ATTEMPTS: '6',
   ON_LOST_ANSWER: 'retry',

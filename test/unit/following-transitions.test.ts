@@ -204,6 +204,17 @@ describe('the URL of a build', () => {
     );
   });
 
+  it('is that of the distribution it was given, and of no other', () => {
+    const [mine, url] = [{ bucket: 'drop', key: 'drop/a b.zip' }, 'https://d1.cloudfront.net/drop/a%20b.zip'];
+    const given = (host: string, delivery: 's3' | 'cloudfront' = 'cloudfront') => ({ host, delivery });
+    expect(isUrlOf(mine, url, given('d1.cloudfront.net'))).toBe(true);
+    expect(isUrlOf({ ...mine, key: 'a b.zip' }, url, given('d1.cloudfront.net'))).toBe(false);
+    expect(isUrlOf(mine, url, given('d2.cloudfront.net'))).toBe(false);
+    expect(isUrlOf(mine, url, given('d1.cloudfront.net', 's3'))).toBe(false);
+    // The answer that was lost may be that of an earlier call, with a URL of the bucket.
+    expect(isUrlOf(mine, 'https://drop.s3.eu-central-1.amazonaws.com/drop/a%20b.zip', given('d1'))).toBe(true);
+  });
+
   it.each([
     ['spaces and plus', 'a b+c.zip', 'a%20b%2Bc.zip'],
     ['percent signs', '100%25.zip', '100%2525.zip'],
@@ -326,6 +337,7 @@ describe('a build that is submitted again', () => {
         atVendor()),
       lateAt: START,
       stuckAt: START,
+      fileUrlEndedAt: START,
     };
     const again = submittedAgain(before, START + 9, 'request-1');
 
@@ -338,6 +350,7 @@ describe('a build that is submitted again', () => {
       'objection',
       'lateAt',
       'stuckAt',
+      'fileUrlEndedAt',
       'pendingNotification',
       'release',
     ]) {
@@ -361,6 +374,19 @@ describe('the watch over a build', () => {
   const patience = { lateAfterMs: HOUR_MS, stuckAfterMs: 2 * HOUR_MS };
   const lateFrom = START + HOUR_MS;
   const stuckFrom = START + 2 * HOUR_MS;
+  const withUrl = (until: number): LedgerEntry => ({
+    ...atVendor(),
+    fileUrl: { delivery: 'cloudfront', until, host: 'd1.cloudfront.net' },
+  });
+
+  it('notices the end of the URL, at once and once, also of a build that is stuck', () => {
+    const entry = { ...withUrl(stuckFrom + 5), stuckAt: stuckFrom };
+    expect(watchOf(entry, stuckFrom, patience)).toEqual({ kind: 'asleep', until: stuckFrom + 5 });
+    expect(watchOf(entry, stuckFrom + 5, patience)).toEqual({ kind: 'url-ended' });
+    expect(watchOf({ ...entry, fileUrlEndedAt: stuckFrom + 5 }, stuckFrom + 5, patience)).toEqual({ kind: 'over' });
+    expect(watchOf({ ...entry, state: 'approved' }, stuckFrom + 5, patience)).toEqual({ kind: 'over' });
+  });
+
   const watch = (changes: Partial<LedgerEntry>, now: number) => watchOf({ ...atVendor(), ...changes }, now, patience);
 
   it('sleeps until the build is late, then until it is stuck', () => {
@@ -400,17 +426,24 @@ describe('the watch over a build', () => {
     expect(watch(changes, stuckFrom)).toEqual({ kind: 'over' });
   });
 
-  it('never sleeps into the past, and always ends', () => {
+  it('never sleeps into the past nor past the end of the URL, and always ends', () => {
     const ms = fc.integer({ min: 1, max: 6 * HOUR_MS });
     fc.assert(
-      fc.property(ms, ms, fc.array(ms, { maxLength: 5 }), (lateAfterMs, stuckAfterMs, news) => {
+      fc.property(ms, ms, ms, fc.array(ms, { maxLength: 5 }), (lateAfterMs, stuckAfterMs, lifetime, news) => {
         let now = START;
-        let entry = atVendor();
-        for (let visit = 0; visit < 10; visit++) {
+        let entry = withUrl(START + lifetime);
+        for (let visit = 0; visit < 20; visit++) {
           const due = watchOf(entry, now, { lateAfterMs, stuckAfterMs });
-          if (due.kind === 'stuck' || due.kind === 'over') return;
+          if (due.kind === 'over') {
+            expect([entry.stuckAt, entry.fileUrlEndedAt]).toEqual([expect.any(Number), expect.any(Number)]);
+            return;
+          }
+          if (due.kind === 'stuck') entry = { ...entry, stuckAt: now };
+          if (due.kind === 'url-ended') entry = { ...entry, fileUrlEndedAt: now };
+          if (due.kind === 'stuck' || due.kind === 'url-ended') continue;
           const until = due.kind === 'asleep' ? due.until : due.next;
           expect(until).toBeGreaterThan(due.kind === 'asleep' ? now : now - 1);
+          if (entry.fileUrlEndedAt === undefined) expect(until).toBeLessThanOrEqual(START + lifetime);
           const isNews = news[visit] !== undefined;
           entry = {
             ...entry,

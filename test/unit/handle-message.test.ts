@@ -95,6 +95,7 @@ describe('an outcome', () => {
       build: 'drop/a.zip@v1',
       apiKeyVersion: 1,
       fileUrl: 'https://drop.example/a.zip?[presigned]',
+      delivery: 's3',
       fileUrlSignedUntil: '2026-04-21T12:00:00.000Z',
     });
   });

@@ -42,7 +42,8 @@ describe('a build whose slot has come', () => {
       },
     ];
     await world.submit();
-    expect(during).toMatchObject({ state: 'submitting', reservation: { slot: START, pushed: 0 } });
+    const fileUrl = { delivery: 's3', until: START, host: 'drop.example' };
+    expect(during).toMatchObject({ state: 'submitting', reservation: { slot: START, pushed: 0 }, fileUrl });
   });
 
   it('blocks its lane for longer when its request was sent late', async () => {

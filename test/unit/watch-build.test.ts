@@ -40,6 +40,63 @@ async function watchUntilDone(): Promise<number[]> {
   throw new Error('the watch does not end');
 }
 
+describe.each(['s3', 'cloudfront'] as const)('the watch over a build with a URL of %s', (delivery) => {
+  const ends = START + 24 * HOUR_MS;
+  const fileUrl = { delivery, until: ends, host: 'd1.cloudfront.net' };
+  const count = (name: string) => world.metrics.filter((metric) => metric.name === name).length;
+  beforeEach(async () => {
+    await world.given({ ...atVendor(), fileUrl });
+    await world.ledger.noteWebhook(projectId, 'lastWebhookAt', START - HOUR_MS);
+  });
+
+  it('goes on in a new message once the build is stuck, which may be kept until the URL ends', async () => {
+    expect(await watchUntilDone()).toEqual([START, LATE_FROM, STUCK_FROM]);
+    expect(world.queued).toEqual([{ kind: 'watch', build: 'drop/a.zip@v1', uploadId: 'upload-1' }]);
+    expect(await watchUntilDone()).toEqual([STUCK_FROM, ends]);
+    expect(world.alerts).toMatchObject([
+      { kind: 'stuck', fileUrl },
+      { kind: 'url-ended', at: ends, submittedAt: START, uploadId: 'upload-1', fileUrl },
+    ]);
+    expect(count('FileUrlsEnded')).toBe(1);
+    expect(world.loggedEvents()).toEqual(['build-late', 'build-stuck', 'file-url-ended']);
+    expect(world.entry()).toMatchObject({ state: 'submitted', fileUrlEndedAt: ends });
+
+    world.now += HOUR_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toHaveLength(2);
+  });
+
+  it('says so before it is stuck, too, and goes on', async () => {
+    world.now = ends - MINUTE_MS;
+    await world.receiveWebhook({ stage: 'downloading' });
+    world.now = ends;
+    expect(await world.watch()).toMatchObject({ kind: 'hidden' });
+    expect(world.alerts).toMatchObject([{ kind: 'url-ended', stage: 'downloading' }]);
+    world.now = ends - MINUTE_MS + STUCK_AFTER_MS;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts.map(({ kind }) => kind)).toEqual(['url-ended', 'stuck']);
+    expect(world.queued).toEqual([]);
+  });
+
+  it('is over once the build is finished, or submitted again with a new URL', async () => {
+    await world.receiveWebhook({ stage: 'approved' });
+    world.now = ends;
+    expect(await world.watch()).toEqual(DONE);
+    expect(count('FileUrlsEnded')).toBe(0);
+  });
+
+  it('tries again where people could not be notified', async () => {
+    await world.given({ ...world.entry(), stuckAt: STUCK_FROM });
+    world.now = ends;
+    world.topicIsDown = true;
+    expect(await world.watch()).toEqual(asleepUntil(ends + MINUTE_MS));
+    expect([count('FileUrlsEnded'), world.entry().fileUrlEndedAt]).toEqual([0, undefined]);
+    world.topicIsDown = false;
+    expect(await world.watch()).toEqual(DONE);
+    expect(world.alerts).toHaveLength(1);
+  });
+});
+
 describe('the watch over a build', () => {
   beforeEach(async () => {
     await world.given(atVendor());

@@ -127,7 +127,7 @@ async function findLostAnswer(
   const isCandidate = (entry: LedgerEntry) =>
     entry.projectId === projectId &&
     (entry.state === 'submitting' || isAnswerLost(entry, now)) &&
-    isUrlOf(entry.build, fileUrl);
+    isUrlOf(entry.build, fileUrl, entry.fileUrl);
   const [only, ...others] = await search(ledger, isCandidate);
   // All versions of a key have the same path, so several candidates can't be distinguished.
   return only !== undefined && others.length === 0 && isAnswerLost(only, now) ? only : undefined;

@@ -1,4 +1,4 @@
-import { furthestStage, watchOf } from '../model/following-transitions.ts';
+import { furthestStage, urlEndOf, type Watch, watchOf } from '../model/following-transitions.ts';
 import { type LedgerEntry, withChange } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
@@ -14,11 +14,11 @@ import { stageOfStatus } from './read-webhook.ts';
 import { updateWithRetry } from './update-with-retry.ts';
 import { type FollowPorts, type FollowVisit, retryNotification } from './visit.ts';
 
+type WatchMessage = Extract<FollowMessage, { kind: 'watch' }>;
+
 /** The watchdog over one submission: a message that sleeps until the build is late or stuck, and costs nothing meanwhile. */
-export async function watchBuild(
-  { build: id, uploadId }: Extract<FollowMessage, { kind: 'watch' }>,
-  visit: FollowVisit,
-): Promise<Disposition> {
+export async function watchBuild(message: WatchMessage, visit: FollowVisit): Promise<Disposition> {
+  const { build: id, uploadId } = message;
   const { ports, settings } = visit;
   const { clock, ledger, log, metrics } = ports;
   let entry = await ledger.find(id);
@@ -35,7 +35,7 @@ export async function watchBuild(
   if (clock.now() < from) return { kind: 'hidden', until: from };
   if (!(await notifyOutcome(entry, visit))) return retryNotification(visit);
   let due = watchOf(entry, clock.now(), settings);
-  if (settings.reconcile && (due.kind === 'late' || due.kind === 'stuck')) {
+  if (settings.reconcile && due.kind !== 'over' && due.kind !== 'asleep') {
     entry = (await reconcile(entry, visit)) ?? entry;
     if (!(await notifyOutcome(entry, visit))) return retryNotification(visit);
     due = watchOf(entry, clock.now(), settings);
@@ -60,7 +60,21 @@ export async function watchBuild(
           ? withChange({ ...current, stuckAt: now }, now, { state: current.state }, 'no news for too long')
           : undefined,
       );
+      // A new message for the end of the URL: this one may not be kept for as long.
+      if (urlEndOf(entry) !== undefined) await ports.followQueue.send(message);
       return { kind: 'done' };
+    }
+    case 'url-ended': {
+      if (!(await notifyUrlEnded(entry, ports))) return retryNotification(visit);
+      const ended = await updateWithRetry(id, ledger, (current) =>
+        isWatched(current)
+          ? withChange({ ...current, fileUrlEndedAt: now }, now, { state: current.state }, 'its download URL has ended')
+          : undefined,
+      );
+      const next: Watch = ended === undefined ? { kind: 'over' } : watchOf(ended, now, settings);
+      return next.kind === 'over'
+        ? { kind: 'done' }
+        : { kind: 'hidden', until: next.kind === 'asleep' ? next.until : now };
     }
     default:
       return unreachable(due);
@@ -98,6 +112,18 @@ async function notifyStuck(entry: LedgerEntry, ports: FollowPorts): Promise<bool
     lastNewsAt: new Date(lastNewsAt ?? submittedAt).toISOString(),
   });
   log.warn(isSilent ? 'webhook-silent' : 'build-stuck', { ...logFields(entry), stage, projectId });
+  return true;
+}
+
+/** @returns `false` where people could not be notified */
+async function notifyUrlEnded(entry: LedgerEntry, ports: FollowPorts): Promise<boolean> {
+  const { submittedAt = entry.updatedAt } = entry;
+  const stage = furthestStage(entry);
+  const at = ports.clock.now();
+  const alert = { kind: 'url-ended', ...alertContext(entry), at, submittedAt, ...present({ stage }) } as const;
+  if (!(await sendAlert(ports, alert))) return false;
+  ports.metrics.put('FileUrlsEnded', 1);
+  ports.log.warn('file-url-ended', { ...logFields(entry), stage, ...entry.fileUrl });
   return true;
 }
 

@@ -1,4 +1,5 @@
 import type { Build } from './build.ts';
+import type { FileUrlFacts } from './file-url.ts';
 import { type BuildState, type LedgerEntry, type Release, withChange } from './ledger-entry.ts';
 import { type News, STAGES, type Stage, type WebhookNotice } from './news.ts';
 import { present } from './optional-fields.ts';
@@ -104,10 +105,18 @@ export function calledAt({ lastFailure, state, updatedAt }: LedgerEntry): number
   return state === 'submitting' ? updatedAt : (lastFailure?.at ?? updatedAt);
 }
 
-/** Whether the URL in a webhook is that of the build. It compares host and path: each signature makes another query. */
-export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl: string): boolean {
+/**
+ * Whether the URL in a webhook is that of the build. It compares host and path: each signature makes another query.
+ *
+ * @param given the URL that Streampixel was given last
+ */
+export function isUrlOf(
+  { bucket, key }: Pick<Build, 'bucket' | 'key'>,
+  fileUrl: string,
+  given?: Pick<FileUrlFacts, 'delivery' | 'host'>,
+): boolean {
   if (!URL.canParse(fileUrl)) return false;
-  const { hostname, pathname } = new URL(fileUrl);
+  const { host, hostname, pathname } = new URL(fileUrl);
   let path: string | undefined;
   try {
     path = decodeURIComponent(pathname);
@@ -115,7 +124,10 @@ export function isUrlOf({ bucket, key }: Pick<Build, 'bucket' | 'key'>, fileUrl:
     // No key has a path that can't be decoded.
   }
   // A key may start with the name of its bucket, so the path names the bucket only where the host does not.
-  return path === (hostname.startsWith(`${bucket}.`) ? `/${key}` : `/${bucket}/${key}`);
+  if (hostname.startsWith(`${bucket}.`)) return path === `/${key}`;
+  // A distribution serves the bucket from its root.
+  if (given?.delivery === 'cloudfront' && given.host === host) return path === `/${key}`;
+  return path === `/${bucket}/${key}`;
 }
 
 /** What the watchdog has to do for a build, and when it looks again; ms since the epoch. */
@@ -123,7 +135,9 @@ export type Watch =
   | { readonly kind: 'over' }
   | { readonly kind: 'asleep'; readonly until: number }
   | { readonly kind: 'late'; readonly next: number }
-  | { readonly kind: 'stuck' };
+  | { readonly kind: 'stuck' }
+  /** The URL that Streampixel was given has ended. */
+  | { readonly kind: 'url-ended' };
 
 /** How patient the watchdog is, in ms. */
 export interface Patience {
@@ -132,14 +146,23 @@ export interface Patience {
 }
 
 export function watchOf(entry: LedgerEntry, now: number, { lateAfterMs, stuckAfterMs }: Patience): Watch {
-  if (entry.state !== 'submitted' || entry.stuckAt !== undefined) return { kind: 'over' };
+  if (entry.state !== 'submitted') return { kind: 'over' };
+  const urlEnds = urlEndOf(entry);
+  if (urlEnds !== undefined && now >= urlEnds) return { kind: 'url-ended' };
+  const asleep = (until: number): Watch => ({ kind: 'asleep', until: Math.min(until, urlEnds ?? until) });
+  if (entry.stuckAt !== undefined) return urlEnds === undefined ? { kind: 'over' } : asleep(urlEnds);
   const submittedAt = entry.submittedAt ?? entry.updatedAt;
   const stuckFrom = Math.max(submittedAt, entry.lastNewsAt ?? 0) + stuckAfterMs;
   const lateFrom = submittedAt + lateAfterMs;
   if (now >= stuckFrom) return { kind: 'stuck' };
-  if (entry.lateAt !== undefined) return { kind: 'asleep', until: stuckFrom };
-  if (now >= lateFrom) return { kind: 'late', next: stuckFrom };
-  return { kind: 'asleep', until: Math.min(lateFrom, stuckFrom) };
+  if (entry.lateAt !== undefined) return asleep(stuckFrom);
+  if (now >= lateFrom) return { kind: 'late', next: Math.min(stuckFrom, urlEnds ?? stuckFrom) };
+  return asleep(Math.min(lateFrom, stuckFrom));
+}
+
+/** When the URL of a build ends, where that is still to be noticed; ms since the epoch. */
+export function urlEndOf({ fileUrl, fileUrlEndedAt }: LedgerEntry): number | undefined {
+  return fileUrlEndedAt === undefined ? fileUrl?.until : undefined;
 }
 
 /** How long a release request is tried again, in ms. After that a person should ask Streampixel's support. */

@@ -1,4 +1,5 @@
 import type { Build } from './build.ts';
+import type { FileUrlFacts } from './file-url.ts';
 import type { SlotReservation } from './lane.ts';
 import type { News } from './news.ts';
 import { present } from './optional-fields.ts';
@@ -34,6 +35,10 @@ export interface AtStreampixel {
   readonly releaseMode?: ReleaseMode;
   /** When Streampixel accepted it, in ms since the epoch. */
   readonly submittedAt?: number;
+  /** Of the URL that Streampixel was given last. */
+  readonly fileUrl?: FileUrlFacts;
+  /** When the watchdog found that the URL had ended and the build had not, in ms since the epoch. */
+  readonly fileUrlEndedAt?: number;
   /** What Streampixel has reported of this upload id: one for each stage, in the order of the stages. */
   readonly news?: readonly News[];
   /** When the last report of it arrived, in ms since the epoch, by our clock. */

@@ -47,9 +47,11 @@ export const REASONS = {
     remedy: 'Drop the build again, and discard the dead letter.',
   },
   BuildUnreadable: {
-    cause: 'S3 refuses to serve the object through a presigned URL, so Streampixel could not download it either.',
+    cause:
+      'S3 or CloudFront refuses to serve the object through a signed URL, so Streampixel could not download it either.',
     remedy:
-      "Check the bucket policy (signature age, VPC or IP rules), the object's KMS key and its storage class, then redrive.",
+      "Do what the message says, if it names a remedy. If not, check the bucket policy (signature age, VPC or IP rules), the object's KMS " +
+      'key and its storage class. Then redrive.',
   },
   NotAZip: {
     cause: 'The object is no zip file, whatever its name says.',

@@ -26,6 +26,9 @@ export function redact(text: string, secrets: readonly Secret[] = []): string {
       /(X-Amz-(?:Signature|Credential|Security-Token))(["']?\s*(?:=|%3D|:)\s*["']?)[^\s"'&<>,}]+/gi,
       '$1$2[secret]',
     )
+    // CloudFront's parameter, and the key that signs it.
+    .replaceAll(/\b(Signature(?:=|%3D))[\w~.%-]+/gi, '$1[secret]')
+    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs, '[secret]')
     .replaceAll(/(api_?key["']?\s*(?:=|%3D|:)\s*["']?)[^\s"'&<>,}]+/gi, '$1[secret]')
     // A SigV4 signature by itself: 64 hex digits.
     .replaceAll(/\b[0-9a-f]{64}\b/gi, '[secret]')

@@ -1,3 +1,5 @@
+import type { Delivery } from './file-url.ts';
+
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** A value that no log, JSON, template literal or inspection prints. Only `reveal()` returns it. */
@@ -23,11 +25,13 @@ export class Secret {
 /** A presigned URL is a credential: its query is all that is needed to download the build. It prints without the query. */
 export class PresignedUrl {
   readonly #url: string;
-  /** When the signature expires, in ms since the epoch. The URL expires sooner if the signing credentials do. */
+  /** When the signature expires, in ms since the epoch. A URL of S3 expires sooner if the signing credentials do. */
   readonly expiresAt: number;
-  constructor(url: string, expiresAt: number) {
+  readonly delivery: Delivery;
+  constructor(url: string, expiresAt: number, delivery: Delivery = 's3') {
     this.#url = url;
     this.expiresAt = expiresAt;
+    this.delivery = delivery;
   }
   reveal(): string {
     return this.#url;

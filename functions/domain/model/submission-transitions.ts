@@ -52,7 +52,18 @@ export function submittedAgain(
 ): LedgerEntry {
   // News is of the earlier upload. The ids of release requests stay: a late duplicate of one is not a new request.
   const { uploadId, formerUploadIds = [], releaseRequests, ...rest } = entry;
-  const { submittedAt, news, lastNewsAt, objection, lateAt, stuckAt, pendingNotification, release, ...fresh } = rest;
+  const {
+    submittedAt,
+    news,
+    lastNewsAt,
+    objection,
+    lateAt,
+    stuckAt,
+    fileUrlEndedAt,
+    pendingNotification,
+    release,
+    ...fresh
+  } = rest;
   const former = uploadId === undefined ? formerUploadIds : [...formerUploadIds, uploadId].slice(-FORMER_LIMIT);
   const kept = present({ formerUploadIds: former.length === 0 ? undefined : former, releaseRequests });
   const change = { state: idleState(entry), attempts: 0, submitAgainId };

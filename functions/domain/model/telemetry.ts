@@ -21,6 +21,8 @@ export const METRICS = {
   AnswersLost: 'Count',
   /** What became of submitted builds, by `Outcome`: approved, rejected, late, stuck, released, release-failed. */
   BuildsFollowed: 'Count',
+  /** A download URL ended while its build was at Streampixel, not finished. */
+  FileUrlsEnded: 'Count',
   /** From the submission to Streampixel's approval. */
   TimeToApproved: 'Seconds',
   /** Of the oldest dead letter, while there are any. SQS's own figure leaves out what was received three times. */

@@ -1,4 +1,5 @@
 import { type Build, buildId } from '../model/build.ts';
+import { downloadText } from '../model/file-url.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
 import { printable } from '../model/printable.ts';
 import { REASONS } from '../model/reasons.ts';
@@ -16,6 +17,7 @@ import type {
   SilentWebhookAlert,
   StuckAlert,
   UploadAlert,
+  UrlEndedAlert,
 } from './alert.ts';
 import { type OperatorCommands, REJECTED_TEXT, SUPPORT, wordFor } from './operator-commands.ts';
 
@@ -47,6 +49,8 @@ export function alertText(alert: Alert, commands: OperatorCommands): AlertText {
       return rejectedText(alert, commands);
     case 'stuck':
       return stuckText(alert, commands);
+    case 'url-ended':
+      return urlEndedText(alert, commands);
     case 'webhook-silent':
       return silentWebhookText(alert, commands);
     case 'release-failed':
@@ -178,6 +182,26 @@ function stuckText(alert: StuckAlert, commands: OperatorCommands): AlertText {
   };
 }
 
+function urlEndedText(alert: UrlEndedAlert, commands: OperatorCommands): AlertText {
+  const name = fileName(alert.build);
+  return {
+    subject: subject(`Download URL ended: ${name} is not finished`),
+    body: page(
+      `The URL to download ${name} has ended, and Streampixel has not finished the build. This alert is sent once.`,
+      [
+        ['Submitted', utc(alert.submittedAt)],
+        ['Last stage', alert.stage ?? 'none reported'],
+        [
+          'What to do',
+          "Look at the project's dashboard. If Streampixel has not downloaded the build, submit it again: it gets a new URL.",
+        ],
+        ['Then run', commands.submitAgain(alert.build)],
+        ...atStreampixel(alert),
+      ],
+    ),
+  };
+}
+
 function silentWebhookText(alert: SilentWebhookAlert, commands: OperatorCommands): AlertText {
   return {
     subject: subject(`No webhook from project ${alert.projectId}: results are unknown`),
@@ -221,8 +245,11 @@ function fileName({ key }: Build): string {
 }
 
 function atStreampixel(alert: UploadAlert): [string, string | undefined][] {
-  const { build, projectId, uploadId, userId } = alert;
+  const { build, fileUrl, projectId, uploadId, userId } = alert;
+  const download: [string, string][] =
+    fileUrl === undefined ? [] : [['Download', downloadText(fileUrl.delivery, utc(fileUrl.until))]];
   return [
+    ...download,
     ['Build', describeBuild(build)],
     ...describePackage(alert),
     ['Project', `${projectId} of user ${userId}`],

@@ -1,4 +1,5 @@
 import type { Build } from '../model/build.ts';
+import type { FileUrlFacts } from '../model/file-url.ts';
 import type { Stage } from '../model/news.ts';
 import type { Labels, PackageFacts, PackageWarning } from '../model/package-verdict.ts';
 import type { Reason } from '../model/reasons.ts';
@@ -12,6 +13,7 @@ export type Alert =
   | ReminderAlert
   | RejectedAlert
   | StuckAlert
+  | UrlEndedAlert
   | SilentWebhookAlert
   | ReleaseFailedAlert;
 
@@ -97,6 +99,8 @@ export interface UploadAlert extends Described {
   readonly userId: string;
   readonly projectId: string;
   readonly uploadId: string;
+  /** Absent for a build that an earlier version submitted. */
+  readonly fileUrl?: FileUrlFacts;
   /** ms since the epoch. */
   readonly at: number;
 }
@@ -116,6 +120,15 @@ export interface StuckAlert extends UploadAlert {
   readonly submittedAt: number;
   /** ms since the epoch; absent where nothing was ever reported. */
   readonly lastNewsAt?: number;
+}
+
+/** The download URL of a build has ended, and Streampixel has not finished the build. */
+export interface UrlEndedAlert extends UploadAlert {
+  readonly kind: 'url-ended';
+  /** The last stage that was reported, where there was one. */
+  readonly stage?: Stage;
+  /** ms since the epoch. */
+  readonly submittedAt: number;
 }
 
 /** A project's webhook has never sent anything, so the result of its builds is not known. */

@@ -10,8 +10,8 @@ export function subjectOf({ build, labels, projectId, userId }: LedgerEntry): Su
 
 /** What the alerts on a submitted build name. */
 export function alertContext(entry: LedgerEntry) {
-  const { build, projectId = '', uploadId = '', userId = '' } = entry;
-  return { build, projectId, uploadId, userId, ...packageContext(entry) };
+  const { build, fileUrl, projectId = '', uploadId = '', userId = '' } = entry;
+  return { build, projectId, uploadId, userId, ...packageContext(entry), ...present({ fileUrl }) };
 }
 
 /** What the alerts on any build say of what is in it. */

@@ -24,6 +24,8 @@ export type DeadLetterChoice =
 export type NamedBuild = Parameters<typeof buildId>[0];
 
 type Subcommand =
+  | 'delivery-key create'
+  | 'delivery-key rotate'
   | 'dlq discard'
   | 'dlq list'
   | 'dlq redrive'
@@ -62,6 +64,10 @@ export function operatorCommands(target: CommandTarget) {
       command('webhook rotate', '--finish', ...(force === undefined ? [] : [force]), '--yes'),
     /** Enters the addresses on the dashboard of the stand-in. */
     enterWebhooks: () => command('webhook enter'),
+    /** Makes the key that signs download URLs, where there is none. */
+    createDeliveryKey: () => command('delivery-key create'),
+    rotateDeliveryKey: () => command('delivery-key rotate'),
+    finishDeliveryKeyRotation: () => command('delivery-key rotate', '--finish', '--yes'),
     /** @param uploadId where it may be an earlier upload: without it the tool releases the last one */
     release: (build: NamedBuild, uploadId?: string) =>
       command('release', wordFor(build), ...(uploadId === undefined ? [] : ['--upload-id', uploadId]), '--yes'),

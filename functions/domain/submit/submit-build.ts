@@ -172,7 +172,7 @@ async function submitInSlot(
       sleep: (reservation, until) => sleep(entry, reservation, until, visit),
       claim: async (checked, reservation) => {
         const fileUrl = await ports.builds.presign(entry.build);
-        const claimed = await claim(checked, reservation, visit);
+        const claimed = await claim(checked, fileUrl, reservation, visit);
         return claimed === undefined ? { result: inProgress(visit) } : { claim: { entry: claimed, fileUrl } };
       },
       call: async ({ entry: claimed, fileUrl }, slot, deadline) => {
@@ -191,11 +191,13 @@ async function submitInSlot(
  */
 async function claim(
   entry: LedgerEntry,
+  url: PresignedUrl,
   reservation: SlotReservation,
   { delivery, ports }: Visit,
 ): Promise<LedgerEntry | undefined> {
   const { content, isUnchecked, labels, package: facts, releaseMode, warnings } = entry;
-  const read = present({ content, isUnchecked, labels, package: facts, releaseMode, warnings });
+  const fileUrl = { delivery: url.delivery, until: url.expiresAt, host: new URL(url.toString()).host };
+  const read = { ...present({ content, isUnchecked, labels, package: facts, releaseMode, warnings }), fileUrl };
   let latest: LedgerEntry | undefined = entry;
   while (latest !== undefined && latest.state === entry.state && latest.attempts === entry.attempts) {
     const claimed = submitting({ ...latest, ...read, reservation }, ports.clock.now(), delivery.leaseUntil);
@@ -228,8 +230,9 @@ async function callUploadFile(
 ): Promise<UploadAnswer> {
   const { clock, log, metrics, streampixel } = ports;
   const { bucket, key: objectKey } = build;
-  // The date is what the signature says. The URL ends sooner if the session of the role that signed it does.
-  const facts = { apiKeyVersion: key.version, fileUrl, fileUrlSignedUntil: iso(fileUrl.expiresAt) };
+  // The date is what the signature says. A URL of S3 ends sooner if the session of the role that signed it does.
+  const { delivery, expiresAt } = fileUrl;
+  const facts = { apiKeyVersion: key.version, fileUrl, delivery, fileUrlSignedUntil: iso(expiresAt) };
   log.info('calling', { bucket, key: objectKey, build: id, ...facts });
   // A held-back build has releaseMode manual, so autoRelease comes from the entry, not from the route.
   const asRecorded = { ...route, autoRelease: releaseMode === 'automatic' };
