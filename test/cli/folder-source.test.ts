@@ -111,9 +111,6 @@ describe('a folder', () => {
   });
 
   it.for<[what: string, files: Files, code: string, says: string]>([
-    ['is empty', {}, 'EmptyFolder', 'no file'],
-    ['has only debug symbols', { 'Binaries/Game.pdb': '' }, 'EmptyFolder', 'no file'],
-    ['has no program near its top', { 'a/b/Game.exe': '' }, 'NoProgram', 'no .exe'],
     ['has a name with a backslash', { 'Game.exe': '', 'Game\\x.pak': '' }, 'UnusableName', 'Game\\x.pak'],
     ['has a name that Windows does not take', { 'Game.exe': '', 'a/x:y.pak': '' }, 'UnusableName', 'x:y.pak'],
     ['has a name with escape sequences', { 'Game.exe': '', 'a/\u001b[2Jx': '' }, 'UnusableName', ' [2Jx'],
@@ -121,6 +118,15 @@ describe('a folder', () => {
   ])('is refused where it %s', async ([_, files, code, says], { onTestFinished }) => {
     const folder = await folderOf(onTestFinished, files);
     await expect(planFolder(folder)).rejects.toMatchObject({ code, message: expect.stringContaining(says) });
+  });
+
+  it.for<[what: string, files: Files]>([
+    ['is empty', {}],
+    ['has only debug symbols', { 'Binaries/Game.pdb': '' }],
+    ['has no program near its top', { 'a/b/Game.exe': '' }],
+  ])('is judged as the zip of it: no package where it %s', async ([_, files], { onTestFinished }) => {
+    const { verdict } = await planFolder(await folderOf(onTestFinished, files));
+    expect(verdict.refusals).toMatchObject([{ code: 'NotAPackage' }]);
   });
 
   it('is refused where it has a link', async ({ onTestFinished }) => {

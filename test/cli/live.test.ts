@@ -97,7 +97,7 @@ describe('live', () => {
     use().standIn.script({ kind: 'answer', status: 404, body: { message: 'Project not found' } });
 
     // Act
-    await toolJson(use().stack.port, ['submit', `s3://${use().stack.bucket}/again/1.zip`, '--again']);
+    await toolJson(use().stack.port, ['submit', `s3://${use().stack.bucket}/again/1.zip`, '--again', '--yes']);
     await use().seen(build, 'dead-lettered');
     const failed = await statusOf(build);
     const page = await tool(use().stack.port, ['status', build.build]);

@@ -66,7 +66,7 @@ describe('a route with the wrong project', () => {
         expect(alerts()).toMatchObject([
           {
             reason: 'ProjectNotFound',
-            message: expect.stringMatching(/dlq redrive \S+lane-0\/1\.zip@\w+ --yes --local \d+\n/),
+            message: expect.stringContaining(`dlq redrive ${build.build} --yes --local `),
           },
         ]),
       );
