@@ -251,6 +251,7 @@ describe('the check of a build', () => {
   it.each<[string, Reply, string]>([
     ['a build that is gone', error('AmazonS3', 404, 'NoSuchVersion'), 'BuildMissing'],
     ['an archived build', error('AmazonS3', 403, 'InvalidObjectState'), 'BuildUnreadable'],
+    ['an empty object', { status: 416, headers: { server: 'CloudFront' }, body: '' }, 'NotAZip'],
     ['a text', { status: 206, body: 'hell', headers: { server: 'AmazonS3' } }, 'NotAZip'],
   ])('finds out about the build itself as with S3: %s', async (_, reply, reason) => {
     const { domain } = await scripted(reply);
