@@ -98,6 +98,8 @@ function problemOf(answer: HttpExchange, url: PresignedUrl, domain: string): Und
   const words = `${status} ${text.slice(0, WORDS_LIMIT)}`;
   // What S3 answers comes through with S3's name.
   if (String(answer.headers.server).toLowerCase() !== 'cloudfront') {
+    if (status === 403 && code === 'SignatureDoesNotMatch')
+      return unreadable(`S3 refused CloudFront: ${words}. ${ODD_KEY}`, status);
     if (status !== 403 || code !== 'AccessDenied') return undefined;
     return unreadable(`S3 refused CloudFront: ${words}. ${/kms/i.test(text) ? NO_KMS_GRANT : NO_GRANT}`, status);
   }
@@ -115,6 +117,9 @@ const WORDS_LIMIT = 120;
 const NO_GRANT =
   "A statement is missing in the bucket's policy. Deploy again; for an existing bucket add those of the output DeliveryBucketPolicy.";
 const NO_KMS_GRANT = "A statement is missing in the KMS key's policy: add that of the output DeliveryKmsKeyPolicy.";
+/** Some clients of S3 disagree with it on how a plus or a space is written. */
+const ODD_KEY =
+  'CloudFront does not sign this key as S3 expects it: drop the build under a key of letters, digits, "-", "_", "." and "/".';
 const KEY_REFUSED =
   'The key group of the distribution does not take the key that signs. Deploy again, and wait some minutes before you redrive.';
 

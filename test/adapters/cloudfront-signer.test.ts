@@ -210,6 +210,11 @@ describe('the check of a build', () => {
       /S3 refused CloudFront: .*DeliveryBucketPolicy/,
     ],
     [
+      'a key that CloudFront and S3 write differently',
+      error('AmazonS3', 403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match'),
+      /S3 refused CloudFront: 403 SignatureDoesNotMatch: .*under a key of letters/,
+    ],
+    [
       'a missing grant of the KMS key',
       error('AmazonS3', 403, 'AccessDenied', 'not authorized to perform: kms:Decrypt'),
       /S3 refused CloudFront: .*DeliveryKmsKeyPolicy/,
