@@ -1,4 +1,4 @@
-import { DELIVERIES, type Delivery } from '../functions/domain/model/file-url.ts';
+import { DELIVERIES, type ZipDelivery } from '../functions/domain/model/file-url.ts';
 import { rounded } from './cold-start.ts';
 import { PRICES } from './prices.ts';
 
@@ -8,7 +8,7 @@ export const DOWNLOADS = { builds: 100, gbPerBuild: 10 } as const;
 const REQUESTS_PER_BUILD = 10;
 
 export interface DeliveryCost {
-  readonly delivery: Delivery;
+  readonly delivery: ZipDelivery;
   /** Dollars for the downloads of a month, at list price. */
   readonly dollars: number;
   /** The same, where nothing else of the account uses the free tier. */
@@ -32,7 +32,7 @@ export function compareDeliveries({
   });
 }
 
-const DOLLARS: Readonly<Record<Delivery, (gb: number, requests: number, free: boolean) => number>> = {
+const DOLLARS: Readonly<Record<ZipDelivery, (gb: number, requests: number, free: boolean) => number>> = {
   s3: (gb, requests, free) =>
     above(gb, free ? PRICES.freeTransferOutGb : 0) * PRICES.transferOutGb + requests * PRICES.s3Get,
   cloudfront: (gb, requests, free) =>

@@ -1,4 +1,4 @@
-import type { Delivery } from '../functions/domain/model/file-url.ts';
+import type { ZipDelivery } from '../functions/domain/model/file-url.ts';
 import type { Route } from '../functions/domain/model/route.ts';
 import type { PackageCheck } from '../functions/domain/package/applied.ts';
 
@@ -50,7 +50,7 @@ export interface DeployedSettings {
   /** Name of the SSM SecureString with the webhooks' tokens: one or two lines, the first is the current one. */
   readonly webhookTokenParameter: string;
   /** How Streampixel gets the zip; this and the next are absent in stacks of earlier versions, which only know `s3`. */
-  readonly delivery?: Delivery;
+  readonly delivery?: ZipDelivery;
   /** Name of the SSM SecureString with the private key that signs download URLs. */
   readonly deliveryKeyParameter?: string;
   /** Each as base64 of its SPKI. */

@@ -146,7 +146,7 @@ function foundBy(inspection: Inspection, stack: Stack, build: Build | undefined)
     return statement === undefined || !inspection.detail.includes(id) ? [] : [statement];
   });
   return fail(
-    inspection.detail,
+    printable(inspection.detail),
     statements.length === 0 ? `${DEPLOY}.` : `Add to the policy:\n${statements.join('\n')}`,
   );
 }

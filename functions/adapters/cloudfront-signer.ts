@@ -1,4 +1,5 @@
 import { getSignedUrl } from '@aws-sdk/cloudfront-signer';
+import { present } from '../domain/model/optional-fields.ts';
 import { redact } from '../domain/model/redaction.ts';
 import { PresignedUrl } from '../domain/model/secret.ts';
 import type { BuildStore, Clock } from '../domain/ports.ts';
@@ -57,13 +58,8 @@ export function deliverByCloudFront(
     },
 
     examine(url, answer) {
-      const found = problemOf(answer, domain);
-      if (found?.isKeyRefused !== true) {
-        if (found !== undefined) throw found.problem;
-        return;
-      }
-      const keyId = new URL(url.reveal()).searchParams.get('Key-Pair-Id') ?? '';
-      throw new Undeliverable(found.problem.inspection, keyId);
+      const problem = problemOf(answer, url, domain);
+      if (problem !== undefined) throw problem;
     },
   };
 
@@ -88,54 +84,61 @@ export function deliverByCloudFront(
 }
 
 /** What an answer says of the delivery, if anything. */
-function problemOf(
-  answer: HttpExchange,
-  domain: string,
-): { problem: Undeliverable; isKeyRefused?: boolean } | undefined {
+function problemOf(answer: HttpExchange, url: PresignedUrl, domain: string): Undeliverable | undefined {
   if (answer.kind !== 'answered') {
-    if (answer.detail === 'ENOTFOUND') {
-      const detail = `There is no distribution at ${domain}: its name is unknown (${answer.detail}). Deploy again.`;
-      return { problem: unreadable(detail) };
-    }
-    const detail = `CloudFront gave no answer: ${answer.detail}`;
-    return { problem: new Undeliverable({ kind: 'unavailable', detail }) };
+    const { detail } = answer;
+    return detail === 'ENOTFOUND'
+      ? unreadable(`There is no distribution at ${domain}: its name is unknown (${detail}). Deploy again.`)
+      : new Undeliverable({ kind: 'unavailable', detail: `CloudFront gave no answer: ${detail}` });
   }
   const { status } = answer;
-  const { code, words } = wordsOf(answer);
-  if (status < 400) return undefined;
+  // 404 and 416 are about the object.
+  if (status < 400 || status === 404 || status === 416) return undefined;
+  const { code, text } = errorOf(answer);
+  const words = `${status} ${text.slice(0, WORDS_LIMIT)}`;
   // What S3 answers comes through with S3's name.
   if (String(answer.headers.server).toLowerCase() !== 'cloudfront') {
+    if (status === 403 && code === 'SignatureDoesNotMatch')
+      return unreadable(`S3 refused CloudFront: ${words}. ${ODD_KEY}`, status);
     if (status !== 403 || code !== 'AccessDenied') return undefined;
-    const output = /kms/i.test(words) ? "the KMS key's policy: output DeliveryKmsKeyPolicy" : OF_BUCKET;
-    return {
-      problem: unreadable(`S3 refused CloudFront: ${status} ${words}. A statement is missing in ${output}.`, status),
-    };
+    return unreadable(`S3 refused CloudFront: ${words}. ${/kms/i.test(text) ? NO_KMS_GRANT : NO_GRANT}`, status);
   }
-  const said = `CloudFront answered ${status} ${words}`;
-  if (status >= 500) {
-    return { problem: new Undeliverable({ kind: 'unavailable', detail: redact(said), status }) };
-  }
-  const isKeyRefused = status === 403 && code !== undefined;
-  const remedy = isKeyRefused ? REFUSED_KEY_REMEDY : 'Is the distribution enabled? Deploy again.';
-  return { problem: unreadable(`${said}. ${remedy}`, status), isKeyRefused };
+  const said = `CloudFront answered ${words}`;
+  if (status >= 500 || status === 429) return new Undeliverable({ kind: 'unavailable', detail: redact(said), status });
+  // Its errors about signatures are XML, all others pages.
+  if (status !== 403 || code === undefined)
+    return unreadable(`${said}. Is the distribution enabled? Deploy again.`, status);
+  const keyId = new URL(url.reveal()).searchParams.get('Key-Pair-Id') ?? '';
+  return unreadable(`${said}. ${KEY_REFUSED}`, status, keyId);
 }
 
-const OF_BUCKET =
-  "the bucket's policy. Deploy again; for an existing bucket add those of the output DeliveryBucketPolicy";
-const REFUSED_KEY_REMEDY =
+/** What is quoted of an error, in characters: what to do has to fit behind it. */
+const WORDS_LIMIT = 120;
+const NO_GRANT =
+  "A statement is missing in the bucket's policy. Deploy again; for an existing bucket add those of the output DeliveryBucketPolicy.";
+const NO_KMS_GRANT = "A statement is missing in the KMS key's policy: add that of the output DeliveryKmsKeyPolicy.";
+/** Some clients of S3 disagree with it on how a plus or a space is written. */
+const ODD_KEY =
+  'CloudFront does not sign this key as S3 expects it: drop the build under a key of letters, digits, "-", "_", "." and "/".';
+const KEY_REFUSED =
   'The key group of the distribution does not take the key that signs. Deploy again, and wait some minutes before you redrive.';
 
-function unreadable(detail: string, status?: number): Undeliverable {
-  const said = { kind: 'refused', reason: 'BuildUnreadable', detail: redact(detail) } as const;
-  return new Undeliverable(status === undefined ? said : { ...said, status });
+function unreadable(detail: string, status?: number, refusedKeyId?: string): Undeliverable {
+  const refused = {
+    kind: 'refused',
+    reason: 'BuildUnreadable',
+    detail: redact(detail),
+    ...present({ status }),
+  } as const;
+  return new Undeliverable(refused, refusedKeyId);
 }
 
-/** What an error says: the code and message of XML, or the text of a page. */
-function wordsOf({ body }: HttpAnswer): { readonly code: string | undefined; readonly words: string } {
-  const text = body.toString('utf8');
-  const code = /<Code>([\w.]+)<\/Code>/.exec(text)?.[1];
-  const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? '';
-  if (code !== undefined) return { code, words: `${code}: ${message}`.replace(/\.$/, '') };
-  const page = text.replaceAll(/<(?:head|style|script)\b.*?<\/(?:head|style|script)>|<[^>]*>/gis, ' ');
-  return { code, words: page.replaceAll(/\s+/g, ' ').trim().slice(0, 120).replace(/\.$/, '') };
+/** An error's code and what it says: both of XML, or the text of a page. */
+function errorOf({ body }: HttpAnswer): { readonly code: string | undefined; readonly text: string } {
+  const content = body.toString('utf8');
+  const code = /<Code>([\w.]+)<\/Code>/.exec(content)?.[1];
+  const message = /<Message>([^<]*)<\/Message>/.exec(content)?.[1] ?? '';
+  const page = content.replaceAll(/<(?:head|style|script)\b.*?<\/(?:head|style|script)>|<[^>]*>/gis, ' ');
+  const text = code === undefined ? page : `${code}: ${message}`;
+  return { code, text: text.replaceAll(/\s+/g, ' ').trim().replace(/\.$/, '') };
 }

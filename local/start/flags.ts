@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
-import { DELIVERIES, type Delivery } from '../../functions/domain/model/file-url.ts';
+import { DELIVERIES, type ZipDelivery } from '../../functions/domain/model/file-url.ts';
 import { DEFAULT_PORT } from '../aws/account.ts';
 
 export interface Flags {
@@ -14,7 +14,7 @@ export interface Flags {
   readonly interval?: number;
   readonly stage: number;
   readonly course: CourseName;
-  readonly delivery?: Delivery;
+  readonly delivery?: ZipDelivery;
   readonly port: number;
 }
 

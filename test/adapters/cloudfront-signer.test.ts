@@ -210,6 +210,11 @@ describe('the check of a build', () => {
       /S3 refused CloudFront: .*DeliveryBucketPolicy/,
     ],
     [
+      'a key that CloudFront and S3 write differently',
+      error('AmazonS3', 403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match'),
+      /S3 refused CloudFront: 403 SignatureDoesNotMatch: .*under a key of letters/,
+    ],
+    [
       'a missing grant of the KMS key',
       error('AmazonS3', 403, 'AccessDenied', 'not authorized to perform: kms:Decrypt'),
       /S3 refused CloudFront: .*DeliveryKmsKeyPolicy/,
@@ -251,6 +256,7 @@ describe('the check of a build', () => {
   it.each<[string, Reply, string]>([
     ['a build that is gone', error('AmazonS3', 404, 'NoSuchVersion'), 'BuildMissing'],
     ['an archived build', error('AmazonS3', 403, 'InvalidObjectState'), 'BuildUnreadable'],
+    ['an empty object', { status: 416, headers: { server: 'CloudFront' }, body: '' }, 'NotAZip'],
     ['a text', { status: 206, body: 'hell', headers: { server: 'AmazonS3' } }, 'NotAZip'],
   ])('finds out about the build itself as with S3: %s', async (_, reply, reason) => {
     const { domain } = await scripted(reply);

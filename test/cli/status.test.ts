@@ -213,6 +213,41 @@ describe.concurrent('status of a build', () => {
     expect((await tool(stack.port, ['status', entry.id])).stdout).toMatch(words);
   });
 
+  it('says until when Streampixel can download it: with CloudFront as a fact, with S3 what may end it sooner', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const until = startedAt + 30 * HOUR * MINUTE;
+    const fileUrl = (delivery: 's3' | 'cloudfront', end = until) => ({
+      delivery,
+      until: end,
+      host: 'd1.cloudfront.net',
+    });
+    const submitted = { droppedAt: ago(5), submittedAt: ago(4) };
+    await stack.put(
+      { ...anEntry({ key: 'fact.zip', ...submitted }), fileUrl: fileUrl('cloudfront') },
+      { ...anEntry({ key: 'bound.zip', ...submitted }), fileUrl: fileUrl('s3') },
+      {
+        ...anEntry({ key: 'ended.zip', ...submitted }),
+        fileUrl: fileUrl('cloudfront', ago(1)),
+        fileUrlEndedAt: ago(1),
+      },
+      { ...approvedAt(ago(1), { key: 'approved.zip' }), fileUrl: fileUrl('cloudfront') },
+    );
+    const page = async (key: string) => (await tool(stack.port, ['status', key])).stdout;
+
+    expect(await page('fact.zip')).toMatch(/^Download +possible until \d{4}-\d\d-\d\d \d\d:\d\d \(cloudfront\)$/m);
+    expect(await page('bound.zip')).toMatch(/^Download +possible until .*, or until the session .* \(s3\)$/m);
+    expect(await page('ended.zip')).toMatch(/^Download +the URL ended at [\d:]+ \(cloudfront\)$/m);
+    // It need not be downloaded any more.
+    expect(await page('approved.zip')).not.toMatch(/^Download/m);
+    const { data } = await toolJson(stack.port, ['status', 'ended.zip']);
+    expect(data).toMatchObject({
+      fileUrlSignedUntil: new Date(ago(1)).toISOString(),
+      fileUrlEndedAt: expect.any(String),
+    });
+  });
+
   it('distinguishes a release request for an earlier upload from one of its own', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const entry = { ...approvedAt(ago(5)), formerUploadIds: ['former'] };

@@ -59,8 +59,10 @@ export const printed: string[] = [];
 
 /** The commands in what was printed that are not for the embedded stack at this port, or that could run another program. */
 function strayCommands(output: string, port: number): string[] {
-  const commands = [...output.matchAll(/\S* ?\S* ?streampixel-drop [a-z][^`\n]*/g)].map(([command]) => command.trim());
-  return commands.filter((each) => !each.startsWith('npx --no ') || !new RegExp(` --local ${port}(?!\\d)`).test(each));
+  const commands = [...output.matchAll(/(.{0,9})streampixel-drop [a-z][^`\n]*/g)];
+  const isOurs = ([command, before]: RegExpExecArray) =>
+    before === 'npx --no ' && new RegExp(` --local ${port}(?!\\d)`).test(command);
+  return commands.filter((match) => !isOurs(match)).map(([command]) => command);
 }
 
 /** Runs the operator's tool to its end. */

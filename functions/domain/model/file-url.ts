@@ -4,11 +4,11 @@
  * - `cloudfront`: by a signed URL of a distribution of the stack's
  */
 export const DELIVERIES = ['s3', 'cloudfront'] as const;
-export type Delivery = (typeof DELIVERIES)[number];
+export type ZipDelivery = (typeof DELIVERIES)[number];
 
 /** What is remembered of the URL that Streampixel was given. */
 export interface FileUrlFacts {
-  readonly delivery: Delivery;
+  readonly delivery: ZipDelivery;
   /** When its signature ends, in ms since the epoch. */
   readonly until: number;
   /** With its port, if any. */
@@ -20,7 +20,7 @@ export interface FileUrlFacts {
  *
  * @param until the time in words
  */
-export function downloadText(delivery: Delivery, until: string): string {
+export function downloadText(delivery: ZipDelivery, until: string): string {
   switch (delivery) {
     case 's3':
       return `possible until ${until}, or until the session of the role that signed the URL ends, if that is sooner`;

@@ -1,4 +1,4 @@
-import type { Delivery } from './file-url.ts';
+import type { ZipDelivery } from './file-url.ts';
 
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
@@ -27,8 +27,8 @@ export class PresignedUrl {
   readonly #url: string;
   /** When the signature expires, in ms since the epoch. A URL of S3 expires sooner if the signing credentials do. */
   readonly expiresAt: number;
-  readonly delivery: Delivery;
-  constructor(url: string, expiresAt: number, delivery: Delivery = 's3') {
+  readonly delivery: ZipDelivery;
+  constructor(url: string, expiresAt: number, delivery: ZipDelivery = 's3') {
     this.#url = url;
     this.expiresAt = expiresAt;
     this.delivery = delivery;
