@@ -24,6 +24,12 @@ describe('the text of a body', () => {
     expect(decodeText(Buffer.alloc(0), coding, LIMIT)).toEqual({ text: '' });
   });
 
+  it('is decoded by what is named, and by nothing else', () => {
+    expect(decodeText(gzipSync(TEXT), 'x-gzip', LIMIT)).toEqual({ text: TEXT });
+    expect(decodeText(gzipSync(TEXT), 'gx-zip', LIMIT)).toEqual({ problem: 'in an unknown coding' });
+    expect(decodeText(gzipSync(TEXT), 'identity', LIMIT).text).not.toBe(TEXT);
+  });
+
   it('may be as long as the limit and no longer, in a coding too', () => {
     for (const body of [Buffer.from(TEXT), gzipSync(TEXT)]) {
       expect(decodeText(body, undefined, TEXT.length)).toEqual({ text: TEXT });
@@ -36,6 +42,8 @@ describe('the text of a body', () => {
     ['the second byte of gzip in second place', Buffer.from('\u024babc'), '\u024babc'],
     ['half a byte order mark', Buffer.from([0xff, 0x61]), '\ufffda'],
     ['half of the other one', Buffer.from([0xfe, 0x61]), '\ufffda'],
+    ['the second byte of a byte order mark', Buffer.from([0x61, 0xfe]), 'a\ufffd'],
+    ['the second byte of the other one', Buffer.from([0x61, 0xff]), 'a\ufffd'],
   ])('is not decoded for %s alone', (_, body, text) => {
     expect(decodeText(body, undefined, LIMIT)).toEqual({ text });
   });

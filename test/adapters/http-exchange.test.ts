@@ -208,6 +208,34 @@ describe.concurrent('an answer', () => {
     expect(result).toMatchObject({ kind: 'answered', body: Buffer.from(JSON_BODY) });
   });
 
+  it('that is not whole is waited for longer than a second', async () => {
+    const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
+    const pauses = (socket: Socket) => {
+      answers(`${HEAD}\r\n`, '{"uploadId":')(socket);
+      setTimeout(() => socket.end('"665a"}'), 1_500);
+    };
+    const result = await ask(pauses, { deadline: Date.now() + 60_000, isWhole });
+    expect(result).toMatchObject({ kind: 'answered', body: Buffer.from(JSON_BODY) });
+  });
+
+  it('of which enough has come is not fetched any further: the connection is closed', async () => {
+    let closed: Promise<unknown> | undefined;
+    const server = await startRawServer((socket) => {
+      closed = new Promise((resolve) => socket.once('close', resolve));
+      repeats(`${HEAD}\r\n`, 'x'.repeat(1_000), 1)(socket);
+    });
+    const request = {
+      method: 'GET',
+      url: server.url,
+      headers: {},
+      deadline: Date.now() + 60_000,
+      maxBytes: 10,
+    } as const;
+    expect(await exchange(request, clock)).toMatchObject({ kind: 'answered', extent: 'too-long' });
+    await closed;
+    await server.close();
+  });
+
   it('that is followed by more was not whole', async () => {
     const isWhole = ({ body }: { body: Buffer }) => body.toString().endsWith('}');
     const twice = (socket: Socket) => {
