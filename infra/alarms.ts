@@ -212,7 +212,7 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
     ...(settings.delivery === 's3' ? sessions : []),
     {
       id: 'FileUrlsEnded',
-      name: 'A download URL ended before its build was finished',
+      name: 'A download URL expired before its build was finished',
       severity: 'Medium',
       text:
         `Streampixel accepted a build and has not finished it, and the URL to download it has ended after ${lifetime.toHumanString()}. ` +
@@ -256,7 +256,7 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
     },
     {
       id: 'WebhookFlood',
-      name: 'Somebody floods the address of the webhooks',
+      name: 'The webhook address gets too many requests',
       severity: 'Medium',
       text:
         'The public address has refused a thousand requests in five minutes. They can do nothing, but above the rate limit Streampixel ' +

@@ -73,7 +73,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     note: ({ entry }, now) => `${silence(entry, now)}, submitted ${span(now - submittedAt(entry))} ago`,
     advice: () => ({
       act:
-        "Look at the project's dashboard. If the build is approved or live there, a webhook was lost and nothing is wrong. If " +
+        'Look at the project on the Streampixel dashboard. If the build is approved or live there, a webhook was lost and nothing is wrong. If ' +
         `not, write to ${SUPPORT} with the project id, the upload id and the build's name.`,
     }),
   },
@@ -85,7 +85,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     advice: ({ projectId }, commands) => ({
       act:
         `Streampixel has sent no webhook for project ${projectId} yet, so the result of this build is unknown. Look for it on ` +
-        'the dashboard, and set up the webhook.',
+        'the Streampixel dashboard, and set up the webhook.',
       run: commands.webhook(),
     }),
   },
@@ -128,7 +128,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
     message: (entry) => ["Streampixel's message", ownRelease(entry)?.detail ?? ''],
     advice: ({ build }, commands) => ({
-      act: 'See on the dashboard which build is live; fix what the message names, then request the release again.',
+      act: 'See on the Streampixel dashboard which build is live; fix what the message names, then request the release again.',
       run: commands.release(build),
     }),
   },

@@ -33,7 +33,7 @@ async function check(console: Console, find: () => Promise<Stack>, build: string
       build,
       size,
       ok: isGood,
-      refusals: refusals.map((refusal) => ({ ...refusal, remedy: REASONS[refusal.code].remedy })),
+      refusals: refusals.map((refusal) => ({ ...refusal, remedy: REMEDY })),
       warnings: warnings.map((warning) => ({ ...warning, remedy: PACKAGE_WARNINGS[warning.code].remedy })),
       package: facts,
       labels,
@@ -45,6 +45,7 @@ async function check(console: Console, find: () => Promise<Stack>, build: string
           ['Size', bytes(size)] as const,
           ['Verdict', isGood ? console.paint('green', VERDICT.good) : console.paint('red', VERDICT.bad)] as const,
           ...refusals.map(({ code, detail }) => [code, printable(`${detail} ${REASONS[code].cause}`)] as const),
+          ['What to do', isGood ? '' : REMEDY] as const,
           ...packageRows(facts, labels),
         ].filter(([, value]) => value !== ''),
       ),
@@ -54,8 +55,10 @@ async function check(console: Console, find: () => Promise<Stack>, build: string
   return isGood ? EXIT.done : EXIT.failed;
 }
 
+/** Here it is not in the dead-letter queue yet. */
+const REMEDY = 'Package or zip the build again, then check it again.';
 const VERDICT = {
-  good: 'nothing speaks against running it at Streampixel',
+  good: 'good: the check found nothing that stops it at Streampixel',
   bad: 'Streampixel cannot run it',
 } as const;
 

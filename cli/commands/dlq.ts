@@ -47,7 +47,11 @@ export function addDlqCommands(program: Command, act: Act): void {
     .command('dlq')
     .description('Look at builds that failed, send them back to the builds queue, or discard them.');
 
-  filters(dlq.command('list').description('List dead letters by reason. While it runs, other readers do not see them.'))
+  filters(
+    dlq
+      .command('list')
+      .description('List dead letters by reason. While it runs, other commands do not see these messages.'),
+  )
     .option('--all', 'name every build')
     .action(act(async ({ console, stack, flags }) => list(console, await stack(), flags)));
 

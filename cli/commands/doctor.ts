@@ -337,7 +337,7 @@ async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly 
     for (const { Endpoint, SubscriptionArn } of page.Subscriptions ?? []) {
       if (SubscriptionArn !== 'PendingConfirmation') confirmed += 1;
       else {
-        const remedy = 'Follow the link in the mail "AWS Notification - Subscription Confirmation".';
+        const remedy = 'Follow the link in the e-mail "AWS Notification - Subscription Confirmation".';
         findings.push(warn(`${Endpoint} has not confirmed`, remedy));
       }
     }

@@ -45,26 +45,29 @@ export function addStatusCommand(program: Command, act: Act): void {
     .description('Show the builds that wait and their slots, those at Streampixel, the last results, and dead letters.')
     .option('--watch', 'show it again and again, until Ctrl-C')
     .option('--since <time>', 'how far back to count or list builds, such as 7d (default: 1d; a list: all)', parseSpan)
-    .option('--all', 'list all builds, page by page, the last change first')
+    .option('--all', 'list all builds in pages, most recently changed first')
     .option('--project <id>', 'list those of this project: its id, the user id, or userId/projectId')
     .addOption(
       new Option(
         '--state <state>',
-        'list those in this state, or with this status; may be given several times',
+        `list those in this state or status (${states.join(', ')}); may be given several times`,
       ).argParser<readonly Wanted[]>((value, before = []) => {
         const state = states.find((each) => each === value);
         if (state === undefined) throw new InvalidArgumentError(`Allowed choices are ${states.join(', ')}.`);
         return [...before, state];
       }),
     )
-    .option('--limit <number>', `builds of a page of the list (default: ${PAGE_SIZE})`, pageLimit)
-    .option('--from <token>', 'the next page of the list: `next` of the page before')
+    .option('--limit <number>', `builds per page (default: ${PAGE_SIZE})`, pageLimit)
+    .option('--from <token>', 'show the next page: the token (`next`) that the previous page printed')
     .action(
       act(async ({ console, stack: find, flags, args: [build] }) => {
         const { watch } = flags;
         const isList = ['all', 'project', 'state', 'limit', 'from'].some((flag) => flags[flag] !== undefined);
         if (isList && build !== undefined) {
-          throw usageError('A build has no list.', 'Name a build, or list builds with --all, --project or --state.');
+          throw usageError(
+            "You can't name a build and list builds at the same time.",
+            'Name a build, or list builds with --all, --project or --state.',
+          );
         }
         const stack = await find();
         const show = () => {

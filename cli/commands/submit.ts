@@ -66,8 +66,9 @@ export function addSubmitCommand(program: Command, act: Act): void {
     .command('submit')
     .argument('[build]', `s3:// address of a build in the drop bucket; or ${BUILD_NAMES}`)
     .description(
-      'Submit builds that are already in the drop bucket, unless Streampixel has accepted them before. Acts at once on one build that ' +
-        'was never submitted; shows its plan in all other cases, and acts with --yes.',
+      'Submit builds that are already in the drop bucket, unless Streampixel has accepted them before. Dead-lettered builds are included, ' +
+        'and their dead letters deleted. One build that is not in the ledger yet is submitted at once; in all other cases the command ' +
+        'shows its plan, and acts with --yes.',
     )
     .option('--prefix <prefix>', "all builds whose keys start with this; '' for all builds")
     .option('--again', 'also builds that were accepted, skipped or discarded before')

@@ -168,7 +168,7 @@ async function enter(console: Console, stack: Stack): Promise<number> {
   // The address is a secret: it goes to a stand-in on this machine and nowhere else.
   if (!stack.isLocal || new URL(streampixelBaseUrl).hostname !== '127.0.0.1') {
     throw usageError(
-      'Only the stand-in of npm start can be told an address: Streampixel has no API for it.',
+      'The tool can enter an address only at the stand-in of npm start: Streampixel has no API for it.',
       (commands) => `Put the addresses into the dashboard: ${commands.webhook()}`,
     );
   }

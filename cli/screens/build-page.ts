@@ -80,7 +80,7 @@ function downloadLine({ entry: { fileUrl, state } }: BuildView, now: number): st
   if (fileUrl === undefined || !isOpen) return '';
   const { delivery, until } = fileUrl;
   const text =
-    until > now ? downloadText(delivery, clockTime(until, now)) : `the URL ended at ${clockTime(until, now)}`;
+    until > now ? downloadText(delivery, clockTime(until, now)) : `the URL expired at ${clockTime(until, now)}`;
   return `${text} (${delivery})`;
 }
 

@@ -73,16 +73,18 @@ export async function planFolder(folder: string): Promise<FolderPlan> {
   const entries = files.map(
     ({ name, stats }) => ({ name, size: Number(stats.size), method: 0, flags: FLAGS }) as const,
   );
+  const { size } = zipOf(entries, () => undefined);
   return {
     entries,
     leftOut: { count: symbols.length, bytes: symbols.reduce((total, { stats }) => total + Number(stats.size), 0) },
     verdict: judgeFolder(
       files.map(({ name, stats }) => ({ path: name, size: Number(stats.size) })),
+      size,
       await manifestIn(files),
     ),
     fileName: fileNameFor(basename(resolve(folder)), entries),
     source: {
-      size: zipOf(entries, () => undefined).size,
+      size,
       open: (from) => openZip(files, entries, from),
       async checkUnchanged() {
         const now = (await findFiles(folder)).filter(({ name }) => !DEBUG_SYMBOLS.test(name));

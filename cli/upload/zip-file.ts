@@ -80,7 +80,11 @@ export function sayVerdict(console: Console, path: string, verdict: Verdict, che
   if (refusal !== undefined) {
     const { cause } = REASONS[refusal.code];
     const message = printable(`${path}: ${refusal.detail}\n`).trimEnd();
-    throw new OperatorError(refusal.code, `${message}\n${cause}`, 'Package or zip the build again, then push it.');
+    throw new OperatorError(
+      refusal.code,
+      `${message}\n${cause}`,
+      'Package or zip the build again, then push it. If the check is wrong: upload the zip with aws s3 cp, and once it is dead-lettered run submit --no-check BUILD --yes.',
+    );
   }
   for (const warning of warnings)
     console.say(console.paint('yellow', printable(`${warning.code}: ${warningText(warning)}`)));

@@ -1,4 +1,5 @@
 import type { Route } from '../../functions/domain/model/route.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { keyStoredPattern } from '../api-key-parameters.ts';
 import { environmentBytes } from '../environment.ts';
 import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT } from '../limits.ts';
@@ -97,11 +98,11 @@ function parameterProblems(routes: Routes, values: Unchecked): readonly string[]
   });
 }
 
-function deliveryProblems({ delivery, deliveryPublicKeys }: Unchecked): readonly string[] {
+function deliveryProblems({ delivery, deliveryPublicKeys, stackName }: Unchecked): readonly string[] {
   if (delivery !== 'cloudfront' || !Array.isArray(deliveryPublicKeys) || deliveryPublicKeys.length > 0) return [];
   return [
-    'deliveryPublicKeys: is empty, and with delivery cloudfront it needs a key. Once the stack is deployed with delivery s3, run ' +
-      '`npx --no streampixel-drop delivery-key create` and put in what it prints',
+    'deliveryPublicKeys: is empty, and with delivery cloudfront it needs a key. Once the stack is deployed with delivery s3, put in what ' +
+      `this prints: ${operatorCommands(typeof stackName === 'string' ? { stack: stackName } : {}).createDeliveryKey()}`,
   ];
 }
 

@@ -215,7 +215,7 @@ export const settingsSchema = v.object(
     /** The public halves of the keys that may sign download URLs. With one, the stack has a distribution. */
     deliveryPublicKeys: optional(
       [],
-      'must be what `npx --no streampixel-drop delivery-key create` prints: the public half of an ECDSA key on P-256, as base64 on ' +
+      'must be what the command delivery-key create prints: the public half of an ECDSA key on P-256, as base64 on ' +
         `one line or as PEM; several as a list, at most ${MOST_PUBLIC_KEYS}. Never the private half`,
       v.pipe(
         v.unknown(),
@@ -225,7 +225,7 @@ export const settingsSchema = v.object(
         v.maxLength(MOST_PUBLIC_KEYS),
       ),
     ),
-    /** Name of the SSM SecureString with the private half; `npx --no streampixel-drop delivery-key create` fills it. */
+    /** Name of the SSM SecureString with the private half; `delivery-key create` fills it. */
     deliveryKeyParameter: v.optional(
       withMessage(
         'must be the name of the SSM parameter for the private key that signs download URLs, not the key: a path such as ' +

@@ -49,7 +49,7 @@ describe.concurrent('check', () => {
     });
     const { stdout } = await tool(NOWHERE, ['check', path]);
     expect(stdout).toMatch(
-      /Verdict\s+nothing speaks against.*\nGame\s+Sample\nEngine\s+Unreal Engine 5\nConfiguration\s+Shipping\n/,
+      /Verdict\s+good: the check found nothing.*\nGame\s+Sample\nEngine\s+Unreal Engine 5\nConfiguration\s+Shipping\n/,
     );
   });
 

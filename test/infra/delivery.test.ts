@@ -193,6 +193,6 @@ describe('a long lifetime', () => {
     expect(week.messages).toEqual([]);
     const names = week.ofType('AWS::CloudWatch::Alarm').map(({ Properties }) => Properties.AlarmName);
     expect(names.join()).not.toContain('fileUrls may expire early');
-    expect(names).toContain('StreampixelDrop Medium: A download URL ended before its build was finished');
+    expect(names).toContain('StreampixelDrop Medium: A download URL expired before its build was finished');
   });
 });

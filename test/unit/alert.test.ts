@@ -364,7 +364,7 @@ describe('of a rejected build', () => {
         'Streampixel has rejected MyGame.zip. The build that was live stays live.',
         '',
         'Message       Build contains unsupported file formats.',
-        'What to do    Package the build again without what Streampixel objects to, and drop it.',
+        "What to do    Fix what Streampixel's message names, package the build again, and drop it.",
         'To try again  npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes --stack Second --region eu-central-1',
         'Build         drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
         `Project       ${projectId} of user ${userId}`,
@@ -383,7 +383,7 @@ describe('of a rejected build', () => {
 describe('of a stuck build', () => {
   it('says since when, the last news, and where to write with what', () => {
     const { subject, body } = alertText(stuck({ stage: 'extracting', lastNewsAt: START - 2 * 3_600_000 }));
-    expect(subject).toBe('Stuck: no news of MyGame.zip from Streampixel');
+    expect(subject).toBe('Stuck: no webhook about MyGame.zip');
     expect(body).toContain('Submitted     2026-04-21 09:00 UTC\n');
     expect(body).toContain('Last webhook  extracting, 2026-04-21 10:00 UTC\n');
     expect(body).toContain('write to support@streampixel.io with the ids below');
@@ -403,7 +403,7 @@ describe('of a URL that has ended', () => {
 
   it('says what Streampixel has, and how to give the build a new URL', () => {
     const { subject, body } = alertText(urlEnded({ stage: 'downloading' }));
-    expect(subject).toBe('Download URL ended: MyGame.zip is not finished');
+    expect(subject).toBe('Download URL expired: MyGame.zip is not finished');
     expect(body).toContain('Last stage    downloading\n');
     expect(body).toContain('Then run      npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes');
     expect(alertText(urlEnded()).body).toContain('Last stage    none reported\n');
@@ -455,7 +455,7 @@ describe('of a release that failed', () => {
     expect(body).not.toContain('stays live');
     expect(body).toContain('its answer was lost. It is not sent again automatically.');
     expect(body).toContain(
-      'What to do    See on the dashboard which build is live.\nIf not live   npx --no streampixel-drop release ',
+      'What to do    See on the Streampixel dashboard which build is live.\nIf not live   npx --no streampixel-drop release ',
     );
   });
 });

@@ -62,7 +62,7 @@ describe('a build that can’t be submitted', () => {
     await world.submit(aBuild(), { submitAgain: 'request-1' });
     expect(world.alerts).toMatchObject([{ kind: 'dead-lettered', earlierUploadId: 'upload-1' }]);
     expect(alertText(world.alerts[0] as Alert, operatorCommands({})).body).toMatch(
-      /^Upload before upload-1 stays at Streampixel: viewers keep /m,
+      /^Old upload +upload-1 is not affected: viewers keep /m,
     );
   });
 

@@ -16,8 +16,8 @@ export const PACKAGE_WARNINGS = {
     remedy: 'Zip the package again, with 7-Zip or another common tool.',
   },
   NotChecked: {
-    cause: 'The check of the package would have refused it, and was told not to.',
-    remedy: 'Watch what Streampixel says of the build.',
+    cause: 'The check of the package found a reason to refuse it, but packageCheck or --no-check let it through.',
+    remedy: 'Follow the build: Streampixel may reject it.',
   },
   PluginMissing: {
     cause:
@@ -75,7 +75,7 @@ export const PACKAGE_WARNINGS = {
     remedy: 'Zip again with another tool, such as 7-Zip.',
   },
   BytesOutside: {
-    cause: 'The file has bytes before or behind the zip, as self-extracting archives and some downloads have.',
+    cause: 'The file has bytes before or after the zip, as self-extracting archives and some downloads have.',
     remedy: 'Zip the package again as a plain zip.',
   },
   WrappedSizes: {

@@ -15,7 +15,7 @@ export const REASONS = {
   InvalidApiKey: {
     cause: 'Streampixel refused the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
     remedy:
-      'Run the command below and paste the key. The builds are queued again automatically. A new key ends the old one everywhere.',
+      'Store a key that works (key set). The builds are then queued again automatically. Request a new key only if your team has none: it cancels the old one everywhere.',
   },
   InvalidUser: {
     cause: 'Streampixel does not know the userId, or the API key belongs to another account (401 Invalid User).',
@@ -68,7 +68,7 @@ export const REASONS = {
   NotAPackage: {
     cause: 'What is in the zip is not a packaged Unreal Engine game for Windows that Streampixel could start.',
     remedy:
-      'Do what the detail says, drop the build again, and discard the dead letter. If the check is wrong, submit it with --no-check.',
+      'Do what the detail says, drop the build again, and discard the dead letter. If the check is wrong: submit --no-check BUILD --yes.',
   },
   UnusableKey: {
     cause:

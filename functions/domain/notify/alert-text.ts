@@ -1,7 +1,6 @@
 import { type Build, buildId } from '../model/build.ts';
 import { downloadText } from '../model/file-url.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
-import { printable } from '../model/printable.ts';
 import { REASONS } from '../model/reasons.ts';
 import { labelText } from '../package/labels.ts';
 import { packageText, warningText } from '../package/package-text.ts';
@@ -19,6 +18,7 @@ import type {
   UploadAlert,
   UrlEndedAlert,
 } from './alert.ts';
+import { bytes, page, subject, utc } from './alert-page.ts';
 import { type OperatorCommands, REJECTED_TEXT, SUPPORT, wordFor } from './operator-commands.ts';
 
 export interface AlertText {
@@ -75,7 +75,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
       ['Build', build && describeBuild(build)],
       ...describePackage(alert),
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
-      ['Upload before', earlierUploadId && `${earlierUploadId} stays at Streampixel: viewers keep what they have`],
+      ['Old upload', earlierUploadId && `${earlierUploadId} is not affected: viewers keep the build that is live`],
       ['Attempts', attempts(alert)],
       ['Kept until', `${utc(alert.at + DEAD_LETTER_RETENTION_DAYS * 86_400_000)}; SQS deletes the dead letter then`],
       ['Log', alert.logPointer],
@@ -162,7 +162,7 @@ function stuckText(alert: StuckAlert, commands: OperatorCommands): AlertText {
   const name = fileName(alert.build);
   const { lastNewsAt, stage, submittedAt } = alert;
   return {
-    subject: subject(`Stuck: no news of ${name} from Streampixel`),
+    subject: subject(`Stuck: no webhook about ${name}`),
     body: page(
       `Streampixel accepted ${name} and has reported nothing about it for too long. This alert is sent once.`,
       [
@@ -173,7 +173,7 @@ function stuckText(alert: StuckAlert, commands: OperatorCommands): AlertText {
         ],
         [
           'What to do',
-          `Look at the project's dashboard. If the build is not finished there, write to ${SUPPORT} with the ids below.`,
+          `Look at the project on the Streampixel dashboard. If the build is not finished there, write to ${SUPPORT} with the ids below.`,
         ],
         ['Look', commands.status(alert.build)],
         ...atStreampixel(alert),
@@ -185,15 +185,15 @@ function stuckText(alert: StuckAlert, commands: OperatorCommands): AlertText {
 function urlEndedText(alert: UrlEndedAlert, commands: OperatorCommands): AlertText {
   const name = fileName(alert.build);
   return {
-    subject: subject(`Download URL ended: ${name} is not finished`),
+    subject: subject(`Download URL expired: ${name} is not finished`),
     body: page(
-      `The URL to download ${name} has ended, and Streampixel has not finished the build. This alert is sent once.`,
+      `The URL to download ${name} has expired, and Streampixel has not finished the build. This alert is sent once.`,
       [
         ['Submitted', utc(alert.submittedAt)],
         ['Last stage', alert.stage ?? 'none reported'],
         [
           'What to do',
-          "Look at the project's dashboard. If Streampixel has not downloaded the build, submit it again: it gets a new URL.",
+          'Look at the project on the Streampixel dashboard. If Streampixel has not downloaded the build, submit it again: it gets a new URL.',
         ],
         ['Then run', commands.submitAgain(alert.build)],
         ...atStreampixel(alert),
@@ -232,7 +232,10 @@ function releaseFailedText(alert: ReleaseFailedAlert, commands: OperatorCommands
         : `Streampixel did not release ${name}. The build that was live stays live.`,
       [
         ['Message', alert.detail],
-        ['What to do', alert.isUnknown ? 'See on the dashboard which build is live.' : 'Fix what the message names.'],
+        [
+          'What to do',
+          alert.isUnknown ? 'See on the Streampixel dashboard which build is live.' : 'Fix what the message names.',
+        ],
         [alert.isUnknown ? 'If not live' : 'Then run', commands.release(alert.build, alert.uploadId)],
         ...atStreampixel(alert),
       ],
@@ -278,28 +281,4 @@ function attempts({ attempts: count, possiblyDoubled }: DeadLetterAlert): string
 function describeBuild(build: Build): string {
   const size = build.size === undefined ? '' : ` (${bytes(build.size)})`;
   return `${buildId(build)}${size}, dropped ${utc(build.droppedAt)}`;
-}
-
-/**
- * Aligned like a form; a line without a value is left out. A key or Streampixel's message may hold line breaks: each stays within
- * its line, or a key could write lines of its own, such as "Then run".
- */
-function page(opening: string, lines: readonly (readonly [string, string | undefined])[]): string {
-  const shown = lines.filter(([, value]) => value !== undefined && value !== '');
-  return [opening, '', ...shown.map(([label, value]) => `${label.padEnd(14)}${value}`)].map(printable).join('\n');
-}
-
-function subject(text: string): string {
-  const ascii = text.replaceAll(/[^\x20-\x7e]/g, '?');
-  return ascii.length > 99 ? `${ascii.slice(0, 96)}...` : ascii;
-}
-
-function utc(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-
-function bytes(count: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, count < 1_000 ? 0 : Math.floor(Math.log10(count) / 3));
-  return `${power === 0 ? count : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
 }

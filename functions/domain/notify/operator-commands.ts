@@ -136,7 +136,7 @@ function targetFlags(target: CommandTarget): readonly string[] {
 /** A rejected build, in alerts and in the tool. */
 export const REJECTED_TEXT = {
   withoutMessage: 'none; see the remarks on the dashboard',
-  remedy: 'Package the build again without what Streampixel objects to, and drop it.',
+  remedy: "Fix what Streampixel's message names, package the build again, and drop it.",
 } as const;
 
 /** Streampixel's address for builds that take more than two hours. Source: the builds page of docs.streampixel.io. */

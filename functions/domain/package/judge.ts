@@ -51,10 +51,11 @@ export function judgeZip(zip: ZipFacts): Verdict {
  * Says the same of a folder that is still to be zipped.
  *
  * @param files with paths that are relative to the folder, with slashes
+ * @param size of the zip that is made of it, in bytes
  * @param manifest text of the manifest in it, where there is one
  */
-export function judgeFolder(files: readonly PackagedFile[], manifest?: string): Verdict {
-  return judgeFiles(files, 0, [], [], manifest);
+export function judgeFolder(files: readonly PackagedFile[], size: number, manifest?: string): Verdict {
+  return judgeFiles(files, size, [], [], manifest);
 }
 
 function refused(code: Refusal['code'], detail: string): Verdict {
