@@ -15,6 +15,7 @@ import { readBuildLive } from './live.ts';
  * - `live`: viewers get it; or it is approved, and Streampixel distributes it by itself: live within minutes
  * - `was-live`: viewers got it, and get another build now
  * - `waits-for-person`: approved and not released; `waits-for-release`: the release is, or will be, requested
+ * - `superseded`: approved, and not released because a newer build of its project is live
  * - `discarded`: a person has deleted its dead letters, and nothing has happened to it since
  */
 export type BuildStatus =
@@ -27,6 +28,7 @@ export type BuildStatus =
   | 'waits-for-person'
   | 'waits-for-release'
   | 'release-failed'
+  | 'superseded'
   | 'released'
   | 'rejected'
   | 'skipped'
@@ -50,6 +52,7 @@ export const STATES_WITH = {
   'waits-for-person': ['approved'],
   'waits-for-release': ['approved', 'released'],
   'release-failed': ['approved', 'released'],
+  superseded: ['approved'],
   released: ['approved', 'released'],
   rejected: ['rejected'],
   skipped: ['skipped'],
@@ -87,7 +90,7 @@ function statusOfApproved(entry: LedgerEntry): BuildStatus {
     case 'calling':
       return 'waits-for-release';
     case 'failed':
-      return 'release-failed';
+      return ownRelease(entry)?.failure === 'superseded' ? 'superseded' : 'release-failed';
     case 'released':
       return 'released';
     case undefined:
@@ -100,7 +103,7 @@ function statusOfApproved(entry: LedgerEntry): BuildStatus {
 function statusWithLive(status: BuildStatus, live: LiveSpan | undefined): BuildStatus {
   if (live === undefined || status === 'waits-for-release') return status;
   if (live.until === undefined) return status === 'released' ? status : 'live';
-  return status === 'release-failed' ? status : 'was-live';
+  return status === 'release-failed' || status === 'superseded' ? status : 'was-live';
 }
 
 /** The last request to release this upload. One for an earlier upload does not count. */

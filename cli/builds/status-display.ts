@@ -132,6 +132,17 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
       run: commands.release(build),
     }),
   },
+  superseded: {
+    list: 'ended',
+    colour: 'gray',
+    label: () => 'approved, and not released: a newer build of its project is live',
+    note: () => 'superseded: a newer build of its project is live',
+    advice: ({ build }, commands) => ({
+      act: 'Nothing, unless viewers should get this older build instead.',
+      when: 'Then',
+      run: commands.release(build),
+    }),
+  },
   released: {
     list: 'ended',
     colour: 'green',

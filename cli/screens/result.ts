@@ -13,6 +13,7 @@ export const EXIT_AFTER = {
   // Approved, and viewers get it when a person says so: that is what the route wants.
   'waits-for-person': EXIT.done,
   skipped: EXIT.skipped,
+  superseded: EXIT.skipped,
   rejected: EXIT.failed,
   stuck: EXIT.failed,
   'release-failed': EXIT.failed,

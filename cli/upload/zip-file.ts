@@ -83,7 +83,7 @@ export function sayVerdict(console: Console, path: string, verdict: Verdict, che
     throw new OperatorError(
       refusal.code,
       `${message}\n${cause}`,
-      'Package or zip the build again, then push it. If the check is wrong: upload the zip with aws s3 cp, and once it is dead-lettered run submit --no-check BUILD --yes.',
+      'Package or zip the build again, then push it. If the check is wrong, upload the zip with aws s3 cp: its alert has the command that submits it without the check.',
     );
   }
   for (const warning of warnings)

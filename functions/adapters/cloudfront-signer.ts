@@ -37,7 +37,7 @@ export function deliverByCloudFront(
     if (read.kind === 'found') return read.keys.find((key) => !isRefused(key)) ?? read.keys[0];
     const detail = redact(read.detail);
     if (read.kind === 'unavailable') throw new Undeliverable({ kind: 'unavailable', detail });
-    throw unreadable(`${detail} Make a key with delivery-key create, and deploy with what it prints.`);
+    throw unreadable(`${detail} Make a key (delivery-key create), put it into deliveryPublicKeys, and deploy.`);
   }
 
   const signer: UrlSigner = {

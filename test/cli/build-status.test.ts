@@ -7,7 +7,7 @@ import { Console } from '../../cli/console.ts';
 import { OperatorError } from '../../cli/operator-error.ts';
 import { createFollowLines } from '../../cli/screens/follow-lines.ts';
 import { resultLine } from '../../cli/screens/result.ts';
-import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import {
   deadLettered,
   discarded,
@@ -52,6 +52,7 @@ const EXAMPLES: Readonly<Record<BuildStatus, readonly LedgerEntry[]>> = {
     requestedAt(released, at(30), 'person/two'),
   ],
   'release-failed': [failed],
+  superseded: [{ ...failed, release: { ...failed.release, failure: 'superseded' } as Release }],
   released: [released],
   rejected: [rejected],
   skipped: [skipped(waiting, at(1), 'Superseded')],

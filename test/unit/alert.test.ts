@@ -145,6 +145,10 @@ describe('an alert', () => {
   const alwaysNamed = ['Why', 'Message', 'What to do', 'Then run'];
   it.each<[Alert, string[]]>([
     [deadLettered(), [...alwaysNamed, 'Build', 'Project', 'Attempts', 'Kept until', 'Log']],
+    [
+      deadLettered({ reason: 'NotAPackage' }),
+      [...alwaysNamed, 'If wrong', 'Build', 'Project', 'Attempts', 'Kept until', 'Log'],
+    ],
     [keyRejected(), [...alwaysNamed, 'After that', 'Key', 'First build', 'Log']],
     [newKeyRejected(), [...alwaysNamed, 'User', 'Key']],
     [reminder, ['Look', 'Kept for']],

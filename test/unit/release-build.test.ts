@@ -84,14 +84,16 @@ describe('a release request', () => {
     expect(during).toMatchObject({ state: 'calling', leaseUntil: START + 61_000 });
   });
 
-  it('of an approval is superseded by a newer build that was released meanwhile, with an alert', async () => {
+  it('of an approval is superseded by a newer build that was released meanwhile, without an alert that would bring it back', async () => {
     await givenLive({ submittedAt: START + 1 });
     expect(await world.release({ by: 'approval' })).toEqual({ kind: 'done' });
     expect(world.released).toEqual([]);
-    expect(release()).toMatchObject({ state: 'failed' });
-    expect(world.alerts).toMatchObject([
-      { kind: 'release-failed', detail: 'A newer build of the project has gone live: drop/b.zip@v1.' },
-    ]);
+    expect(release()).toMatchObject({
+      state: 'failed',
+      failure: 'superseded',
+      detail: 'A newer build of the project has gone live: drop/b.zip@v1.',
+    });
+    expect(world.alerts).toEqual([]);
   });
 
   it.each([

@@ -115,8 +115,11 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
       deadline: delivery.deadline,
       check: async () => {
         const newer = release.by === 'approval' ? await findNewerLive(entry, ports) : undefined;
-        const detail = `A newer build of the project has gone live: ${newer?.build}.`;
-        return newer === undefined ? { checked: keyed } : { result: await failRelease(keyed, detail, 'refused') };
+        if (newer === undefined) return { checked: keyed };
+        // No alert: a person who followed its command would put the older build in front of viewers.
+        await giveUpRelease(keyed, `A newer build of the project has gone live: ${newer.build}.`, 'superseded');
+        ports.log.info('release-superseded', { ...logFields(entry), by: newer.build });
+        return { result: { kind: 'done' } };
       },
       sleep: (reservation, until) => sleepUntil(keyed, reservation, until),
       claim: async (checked, reservation) => {

@@ -79,8 +79,12 @@ export interface Release {
   readonly pendingNotification?: ReleaseFailure;
 }
 
-/** Whether Streampixel (or the settings) refused it, or the answer is lost. */
-export type ReleaseFailure = 'refused' | 'unknown';
+/**
+ * - `refused`: by Streampixel or the settings
+ * - `unknown`: the answer is lost
+ * - `superseded`: nothing was sent, because a newer build of the project has gone live
+ */
+export type ReleaseFailure = 'refused' | 'unknown' | 'superseded';
 
 /** One line of a build's history, for people. */
 export interface HistoryLine {

@@ -68,7 +68,7 @@ export const REASONS = {
   NotAPackage: {
     cause: 'What is in the zip is not a packaged Unreal Engine game for Windows that Streampixel could start.',
     remedy:
-      'Do what the detail says, drop the build again, and discard the dead letter. If the check is wrong: submit --no-check BUILD --yes.',
+      'Do what the detail says, drop the build again, and discard the dead letter. If the check is wrong, submit the build without it.',
   },
   UnusableKey: {
     cause:

@@ -1,7 +1,7 @@
 import { type Build, buildId } from '../model/build.ts';
 import { downloadText } from '../model/file-url.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
-import { REASONS } from '../model/reasons.ts';
+import { REASONS, type Reason } from '../model/reasons.ts';
 import { labelText } from '../package/labels.ts';
 import { packageText, warningText } from '../package/package-text.ts';
 import type {
@@ -72,6 +72,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
         'Then run',
         commands.after(reason, { of: build === undefined ? alert.deadLetterId : wordFor(build) }, parameter),
       ],
+      ['If wrong', build && isJudged(reason) ? commands.submitUnchecked(build) : undefined],
       ['Build', build && describeBuild(build)],
       ...describePackage(alert),
       ['Project', alert.projectId && `${alert.projectId} of user ${alert.userId}`],
@@ -81,6 +82,11 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
       ['Log', alert.logPointer],
     ]),
   };
+}
+
+/** Whether it is the check of the package that refused the build: a person may know better. */
+function isJudged(reason: Reason): boolean {
+  return reason === 'NotAPackage' || reason === 'ZipDamaged' || reason === 'ZipEncrypted';
 }
 
 function keyRejectedText(alert: KeyRejectedAlert, commands: OperatorCommands): AlertText {

@@ -82,6 +82,8 @@ export function operatorCommands(target: CommandTarget) {
     live: () => command('live'),
     /** @param build that is not at Streampixel */
     submit: (build: NamedBuild) => command('submit', wordFor(build), '--yes'),
+    /** Submits a build whatever the check of its package says. */
+    submitUnchecked: (build: NamedBuild) => command('submit', '--no-check', wordFor(build), '--yes'),
     submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),
     deadLetters: () => command('dlq list'),
     redrive: (choice: DeadLetterChoice) => command('dlq redrive', ...chosen(choice)),
