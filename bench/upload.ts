@@ -2,6 +2,7 @@ import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../local/aws/account.ts';
 import { median, rounded, type Spread, spread } from './cold-start.ts';
 import { createSparseZip } from './sparse-zip.ts';
@@ -69,6 +70,8 @@ async function measureOver(
     AWS_DEFAULT_REGION: LOCAL_REGION,
     AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+    // As the tool's launcher sets it.
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     ...(tls && { NODE_EXTRA_CA_CERTS: tls.certificate, AWS_CA_BUNDLE: tls.certificate }),
   };
   const tool = join(import.meta.dirname, '..', 'cli', 'main.ts');
@@ -114,6 +117,8 @@ async function measureOver(
     ratio: rounded(median(ratios), 2),
   };
 }
+
+const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/streampixel-drop', import.meta.url));
 
 /** @throws Error where it fails, with what it has printed */
 async function measureProcess([command = '', ...args]: readonly string[], env: NodeJS.ProcessEnv) {
