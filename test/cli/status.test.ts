@@ -144,7 +144,7 @@ describe.concurrent('status', () => {
     const { stdout } = await tool(stack.port, ['status']);
     expect(data).toMatchObject({ atStreampixel: [], noWebhookYet: [{ projectId: AUTOMATIC.projectId, builds: 2 }] });
     expect(stdout).toMatch(
-      /The result of 2 builds of project \w+ is unknown.*\n +-> npx --no streampixel-drop webhook\n/,
+      /The result of 2 builds of project \w+ is unknown.*\n +-> npx --no streampixel-drop webhook --local \d+\n/,
     );
   });
 
@@ -199,7 +199,7 @@ describe.concurrent('status of a build', () => {
       release: { state: 'failed' },
     });
     expect(stdout).toMatch(/^Streampixel's message +Access denied$/m);
-    expect(stdout).toMatch(/^Then run +npx --no streampixel-drop release drop\/game\.zip@v1 --yes$/m);
+    expect(stdout).toMatch(/^Then run +npx --no streampixel-drop release drop\/game\.zip@v1 --yes --local \d+$/m);
     expect(stdout).toMatch(/downloading +2 h 30 m\n.*approved +4 h \d+ m so far\n/);
   });
 
@@ -238,7 +238,7 @@ describe.concurrent('status of a build', () => {
 
     expect(await page('fact.zip')).toMatch(/^Download +possible until \d{4}-\d\d-\d\d \d\d:\d\d \(cloudfront\)$/m);
     expect(await page('bound.zip')).toMatch(/^Download +possible until .*, or until the session .* \(s3\)$/m);
-    expect(await page('ended.zip')).toMatch(/^Download +the URL ended at [\d:]+ \(cloudfront\)$/m);
+    expect(await page('ended.zip')).toMatch(/^Download +the URL expired at [\d:]+ \(cloudfront\)$/m);
     // It need not be downloaded any more.
     expect(await page('approved.zip')).not.toMatch(/^Download/m);
     const { data } = await toolJson(stack.port, ['status', 'ended.zip']);

@@ -28,7 +28,9 @@ async function run(command: string): Promise<string> {
 
 /** The command in the alert about a build. */
 async function commandIn(stack: EmbeddedStack, build: string): Promise<string> {
-  const { message = '' } = await stack.seen((event) => event.event === 'alert' && event.build === build);
+  const { message = '' } = await stack.seen(
+    (event) => event.event === 'alert' && event.build === build && event.alarm === undefined,
+  );
   return /^Then run +(.*)$/m.exec(message)?.[1] ?? '';
 }
 

@@ -168,7 +168,7 @@ describe.concurrent('webhook enter', () => {
   it('sends the secret address to no other API than one on this machine', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished, ROUTES, { streampixelBaseUrl: 'https://api.example/v1' });
     const { code, stderr } = await tool(stack.port, ['webhook', 'enter']);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('Only the stand-in') });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('only at the stand-in') });
   });
 
   it('says which projects the API on this machine does not know', async ({ onTestFinished }) => {

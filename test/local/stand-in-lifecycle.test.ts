@@ -24,7 +24,7 @@ describe('an accepted build', () => {
   it('is distributed, approved and live, unless autoRelease is off', async () => {
     const uploadId = await world.upload();
     await world.standIn.settled();
-    const build = { uploadId, path: '/drop/build.zip', versionId: 'v1' };
+    const build = { uploadId, host: expect.any(String), path: '/drop/build.zip', versionId: 'v1' };
     expect(world.events).toEqual([
       expect.objectContaining({ kind: 'downloaded', ...build }),
       { kind: 'approved', ...build },
@@ -69,7 +69,9 @@ describe('an accepted build', () => {
     const uploadId = await world.upload();
     await world.standIn.settled();
     const objection = 'The file is not a whole zip.';
-    expect(world.events).toEqual([{ kind: 'rejected', objection, uploadId, path: '/drop/build.zip', versionId: 'v1' }]);
+    expect(world.events).toMatchObject([
+      { kind: 'rejected', objection, uploadId, path: '/drop/build.zip', versionId: 'v1' },
+    ]);
     expect(sent()).toEqual([...upTo('downloading'), 'build.rejected']);
     expect(world.deliveries.at(-1)?.payload).toMatchObject({ status: 'Reject', objection });
     expect(world.standIn.live(ONE.projectId)).toBeUndefined();

@@ -359,6 +359,7 @@ describe('the download by the stand-in', () => {
     const event = await download();
     expect(event).toEqual({
       kind: 'downloaded',
+      host: expect.any(String),
       uploadId: expect.any(String),
       path: '/drop/a%20b.zip',
       versionId: 'v1',

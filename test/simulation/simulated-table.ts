@@ -184,7 +184,9 @@ class ExpressionParser {
   #name(): string {
     const token = this.#next();
     const name = token.startsWith('#') ? this.#names[token] : token;
-    if (name === undefined || !/^\w+$/.test(name)) throw new Error(`ValidationException: ${token} is no name`);
+    // Behind a `#` any name will do, as in DynamoDB.
+    if (name === undefined || (name === token && !/^\w+$/.test(name)))
+      throw new Error(`ValidationException: ${token} is no name`);
     return name;
   }
 
