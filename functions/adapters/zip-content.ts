@@ -5,7 +5,14 @@ import { present } from '../domain/model/optional-fields.ts';
 import type { Verdict } from '../domain/model/package-verdict.ts';
 import { judgeZip } from '../domain/package/judge.ts';
 import { findZipEnd, pointsIntoFile, type ZipEnd } from '../domain/package/zip-end.ts';
-import { isWrapped, manifestIn, shiftOf, type ZipDirectory, type ZipEntry } from '../domain/package/zip-facts.ts';
+import {
+  isCutOff,
+  isWrapped,
+  manifestIn,
+  shiftOf,
+  type ZipDirectory,
+  type ZipEntry,
+} from '../domain/package/zip-facts.ts';
 
 /** @returns the bytes from `start` to before `end`; throws where they can't be had */
 export type ReadRange = (start: number, end: number) => Promise<Buffer>;
@@ -36,7 +43,7 @@ export interface ZipRead {
   readonly verdict: Verdict;
   /**
    * Digest of the names, sizes and CRC-32 of all entries. It is the same for every copy of the zip, however it is stored. Absent
-   * where the directory can't be read as one.
+   * where its directory can't be read.
    */
   readonly content?: string;
 }
@@ -64,8 +71,8 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
     if (directory.kind !== 'read') return { verdict: judgeZip({ size, head, end, directory }) };
     const manifest = await readManifest(directory, end, reader);
     const verdict = judgeZip({ size, head, end, directory, ...present({ manifest }) });
-    const isZip = verdict.refusals.every(({ code }) => code !== 'NotAZip' && code !== 'ZipDamaged');
-    return { verdict, ...(isZip ? { content: digestOf(directory.entries) } : {}) };
+    // Of a damaged zip too: it may be submitted all the same, and must be known again when its bytes are written once more.
+    return { verdict, ...(isCutOff({ head }, end, directory.start) ? {} : { content: digestOf(directory.entries) }) };
   }
 }
 

@@ -70,6 +70,25 @@ describe('the content of a zip', () => {
     },
   );
 
+  it.each([
+    ['two sizes that contradict each other', { name: 'Windows/G.pak', content: 'x', said: { size: 2 } }],
+    ['a place outside of the file', { name: 'Windows/G.pak', content: 'x', said: { offset: 4e9 } }],
+  ])('is known of a damaged zip, which may be submitted all the same: %s', async (_, entry) => {
+    const zip = rawZip({ entries: [{ name: 'Windows/G.exe', content: 'MZ' }, entry] });
+    const { content, verdict } = await judged(zip);
+    expect(verdict.refusals).toMatchObject([{ code: 'ZipDamaged' }]);
+    expect(content).toMatch(/^[0-9a-f]{64}$/);
+    expect(await contentOf(Buffer.from(zip))).toBe(content);
+  });
+
+  it('is not that of another zip in it where it was cut off', async () => {
+    const inner = rawZip({ entries: [{ name: 'inner.txt', content: 'x' }] });
+    const outer = rawZip({ entries: [{ name: 'Windows/inner.zip', content: inner }, { name: 'Windows/G.exe' }] });
+    const { content, verdict } = await judged(outer.subarray(0, outer.indexOf(inner) + inner.length));
+    expect(verdict.refusals).toMatchObject([{ code: 'ZipDamaged' }]);
+    expect(content).toBeUndefined();
+  });
+
   it('distinguishes names that only differ in bytes that are no text', async () => {
     const [one, two] = [0xfe, 0xff].map((byte) => rawZip({ entries: [{ name: Buffer.from([byte]) }] }));
     expect(await contentOf(one ?? Buffer.alloc(0))).not.toBe(await contentOf(two ?? Buffer.alloc(0)));
