@@ -20,6 +20,12 @@ export type ReadRange = (start: number, end: number) => Promise<Buffer>;
 /** What is read at a time before the tail, in bytes: an Unreal build of 60,000 files has a directory of 8 MB. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
+/**
+ * From this size on, in bytes, directories are read one after the other. With short names an entry takes fifteen times its bytes in
+ * memory, and a batch has ten builds.
+ */
+const LONG_DIRECTORY_BYTES = 256 * 1024;
+
 /** The most that is read of a directory, in bytes, and its entries: what is longer belongs to no Unreal build. */
 const DIRECTORY_LIMIT_BYTES = 32 * 1024 * 1024;
 const ENTRY_LIMIT = 200_000;
@@ -61,7 +67,7 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   const reader = new BlockReader(size, tail, readRange);
   try {
     if (end === undefined || end.isSplit) return { verdict: judgeZip({ size, head, end }) };
-    return await (end.directorySize > BLOCK_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
+    return await (end.directorySize >= LONG_DIRECTORY_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
   } catch (error) {
     throw reader.failure ?? error;
   }

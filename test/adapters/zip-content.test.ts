@@ -180,6 +180,30 @@ describe('a directory that was made to do harm', () => {
     expect(file.requests).toBeLessThanOrEqual(12);
   });
 
+  it.each([
+    ['of 256 KB', 256 * 1024, 1],
+    ['of a byte less', 256 * 1024 - 1, 10],
+  ])('%s is read in a batch of ten by %i at once', async (_, bytes, most) => {
+    // More than one name, so that it does not lie in the tail alone.
+    const names = Array.from({ length: 40 }, (__, number) => `${number}`.padEnd(6_000, 'x'));
+    const rest = bytes - names.length * (CENTRAL_BYTES + 6_000) - CENTRAL_BYTES;
+    const zip = rawZip({ entries: [...names, 'y'.repeat(rest)].map((name) => ({ name })) });
+    const file = CountedFile.of(zip);
+    let reading = 0;
+    let atOnce = 0;
+    const read = async () =>
+      readZip(file.size, await file.head(), await file.tail(), async (start, end) => {
+        reading += 1;
+        atOnce = Math.max(atOnce, reading);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        reading -= 1;
+        return file.range(start, end);
+      });
+    const all = await Promise.all(Array.from({ length: 10 }, read));
+    expect(new Set(all.map(({ content }) => content)).size).toBe(1);
+    expect(atOnce).toBe(most);
+  });
+
   it('is not read while another one is: both might not fit into memory', async () => {
     let reading = 0;
     let most = 0;
@@ -200,6 +224,9 @@ describe('a directory that was made to do harm', () => {
     expect(most).toBe(1);
   });
 });
+
+/** The fixed part of an entry of a directory. */
+const CENTRAL_BYTES = 46;
 
 /** Of {@link FILES}, as version 0.1 wrote it. */
 const FORMER_DIGEST = 'c0af3896ca274060a4874ebca846a7e7ae5c15364e4663751968fcdbbe2bbbe2';
