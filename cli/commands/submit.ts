@@ -101,7 +101,7 @@ async function submit(
   if (dryRun) await addVerdicts(stack, plans, check);
   const chosen = plans.filter(({ message }) => message !== undefined);
   const isPlan = dryRun || !(yes || (isNamed && !again && chosen.every(({ state }) => state === undefined)));
-  const more = check ? {} : { [NO_CHECK_ATTRIBUTE]: 'true' };
+  const more = { [NO_CHECK_ATTRIBUTE]: check ? 'false' : 'true' };
   const { sent, settled } = isPlan ? { sent: 0, settled: 0 } : await sendAndSettle(console, stack, chosen, more);
   const failed = isPlan ? 0 : chosen.length - sent;
   const builds = plans.map(({ afterwards, id, isUnreadable, message, verdict, why }) => {

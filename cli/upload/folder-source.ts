@@ -55,8 +55,6 @@ const FLAGS = (1 << 3) | (1 << 11);
 const CHUNK = 256 * 1024;
 /** Packagers put debug symbols beside the program. Elsewhere a .pdb may be data of the game. */
 const DEBUG_SYMBOLS = /(^|\/)Binaries\/.*\.pdb$/i;
-/** Where a packaged build has its launcher: in the folder, or in the one around it. */
-const PROGRAM = /^([^/]+\/)?[^/]+\.exe$/i;
 /** What Windows, where the build is unpacked, can't have in a name or as one. Source: "Naming Files, Paths, and Namespaces" of Win32. */
 const UNUSABLE = /[\\<>:"|?*\p{Cc}\uFFFD]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu;
 
@@ -74,15 +72,16 @@ export async function planFolder(folder: string): Promise<FolderPlan> {
     ({ name, stats }) => ({ name, size: Number(stats.size), method: 0, flags: FLAGS }) as const,
   );
   const { size } = zipOf(entries, () => undefined);
+  const verdict = judgeFolder(
+    files.map(({ name, stats }) => ({ path: name, size: Number(stats.size) })),
+    size,
+    await manifestIn(files),
+  );
   return {
     entries,
     leftOut: { count: symbols.length, bytes: symbols.reduce((total, { stats }) => total + Number(stats.size), 0) },
-    verdict: judgeFolder(
-      files.map(({ name, stats }) => ({ path: name, size: Number(stats.size) })),
-      size,
-      await manifestIn(files),
-    ),
-    fileName: fileNameFor(basename(resolve(folder)), entries),
+    verdict,
+    fileName: fileNameFor(basename(resolve(folder)), verdict),
     source: {
       size,
       open: (from) => openZip(files, entries, from),
@@ -150,10 +149,10 @@ function unusableName(message: string): OperatorError {
 }
 
 /** Unreal calls the folder after the platform, whatever the game. */
-function fileNameFor(folder: string, entries: readonly PlannedEntry[]): string {
-  if (!/^(Windows|WindowsNoEditor|)$/i.test(folder)) return folder.endsWith('.zip') ? folder : `${folder}.zip`;
-  const programs = entries.map(({ name }) => name).filter((name) => PROGRAM.test(name));
-  return `${basename(programs[0] ?? '').replace(/\.exe$/i, '')}.zip`;
+function fileNameFor(folder: string, { facts }: Verdict): string {
+  if (folder.endsWith('.zip')) return folder;
+  const isPlatform = /^(Windows|WindowsNoEditor|)$/i.test(folder);
+  return `${(isPlatform ? facts?.game : undefined) ?? folder}.zip`;
 }
 
 /**

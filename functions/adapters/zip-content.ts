@@ -5,13 +5,26 @@ import { present } from '../domain/model/optional-fields.ts';
 import type { Verdict } from '../domain/model/package-verdict.ts';
 import { judgeZip } from '../domain/package/judge.ts';
 import { findZipEnd, pointsIntoFile, type ZipEnd } from '../domain/package/zip-end.ts';
-import { isWrapped, manifestIn, shiftOf, type ZipDirectory, type ZipEntry } from '../domain/package/zip-facts.ts';
+import {
+  isCutOff,
+  isWrapped,
+  manifestIn,
+  shiftOf,
+  type ZipDirectory,
+  type ZipEntry,
+} from '../domain/package/zip-facts.ts';
 
 /** @returns the bytes from `start` to before `end`; throws where they can't be had */
 export type ReadRange = (start: number, end: number) => Promise<Buffer>;
 
 /** What is read at a time before the tail, in bytes: an Unreal build of 60,000 files has a directory of 8 MB. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+
+/**
+ * From this size on, in bytes, directories are read one after the other. With short names an entry takes fifteen times its bytes in
+ * memory, and a batch has ten builds.
+ */
+const LONG_DIRECTORY_BYTES = 256 * 1024;
 
 /** The most that is read of a directory, in bytes, and its entries: what is longer belongs to no Unreal build. */
 const DIRECTORY_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -36,7 +49,7 @@ export interface ZipRead {
   readonly verdict: Verdict;
   /**
    * Digest of the names, sizes and CRC-32 of all entries. It is the same for every copy of the zip, however it is stored. Absent
-   * where the directory can't be read as one.
+   * where its directory can't be read.
    */
   readonly content?: string;
 }
@@ -54,7 +67,7 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   const reader = new BlockReader(size, tail, readRange);
   try {
     if (end === undefined || end.isSplit) return { verdict: judgeZip({ size, head, end }) };
-    return await (end.directorySize > BLOCK_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
+    return await (end.directorySize >= LONG_DIRECTORY_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
   } catch (error) {
     throw reader.failure ?? error;
   }
@@ -64,8 +77,8 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
     if (directory.kind !== 'read') return { verdict: judgeZip({ size, head, end, directory }) };
     const manifest = await readManifest(directory, end, reader);
     const verdict = judgeZip({ size, head, end, directory, ...present({ manifest }) });
-    const isZip = verdict.refusals.every(({ code }) => code !== 'NotAZip' && code !== 'ZipDamaged');
-    return { verdict, ...(isZip ? { content: digestOf(directory.entries) } : {}) };
+    // Of a damaged zip too: it may be submitted all the same, and must be known again when its bytes are written once more.
+    return { verdict, ...(isCutOff({ head }, end, directory.start) ? {} : { content: digestOf(directory.entries) }) };
   }
 }
 

@@ -43,11 +43,12 @@ function deliveryOf(
   { messageRetentionS }: BatchSettings,
 ): Delivery {
   const attribute = (name: string) => record.messageAttributes[name]?.stringValue;
+  const noCheck = attribute(NO_CHECK_ATTRIBUTE);
   const requests = {
     redriveOf: attribute(DEAD_LETTER_ATTRIBUTES.id),
     submitAgain: attribute(SUBMIT_AGAIN_ATTRIBUTE),
     requestedBy: personName(attribute(REQUESTED_BY_ATTRIBUTE) ?? ''),
-    isUnchecked: attribute(NO_CHECK_ATTRIBUTE) === undefined ? undefined : (true as const),
+    isUnchecked: noCheck === undefined ? undefined : noCheck === 'true',
   };
   const sentAt = Number(record.attributes.SentTimestamp);
   return {

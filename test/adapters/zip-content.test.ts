@@ -70,6 +70,25 @@ describe('the content of a zip', () => {
     },
   );
 
+  it.each([
+    ['two sizes that contradict each other', { name: 'Windows/G.pak', content: 'x', said: { size: 2 } }],
+    ['a place outside of the file', { name: 'Windows/G.pak', content: 'x', said: { offset: 4e9 } }],
+  ])('is known of a damaged zip, which may be submitted all the same: %s', async (_, entry) => {
+    const zip = rawZip({ entries: [{ name: 'Windows/G.exe', content: 'MZ' }, entry] });
+    const { content, verdict } = await judged(zip);
+    expect(verdict.refusals).toMatchObject([{ code: 'ZipDamaged' }]);
+    expect(content).toMatch(/^[0-9a-f]{64}$/);
+    expect(await contentOf(Buffer.from(zip))).toBe(content);
+  });
+
+  it('is not that of another zip in it where it was cut off', async () => {
+    const inner = rawZip({ entries: [{ name: 'inner.txt', content: 'x' }] });
+    const outer = rawZip({ entries: [{ name: 'Windows/inner.zip', content: inner }, { name: 'Windows/G.exe' }] });
+    const { content, verdict } = await judged(outer.subarray(0, outer.indexOf(inner) + inner.length));
+    expect(verdict.refusals).toMatchObject([{ code: 'ZipDamaged' }]);
+    expect(content).toBeUndefined();
+  });
+
   it('distinguishes names that only differ in bytes that are no text', async () => {
     const [one, two] = [0xfe, 0xff].map((byte) => rawZip({ entries: [{ name: Buffer.from([byte]) }] }));
     expect(await contentOf(one ?? Buffer.alloc(0))).not.toBe(await contentOf(two ?? Buffer.alloc(0)));
@@ -161,6 +180,29 @@ describe('a directory that was made to do harm', () => {
     expect(file.requests).toBeLessThanOrEqual(12);
   });
 
+  it.each([
+    ['of 256 KB is read alone', 256 * 1024, 1],
+    ['of a byte less is read beside the others', 256 * 1024 - 1, 10],
+  ])('%s in a batch of ten', async (_, bytes, most) => {
+    const names = Array.from({ length: 40 }, (__, number) => `${number}`.padEnd(6_000, 'x'));
+    const rest = bytes - names.length * (CENTRAL_BYTES + 6_000) - CENTRAL_BYTES;
+    const zip = rawZip({ entries: [...names, 'y'.repeat(rest)].map((name) => ({ name })) });
+    const file = CountedFile.of(zip);
+    let reading = 0;
+    let atOnce = 0;
+    const read = async () =>
+      readZip(file.size, await file.head(), await file.tail(), async (start, end) => {
+        reading += 1;
+        atOnce = Math.max(atOnce, reading);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        reading -= 1;
+        return file.range(start, end);
+      });
+    const all = await Promise.all(Array.from({ length: 10 }, read));
+    expect(new Set(all.map(({ content }) => content)).size).toBe(1);
+    expect(atOnce).toBe(most);
+  });
+
   it('is not read while another one is: both might not fit into memory', async () => {
     let reading = 0;
     let most = 0;
@@ -181,6 +223,9 @@ describe('a directory that was made to do harm', () => {
     expect(most).toBe(1);
   });
 });
+
+/** The fixed part of an entry of a directory. */
+const CENTRAL_BYTES = 46;
 
 /** Of {@link FILES}, as version 0.1 wrote it. */
 const FORMER_DIGEST = 'c0af3896ca274060a4874ebca846a7e7ae5c15364e4663751968fcdbbe2bbbe2';

@@ -97,6 +97,9 @@ describe('a folder', () => {
   it.for([
     ['Windows', BUILD, 'Game.zip'],
     ['WindowsNoEditor', BUILD, 'Game.zip'],
+    ['Windows', { 'UEPrereqSetup_x64.exe': 'MZ', 'Zed.exe': 'MZ' }, 'Zed.zip'],
+    ['Windows', { 'Another.exe': 'MZ', 'Zed.exe': 'MZ', 'Zed/Content/Paks/x.pak': 'x' }, 'Zed.zip'],
+    ['Windows', { 'CrashReportClient.exe': 'MZ' }, 'Windows.zip'],
     ['Racer 1.2', BUILD, 'Racer 1.2.zip'],
     ['Racer.zip', BUILD, 'Racer.zip'],
   ] as const)('%s gives its name to the zip, or the game does', async ([name, files, expected], { onTestFinished }) => {

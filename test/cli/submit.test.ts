@@ -6,6 +6,7 @@ import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {
   DEAD_LETTER_ATTRIBUTES,
+  NO_CHECK_ATTRIBUTE,
   REQUESTED_BY_ATTRIBUTE,
   SUBMIT_AGAIN_ATTRIBUTE,
 } from '../../functions/domain/model/message-attributes.ts';
@@ -22,7 +23,7 @@ import { PATIENCE, tool, toolJson } from './tool.ts';
 vi.setConfig(PATIENCE);
 const AUTOMATIC: Route = { ...ROUTE, prefix: 'auto/', autoRelease: true };
 /** On the embedded stack the person is the user of this machine. */
-const BY = { [REQUESTED_BY_ATTRIBUTE]: userInfo().username };
+const BY = { [REQUESTED_BY_ATTRIBUTE]: userInfo().username, [NO_CHECK_ATTRIBUTE]: 'false' };
 const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
 
 interface Bucket extends QuietStack {
@@ -74,6 +75,14 @@ it('with --dry-run says what the worker will find in the zip', async ({ onTestFi
   expect(data).toMatchObject({ sent: 0, builds: [{ submit: true, verdict: { refusals: [{ code: 'NotAZip' }] } }] });
   expect(unchecked.stdout).toContain('; NotAZip: ');
   expect(bucket.submitted()).toEqual([]);
+});
+
+it('says to the worker whether the check of the package counts', async ({ onTestFinished }) => {
+  const bucket = await openBucket(onTestFinished);
+  await bucket.drop('bad.zip');
+  await toolJson(bucket.port, ['submit', 's3://drop/bad.zip', '--no-check']);
+  await toolJson(bucket.port, ['submit', 's3://drop/bad.zip']);
+  expect(bucket.submitted().map(([, attributes]) => attributes[NO_CHECK_ATTRIBUTE])).toEqual(['true', 'false']);
 });
 
 describe.concurrent('submit', () => {

@@ -23,6 +23,61 @@ describe('a good package', () => {
   });
 });
 
+describe('a program', () => {
+  const facts = async (...names: string[]) =>
+    (await judged(rawZip({ entries: names.map((name) => ({ name, content: 'x' })) }))).verdict;
+  const HELPERS = [
+    'UEPrereqSetup_x64',
+    'UE4PrereqSetup_x64',
+    'vc_redist.x64',
+    'vcredist_x86',
+    'vcredistx64',
+    'DXSETUP',
+    'dxwebsetup',
+    'CrashReportClient',
+    'CrashReportClient-Win64-Shipping',
+    'CrashReportClientEditor',
+    'crashpad_handler',
+    'UnrealCEFSubProcess',
+    'EpicWebHelper',
+    'unins000',
+    'EasyAntiCheat_EOS_Setup',
+    'start_protected_game',
+    'oalinst',
+    'dotnet-runtime-8.0.1-win-x64',
+    'dotNetFx45_Full_setup',
+  ];
+
+  it.each(HELPERS)('%s is no game, alone or beside one', async (name) => {
+    expect((await facts(`${name}.exe`, 'a.pak')).refusals).toMatchObject([{ code: 'NotAPackage' }]);
+    expect((await facts('Windows/AA.exe', `Windows/${name}.exe`, 'Windows/AA/Content/a.pak')).warnings).toEqual([]);
+  });
+
+  it.each([...HELPERS.filter((name) => !/-Win64-/.test(name)), 'Engine'])(
+    '%s is the game where a folder of that name is one',
+    async (name) => {
+      for (const folder of ['', 'Windows/', 'Engine/']) {
+        const program = `${folder}${name}.exe`;
+        const shipping = `${folder}${name}/Binaries/Win64/${name}-Win64-Shipping.exe`;
+        const verdict = await facts(program, shipping, `${folder}${name}/Content/Paks/a.pak`);
+        expect(verdict).toMatchObject({ refusals: [], warnings: [], facts: { game: name } });
+      }
+    },
+  );
+
+  it.each(['DotNetRacer', 'CrashReporterVR', 'DXSetupper', 'UnrealCEFSubProcessor', 'EasyAntiCheating'])(
+    '%s only begins like one that is no game',
+    async (name) => {
+      expect(await facts(`${name}.exe`, 'data/a.pak')).toMatchObject({ refusals: [], facts: { game: name } });
+    },
+  );
+
+  it('of the engine is no game', async () => {
+    const { refusals } = await facts('Engine/Tool.exe', 'Engine/Binaries/Win64/Tool.exe', 'Engine/Content/a.pak');
+    expect(refusals).toMatchObject([{ code: 'NotAPackage' }]);
+  });
+});
+
 describe('a zip that Streampixel can not run', () => {
   it.each(rows(REFUSED))('is refused as %s: %s', async (code: RefusalReason, _, make) => {
     const { refusals } = (await judged(await make())).verdict;

@@ -19,17 +19,17 @@ type ValueOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
 
 const NAME = fc
   .stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,20}$/)
-  .filter(
-    (name) =>
-      !/^(?:engine|con|prn|aux|nul|com\d|lpt\d|ue4?prereq.*|vc_?redist.*|dx.*setup.*|crash.*|unins.*|dotnet.*|oalinst.*|.*(?:Shipping|Test|Debug|DebugGame))$/i.test(
-        name,
-      ),
-  );
+  .filter((name) => !/^(?:engine|con|prn|aux|nul|com\d|lpt\d|.*(?:Shipping|Test|Debug|DebugGame))$/i.test(name));
+/** Also games that have the name of a program that is none elsewhere. */
+const GAME = fc.oneof(
+  { weight: 4, arbitrary: NAME },
+  fc.constantFrom('Engine', 'dotnet', 'DotNetRacer', 'CrashReportClient', 'CrashReporterVR', 'unins000', 'DXSetup'),
+);
 
 /** Files as Unreal Engine packages them, with whatever else a game may bring along. */
 const packages = fc.record({
-  game: NAME,
-  folder: fc.constantFrom('', 'Windows/', 'WindowsNoEditor/', 'My Build 1.2/'),
+  game: GAME,
+  folder: fc.constantFrom('', 'Engine/', 'Windows/', 'WindowsNoEditor/', 'My Build 1.2/'),
   configuration: fc.constantFrom(...CONFIGURATIONS),
   more: fc.uniqueArray(fc.tuple(NAME, fc.constantFrom('.dll', '.txt', '.ini', '.pak', '.png', '')), {
     maxLength: 8,

@@ -99,9 +99,6 @@ describe('a key whose bytes are written again', () => {
   });
 
   it('is submitted where neither content can be read: two that are not known are not the same', async () => {
-    world.instead.contentsOf = async () => {
-      throw new Error('there is nothing to compare');
-    };
     expect(await world.submit(OLD)).toMatchObject({ kind: 'submitted' });
     world.now += 2 * SPACING_MS;
     expect(await world.submit(rewritten(OLD))).toMatchObject({ kind: 'submitted' });
@@ -226,6 +223,41 @@ describe('content that failed before and is written again', () => {
     await submit(NEW, 'two');
     await submit(rewritten(OLD), 'three');
     expect(sent()).toEqual([true, true, true]);
+  });
+
+  it.each([
+    ['its content can’t be read now', 'one', undefined],
+    ['it could not be read at any time', undefined, undefined],
+  ])('is held back where %s', async (_, before, now) => {
+    world.inspection = { kind: 'ready', ...(before === undefined ? {} : { content: before }) };
+    await world.submit(OLD);
+    await submit(NEW, 'two');
+    world.now += 2 * SPACING_MS;
+    world.inspection = { kind: 'ready', ...(now === undefined ? {} : { content: now }) };
+    expect(await world.submit(rewritten(OLD))).toMatchObject({ kind: 'submitted' });
+    expect(sent()).toEqual([true, true, false]);
+    const { history } = await world.entry('drop/Game-1.0.zip@v2');
+    expect(history.map(({ note }) => note)).toContain(
+      "content that can't be read, which may be that of drop/Game-1.0.zip@v1: a person releases it",
+    );
+  });
+
+  it('is held back where it was refused before, and no check refuses it any more', async () => {
+    const verdict = { refusals: [{ code: 'NotAPackage', detail: 'no' }], warnings: [] } as const;
+    world.inspection = { kind: 'ready', content: 'one', verdict };
+    expect(await world.submit(OLD)).toMatchObject({ kind: 'dead-lettered' });
+    await submit(NEW, 'two');
+    world.settings = { ...world.settings, packageCheck: 'off' };
+    expect(await submit(rewritten(OLD), 'one')).toMatchObject({ kind: 'submitted' });
+    expect(sent()).toEqual([true, false]);
+  });
+
+  it('goes live as its route says where it can’t be read, and its key had no build before', async () => {
+    await submit(OLD, 'one');
+    world.inspection = { kind: 'ready' };
+    world.now += SPACING_MS;
+    await world.submit(NEW);
+    expect(sent()).toEqual([true, true]);
   });
 
   it('is as old as its drop where it can’t be read', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
+import { deadLettered } from '../../functions/domain/model/submission-transitions.ts';
 import { aBuild, SPACING_MS, START, World } from '../support/world.ts';
 
 let world: World;
@@ -100,6 +101,20 @@ describe('a build that Streampixel can not run', () => {
     expect(await world.entry()).toMatchObject({ isUnchecked: true, warnings: [{ code: 'NotChecked' }, NO_PLUGIN] });
     world.now = START + 2 * SPACING_MS;
     expect(await world.submit()).toMatchObject({ kind: 'submitted' });
+  });
+
+  it('is checked where a person submits it later without saying so: the check counts again, and a redrive keeps that', async () => {
+    judged(refusedAs('NotAPackage'));
+    await world.submit(aBuild({ key: 'first.zip' }), { isUnchecked: true });
+    await world.submit(aBuild(), { isUnchecked: true });
+    const { uploadId: _, reservation: __, ...entry } = await world.entry();
+    const failure = { code: 'NoRoute', detail: 'gone', at: world.now } as const;
+    await world.ledger.save(deadLettered(entry, world.now, failure, 'letter-1'));
+    world.now += 2 * SPACING_MS;
+    const refused = { kind: 'dead-lettered', reason: 'NotAPackage' };
+    expect(await world.submit(aBuild(), { isUnchecked: false, sentAt: world.now })).toMatchObject(refused);
+    world.now += 2 * SPACING_MS;
+    expect(await world.submit(aBuild(), { sentAt: world.now })).toMatchObject(refused);
   });
 
   it('is checked again where a person wants it submitted again without saying so', async () => {

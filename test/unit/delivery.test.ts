@@ -52,6 +52,9 @@ describe('handling a batch', () => {
     expect(world.calls).toHaveLength(1);
     await process(aRecord('two', s3Event({ key: 'b.zip' })));
     expect(world.deadLetters).toMatchObject([{ reason: 'NotAPackage' }]);
+    const checked = { stringValue: 'false', dataType: 'String' };
+    await process(aRecord('three', s3Event({ key: 'c.zip' }), { [NO_CHECK_ATTRIBUTE]: checked }));
+    expect(world.deadLetters).toHaveLength(2);
   });
 
   it('reports exactly what is not done, and leaves the neighbours of a poison message alone', async () => {

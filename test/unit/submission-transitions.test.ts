@@ -147,7 +147,7 @@ describe('a build’s entry in the ledger', () => {
   });
 
   it('stays in its state when it is held back, in the history too', () => {
-    const entry = heldBack(inFlight(), LATER, 'drop/b.zip@1');
+    const entry = heldBack(inFlight(), LATER, 'older content than drop/b.zip@1');
     expect(entry).toMatchObject({ state: 'submitting', releaseMode: 'manual' });
     expect(entry.history.at(-1)).toMatchObject({ at: LATER, state: 'submitting' });
   });

@@ -112,7 +112,7 @@ export interface LedgerEntry extends AtStreampixel {
   readonly warnings?: readonly PackageWarning[];
   readonly labels?: Labels;
   /** A person wants it submitted whatever the check of the package says. */
-  readonly isUnchecked?: true;
+  readonly isUnchecked?: boolean;
   readonly reservation?: SlotReservation;
   /** Attempts that failed since the build was dropped or redriven. Waiting is not an attempt. */
   readonly attempts: number;

@@ -29,5 +29,8 @@ export const SUBMIT_AGAIN_ATTRIBUTE = 'SubmitAgain';
 
 /** Message attribute with the name of the person who sent the message. */
 export const REQUESTED_BY_ATTRIBUTE = 'RequestedBy';
-/** Message attribute of a person's request to submit a build whatever the check of its package says. Its value says nothing. */
+/**
+ * Message attribute of a person's submission: `true` where the build is to be submitted whatever the check of its package says,
+ * `false` where the check counts. A message without it leaves that as it was.
+ */
 export const NO_CHECK_ATTRIBUTE = 'NoCheck';

@@ -70,10 +70,13 @@ export function submittedAgain(
   return withChange({ ...fresh, ...kept }, now, change, `submitted again by ${requestedBy}`);
 }
 
-/** Older content than the project's newest build: Streampixel gets it, and a person releases it. */
-export function heldBack(entry: LedgerEntry, now: number, newerId: string): LedgerEntry {
-  const note = `older content than ${newerId}: a person releases it`;
-  return withChange({ ...entry, releaseMode: 'manual' }, now, { state: entry.state }, note);
+/**
+ * Its content is older than what viewers have, or may be: Streampixel gets it, and a person releases it.
+ *
+ * @param why for its history
+ */
+export function heldBack(entry: LedgerEntry, now: number, why: string): LedgerEntry {
+  return withChange({ ...entry, releaseMode: 'manual' }, now, { state: entry.state }, `${why}: a person releases it`);
 }
 
 export function routed({ reservation, ...entry }: LedgerEntry, route: Route): LedgerEntry {

@@ -1,10 +1,19 @@
 import type { PackageWarning, Refusal, Verdict, WarningCode } from '../model/package-verdict.ts';
 import { dangerOf, isFolder, isJunk, isUnusual, shown } from './entry-names.ts';
-import { beginsAsSplit, beginsAsZip, beginsWithEntry, knownKind, looksLike } from './first-bytes.ts';
+import { beginsAsSplit, beginsAsZip, knownKind, looksLike } from './first-bytes.ts';
 import { type Layout, layoutOf, type PackagedFile } from './layout.ts';
 import { whatIsThere } from './no-game.ts';
 import type { ZipEnd } from './zip-end.ts';
-import { contradictionIn, isEncrypted, isWrapped, pathOf, shiftOf, type ZipEntry, type ZipFacts } from './zip-facts.ts';
+import {
+  contradictionIn,
+  isCutOff,
+  isEncrypted,
+  isWrapped,
+  pathOf,
+  shiftOf,
+  type ZipEntry,
+  type ZipFacts,
+} from './zip-facts.ts';
 
 /** Streampixel's soft limit for a zip, in bytes; support raises it. */
 const LARGE_BUILD = 24e9;
@@ -35,7 +44,7 @@ export function judgeZip(zip: ZipFacts): Verdict {
       return { refusals: [], warnings: [{ code: 'NotJudged', detail: directory.detail }] };
     case 'read': {
       const { entries, start } = directory;
-      if (beginsWithEntry(zip.head) && !isWrapped(end, start) && shiftOf(end, start) > 0) {
+      if (isCutOff(zip, end, start)) {
         return refused('ZipDamaged', 'It was cut off: what is at its end is another zip that was in it.');
       }
       const contradiction = contradictionIn(entries, end, start);

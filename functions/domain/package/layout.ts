@@ -20,9 +20,14 @@ export interface Layout {
   readonly debugFile: string | undefined;
 }
 
-/** Programs that come with Unreal Engine or Windows, or that install something: never the game. */
+/**
+ * Programs that come with Unreal Engine or Windows, or that install something, by their whole first word: `CrashReporterVR` is none.
+ * One that has a game's folder of its own name is the game all the same.
+ */
 const HELPER =
-  /(?:^|\/)(?:UE4?Prereq|vc_?redist|dx(?:web)?setup|CrashReport|crashpad|UnrealCEFSubProcess|EpicWebHelper|unins\d|EasyAntiCheat|start_protected_game|oalinst|dotnet)[^/]*$/i;
+  /(?:^|\/)(?:UE[45]?Prereq(?:Setup)?|vc_?redist|dx(?:web)?setup|CrashReport(?:er|Client(?:Editor)?)?|crashpad|UnrealCEFSubProcess|EpicWebHelper|unins\d+|EasyAntiCheat(?:Setup)?|start_protected_game|oalinst|dotnet(?:fx)?)(?:x64|x86)?(?![a-z])[^/]*$/i;
+/** A file of a game, in the folder that has its name. */
+const IN_GAME_FOLDER = /^((?:[^/]+\/)?[^/]+\/)(?:Binaries\/Win[^/]*|Content)\//i;
 /** Unreal's own names for the program of a game without code. */
 const GENERIC_GAME = /^(?:UE4|Unreal)Game$/i;
 const EDITOR = /\/Binaries\/Win64\/(?:UE4|Unreal)Editor[^/]*\.(?:exe|dll)$/i;
@@ -69,10 +74,13 @@ function launchersIn(files: readonly PackagedFile[]): string[] {
   const programs = files.map(({ path }) => path).filter((path) => /^(?:[^/]+\/)?[^/]+\.exe$/i.test(path));
   const games = new Set(programs.filter((path) => !path.includes('/')).map((path) => stemOf(path).toLowerCase()));
   const projects = new Set(projectsIn(files));
+  const gameFolders = new Set(files.map(({ path }) => IN_GAME_FOLDER.exec(path)?.[1]?.toLowerCase()));
   return programs.filter((path) => {
     const folder = folderOf(path);
     const name = folder.slice(0, -1).toLowerCase();
-    return !HELPER.test(path) && name !== 'engine' && !games.has(name) && !projects.has(folder);
+    const isGame = gameFolders.has(`${folder}${stemOf(path)}/`.toLowerCase());
+    const isTool = HELPER.test(path) || name === 'engine';
+    return (isGame || !isTool) && !games.has(name) && !projects.has(folder);
   });
 }
 
@@ -118,8 +126,9 @@ function gamesIn(files: readonly PackagedFile[], root: string, launcher: string)
     if (!path.startsWith(root)) return [];
     const [, folder = '', stem] =
       /^([^/]+)\/Binaries\/Win(?:64|32)\/([^/]+)\.exe$/i.exec(path.slice(root.length)) ?? [];
-    if (stem === undefined || HELPER.test(path)) return [];
+    if (stem === undefined) return [];
     const name = stem.replace(CONFIGURATION, '');
+    if (HELPER.test(path) && name.toLowerCase() !== folder.toLowerCase()) return [];
     const game = GENERIC_GAME.test(name) ? launcher : name;
     if (name !== stem) return [{ game, path, configuration: configurationOf(stem) }];
     const isGame = [folder, launcher].some((each) => each.toLowerCase() === stem.toLowerCase());

@@ -1,3 +1,4 @@
+import { beginsWithEntry } from './first-bytes.ts';
 import type { ZipEnd } from './zip-end.ts';
 
 /** An entry of a zip's directory. Sizes and offsets in bytes, as the directory says them: they need not be true. */
@@ -66,6 +67,11 @@ export function shiftOf({ at, directoryOffset, directorySize }: ZipEnd, start: n
 export function isWrapped(end: ZipEnd, start: number): boolean {
   const shift = shiftOf(end, start);
   return !end.isZip64 && shift > 0 && shift % 2 ** 32 === 0;
+}
+
+/** Whether it was cut off, and what is at its end is another zip that was in it: that one's directory says nothing of it. */
+export function isCutOff({ head }: Pick<ZipFacts, 'head'>, end: ZipEnd, start: number): boolean {
+  return beginsWithEntry(head) && !isWrapped(end, start) && shiftOf(end, start) > 0;
 }
 
 export const isEncrypted = ({ flags }: ZipEntry) => (flags & 0x2041) !== 0;

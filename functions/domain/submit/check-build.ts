@@ -10,7 +10,7 @@ import { subjectOf } from '../notify/build-context.ts';
 import { emitEvent } from '../notify/notify.ts';
 import { applied } from '../package/applied.ts';
 import type { NewestBuild } from '../ports.ts';
-import { checkContent, holdBackOlderContent } from './check-content.ts';
+import { checkContent, holdBackOlderContent, noteContent } from './check-content.ts';
 import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
 import { inProgress, postponed, type Step, skippedAs, type Visit } from './visit.ts';
@@ -28,11 +28,7 @@ const PLACEHOLDER_MS = 10_000;
 export async function checkBeforeSlot(entry: LedgerEntry, route: Route, visit: Visit): Promise<Step> {
   const inspected = await inspect(entry, 'readable', visit);
   if (inspected.outcome !== undefined) return inspected;
-  const { content } = inspected.entry;
-  const unchanged =
-    content === undefined
-      ? undefined
-      : await checkContent(inspected.entry, await visit.ports.ledger.noteContent(entry.build, content), visit);
+  const unchanged = await checkContent(inspected.entry, await noteContent(inspected.entry, visit), visit);
   if (unchanged !== undefined) return { entry, outcome: await skip(inspected.entry, 'Unchanged', unchanged, visit) };
   if (route.onlyLatest !== true) return inspected;
   // Announced only now that it has proved to be a zip: a good build is not superseded by a broken one.
@@ -50,7 +46,7 @@ export async function checkAtSlot(entry: LedgerEntry, route: Route, visit: Visit
     const inspected = await inspect(entry, check, visit);
     if (inspected.outcome !== undefined) return inspected;
   }
-  const contents = entry.content === undefined ? [] : await ledger.contentsOf(entry.build);
+  const contents = await ledger.contentsOf(entry.build);
   const unchanged = hasWaited ? await checkContent(entry, contents, visit) : undefined;
   if (unchanged !== undefined) return { entry, outcome: await skip(entry, 'Unchanged', unchanged, visit) };
   if (route.onlyLatest === true) {
@@ -97,8 +93,7 @@ async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: 
   const [refusal] = refusals;
   if (refusal === undefined) return { entry: judged };
   // A tool that rewrites the bucket must not make failures of builds that Streampixel has taken.
-  const contents = entry.content === undefined ? [] : await visit.ports.ledger.contentsOf(entry.build);
-  const unchanged = await checkContent(judged, contents, visit);
+  const unchanged = await checkContent(judged, await noteContent(judged, visit), visit);
   if (unchanged !== undefined) return { entry, outcome: await skip(judged, 'Unchanged', unchanged, visit) };
   return { entry, outcome: await refuse(judged, { reason: refusal.code, detail: refusal.detail }, check, visit) };
 }

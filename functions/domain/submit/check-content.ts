@@ -22,7 +22,7 @@ export async function checkContent(
   contents: readonly KnownContent[],
   { delivery, ports }: Visit,
 ): Promise<string | undefined> {
-  if (delivery.submitAgain !== undefined) return undefined;
+  if (delivery.submitAgain !== undefined || entry.content === undefined) return undefined;
   const newestFirst = contents.toSorted((a, b) => b.droppedAt - a.droppedAt);
   for (const known of newestFirst) {
     if (known.id === entry.id) continue;
@@ -36,6 +36,14 @@ export async function checkContent(
   return undefined;
 }
 
+/** Stands for a content that can't be read. It is the same as no other. */
+const UNKNOWN_CONTENT = '';
+
+/** Remembers what is in a build, and that it was there where that is not known; returns all that is known of its key then. */
+export function noteContent({ build, content = UNKNOWN_CONTENT }: LedgerEntry, { ports }: Visit) {
+  return ports.ledger.noteContent(build, content);
+}
+
 /** Streampixel took the build, and has not rejected it. */
 function isAccepted(entry: LedgerEntry | undefined): boolean {
   return entry?.state === 'submitted' || entry?.state === 'approved' || entry?.state === 'released';
@@ -43,7 +51,8 @@ function isAccepted(entry: LedgerEntry | undefined): boolean {
 
 /**
  * Content that was dropped before, failed then, and is written again now, may be older than what viewers have: it is submitted,
- * but a person releases it. A tool that rewrites the whole bucket puts nothing old in front of viewers.
+ * but a person releases it. A tool that rewrites the whole bucket puts nothing old in front of viewers. What can't be read may be that
+ * of any build of its key.
  */
 export async function holdBackOlderContent(
   entry: LedgerEntry,
@@ -59,5 +68,12 @@ export async function holdBackOlderContent(
   // By the age of the content. Announced before the call, because the call may succeed even if we never see its answer.
   const newest = await ports.ledger.announce(`project/${projectId}`, { ...build, droppedAt: firstDroppedAt });
   const isOlder = firstDroppedAt < build.droppedAt && newest.droppedAt > firstDroppedAt;
-  return isOlder && delivery.submitAgain === undefined ? heldBack(entry, ports.clock.now(), newest.id) : entry;
+  const earlier = content === undefined ? contents.findLast(({ id }) => id !== entry.id) : undefined;
+  const why =
+    earlier !== undefined
+      ? `content that can't be read, which may be that of ${earlier.id}`
+      : isOlder
+        ? `older content than ${newest.id}`
+        : undefined;
+  return why === undefined || delivery.submitAgain !== undefined ? entry : heldBack(entry, ports.clock.now(), why);
 }

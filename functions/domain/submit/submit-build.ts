@@ -55,8 +55,8 @@ export async function submitBuild(
       if (resumed.outcome !== undefined) return resumed.outcome;
       entry = resumed.entry;
     }
-    // In the entry, because a redrive does not carry the attribute on.
-    if (delivery.isUnchecked) entry = { ...entry, isUnchecked: true };
+    // In the entry, because a redrive does not carry the attribute on: it keeps what a person has said last.
+    entry = { ...entry, ...present({ isUnchecked: delivery.isUnchecked }) };
     if (hasDotSegment(build.key)) {
       const detail = `The key ${build.key} has a part that is "." or "..".`;
       return await deadLetter(entry, { reason: 'UnusableKey', detail }, visit);

@@ -34,8 +34,8 @@ export interface Delivery {
   readonly submitAgain?: string;
   /** Name of the person who sent the message, where a person did. */
   readonly requestedBy?: string;
-  /** A person wants the build submitted whatever the check of its package says. */
-  readonly isUnchecked?: true;
+  /** Whether a person wants the build submitted whatever the check of its package says; absent where no person has said. */
+  readonly isUnchecked?: boolean;
   /** When every call must have ended, in ms since the epoch. */
   readonly deadline: number;
   /** When this worker has certainly ended, in ms since the epoch. */
