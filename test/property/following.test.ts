@@ -4,6 +4,7 @@ import { STAGES } from '../../functions/domain/model/news.ts';
 import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
 import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
+import { STUCK_AFTER_MS } from '../support/follow-world.ts';
 import { alertsOf, expectAllFollowed, hasReported, timesEmitted } from './following-invariants.ts';
 import {
   type Followed,
@@ -147,7 +148,7 @@ describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { time
         expect(alertsOf(simulation, 'release-failed', uploadId)).toEqual([]);
         const { lastNewsAt = Number.POSITIVE_INFINITY, stuckAt } = entry ?? {};
         // News that arrives while the alert is on its way does not change what the alert is about.
-        const hasNews = stuckAt !== undefined && lastNewsAt + SETTINGS.stuckAfterMs <= stuckAt;
+        const hasNews = stuckAt !== undefined && lastNewsAt + STUCK_AFTER_MS <= stuckAt;
         expect(alertsOf(simulation, 'stuck', uploadId).length).toBeGreaterThanOrEqual(hasNews ? 1 : 0);
         expect(alertsOf(simulation, 'stuck', uploadId).length).toBeLessThanOrEqual(1);
       }

@@ -232,6 +232,8 @@ export async function expectRewritesHarmless(simulation: Simulation): Promise<vo
     // A copy that no worker has got to before the call, because S3 announced it late or the ledger did not answer, is unknown then.
     const isKnown = ({ id }: Dropped) =>
       design.log.some(({ at, event, fields }) => at <= call.at && fields.build === id && isPastTheCheck(event, fields));
+    // Then it is a late build like any other, and no copy of one.
+    if (!copies.some(isKnown)) continue;
     const firstDroppedAt = ({ content, key, build }: Dropped, counts: (copy: Dropped) => boolean) =>
       Math.min(
         build.droppedAt,
