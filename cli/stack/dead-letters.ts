@@ -55,7 +55,7 @@ export function matches(filter: DeadLetterFilter, now: number): (message: Stored
 }
 
 /** Ids of the builds that a dead letter is about; none for a message that is no build. */
-export function buildsOf(message: StoredDeadLetter): string[] {
+function buildsOf(message: StoredDeadLetter): string[] {
   const ids = buildsIn(message).map(buildId);
   const named = message.attributes[DEAD_LETTER_ATTRIBUTES.build];
   if (named === undefined) return ids;
