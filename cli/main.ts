@@ -29,6 +29,9 @@ try {
   const [error, facts] = thrown instanceof FailedWithFacts ? [thrown.cause, thrown.facts] : [thrown, {}];
   process.exitCode = error instanceof CommanderError ? commandLineEnded(error, facts) : failed(error, facts);
 }
+// A call that AWS never answers would keep the process.
+for (const stream of [process.stdout, process.stderr]) await new Promise((written) => stream.write('', written));
+process.exit();
 
 /** Commander has printed what is wrong, or its help. @returns the exit code */
 function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): number {

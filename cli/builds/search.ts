@@ -158,11 +158,18 @@ function namesOf(entry: LedgerEntry) {
 }
 
 /** An object as S3 names it: no sequencer, and a version only where the bucket keeps versions. */
-export type StoredObject = Pick<Build, 'bucket' | 'key' | 'versionId' | 'eTag'>;
+export interface StoredObject extends Pick<Build, 'bucket' | 'key' | 'versionId' | 'eTag'> {
+  /** Its `LastModified`, in ms since the epoch; absent where it is not known. */
+  readonly droppedAt?: number | undefined;
+}
+
+/** `LastModified` and the time of an event come from one clock; either may be rounded to a second. In ms. */
+const ROUNDED_MS = 1_000;
 
 /**
  * Finds the ledger's entry of an object in the bucket. Without versions an object says less than its event did, so its build is
- * searched for: the newest one with the same key and bytes.
+ * searched for: the newest one with the same key and bytes, unless it is older than the object. Then the same bytes were dropped
+ * again, and the ledger does not have that build yet.
  */
 export function createObjectLookup(ledger: Ledger): (object: StoredObject) => Promise<LedgerEntry | undefined> {
   let index: Promise<ReadonlyMap<string, LedgerEntry>> | undefined;
@@ -176,6 +183,8 @@ export function createObjectLookup(ledger: Ledger): (object: StoredObject) => Pr
   return async (object) => {
     if (object.versionId !== undefined) return ledger.find(buildId(object));
     index ??= readIndex();
-    return (await index).get(keyOf(object));
+    const entry = (await index).get(keyOf(object));
+    const isOlder = entry !== undefined && entry.build.droppedAt + ROUNDED_MS < (object.droppedAt ?? 0);
+    return isOlder ? undefined : entry;
   };
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
+import type { Secret } from '../../functions/domain/model/secret.ts';
 import { type Act, NOTHING_CHANGED } from '../command.ts';
 import type { Console } from '../console.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
@@ -46,7 +47,7 @@ async function create(console: Console, stack: Stack): Promise<number> {
   const { isNew, privateKeys, version } = await ensureDeliveryKey(stack.clients.ssm, parameter);
   const stored = `version ${version} of the SSM parameter ${parameter}`;
   console.say(isNew ? `The private key is stored as ${stored}.` : `There is a key: ${stored}. It stays.`);
-  printSetting(console, { parameter, version, isNew }, privateKeys.map(publicHalfOf));
+  printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
   console.say('Put this into the context of cdk.json, deploy (npx cdk deploy), and check it:');
   console.say(stack.commands.doctor());
   return EXIT.done;
@@ -54,7 +55,7 @@ async function create(console: Console, stack: Stack): Promise<number> {
 
 async function rotate(console: Console, stack: Stack): Promise<number> {
   const parameter = parameterOf(stack);
-  const { clients, commands, settings } = stack;
+  const { clients, commands } = stack;
   const stored = await readDeliveryKeys(clients.ssm, parameter);
   const [current, old] = stored?.privateKeys ?? [];
   if (stored === undefined || current === undefined) {
@@ -68,9 +69,7 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
   console.say(
     isNew ? 'A second key is stored. The first one signs until this is deployed:' : 'A rotation is in progress.',
   );
-  // Former keys may have signed URLs that are still in use.
-  const publicKeys = [...new Set([...privateKeys.map(publicHalfOf), ...(settings.deliveryPublicKeys ?? [])])];
-  printSetting(console, { parameter, version, isNew }, publicKeys);
+  printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
   console.say('Put this into the context of cdk.json, and deploy (npx cdk deploy). Then end the rotation:');
   console.say(commands.finishDeliveryKeyRotation());
   return EXIT.done;
@@ -109,6 +108,11 @@ function parameterOf({ settings }: Stack): string {
   if (deliveryKeyParameter !== undefined) return deliveryKeyParameter;
   const message = 'The stack was deployed with a version of the project that does not know CloudFront.';
   throw new OperatorError('OldStack', message, 'Deploy it again with this version: npx cdk deploy.');
+}
+
+/** Public halves of these keys, and those that are deployed: former keys may have signed URLs that are still in use. */
+function publicKeysWith(privateKeys: readonly Secret[], { settings }: Stack): readonly string[] {
+  return [...new Set([...privateKeys.map(publicHalfOf), ...(settings.deliveryPublicKeys ?? [])])];
 }
 
 function printSetting(console: Console, facts: object, deliveryPublicKeys: readonly string[]): void {

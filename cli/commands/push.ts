@@ -1,13 +1,14 @@
 import { basename } from 'node:path';
+import { HeadObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { Command } from 'commander';
 import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { SKIP_CAUSES } from '../../functions/domain/model/reasons.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
-import type { NamedBuild } from '../../functions/domain/notify/operator-commands.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
 import { type BuildView, buildFacts } from '../builds/build-view.ts';
-import { createObjectLookup } from '../builds/search.ts';
+import { createObjectLookup, type StoredObject } from '../builds/search.ts';
 import { adviceOn, adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console, helpColumns, plainLines, printable } from '../console.ts';
@@ -75,7 +76,10 @@ export const EXIT_CODES: readonly (readonly [number, string])[] = [
   [EXIT.failed, 'failed: not uploaded, dead-lettered, rejected, stuck, or not released'],
   [EXIT.usage, 'wrong usage: nothing was uploaded'],
   [EXIT.skipped, 'skipped, such as for a newer build, or because Streampixel has this content already'],
-  [EXIT.underWay, 'still under way when the time was over, or Streampixel reports nothing about the project'],
+  [
+    EXIT.underWay,
+    'still under way when the time was over, AWS no longer says how it goes, or Streampixel reports nothing about the project',
+  ],
   [EXIT.interrupted, 'interrupted'],
 ];
 
@@ -122,13 +126,20 @@ async function push(
   }
 
   console.say(`Dropped as ${printable(build)}. Following it. Ctrl-C only stops following: the build continues.`);
+  let seen: StoredObject | undefined = versionId === undefined ? undefined : object;
   // A lookup caches what it has read, so each look needs a new one.
   const look = async () => {
-    const entry = await createObjectLookup(stack.ledger)(object);
+    seen ??= await withTime(stack, object);
+    const entry = await createObjectLookup(stack.ledger)(seen);
     if (entry !== undefined) note({ state: entry.state, uploadId: entry.uploadId ?? null });
     return entry;
   };
-  const followed = await followBuild(console, stack.ledger, { find: look, signal, ...present({ timeoutMs: timeout }) });
+  const options = { find: look, signal, ...present({ timeoutMs: timeout }) };
+  const followed = await followBuild(console, stack.ledger, options).catch((error: unknown) => {
+    const { code, exitCode, message, remedy } = explained(error);
+    // The build goes on, and nobody knows yet what becomes of it.
+    throw new OperatorError(code, message, remedy, exitCode === EXIT.interrupted ? exitCode : EXIT.underWay);
+  });
   if (followed.view !== undefined) note(factsOf(followed.view));
   if (followed.kind === 'timed-out') throw stillUnderWay(object, timeout ?? 0, followed.view);
   const { view } = followed;
@@ -152,15 +163,36 @@ function factsOf(view: BuildView): Facts {
   };
 }
 
-function stillUnderWay(build: NamedBuild, timeoutMs: number, view: BuildView | undefined): OperatorError {
+/** With S3's time of the object: without versions it tells a build from an earlier one with the same bytes. */
+async function withTime({ clients }: Stack, object: StoredObject): Promise<StoredObject> {
+  const { bucket: Bucket, key: Key } = object;
+  try {
+    const { ETag, LastModified } = await clients.s3.send(new HeadObjectCommand({ Bucket, Key }));
+    // Another object may have taken its place.
+    return ETag?.replaceAll('"', '') === object.eTag ? { ...object, droppedAt: LastModified?.getTime() } : object;
+  } catch (error) {
+    const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+    // It is gone, or this profile may not read it.
+    if (status === 403 || status === 404) return object;
+    throw error;
+  }
+}
+
+function stillUnderWay(object: StoredObject, timeoutMs: number, view: BuildView | undefined): OperatorError {
   const where =
     view === undefined ? 'the pipeline has not seen it yet' : STATUS_DISPLAY[view.status].label(view, Date.now());
   return new OperatorError(
     'StillUnderWay',
-    `${printable(build.key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,
-    (commands) => `Follow it: ${commands.status(build)}`,
+    `${printable(object.key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,
+    (commands) => `Follow it: ${statusOf(commands, object, view)}`,
     EXIT.underWay,
   );
+}
+
+/** Without versions the ledger's name of a build has a sequencer, which is not known before the ledger has it. */
+function statusOf(commands: OperatorCommands, object: StoredObject, view: BuildView | undefined): string {
+  if (view !== undefined) return commands.status(view.entry.build);
+  return object.versionId === undefined ? commands.statusNamed(object.key) : commands.status(object);
 }
 
 /** @throws OperatorError (usage) where no route matches such a key, or it is unclear which one is meant */

@@ -24,7 +24,7 @@ import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { createdNotification } from '../stack/created-notification.ts';
-import { buildsOf, withDeadLetters } from '../stack/dead-letters.ts';
+import { isOnlyAbout, withDeadLetters } from '../stack/dead-letters.ts';
 import { BATCH_SIZE, batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { judgeObject } from '../stack/zip-object.ts';
@@ -331,10 +331,7 @@ async function sendAndSettle(
   const signal = interruptible(() => console.say('Stopping as soon as what is sent is recorded.'));
   return withDeadLetters(stack, signal, async ({ deadLetterQueue, store }) => {
     const all = new Set(plans.map(({ id }) => id));
-    const isOf = (ids: ReadonlySet<string>) => (message: StoredDeadLetter) => {
-      const builds = buildsOf(message);
-      return builds.length > 0 && builds.every((id) => ids.has(id));
-    };
+    const isOf = (ids: ReadonlySet<string>) => (message: StoredDeadLetter) => isOnlyAbout(message, ids);
     const mayHave = deadLetterQueue.visible > 0 || plans.some(({ state }) => state === 'dead-lettered');
     const deadLetters = plans.length > 0 && mayHave ? await collectDeadLetters(store, isOf(all)) : [];
     if (signal.aborted) {

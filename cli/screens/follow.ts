@@ -28,6 +28,10 @@ const SIGN_OF_LIFE_MS = 5 * 60_000;
 const PASSING: ReadonlySet<string> = new Set(['NothingThere', 'Throttled', 'Unreachable']);
 /** Where AWS does not answer for a while, in ms: longer trouble is one that a person has to look at. */
 const TROUBLE_MS = 5 * 60_000;
+/** How long the look at the end of the time may take, in ms. */
+const LAST_LOOK_MS = 5_000;
+/** What a timer of Node takes, in ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface FollowOptions {
   /** @returns the build's entry, read now */
@@ -77,7 +81,7 @@ export async function followBuild(
 
   try {
     for (;;) {
-      await look();
+      await waitFor(look(), Math.max(startedAt + timeoutMs - clock.now(), LAST_LOOK_MS), signal);
       const now = clock.now();
       if (view !== undefined) {
         if (print(view.entry)) lastSignAt = now;
@@ -108,4 +112,11 @@ export async function followBuild(
   } finally {
     console.move();
   }
+}
+
+/** Waits for `work` no longer than so many ms, and not once the signal is aborted: AWS may take a request and never answer. */
+async function waitFor(work: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const over = pause(Math.min(ms, LONGEST_TIMER_MS), AbortSignal.any([signal, done.signal]));
+  await Promise.race([work, over]).finally(() => done.abort());
 }

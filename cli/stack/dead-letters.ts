@@ -15,7 +15,7 @@ import {
   reasonOf,
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
-import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { type NotificationRecord, parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { findBuild, pickNamed, UNKNOWN_BUILD } from '../builds/search.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
@@ -55,7 +55,7 @@ export function matches(filter: DeadLetterFilter, now: number): (message: Stored
 }
 
 /** Ids of the builds that a dead letter is about; none for a message that is no build. */
-export function buildsOf(message: StoredDeadLetter): string[] {
+function buildsOf(message: StoredDeadLetter): string[] {
   const ids = buildsIn(message).map(buildId);
   const named = message.attributes[DEAD_LETTER_ATTRIBUTES.build];
   if (named === undefined) return ids;
@@ -64,10 +64,28 @@ export function buildsOf(message: StoredDeadLetter): string[] {
 }
 
 /** The builds in the body. */
-function buildsIn({ body }: StoredDeadLetter): Build[] {
+function buildsIn(message: StoredDeadLetter): Build[] {
+  return recordsIn(message).flatMap((record) => (record.kind === 'build' ? [record.build] : []));
+}
+
+function recordsIn({ body }: StoredDeadLetter): readonly NotificationRecord[] {
   const notification = parseNotification(body);
-  const records = notification.kind === 'records' ? notification.records : [];
-  return records.flatMap((record) => (record.kind === 'build' ? [record.build] : []));
+  return notification.kind === 'records' ? notification.records : [];
+}
+
+/**
+ * Whether a dead letter is about these builds alone. One with a record that cannot be read is not, although {@link buildsOf} names
+ * only the builds beside that record: it may be all that is left of another drop.
+ */
+export function isOnlyAbout(message: StoredDeadLetter, builds: ReadonlySet<string>): boolean {
+  const about = buildsOf(message);
+  return about.length > 0 && about.every((id) => builds.has(id)) && !hasUnreadable(message);
+}
+
+/** A worker's dead letter of one build says nothing of the other records in its body: each has a dead letter of its own. */
+function hasUnreadable(message: StoredDeadLetter): boolean {
+  if (message.attributes[DEAD_LETTER_ATTRIBUTES.build] !== undefined) return false;
+  return reasonOf(message) === 'UnrecognisedMessage' || recordsIn(message).some(({ kind }) => kind === 'unrecognised');
 }
 
 /**
@@ -101,11 +119,12 @@ export async function namedAmong(
     const about = buildsOf(message);
     if (!about.some((id) => builds.has(id))) continue;
     const others = about.filter((id) => !builds.has(id));
-    if (others.length > 0) {
+    if (!isOnlyAbout(message, builds) && !chosen.has(message)) {
+      const also = others.length > 0 ? printable(others.join(', ')) : 'an object whose record cannot be read';
       throw new OperatorError(
         'OtherBuilds',
-        `The message ${message.messageId} is also about ${printable(others.join(', '))}.`,
-        'Name these builds, too, or the message.',
+        `The message ${message.messageId} is also about ${also}.`,
+        others.length > 0 ? 'Name these builds, too, or the message.' : 'Name the message to act on both.',
       );
     }
     chosen.add(message);
@@ -138,14 +157,16 @@ export async function recordDiscarded(
   by: string | undefined,
 ): Promise<void> {
   const deadLetterId = message.attributes[DEAD_LETTER_ATTRIBUTES.id];
+  const isMoved = message.movedFrom !== undefined;
   const ids = buildsOf(message);
   for (const build of buildsIn(message).filter((each) => ids.includes(buildId(each)))) {
     const known = await updateWithRetry(buildId(build), ledger, (entry) => {
-      // An earlier dead letter of it may be left over, or its redrive may have been interrupted after it was sent.
+      // An earlier dead letter of it may be left over, or its redrive may have been interrupted after it was sent. One that SQS
+      // has moved was redriven, and is all that is left.
       const isLast =
         entry.state === 'dead-lettered'
           ? entry.deadLetterId === deadLetterId
-          : (entry.state === 'waiting' || entry.state === 'unknown') && deadLetterId === undefined;
+          : (entry.state === 'waiting' || entry.state === 'unknown') && (isMoved || deadLetterId === undefined);
       return isLast ? discarded(entry, now, by) : undefined;
     });
     // No function has got as far as recording it.

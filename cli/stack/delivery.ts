@@ -120,7 +120,7 @@ export async function checkDelivery(stack: Stack): Promise<readonly Finding[]> {
   const stored = await readDeliveryKeys(clients.ssm, deliveryKeyParameter);
   const build = await anyBuild(stack);
   const { domain } = distribution;
-  const { inspect } = deliverByCloudFront({ domain, keys, clock }, (signer) => probe(signer));
+  const { inspect } = deliverByCloudFront({ domain, keys, clock }, (signer) => probe(signer, stack));
   const inspection = await inspect(build ?? missingBuild(stack), 'readable', Date.now() + TIMEOUT_MS);
   const findings = [foundBy(inspection, stack, build)];
   if (stored !== undefined && stored.privateKeys.length > 1) {
@@ -152,14 +152,14 @@ function foundBy(inspection: Inspection, stack: Stack, build: Build | undefined)
 }
 
 /** Fetches the first bytes, whatever they are. S3 answers 404 for an object that is not there, so that says as much of the access. */
-function probe(signer: UrlSigner) {
+function probe(signer: UrlSigner, { agents }: Pick<Stack, 'agents'>) {
   return {
     presign: (build: Build) => signer.sign(build, build.versionId, PROBE_LIFETIME_S),
     async inspect(build: Build, _: unknown, deadline: number): Promise<Inspection> {
       const url = await signer.sign(build, build.versionId, PROBE_LIFETIME_S);
       const headers = { range: 'bytes=0-3' };
       const request = { method: 'GET', url: url.reveal(), headers, deadline, maxBytes: ANSWER_LIMIT } as const;
-      const answer = await exchange(request, { now: Date.now });
+      const answer = await exchange(request, { now: Date.now, agents });
       signer.examine(url, answer);
       if (answer.kind !== 'answered') return { kind: 'unavailable', detail: answer.detail };
       const { status } = answer;

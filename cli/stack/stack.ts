@@ -45,12 +45,18 @@ export function targetOf({ local, region, stack }: StackOptions): CommandTarget 
   return local === undefined ? { stack, region } : { local };
 }
 
+/** Longest that a connection may take, in ms; by itself the SDK waits for ever. */
+const CONNECTION_TIMEOUT_MS = 10_000;
+/** Longest that nothing may come and go on a connection, in ms. Not the time of a whole request: a part of an upload may take minutes. */
+const IDLE_TIMEOUT_MS = 60_000;
+
 /** Where the SDK's clients find the services, and how they connect. */
 export function clientConfig(options: StackOptions, agents = createAgents()) {
+  const requestHandler = { ...agents, connectionTimeout: CONNECTION_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS };
   const connections = {
-    requestHandler: agents,
+    requestHandler,
     // A sign-on by SSO has clients of its own.
-    credentialDefaultProvider: (init: object) => defaultProvider({ ...init, clientConfig: { requestHandler: agents } }),
+    credentialDefaultProvider: (init: object) => defaultProvider({ ...init, clientConfig: { requestHandler } }),
   };
   if (options.local !== undefined) {
     const endpoint = endpointOf(options);

@@ -448,6 +448,31 @@ describe.concurrent('dead letters of builds that are named', () => {
     expect((await toolJson(queues.port, ['status'])).data.inLine).toEqual([]);
   });
 
+  it('are left where the message has a record that cannot be read, unless the message itself is named', async ({
+    onTestFinished,
+  }) => {
+    const queues = await openQueues(onTestFinished);
+    const { Records } = JSON.parse(s3Event({ key: 'a.zip', versionId: 'v1' }, { key: 'lost.zip' }));
+    Records[1].s3.object.key = 'lost%ZZ.zip';
+    await queues.deadLetter({ reason: 'UnrecognisedMessage', body: JSON.stringify({ Records }), ...NO_BUILD });
+    const byBuild = await toolJson(queues.port, ['dlq', 'discard', 'a.zip', '--yes']);
+    const byMessage = await toolJson(queues.port, ['dlq', 'discard', 'a.zip', 'dead-letter-1', '--yes']);
+    const { message, code } = byBuild.data.error;
+    expect([code, message]).toEqual(['OtherBuilds', expect.stringContaining('whose record cannot be read')]);
+    expect(byMessage.data).toMatchObject({ discarded: 1 });
+  });
+
+  it('say discarded where SQS has moved the message of a redrive', async ({ onTestFinished }) => {
+    const queues = await openQueues(onTestFinished);
+    const key = await queues.deadLetter();
+    await queues.ledger.save(reopened(anEntryDeadLettered(aBuild({ key }), 'dead-letter-1'), Date.now()));
+    await toolJson(queues.port, ['dlq', 'redrive', key, '--yes']);
+    await queues.crash();
+    const { data } = await toolJson(queues.port, ['dlq', 'discard', key, '--yes']);
+    expect(data).toMatchObject({ discarded: 1 });
+    expect((await toolJson(queues.port, ['status', key])).data).toMatchObject({ status: 'discarded' });
+  });
+
   it('must be there, and of one build', async ({ onTestFinished }) => {
     const queues = await openQueues(onTestFinished);
     await queues.deadLetter();

@@ -56,6 +56,17 @@ describe.concurrent('delivery-key', () => {
     expect(stderr).toMatch(/cdk\.json.*npx cdk deploy/s);
   });
 
+  it('create prints the public keys that are deployed too: they may have signed URLs that are in use', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const deployed = [publicHalfOf(OTHER), publicHalfOf(KEY)];
+    stack.deploy({ ...SETTINGS, deliveryPublicKeys: deployed });
+    await store(stack, KEY.reveal());
+    const { data } = await toolJson(stack.port, ['delivery-key', 'create']);
+    expect(data.deliveryPublicKeys.toSorted()).toEqual(deployed.toSorted());
+  });
+
   it.each([
     ['c4nary-text', 'SecureString'],
     [KEY.reveal(), 'String'],

@@ -1,4 +1,4 @@
-import { request as send } from 'node:http';
+import { type IncomingHttpHeaders, request as send } from 'node:http';
 import type { TestContext } from 'vitest';
 import { listenOnLoopback } from '../../local/loopback-server.ts';
 
@@ -19,12 +19,14 @@ interface Answer {
  * A stack behind a server that answers some requests itself.
  *
  * @param answerTo runs before each request; what it returns is the answer
+ * @param change of the headers of the stack's own answers
  * @returns the server's port
  */
 export async function openFaulty(
   onTestFinished: TestContext['onTestFinished'],
   { port }: { readonly port: number },
   answerTo: (request: Request) => Answer | undefined | Promise<undefined>,
+  change: (headers: IncomingHttpHeaders) => IncomingHttpHeaders = (headers) => headers,
 ): Promise<number> {
   const server = await listenOnLoopback(async (request, response) => {
     const { headers, method = '', url: path = '' } = request;
@@ -34,7 +36,7 @@ export async function openFaulty(
       return;
     }
     const passed = send({ port, host: '127.0.0.1', method, path, headers }, (own) => {
-      response.writeHead(own.statusCode ?? 500, own.headers);
+      response.writeHead(own.statusCode ?? 500, change(own.headers));
       own.pipe(response);
     });
     request.pipe(passed);

@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type Named, pickNamed } from '../../cli/builds/search.ts';
+import { createObjectLookup, type Named, pickNamed } from '../../cli/builds/search.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
+import { aBuild } from '../support/world.ts';
 import { anEntry, approvedAt } from './entries.ts';
 import { openQuietStack } from './quiet-stack.ts';
 import { PATIENCE, tool, toolJson } from './tool.ts';
@@ -69,5 +72,23 @@ describe.concurrent('a command that takes a build', () => {
     await stack.put(former);
     const { data } = await toolJson(stack.port, ['release', 'first-upload']);
     expect(data).toMatchObject({ dryRun: true, build: former.id, uploadId: 'first-upload' });
+  });
+});
+
+describe('the entry of an object in a bucket without versions', () => {
+  const at = Date.parse('2026-04-21T12:00:00Z');
+  const { versionId: _, ...build } = aBuild({ key: 'game.zip', sequencer: '0001', eTag: 'same-bytes', droppedAt: at });
+  const entry = { ...anEntry({ droppedAt: at }), id: buildId(build), build };
+  const lookUp = createObjectLookup({
+    list: async (state: string) => ({ entries: state === entry.state ? [entry] : [] }),
+  } as unknown as Ledger);
+  const object = { bucket: build.bucket, key: build.key, eTag: 'same-bytes' };
+
+  it.each([
+    ['is that of the same bytes', undefined, entry],
+    ['is it, although its time is rounded', at + 1_000, entry],
+    ['is not that of an earlier drop of the same bytes', at + 60_000, undefined],
+  ])('%s', async (_, droppedAt, expected) => {
+    expect(await lookUp({ ...object, droppedAt })).toBe(expected);
   });
 });

@@ -3,8 +3,10 @@ import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createAgents } from '../../cli/stack/proxy.ts';
+import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { exchange } from '../../functions/adapters/http-exchange.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
@@ -62,6 +64,20 @@ describe('the tool', () => {
     const dead = 'http://127.0.0.1:1';
     const { code } = await startTool(stack.port, ['status'], '', { ...env, HTTP_PROXY: dead, HTTPS_PROXY: dead }).ended;
     expect(code).toBe(0);
+  });
+
+  it('gets to CloudFront by way of it', async ({ onTestFinished }) => {
+    const { env, stack } = await prepare(onTestFinished);
+    const proxy = await connectProxy(onTestFinished, (socket) => socket.end('HTTP/1.1 407 No\r\n\r\n'));
+    const [key, Name] = [newPrivateKey(), '/drop/delivery-key'];
+    await stack.ssm.send(new PutParameterCommand({ Name, Value: key.reveal(), Type: 'SecureString' }));
+    const keyIds = { [fingerprintOf(publicHalfOf(key))]: 'K1' };
+    stack.deploy(
+      { delivery: 'cloudfront', deliveryKeyParameter: Name, fileUrlLifetimeSeconds: 86_400 },
+      { [OUTPUTS.distribution]: JSON.stringify({ domain: 'distribution.example', keyIds }) },
+    );
+    await startTool(stack.port, ['doctor'], '', { ...env, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }).ended;
+    expect(proxy.asked).toContain('distribution.example:443');
   });
 
   it.for([

@@ -167,6 +167,31 @@ describe.concurrent('submit', () => {
     expect(bucket.gateway.peek(DEAD_LETTERS, 'hidden')).toEqual([]);
   });
 
+  it('keeps dead letters with a record that cannot be read: they may be all that is left of another drop', async ({
+    onTestFinished,
+  }) => {
+    const bucket = await openBucket(onTestFinished);
+    const build = await bucket.drop('game.zip');
+    await bucket.put({ ...approvedAt(Date.now()), id: buildId(build), build });
+    const { versionId = '' } = build;
+    const readable = s3Event({ key: 'game.zip', versionId });
+    const { Records } = JSON.parse(s3Event({ key: 'game.zip', versionId }, { key: 'lost.zip' }));
+    Records[1].s3.object.key = 'lost%ZZ.zip';
+    const queue = createSqsDeadLetterQueue(bucket.sqs, bucket.urlOf(DEAD_LETTERS));
+    const facts = { detail: '', attempts: 0, at: failure.at, logPointer: 'log' };
+    const body = JSON.stringify({ Records });
+    await queue.send({ id: 'whole', body, reason: 'UnrecognisedMessage', ...facts });
+    // The version that is deployed may have read less than this one does.
+    await queue.send({ id: 'of-a-version', body: readable, reason: 'UnrecognisedMessage', ...facts });
+    // Without a build, as SQS moves it.
+    await queue.send({ id: 'moved', body, reason: failure.code, ...facts });
+    // The worker's dead letter of this build alone: the other record has one of its own.
+    await queue.send({ id: 'own', body, build, reason: failure.code, ...facts });
+    const { data } = await toolJson(bucket.port, ['submit', 'game.zip', '--again', '--yes']);
+    expect(data).toMatchObject({ sent: 1, settled: 1 });
+    expect(bucket.deadLetters()).toEqual(['moved', 'of-a-version', 'whole']);
+  });
+
   it('keeps the dead letter where SQS does not take the message', async ({ onTestFinished }) => {
     const bucket = await openBucket(onTestFinished);
     const build = await bucket.drop('game.zip');

@@ -54,6 +54,8 @@ export function operatorCommands(target: CommandTarget) {
   const commands = {
     /** @param build without it: an overview of all builds */
     status: (build?: NamedBuild) => command('status', ...(build === undefined ? [] : [wordFor(build)])),
+    /** @param name a build's key, where the ledger's name of it is not known */
+    statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
     /** Looks for what is wrong with the stack. */
