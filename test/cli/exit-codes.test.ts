@@ -252,7 +252,7 @@ exec "${process.execPath}" "${MAIN}" "$@" --local ${use().stack.port} --route ${
     expect(await run(GITHUB, 'github')).toMatchObject({ code: 1 });
   });
 
-  it('delivers a build from GitLab, which is told the exit code', async () => {
+  it('delivers a build from GitLab, which gets the exit code', async () => {
     expect(await run(GITLAB, 'gitlab')).toMatchObject({ code: 0, stdout: expect.stringContaining('approved') });
     expect(await run(GITLAB, 'gitlab')).toMatchObject({ code: 3 });
   });

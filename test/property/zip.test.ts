@@ -77,7 +77,7 @@ function written(
 }
 
 describe(`zips (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 100 }, () => {
-  it('of good packages are never refused, whoever writes them', () =>
+  it('of good packages are never refused, by whatever tool they are written', () =>
     check(fc.tuple(packages, writers), async ([sample, writer]) => {
       const { content, verdict } = await judged(written(entriesOf(sample), writer));
       expect(verdict.refusals).toEqual([]);
