@@ -68,7 +68,7 @@ function describe(event: LocalEvent): string {
     case 'downloaded': {
       const compared = { true: ', byte for byte', false: ', NOT the bytes that were dropped', undefined: '' };
       const verdict = compared[`${event.intact}`];
-      return `${bytes(event.size ?? 0)} through the presigned URL${verdict} (SHA-256 ${event.sha256?.slice(0, 12)}...)`;
+      return `${bytes(event.size ?? 0)} through the signed URL${verdict} (SHA-256 ${event.sha256?.slice(0, 12)}...)`;
     }
     case 'heard':
       return `Streampixel reports: ${event.stage ?? 'a stage that is not known here'}`;

@@ -91,7 +91,7 @@ describe('an event on the screen', () => {
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'NotAZip: No PK.\n'],
     [{ event: 'dead-lettered', reason: 'NotAZip', detail: 'No PK.' }, 'Package the build again'],
     [{ event: 'dead-lettered', detail: 'SQS moved it there.' }, 'SQS moved it there.'],
-    [{ event: 'downloaded', size: 3, sha256: 'abc', intact: true }, '3 bytes through the presigned URL, byte for byte'],
+    [{ event: 'downloaded', size: 3, sha256: 'abc', intact: true }, '3 bytes through the signed URL, byte for byte'],
     [{ event: 'downloaded', size: 3, sha256: 'abc', intact: false }, 'NOT the bytes that were dropped'],
     [{ event: 'alert', alarm: 'Builds failed', detail: 'On.' }, 'Builds failed: On.'],
     [

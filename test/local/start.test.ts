@@ -153,7 +153,7 @@ describe('npm start', () => {
     });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
-    expect(stdout).toMatch(/downloaded\s+sample-build\.zip\s+1\.0 MB through the presigned URL, byte for byte/);
+    expect(stdout).toMatch(/downloaded\s+sample-build\.zip\s+1\.0 MB through the signed URL, byte for byte/);
     expect(stdout).toMatch(/aws --endpoint-url http:\/\/127\.0\.0\.1:\d+ s3 cp MyGame\.zip s3:\/\/[\w-]+\//);
     expect(code).toBe(0);
   });
