@@ -7,7 +7,7 @@ import type { Reason } from '../model/reasons.ts';
  */
 
 /** How the tool is called: from the clone, and never a package of this name from a registry. */
-export const TOOL = 'npx --no streampixel-drop';
+const TOOL = 'npx --no streampixel-drop';
 
 /** The stack that a command acts on: one in AWS, or the embedded stack of `npm start`, by its port. */
 export type CommandTarget =
@@ -21,7 +21,7 @@ export type DeadLetterChoice =
   | { readonly of: string };
 
 /** What a build is named by. */
-export type NamedBuild = Parameters<typeof buildId>[0];
+type NamedBuild = Parameters<typeof buildId>[0];
 
 type Subcommand =
   | 'delivery-key create'
@@ -32,7 +32,6 @@ type Subcommand =
   | 'doctor'
   | 'key set'
   | 'live'
-  | 'push'
   | 'release'
   | 'status'
   | 'submit'
