@@ -9,6 +9,7 @@ import { addCheckCommand } from './commands/check.ts';
 import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addInitCommand } from './commands/init.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addLiveCommand } from './commands/live.ts';
 import { addPushCommand } from './commands/push.ts';
@@ -74,6 +75,7 @@ export function createProgram(
       onExit(await action({ console, stack: find, flags, args: command.processedArgs }));
     };
 
+  addInitCommand(program, act);
   addStatusCommand(program, act);
   addLiveCommand(program, act);
   addCheckCommand(program, act);

@@ -45,8 +45,8 @@ function nameOf({ local, settings, stack }: StackOptions): string | undefined {
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
-export function targetOf({ local, region, stack }: StackOptions): CommandTarget {
-  return local === undefined ? { stack, region } : { local };
+export function targetOf({ local, region, settings, stack }: StackOptions): CommandTarget {
+  return local === undefined ? { stack, region, settings } : { local };
 }
 
 /** Longest that a connection may take, in ms; by itself the SDK waits for ever. */

@@ -11,7 +11,12 @@ const TOOL = 'npx --no streampixel-drop';
 
 /** The stack that a command acts on: one in AWS, or the embedded stack of `npm start`, by its port. */
 export type CommandTarget =
-  | { readonly stack?: string | undefined; readonly region?: string | undefined }
+  | {
+      readonly stack?: string | undefined;
+      readonly region?: string | undefined;
+      /** The file of settings that names the stack, where it is not the usual one. */
+      readonly settings?: string | undefined;
+    }
   | { readonly local: number };
 
 /** The builds that a command about dead letters acts on. */
@@ -131,8 +136,9 @@ export function operatorCommands(target: CommandTarget) {
 
 function targetFlags(target: CommandTarget): readonly string[] {
   if ('local' in target) return ['--local', `${target.local}`];
-  const { region, stack } = target;
+  const { region, settings, stack } = target;
   return [
+    ...(settings === undefined ? [] : ['--settings', shellWord(settings)]),
     ...(stack === undefined ? [] : ['--stack', shellWord(stack)]),
     // Not as a shell's word: in a template the region is a token of CDK's.
     ...(region === undefined ? [] : ['--region', region]),
