@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { GetFunctionConfigurationCommand, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
 import {
   GetBucketNotificationConfigurationCommand,
@@ -108,7 +109,7 @@ async function checkSettings({ name, settings, settingsFile }: Stack): Promise<r
     const here = settingsHere(settingsFile);
     // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
-    if (JSON.stringify(settings) === JSON.stringify(deployedSettings(here))) return [ok(text)];
+    if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
     const file = settingsName({ file: settingsFile });
     return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${DEPLOY}`)];
   } catch (error) {
