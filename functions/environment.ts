@@ -55,7 +55,7 @@ const VARIABLES = {
     holds: v.pipe(
       v.string(),
       v.parseJson(),
-      v.union([v.object({ local: v.number() }), v.object({ stack: text, region: text })]),
+      v.union([v.object({ local: v.number() }), v.object({ stack: text, region: text, drop: v.optional(text) })]),
     ),
   },
   followQueueUrl: { name: 'FOLLOW_QUEUE_URL', holds: text },

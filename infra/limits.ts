@@ -17,6 +17,9 @@ export const DEAD_LETTER_ALARM_DAYS = DEAD_LETTER_RETENTION_DAYS - QUEUE_RETENTI
 /** Longest that the session of a function's role has been seen to last. AWS promises nothing. */
 export const OBSERVED_SESSION_HOURS = 12;
 
+/** Longest name of a drop, in characters: a bucket's name has at most 63, ours is `<name>-<account>-<region>`, and no region is longer today. */
+export const LONGEST_NAME = 63 - '-123456789012-ap-southeast-1'.length;
+
 /** What EventBridge takes for the pattern of a rule. */
 export const EVENT_PATTERN_LIMIT = 2048;
 

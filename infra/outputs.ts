@@ -3,7 +3,7 @@ import type { Route } from '../functions/domain/model/route.ts';
 import type { PackageCheck } from '../functions/domain/package/applied.ts';
 
 /**
- * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only
+ * Logical ids of a drop's outputs, behind what `dropsIn` says. The local stack and the operator's tool find things by them: rename one only
  * with a major version.
  */
 export const OUTPUTS = {
@@ -35,6 +35,22 @@ export const OUTPUTS = {
   /** JSON of {@link DeployedSettings}. */
   settings: 'Settings',
 } as const;
+
+/** Those that every drop has, whatever its version. */
+const OF_EVERY_DROP = [OUTPUTS.dropBucketName, OUTPUTS.buildsQueueUrl, OUTPUTS.settings];
+
+/**
+ * The drops of a stack, by what the ids of their outputs start with: `''` in the stack of this project's app, the ids of the
+ * construct's path in a stack of the studio's own.
+ */
+export function dropsIn(outputs: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>): readonly string[] {
+  const [bucketName] = OF_EVERY_DROP as [string];
+  return [...outputs.keys()]
+    .filter((id) => id.endsWith(bucketName))
+    .map((id) => id.slice(0, -bucketName.length))
+    .filter((prefix) => OF_EVERY_DROP.every((id) => outputs.has(`${prefix}${id}`)))
+    .sort();
+}
 
 /** What the operator's tool needs of the settings that the stack was deployed with. */
 export interface DeployedSettings {

@@ -62,14 +62,14 @@ function permissions(resources: Resources): Permission[] {
       resources: [bucket.bucketArn],
       conditions: { StringLike: { 's3:prefix': `${settings.prefix}*` } },
     },
-    ...(settings.bucketKmsKeyArn === undefined
+    ...(bucket.kmsKey === undefined
       ? []
       : [
           {
             sid: 'DecryptBuilds',
             // KMS asks whether the signer of a presigned URL may decrypt, not the client that fetches it.
             actions: ['kms:Decrypt'],
-            resources: [settings.bucketKmsKeyArn],
+            resources: [bucket.kmsKey.keyArn],
             conditions: { StringEquals: { 'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
           },
         ]),

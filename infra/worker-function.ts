@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { type Duration, Names, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { type Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
-import { Construct, type IConstruct } from 'constructs';
+import { Construct } from 'constructs';
+import { acknowledgeWildcard } from './acknowledge.ts';
 import { BUNDLING } from './bundling.ts';
 import type { Settings } from './settings/schema.ts';
 
@@ -92,11 +92,4 @@ export class WorkerFunction extends Construct {
       // No filters: Lambda deletes the messages that don't match, and nothing may be lost unseen.
     });
   }
-}
-
-/** Gives cdk-nag the reason why a resource of a policy is a wildcard. Other wildcards of the same role stay findings. */
-function acknowledgeWildcard(role: IConstruct, resource: string, reason: string): void {
-  // cdk-nag names the finding after the resource, with tokens flattened in its own way.
-  const flat = flattenCfnReference(Stack.of(role).resolve(resource));
-  Validations.of(role).acknowledge({ id: `AwsSolutions::AwsSolutions-IAM5[Resource::${flat}]`, reason });
 }
