@@ -36,19 +36,16 @@ export const OUTPUTS = {
   settings: 'Settings',
 } as const;
 
-/** Those that every drop has, whatever its version. */
-const OF_EVERY_DROP = [OUTPUTS.dropBucketName, OUTPUTS.buildsQueueUrl, OUTPUTS.settings];
-
 /**
  * The drops of a stack, by what the ids of their outputs start with: `''` in the stack of this project's app, the ids of the
  * construct's path in a stack of the studio's own.
  */
 export function dropsIn(outputs: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>): readonly string[] {
-  const [bucketName] = OF_EVERY_DROP as [string];
+  const { ledgerTableName, settings } = OUTPUTS;
   return [...outputs.keys()]
-    .filter((id) => id.endsWith(bucketName))
-    .map((id) => id.slice(0, -bucketName.length))
-    .filter((prefix) => OF_EVERY_DROP.every((id) => outputs.has(`${prefix}${id}`)))
+    .filter((id) => id.endsWith(ledgerTableName))
+    .map((id) => id.slice(0, -ledgerTableName.length))
+    .filter((prefix) => outputs.has(`${prefix}${settings}`))
     .sort();
 }
 
