@@ -31,7 +31,6 @@ import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import type { Resources } from './resources.ts';
-import { sampleIds } from './settings/checks.ts';
 import type { Settings } from './settings/schema.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
@@ -176,13 +175,6 @@ export class StreampixelDrop extends Construct {
 
   private warn(settings: Settings, { alertTopic }: StreampixelDropProps): void {
     const warn = (id: string, text: string) => Annotations.of(this).addWarningV2(`streampixel-drop:${id}`, text);
-    const samples = sampleIds(settings);
-    if (samples.length > 0) {
-      warn(
-        'sample-ids',
-        `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
-      );
-    }
     if (settings.delivery === 's3' && settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
       warn(
         'file-url-lifetime',

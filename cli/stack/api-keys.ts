@@ -68,7 +68,7 @@ export async function checkKey(
 
 /** Ids of the user's projects at Streampixel, or `undefined` where it does not list them. */
 export async function projectIds(
-  { agents, settings }: Stack,
+  { agents, settings }: KeyChecker,
   userId: string,
   apiKey: Secret,
 ): Promise<readonly string[] | undefined> {

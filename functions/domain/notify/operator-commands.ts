@@ -14,7 +14,13 @@ const TOOL = 'npx --no streampixel-drop';
  * is named too: it may hold several.
  */
 export type CommandTarget =
-  | { readonly stack?: string | undefined; readonly region?: string | undefined; readonly drop?: string | undefined }
+  | {
+      readonly stack?: string | undefined;
+      readonly region?: string | undefined;
+      readonly drop?: string | undefined;
+      /** The file of settings that names the stack, where it is not the usual one. */
+      readonly settings?: string | undefined;
+    }
   | { readonly local: number };
 
 /** The builds that a command about dead letters acts on. */
@@ -33,6 +39,7 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'init'
   | 'key set'
   | 'live'
   | 'release'
@@ -60,6 +67,8 @@ export function operatorCommands(target: CommandTarget) {
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    /** Makes the file of settings. */
+    init: () => command('init'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Shows the addresses of the webhooks. */
@@ -131,8 +140,9 @@ export function operatorCommands(target: CommandTarget) {
 
 function targetFlags(target: CommandTarget): readonly string[] {
   if ('local' in target) return ['--local', `${target.local}`];
-  const { drop, region, stack } = target;
+  const { drop, region, settings, stack } = target;
   return [
+    ...(settings === undefined ? [] : ['--settings', shellWord(settings)]),
     ...(stack === undefined ? [] : ['--stack', shellWord(stack)]),
     // Not as a shell's word: in a template the region is a token of CDK's.
     ...(region === undefined ? [] : ['--region', region]),
