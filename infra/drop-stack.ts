@@ -7,13 +7,14 @@ import { apiKeyParameters } from './api-key-parameters.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { Delivery } from './delivery.ts';
+import { writeDeployedSettings } from './deployed-settings.ts';
 import { DropBucket } from './drop-bucket.ts';
 import { environmentValues, fileUrlsValue } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
 import { LedgerTable } from './ledger-table.ts';
-import { OBSERVED_SESSION_HOURS } from './limits.ts';
-import { deployedSettings, OUTPUTS } from './outputs.ts';
+import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
+import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
@@ -77,7 +78,9 @@ export class DropStack extends Stack {
       "Who keeps to Streampixel's rate limit",
       rateLimitText(settings, environment.ledgerTable),
     );
-    this.output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
+    for (const [id, value] of Object.entries(writeDeployedSettings(deployedSettings(settings)))) {
+      this.output(id, "For the operator's tool", value);
+    }
     this.outputNextSteps(resources, webhookUrl);
     this.warn(settings);
   }
@@ -87,20 +90,25 @@ export class DropStack extends Stack {
   }
 
   private outputNextSteps({ bucket, commands, settings }: Resources, webhookUrl: string): void {
-    apiKeyParameters(settings.routes).forEach((name, index) => {
+    const keys = apiKeyParameters(settings.routes);
+    keys.slice(0, LISTED_OUTPUTS).forEach((name, index) => {
       this.output(
         numbered(OUTPUTS.storeApiKey, index),
         'First: asks for the API key and stores it; the key is in no history and no process list',
         commands.storeKey(name),
       );
     });
+    if (keys.length > LISTED_OUTPUTS) {
+      const text = `${keys.length} API keys in all: says which are stored, and how to store each of the others`;
+      this.output(OUTPUTS.moreApiKeys, text, commands.checkKeys());
+    }
     this.output(
       OUTPUTS.setUpWebhooks,
       'Then: makes the token of the webhooks if there is none, and prints the address of each project',
       commands.webhook(),
     );
     const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
-    projectIds.forEach((projectId, index) => {
+    projectIds.slice(0, LISTED_OUTPUTS).forEach((projectId, index) => {
       this.output(
         numbered(OUTPUTS.webhookOfProject, index),
         `Streampixel dashboard, project ${projectId}, Project Settings: this as the webhook URL, with the token for TOKEN; tick ` +
@@ -108,6 +116,10 @@ export class DropStack extends Stack {
         `${webhookUrl}/${projectId}/TOKEN`,
       );
     });
+    if (projectIds.length > LISTED_OUTPUTS) {
+      const text = `${projectIds.length} projects in all: prints the address of each, and whether its dashboard has it`;
+      this.output(OUTPUTS.moreWebhooks, text, commands.webhook());
+    }
     const prefix = settings.routes[0]?.prefix ?? '';
     this.output(
       OUTPUTS.dropABuild,
@@ -152,9 +164,4 @@ function rateLimitText({ ledgerTableName }: Settings, table: string): string {
   return ledgerTableName === undefined
     ? `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table}`
     : `Shared by all stacks on the ledger ${table}. ${others}`;
-}
-
-/** The first output has the plain id, then `StoreApiKey2`, `StoreApiKey3`, ... */
-function numbered(id: string, index: number): string {
-  return index === 0 ? id : `${id}${index + 1}`;
 }

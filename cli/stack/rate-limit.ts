@@ -1,5 +1,6 @@
 import { paginateDescribeStacks, type Stack as StackDescription } from '@aws-sdk/client-cloudformation';
 import * as v from 'valibot';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
 import { type Finding, ok, warn } from '../finding.ts';
 import { explained } from './aws-errors.ts';
@@ -36,20 +37,27 @@ interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'> {
 }
 
 /** Only what is used is named: other versions of this project have other settings. */
-const settingsOutput = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ routes: v.array(v.object({ userId: v.string() })), intervalSeconds: v.optional(v.number()) }),
-);
+const usedSettings = v.object({
+  routes: v.array(v.object({ userId: v.string() })),
+  intervalSeconds: v.optional(v.number()),
+});
 
 /** @returns `undefined` for a stack of something else, and for one whose outputs can't be read */
 function rateLimitedStack({ Outputs = [], StackName: name = '' }: Partial<StackDescription>) {
   const outputs = new Map(Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
   const ledgerTable = outputs.get(OUTPUTS.ledgerTableName);
-  const settings = v.safeParse(settingsOutput, outputs.get(OUTPUTS.settings));
+  const settings = v.safeParse(usedSettings, settingsIn(outputs));
   if (ledgerTable === undefined || !settings.success) return undefined;
   const { intervalSeconds, routes } = settings.output;
   return { name, ledgerTable, userIds: routes.map(({ userId }) => userId), intervalSeconds };
+}
+
+function settingsIn(outputs: ReadonlyMap<string | undefined, string | undefined>): unknown {
+  try {
+    return readDeployedSettings((id) => outputs.get(id) ?? '');
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param stacks those of the account and region; the own one may be among them */

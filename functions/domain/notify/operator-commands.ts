@@ -30,6 +30,7 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'key check'
   | 'key set'
   | 'live'
   | 'release'
@@ -77,6 +78,8 @@ export function operatorCommands(target: CommandTarget) {
     /** @param parameter of the key; the tool asks for it where the routes use several */
     storeKey: (parameter?: string) =>
       command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    /** Lists the API keys, and asks Streampixel about those that are stored. */
+    checkKeys: () => command('key check'),
     /** Puts live what was live before in the project. */
     releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
     /** Shows what viewers get. */
