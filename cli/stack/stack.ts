@@ -11,7 +11,8 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
+import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
@@ -142,7 +143,7 @@ export async function findStack(options: StackOptions) {
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     /** An output that not every stack has. */
     optionalOutput: (id: string) => outputs.get(`${prefix}${id}`),
-    settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    settings: readDeployedSettings(output),
     /** For calls that are none of AWS's. */
     agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),

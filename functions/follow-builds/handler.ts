@@ -12,9 +12,10 @@ import * as compose from '../composition.ts';
 import { handleFollowMessage } from '../domain/follow/handle-follow-message.ts';
 import { BATCH_FAILED, lambdaHandler } from '../lambda-handler.ts';
 import { handleBatch, invocationDeadline, type QueueRecord, receiveCountOf } from '../message-batch.ts';
+import { readRoutes } from '../routes-file.ts';
 import { readEnvironment } from './environment.ts';
 
-const environment = readEnvironment(process.env);
+const environment = { ...readEnvironment(process.env), routes: readRoutes() };
 const settings = compose.clientSettings();
 const sqs = compose.createSqsClient(settings);
 const table = openTable(new DynamoDBClient(settings), environment.ledgerTable);

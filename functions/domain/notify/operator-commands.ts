@@ -40,6 +40,7 @@ type Subcommand =
   | 'dlq redrive'
   | 'doctor'
   | 'init'
+  | 'key check'
   | 'key set'
   | 'live'
   | 'release'
@@ -89,6 +90,8 @@ export function operatorCommands(target: CommandTarget) {
     /** @param parameter of the key; the tool asks for it where the routes use several */
     storeKey: (parameter?: string) =>
       command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    /** Lists the API keys, and asks Streampixel about those that are stored. */
+    checkKeys: () => command('key check'),
     /** Puts live what was live before in the project. */
     releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
     /** Shows what viewers get. */
