@@ -1,12 +1,10 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-
 import { describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
 import { createSparseZip } from '../../bench/sparse-zip.ts';
 import { readZip } from '../../functions/adapters/zip-content.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
-
 import { judged } from '../support/judged.ts';
 import { largePackage } from '../support/large-package.ts';
 import { CountedFile, rawZip } from '../support/raw-zip.ts';
