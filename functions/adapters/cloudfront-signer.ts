@@ -103,13 +103,14 @@ function problemOf(answer: HttpExchange, url: PresignedUrl, domain: string): Und
     if (status !== 403 || code !== 'AccessDenied') return undefined;
     return unreadable(`S3 refused CloudFront: ${words}. ${/kms/i.test(text) ? NO_KMS_GRANT : NO_GRANT}`, status);
   }
-  const said = `CloudFront answered ${words}`;
-  if (status >= 500 || status === 429) return new Undeliverable({ kind: 'unavailable', detail: redact(said), status });
+  const answered = `CloudFront answered ${words}`;
+  if (status >= 500 || status === 429)
+    return new Undeliverable({ kind: 'unavailable', detail: redact(answered), status });
   // Its errors about signatures are XML, all others pages.
   if (status !== 403 || code === undefined)
-    return unreadable(`${said}. Is the distribution enabled? Deploy again.`, status);
+    return unreadable(`${answered}. Is the distribution enabled? Deploy again.`, status);
   const keyId = new URL(url.reveal()).searchParams.get('Key-Pair-Id') ?? '';
-  return unreadable(`${said}. ${KEY_REFUSED}`, status, keyId);
+  return unreadable(`${answered}. ${KEY_REFUSED}`, status, keyId);
 }
 
 /** What is quoted of an error, in characters: what to do has to fit behind it. */

@@ -7,7 +7,7 @@ import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
 import { notifySkipped } from '../notify/submission-notices.ts';
-import { applied } from '../package/applied.ts';
+import { applyPackageCheck } from '../package/applied.ts';
 import type { NewestBuild } from '../ports.ts';
 import { checkContent, holdBackOlderContent, noteContent } from './check-content.ts';
 import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
@@ -84,7 +84,7 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
 /** Refuses what Streampixel could not run, as far as the settings and the person who dropped it want that. */
 async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: Visit): Promise<Step> {
   const packageCheck = entry.isUnchecked === true ? 'unchecked' : visit.settings.packageCheck;
-  const { facts, refusals, warnings } = applied(verdict, packageCheck);
+  const { facts, refusals, warnings } = applyPackageCheck(verdict, packageCheck);
   const judged: LedgerEntry = { ...entry, warnings, ...present({ package: facts }) };
   const [refusal] = refusals;
   if (refusal === undefined) return { entry: judged };
