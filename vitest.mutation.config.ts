@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 // Stryker runs the tests in threads, which can't change their time zone as a test of dates does. So all of them run in its zone.
 process.env.TZ = 'Asia/Tokyo';
 
-/** The tests that judge a mutant: fast ones only. Properties and the embedded stack add little for several times the time. */
+/**
+ * The tests that judge a mutant: fast ones only. Properties and the embedded stack add little for several times the time, except for
+ * that of what is live, where the order of events is all.
+ */
 export default defineConfig({
   test: {
     include: [
@@ -11,6 +14,7 @@ export default defineConfig({
       'test/contract/**/*.test.ts',
       'test/adapters/**/*.test.ts',
       'test/package/**/*.test.ts',
+      'test/property/live.test.ts',
     ],
     // In the first each of a hundred cases waits for a second, in the second each builds a huge zip. The adapters' own tests notice
     // the same changes.
