@@ -64,9 +64,9 @@ const FORMER_KEPT = 24;
 const DISTRIBUTED_WITHIN_MS = 15 * 60_000;
 const CLOCKS_DIFFER_MS = 60_000;
 
-/** The times at which an entry's own upload went live by what webhooks have reported. */
+/** The times at which an entry's own upload went live by what webhooks have reported; it is not rejected. */
 export function reportedGoLives(entry: LedgerEntry): readonly GoLive[] {
-  if (!isAtStreampixel(entry) || entry.state === 'rejected') return [];
+  if (!isAtStreampixel(entry)) return [];
   const { build, id, news = [], release, releaseMode, submittedAt, uploadId } = entry;
   const about = { uploadId, build: id, key: build.key, ...present({ submittedAt }) };
   const own = release?.uploadId === uploadId ? release : undefined;
