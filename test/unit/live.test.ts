@@ -106,6 +106,7 @@ describe('what viewers get', () => {
   it('keeps a release and the distribution that is reported for the same moment', () => {
     const both = [goLive('a', 1), goLive('a', 1, { source: 'distributing' })];
     expect(withGoLives(NOTHING_LIVE, both).goLives).toEqual(both);
+    expect(withGoLives(NOTHING_LIVE, both.toReversed()).goLives).toEqual(both);
   });
 
   it('is the same for all workers where two uploads go live at the same time', () => {
@@ -280,6 +281,13 @@ describe('a webhook about an upload that no build has any more', () => {
   ])('counts %s', (_, webhooks, expected) => {
     expect(goLives(recordAfter(known, ...webhooks))).toEqual(expected);
   });
+
+  it.each<Stage>(['approved', 'saving'])(
+    'changes nothing where it is %s, and nothing is known of the upload',
+    (stage) => {
+      expect(recordAfter(known, ['by-hand', stage, 5])).toBe(known);
+    },
+  );
 
   it('changes only the upload that it is about', () => {
     const { former: uploads } = recordAfter(known, ['automatic', 'approved', 5]);
