@@ -182,7 +182,9 @@ function isSame(a: GoLive, b: GoLive): boolean {
   return a.uploadId === b.uploadId && a.source === b.source && (a.source === 'approved' || a.at === b.at);
 }
 
-/** Of two in one millisecond either may be the later one, as long as all workers agree. A release comes before what is reported of it. */
+/**
+ * Of two in one millisecond either may be the later one, as long as all workers agree. A release comes before what is reported of it.
+ */
 function inOrder(a: GoLive, b: GoLive): number {
   if (a.at !== b.at) return a.at - b.at;
   if (a.uploadId !== b.uploadId) return a.uploadId < b.uploadId ? -1 : 1;
