@@ -4,7 +4,7 @@ import { createDynamoDbLedger } from '../adapters/dynamodb-ledger.ts';
 import { openTable } from '../adapters/dynamodb-table.ts';
 import { createSqsBuildsQueue } from '../adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../adapters/sqs-dead-letter-store.ts';
-import { createStreampixelKeyChecks } from '../adapters/streampixel-api.ts';
+import { createStreampixelKeyChecks } from '../adapters/streampixel-lookups.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
 import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive/redrive-for-key.ts';
