@@ -15,6 +15,7 @@ import { FollowQueue } from './follow-queue.ts';
 import { LedgerTable } from './ledger-table.ts';
 import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
+import { limitOutputs } from './outputs-limit.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
@@ -82,6 +83,7 @@ export class DropStack extends Stack {
       this.output(id, "For the operator's tool", value);
     }
     this.outputNextSteps(resources, webhookUrl);
+    limitOutputs(this);
     this.warn(settings);
   }
 
