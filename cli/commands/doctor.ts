@@ -98,16 +98,19 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
 
 /** With hundreds of routes: the first findings of a check with the same status, and how many more there are. */
 function firstOfEachKind(findings: readonly Finding[]): readonly Finding[] {
-  const kinds = Map.groupBy(findings, ({ check, status }) => `${check} ${status}`);
-  const shown = new Map<Finding, Finding>();
-  for (const alike of kinds.values()) {
-    for (const finding of alike.slice(0, NAMED)) shown.set(finding, finding);
-    const next = alike[NAMED];
-    if (next === undefined) continue;
-    const text = `and ${alike.length - NAMED} more; --json lists all`;
-    shown.set(next, { ...present({ check: next.check }), status: next.status, text });
-  }
-  return findings.flatMap((finding) => shown.get(finding) ?? []);
+  const kindOf = ({ check, status }: Finding) => `${check} ${status}`;
+  const counts = new Map<string, number>();
+  for (const finding of findings) counts.set(kindOf(finding), (counts.get(kindOf(finding)) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  return findings.flatMap((finding) => {
+    const kind = kindOf(finding);
+    const before = seen.get(kind) ?? 0;
+    seen.set(kind, before + 1);
+    if (before < NAMED) return [finding];
+    if (before > NAMED) return [];
+    const text = `and ${(counts.get(kind) ?? 0) - NAMED} more; --json lists all`;
+    return [{ ...present({ check: finding.check }), status: finding.status, text }];
+  });
 }
 
 const SKIPPED: Finding = { status: 'skipped', text: 'not checked on the embedded stack' };

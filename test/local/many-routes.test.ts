@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
-import { tool, toolJson } from '../cli/tool.ts';
+import { PATIENCE, tool, toolJson } from '../cli/tool.ts';
 
 const ROUTES = Array.from({ length: 500 }, (_, index) => ({
   prefix: `client-${index}/`,
@@ -10,6 +10,8 @@ const ROUTES = Array.from({ length: 500 }, (_, index) => ({
   autoRelease: false,
   apiKeyParameter: `/drop/keys/client-${index}`,
 }));
+
+vi.setConfig(PATIENCE);
 
 let stack: EmbeddedStack;
 beforeAll(async () => {
