@@ -5,7 +5,7 @@ import { ZipFile } from 'yazl';
 import { createSparseZip } from '../../bench/sparse-zip.ts';
 import { readZip } from '../../functions/adapters/zip-content.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
-import { judged } from '../support/judged.ts';
+import { codesOf, judged } from '../support/judged.ts';
 import { largePackage } from '../support/large-package.ts';
 import { CountedFile, rawZip } from '../support/raw-zip.ts';
 
@@ -19,6 +19,9 @@ async function zipOf(files: Files, options: { compress?: boolean; mtime?: Date }
 }
 
 const contentOf = async (file: Buffer | CountedFile) => (await judged(file)).content;
+
+/** The fixed part of an entry of a directory. */
+const CENTRAL_BYTES = 46;
 
 const FILES: Files = { 'Windows/MyGame.exe': 'MZ', 'Windows/MyGame/Content/Paks/MyGame.pak': 'pak '.repeat(100) };
 
@@ -123,6 +126,24 @@ describe('the content of a zip', () => {
     expect(await contentOf(file)).toBeUndefined();
   });
 
+  it.each([
+    ['200,000 files is read', 200_000, 200_000 * CENTRAL_BYTES, 'ZipDamaged', 3],
+    ['more files is not looked at', 200_001, 200_001 * CENTRAL_BYTES, 'NotJudged', 2],
+    ['32 MB is read', 5, 32 * 1024 ** 2, 'ZipDamaged', 3],
+    ['a byte more is not looked at', 5, 32 * 1024 ** 2 + 1, 'NotJudged', 2],
+  ])('of a directory of %s', async (_, entries, directorySize, code, requests) => {
+    // Nothing but zeros, so what is read of it is damaged.
+    const end = rawZip({ entries: [], zip64: true, end: { entries, directorySize } });
+    const file = new CountedFile(directorySize + end.length, (start, stop) => {
+      const bytes = Buffer.alloc(stop - start);
+      end.copy(bytes, Math.max(0, directorySize - start), Math.max(0, start - directorySize));
+      if (start === 0) bytes.write('PK\x03\x04', 'latin1');
+      return bytes;
+    });
+    expect(await codesOf(file)).toContain(code);
+    expect(file.requests).toBe(requests);
+  });
+
   it('says so where a part of the directory can’t be read, rather than that there is none', async () => {
     const file = largePackage(5_000);
     const failing = readZip(file.size, await file.head(), await file.tail(), async () => {
@@ -156,9 +177,6 @@ describe('a directory that needs much memory', () => {
     expect(atOnce).toBe(most);
   });
 });
-
-/** The fixed part of an entry of a directory. */
-const CENTRAL_BYTES = 46;
 
 /** Of {@link FILES}, as version 0.1 wrote it. */
 const FORMER_DIGEST = 'c0af3896ca274060a4874ebca846a7e7ae5c15364e4663751968fcdbbe2bbbe2';
