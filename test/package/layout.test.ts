@@ -77,7 +77,12 @@ describe('the game', () => {
     [['W/A.exe', `${WIN64}/A-Win64-Test.exe`, `${WIN64}/A-Win64-Shipping.exe`], 'A', 'Shipping'],
     [['A-Win64-Shipping.exe'], 'A', undefined],
     [['A.EXE'], 'A', undefined],
-    [['A.exe.exe'], 'A.exe', undefined],
+    [['A.exe2.exe'], 'A.exe2', undefined],
+    [
+      ['W/DXSetup.exe', 'W/DXSetup/Binaries/Win64/DXSETUP-Win64-Shipping.exe', 'W/DXSetup/Content/a.pak'],
+      'DXSETUP',
+      'Shipping',
+    ],
     [['W/A.exe', 'W/Engine/Binaries/Win64/UE4Game-Win64-Shipping.exe'], 'A', 'Shipping'],
     [['W/A.exe', 'W/Engine/Binaries/Win64/UnrealGame.exe'], 'A', 'Development'],
     [['W/A/A.exe'], undefined, undefined],
@@ -89,8 +94,9 @@ describe('the game', () => {
   });
 
   it.each<[Files, string | undefined, readonly string[]]>([
-    [['Z.exe', 'A.exe', 'a/x'], 'A.exe', ['Z.exe']],
-    [['W/Z.exe', 'W/A.exe', 'W/a/x'], 'W/A.exe', ['W/Z.exe']],
+    [['Zed.exe', 'Ann.exe', 'ann/x'], 'Ann.exe', ['Zed.exe']],
+    [['Win/Zed.exe', 'Win/Ann.exe', 'Win/ann/x'], 'Win/Ann.exe', ['Win/Zed.exe']],
+    [['Zed.exe', 'Ann.exe2.exe', 'ann.exe2/x'], 'Ann.exe2.exe', ['Zed.exe']],
     [['W/Z.exe', 'W/A.exe', 'W/x/A/y'], 'W/Z.exe', ['W/A.exe']],
     [['W/Z.exe', 'W/A.exe'], 'W/Z.exe', ['W/A.exe']],
     [['A.exe', 'a/Tool.exe'], 'A.exe', []],
@@ -150,6 +156,8 @@ describe('a project that was zipped', () => {
     [[], ['A.uproject', 'MySource/A.cs']],
     [[], ['A/A.uproject', 'B/Source/A.cs']],
     [[], ['A/B/A.uproject', 'A/B/Source/A.cs']],
+    [[], ['A/B/A.uproject', 'B/Source/A.cs']],
+    [[], ['A.uproject', 'Content/Source/a.txt', 'Content/a.umap.txt']],
     [[], ['A.uproject.bak', 'Source/A.cs']],
     [[], ['Source/A.cs']],
     [[], ['A.uproject']],
