@@ -375,10 +375,14 @@ function existingProblems(
       return [`${prop}: must be an object of CDK; ${by}(...) makes one of what is not of the app`];
     }
     const { env } = resource;
+    // CDK takes some imported things for those of the stack, whatever their ARN says.
+    const [, , , region, account] = String(resource[has as 'bucketArn']).split(':');
+    const parts = { account: account || env.account, region: region || env.region };
     return same
-      .filter((part) => !Token.isUnresolved(env[part]) && !Token.isUnresolved(stack[part]) && env[part] !== stack[part])
+      .filter((part) => ![parts[part], stack[part]].some(Token.isUnresolved) && parts[part] !== stack[part])
       .map(
-        (part) => `${prop}: is in ${part} ${env[part]}, and the drop in ${stack[part]}. Both have to be in one ${part}`,
+        (part) =>
+          `${prop}: is in ${part} ${parts[part]}, and the drop in ${stack[part]}. Both have to be in one ${part}`,
       );
   });
 }
