@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, LoggingFormat, Runtime, RuntimeFamily, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -69,7 +69,8 @@ export class WorkerFunction extends Construct {
       entry: join(PROJECT_ROOT, 'functions', name, 'handler.ts'),
       projectRoot: PROJECT_ROOT,
       depsLockFilePath: join(PROJECT_ROOT, 'package-lock.json'),
-      runtime: Runtime.NODEJS_24_X,
+      // By its name, which CDK versions before it take too.
+      runtime: new Runtime('nodejs24.x', RuntimeFamily.NODEJS),
       architecture: Architecture.ARM_64,
       bundling: BUNDLING,
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.

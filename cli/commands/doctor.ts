@@ -101,12 +101,10 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ drop, settings }: Stack): Promise<readonly Finding[]> {
-  const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
-  // They are the props of a construct in an app of the studio's own, which the tool can't read.
-  if (drop !== undefined) return [ok(text)];
+async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
   try {
     const isDeployed = JSON.stringify(settings) === JSON.stringify(deployedSettings(readSettings(projectContext())));
+    const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
     return [
       isDeployed
         ? ok(text)

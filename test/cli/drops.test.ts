@@ -63,7 +63,6 @@ describe('a stack with two drops', () => {
     const commands = doctor.stdout.split('\n').filter((line) => line.includes(TOOL));
     expect(commands).not.toEqual([]);
     for (const line of commands) expect(line).toMatch(/ --stack Studio --region \S+ --drop Nightly\b/);
-    expect(doctor.stdout).not.toMatch(/cdk\.json differs/);
   });
 
   it('can be named by the environment, over which flags go, and which is not about the embedded stack', async () => {

@@ -244,6 +244,15 @@ describe('props that can not be used', () => {
     },
   );
 
+  it('name no option of the app, and the command for this drop', () => {
+    expect(problemsOf(drop({ routes: 'x' })).message).not.toContain('-c');
+    expect(problemsOf(drop({ delivery: 'cloudfront' })).problems).toEqual([
+      expect.stringMatching(
+        /^deliveryPublicKeys: is empty.*: npx --no streampixel-drop delivery-key create --stack Studio --drop Builds$/,
+      ),
+    ]);
+  });
+
   it('name a key without its bucket', () => {
     const stack = new Stack(studioApp(), 'Studio');
     const make = () => new StreampixelDrop(stack, 'Builds', { ...PROPS, bucketKmsKey: new Key(stack, 'Key') });
