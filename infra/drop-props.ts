@@ -69,8 +69,8 @@ export interface StreampixelDropProps {
    */
   readonly prefix?: string;
   /**
-   * An existing bucket in the account and region of the stack, with versioning. It gets a notification, or, where `bucketEvents` is
-   * `eventbridge`, nothing. A bucket of the same stack also gets the statements that `delivery: 'cloudfront'` needs in its policy; for
+   * An existing bucket in the account and region of the stack, with versioning. It gets a notification, and nothing where
+   * `bucketEvents` is `eventbridge`. A bucket of the same stack also gets the statements that `delivery: 'cloudfront'` needs in its policy; for
    * others they are an output.
    *
    * @default a new one, which outlives the stack
@@ -143,7 +143,7 @@ export interface StreampixelDropProps {
   /**
    * Name of the SSM SecureString with the private half; `delivery-key create` fills it.
    *
-   * @default `/streampixel-drop/<name>/delivery-key`
+   * @default '/streampixel-drop/<name>/delivery-key'
    */
   readonly deliveryKeyParameter?: string;
   /**
@@ -155,7 +155,7 @@ export interface StreampixelDropProps {
   /**
    * What a download URL is signed for, in seconds. With `delivery: 's3'` the session of the function's role may end it sooner.
    *
-   * @default 21600 (6 hours); with CloudFront 86400 (24 hours)
+   * @default 21600 (6 hours), with CloudFront 86400 (24 hours)
    */
   readonly fileUrlLifetimeSeconds?: number;
   /**
@@ -180,7 +180,7 @@ export interface StreampixelDropProps {
   /**
    * Name of the SSM SecureString with the token in the addresses of webhooks; the tool's `webhook` fills it.
    *
-   * @default `/streampixel-drop/<name>/webhook-token`
+   * @default '/streampixel-drop/<name>/webhook-token'
    */
   readonly webhookTokenParameter?: string;
   /**

@@ -67,6 +67,7 @@ export class StreampixelDrop extends Construct {
   readonly ledger: ITable;
   /** Where alerts and alarms are sent. */
   readonly alertTopic: ITopic;
+  /** The functions, by what they do. */
   readonly functions: StreampixelDropFunctions;
   /** Where Streampixel sends its webhooks, followed by `/<projectId>/<token>`. */
   readonly webhookUrl: string;
