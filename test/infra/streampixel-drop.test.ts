@@ -289,6 +289,11 @@ describe('props that can not be used', () => {
       'region',
       (stack: Stack) => Bucket.fromBucketAttributes(stack, 'B', { bucketName: 'zips', region: 'us-east-1' }),
     ],
+    [
+      'ledgerTable',
+      'account',
+      (stack: Stack) => Table.fromTableArn(stack, 'T', 'arn:aws:dynamodb:eu-central-1:210987654321:table/t'),
+    ],
     ['alertTopic', 'region', (stack: Stack) => Topic.fromTopicArn(stack, 'T', `arn:aws:sns:${ELSEWHERE}:t`)],
     [
       'ledgerTable',
