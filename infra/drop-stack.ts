@@ -1,10 +1,12 @@
-import { Stack } from 'aws-cdk-lib';
+import { Annotations, Stack } from 'aws-cdk-lib';
 import { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import type { StreampixelDropProps } from './drop-props.ts';
 import { LOCAL_PORT_CONTEXT } from './local-port.ts';
+import { sampleIds } from './settings/checks.ts';
 import type { Settings } from './settings/schema.ts';
 import { StreampixelDrop } from './streampixel-drop.ts';
 
@@ -26,5 +28,13 @@ export class DropStack extends Stack {
     };
     // CDK leaves this id out of logical ids, so that those of deployed stacks stay.
     new StreampixelDrop(this, 'Default', props);
+    const samples = sampleIds(settings);
+    if (samples.length > 0) {
+      Annotations.of(this).addWarningV2(
+        'streampixel-drop:sample-ids',
+        `${samples.join(' and ')}: still the sample that comes with the project. Make settings of your own before you deploy: ` +
+          operatorCommands({}).init(),
+      );
+    }
   }
 }

@@ -15,6 +15,7 @@ import { apiKeyParameters } from './api-key-parameters.ts';
 import { BuildsQueue } from './builds-queue.ts';
 import { OverviewDashboard } from './dashboard.ts';
 import { Delivery } from './delivery.ts';
+import { writeDeployedSettings } from './deployed-settings.ts';
 import { DropBucket } from './drop-bucket.ts';
 import { dropMetric } from './drop-metrics.ts';
 import { deployedStack, outputPrefix } from './drop-names.ts';
@@ -24,14 +25,13 @@ import { environmentValues, fileUrlsValue } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
 import { LedgerTable } from './ledger-table.ts';
-import { OBSERVED_SESSION_HOURS } from './limits.ts';
+import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import { LOCAL_PORT_CONTEXT } from './local-port.ts';
-import { deployedSettings, OUTPUTS } from './outputs.ts';
+import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import type { Resources } from './resources.ts';
-import { sampleIds } from './settings/checks.ts';
 import type { Settings } from './settings/schema.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
@@ -145,7 +145,9 @@ export class StreampixelDrop extends Construct {
       "Who keeps to Streampixel's rate limit",
       rateLimitText(props.ledgerTable !== undefined, environment.ledgerTable),
     );
-    output(OUTPUTS.settings, "For the operator's tool", JSON.stringify(deployedSettings(settings)));
+    for (const [id, value] of Object.entries(writeDeployedSettings(deployedSettings(settings)))) {
+      output(id, "For the operator's tool", value);
+    }
     outputNextSteps(outputs, resources, this.webhookUrl);
     this.warn(settings, props);
   }
@@ -193,13 +195,6 @@ export class StreampixelDrop extends Construct {
 
   private warn(settings: Settings, { alertTopic }: StreampixelDropProps): void {
     const warn = (id: string, text: string) => Annotations.of(this).addWarningV2(`streampixel-drop:${id}`, text);
-    const samples = sampleIds(settings);
-    if (samples.length > 0) {
-      warn(
-        'sample-ids',
-        `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
-      );
-    }
     if (settings.delivery === 's3' && settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
       warn(
         'file-url-lifetime',
@@ -275,20 +270,25 @@ export class StreampixelDrop extends Construct {
 export type FollowedOutcome = 'approved' | 'rejected' | 'late' | 'stuck' | 'released' | 'release-failed';
 
 function outputNextSteps(outputs: DropOutputs, { bucket, commands, settings }: Resources, webhookUrl: string): void {
-  apiKeyParameters(settings.routes).forEach((name, index) => {
+  const keys = apiKeyParameters(settings.routes);
+  keys.slice(0, LISTED_OUTPUTS).forEach((name, index) => {
     outputs.add(
       numbered(OUTPUTS.storeApiKey, index),
       'First: asks for the API key and stores it; the key is in no history and no process list',
       commands.storeKey(name),
     );
   });
+  if (keys.length > LISTED_OUTPUTS) {
+    const text = `${keys.length} API keys in all: says which are stored, and how to store each of the others`;
+    outputs.add(OUTPUTS.moreApiKeys, text, commands.checkKeys());
+  }
   outputs.add(
     OUTPUTS.setUpWebhooks,
     'Then: makes the token of the webhooks if there is none, and prints the address of each project',
     commands.webhook(),
   );
   const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
-  projectIds.forEach((projectId, index) => {
+  projectIds.slice(0, LISTED_OUTPUTS).forEach((projectId, index) => {
     outputs.add(
       numbered(OUTPUTS.webhookOfProject, index),
       `Streampixel dashboard, project ${projectId}, Project Settings: this as the webhook URL, with the token for TOKEN; tick ` +
@@ -296,6 +296,10 @@ function outputNextSteps(outputs: DropOutputs, { bucket, commands, settings }: R
       `${webhookUrl}/${projectId}/TOKEN`,
     );
   });
+  if (projectIds.length > LISTED_OUTPUTS) {
+    const text = `${projectIds.length} projects in all: prints the address of each, and whether its dashboard has it`;
+    outputs.add(OUTPUTS.moreWebhooks, text, commands.webhook());
+  }
   const prefix = settings.routes[0]?.prefix ?? '';
   outputs.add(
     OUTPUTS.dropABuild,
@@ -315,9 +319,4 @@ function rateLimitText(isShared: boolean, table: string): string {
   return isShared
     ? `Shared by all stacks on the ledger ${table}. ${others}`
     : `Not shared. ${others} Another stack or drop shares it on this ledger (setting ledgerTableName, prop ledgerTable): ${table}`;
-}
-
-/** The first output has the plain id, then `StoreApiKey2`, `StoreApiKey3`, ... */
-function numbered(id: string, index: number): string {
-  return index === 0 ? id : `${id}${index + 1}`;
 }

@@ -30,6 +30,7 @@ export class SubmitBuildFunction extends WorkerFunction {
       // 512 costs least; a warm build mostly waits and costs by the MB. The process itself needs 100 MB.
       memorySize: 512,
       environment: environmentOf(ENV, environment),
+      routes: settings.routes,
       permissions: permissions(resources),
     });
     this.consume(buildsQueue.queue, settings.maxConcurrency);

@@ -1,5 +1,6 @@
 import { paginateDescribeStacks, type Stack as StackDescription } from '@aws-sdk/client-cloudformation';
 import * as v from 'valibot';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import { dropsIn, OUTPUTS } from '../../infra/outputs.ts';
 import { type Finding, ok, warn } from '../finding.ts';
 import { explained } from './aws-errors.ts';
@@ -51,11 +52,10 @@ interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'>, Partial<P
 }
 
 /** Only what is used is named: other versions of this project have other settings. */
-const settingsOutput = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ routes: v.array(v.object({ userId: v.string() })), intervalSeconds: v.optional(v.number()) }),
-);
+const usedSettings = v.object({
+  routes: v.array(v.object({ userId: v.string() })),
+  intervalSeconds: v.optional(v.number()),
+});
 
 /** How the other drop gets the ledger: by a setting of the app, or by a prop in a stack of the studio's own. */
 function deploymentWith(ledgerTable: string, name: string, drop: string): string {
@@ -68,12 +68,20 @@ function shownName(stack: string, drop: string): string {
   return drop === '' ? stack : `${stack} (drop ${drop})`;
 }
 
+function settingsIn(outputs: ReadonlyMap<string, string | undefined>, drop: string): unknown {
+  try {
+    return readDeployedSettings((id) => outputs.get(`${drop}${id}`) ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
 /** The drops of a stack, without those whose outputs can't be read. */
 function rateLimitedDrops({ Outputs = [], StackName: stack = '' }: Partial<StackDescription>): RateLimitedDrop[] {
   const outputs = new Map(Outputs.map(({ OutputKey = '', OutputValue }) => [OutputKey, OutputValue]));
   return dropsIn(outputs).flatMap((drop) => {
     const ledgerTable = outputs.get(`${drop}${OUTPUTS.ledgerTableName}`);
-    const settings = v.safeParse(settingsOutput, outputs.get(`${drop}${OUTPUTS.settings}`));
+    const settings = v.safeParse(usedSettings, settingsIn(outputs, drop));
     if (ledgerTable === undefined || !settings.success) return [];
     const { intervalSeconds, routes } = settings.output;
     return [

@@ -11,11 +11,12 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
+import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
+import { stackNameHere } from './project-settings.ts';
 import { createAgents } from './proxy.ts';
 
 /** Where to find the drop. */
@@ -24,6 +25,8 @@ export interface StackOptions {
   readonly region?: string;
   /** Of a stack that holds several. */
   readonly drop?: string;
+  /** The file of settings that names it. */
+  readonly settings?: string;
   /** Port of the embedded stack. */
   readonly local?: number;
 }
@@ -34,17 +37,19 @@ export function endpointOf({ local }: StackOptions): string | undefined {
 }
 
 /**
- * The name that is meant: by default that of the stack that `cdk deploy` makes in this clone; on the embedded stack, which is alone
- * at its port, whatever there is.
+ * The name that is meant: by default that of the stack that `cdk deploy` makes in this directory; on the embedded stack, which is
+ * alone at its port, whatever there is.
+ *
+ * @throws OperatorError where the file of settings does not say it
  */
-function nameOf({ local, stack }: StackOptions): string | undefined {
+function nameOf({ local, settings, stack }: StackOptions): string | undefined {
   if (stack !== undefined || local !== undefined) return stack;
-  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+  return stackNameHere(settings) ?? DEFAULT_STACK_NAME;
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
-export function targetOf({ drop, local, region, stack }: StackOptions): CommandTarget {
-  return local === undefined ? { stack, region, drop } : { local };
+export function targetOf({ drop, local, region, settings, stack }: StackOptions): CommandTarget {
+  return local === undefined ? { stack, region, drop, settings } : { local };
 }
 
 /** Longest that a connection may take, in ms; by itself the SDK waits for ever. */
@@ -123,6 +128,8 @@ export async function findStack(options: StackOptions) {
     commands: operatorCommands(isLocal ? targetOf(options) : targetIn(name, region, prefix)),
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
+    /** The file of settings that the command line names. */
+    settingsFile: options.settings,
     /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),
@@ -136,7 +143,7 @@ export async function findStack(options: StackOptions) {
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     /** An output that not every stack has. */
     optionalOutput: (id: string) => outputs.get(`${prefix}${id}`),
-    settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    settings: readDeployedSettings(output),
     /** For calls that are none of AWS's. */
     agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),

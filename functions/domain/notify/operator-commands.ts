@@ -14,7 +14,13 @@ const TOOL = 'npx --no streampixel-drop';
  * is named too: it may hold several.
  */
 export type CommandTarget =
-  | { readonly stack?: string | undefined; readonly region?: string | undefined; readonly drop?: string | undefined }
+  | {
+      readonly stack?: string | undefined;
+      readonly region?: string | undefined;
+      readonly drop?: string | undefined;
+      /** The file of settings that names the stack, where it is not the usual one. */
+      readonly settings?: string | undefined;
+    }
   | { readonly local: number };
 
 /** The builds that a command about dead letters acts on. */
@@ -33,6 +39,8 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'init'
+  | 'key check'
   | 'key set'
   | 'live'
   | 'release'
@@ -60,6 +68,8 @@ export function operatorCommands(target: CommandTarget) {
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    /** Makes the file of settings. */
+    init: () => command('init'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Shows the addresses of the webhooks. */
@@ -80,6 +90,8 @@ export function operatorCommands(target: CommandTarget) {
     /** @param parameter of the key; the tool asks for it where the routes use several */
     storeKey: (parameter?: string) =>
       command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    /** Lists the API keys, and asks Streampixel about those that are stored. */
+    checkKeys: () => command('key check'),
     /** Puts live what was live before in the project. */
     releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
     /** Shows what viewers get. */
@@ -131,8 +143,9 @@ export function operatorCommands(target: CommandTarget) {
 
 function targetFlags(target: CommandTarget): readonly string[] {
   if ('local' in target) return ['--local', `${target.local}`];
-  const { drop, region, stack } = target;
+  const { drop, region, settings, stack } = target;
   return [
+    ...(settings === undefined ? [] : ['--settings', shellWord(settings)]),
     ...(stack === undefined ? [] : ['--stack', shellWord(stack)]),
     // Not as a shell's word: in a template the region is a token of CDK's.
     ...(region === undefined ? [] : ['--region', region]),
