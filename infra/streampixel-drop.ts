@@ -318,5 +318,5 @@ function rateLimitText(isShared: boolean, table: string): string {
   const others = 'What others upload as the same user is not counted, and Streampixel answers 429.';
   return isShared
     ? `Shared by all stacks on the ledger ${table}. ${others}`
-    : `Not shared. ${others} Another stack or drop shares it on this ledger (setting ledgerTableName, prop ledgerTable): ${table}`;
+    : `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table} (prop of StreampixelDrop: ledgerTable)`;
 }
