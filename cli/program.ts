@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { SETTINGS_FILE } from '../infra/settings/settings-file.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
 import { addCheckCommand } from './commands/check.ts';
@@ -34,7 +35,8 @@ export function createProgram(
     .description(
       'Operates a deployed streampixel-drop: builds from the drop until they are live, dead letters, API keys and webhooks.',
     )
-    .option('--stack <name>', 'the stack to operate (default: the one of cdk.json)')
+    .option('--stack <name>', `the stack to operate (default: the one of ${SETTINGS_FILE})`)
+    .option('--settings <file>', `the file of settings (default: ${SETTINGS_FILE} in this directory)`)
     .option('--region <region>', 'its AWS region (default: the one of the AWS profile)')
     .addOption(
       new Option('--local [port]', 'the embedded stack of npm start, and its port')
@@ -59,8 +61,8 @@ export function createProgram(
     async (...actionArgs) => {
       const command = actionArgs.at(-1) as Command;
       const flags = command.optsWithGlobals<GlobalFlags>();
-      const { json, local, region, stack } = flags;
-      const options = present({ stack, region, local });
+      const { json, local, region, settings, stack } = flags;
+      const options = present({ stack, region, settings, local });
       const console = new Console(json === true, operatorCommands(targetOf(options)));
       async function find(): Promise<Stack> {
         const found = await findStack(options);

@@ -127,7 +127,8 @@ export class DropStack extends Stack {
     if (samples.length > 0) {
       warn(
         'sample-ids',
-        `${samples.join(' and ')}: still the sample that comes with the project. Put your own ids into cdk.json before you deploy`,
+        `${samples.join(' and ')}: still the sample that comes with the project. Make settings of your own before you deploy: ` +
+          operatorCommands({}).init(),
       );
     }
     if (settings.delivery === 's3' && settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {

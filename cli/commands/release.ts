@@ -63,7 +63,7 @@ async function release(
   const uploadId = releasableUpload(entry, target.uploadId);
   const { id: build, projectId, releaseMode, state, userId } = entry;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
-    const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
+    const remedy = 'Add the route to streampixel-drop.json and deploy, or release the build on the dashboard.';
     throw new OperatorError('NoRoute', `No route has a key of user ${userId} any more.`, remedy);
   }
   if (state === 'submitted' && uploadId === entry.uploadId) {

@@ -12,16 +12,18 @@ import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
+import { stackNameHere } from './project-settings.ts';
 import { createAgents } from './proxy.ts';
 
 /** Where to find the stack. */
 export interface StackOptions {
   readonly stack?: string;
   readonly region?: string;
+  /** The file of settings that names it. */
+  readonly settings?: string;
   /** Port of the embedded stack. */
   readonly local?: number;
 }
@@ -32,12 +34,14 @@ export function endpointOf({ local }: StackOptions): string | undefined {
 }
 
 /**
- * The name that is meant: by default that of the stack that `cdk deploy` makes in this clone; on the embedded stack, which is alone
- * at its port, whatever there is.
+ * The name that is meant: by default that of the stack that `cdk deploy` makes in this directory; on the embedded stack, which is
+ * alone at its port, whatever there is.
+ *
+ * @throws OperatorError where the file of settings does not say it
  */
-function nameOf({ local, stack }: StackOptions): string | undefined {
+function nameOf({ local, settings, stack }: StackOptions): string | undefined {
   if (stack !== undefined || local !== undefined) return stack;
-  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+  return stackNameHere(settings) ?? DEFAULT_STACK_NAME;
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
@@ -117,6 +121,8 @@ export async function findStack(options: StackOptions) {
     commands: operatorCommands(isLocal ? targetOf(options) : { stack: name, region }),
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
+    /** The file of settings that the command line names. */
+    settingsFile: options.settings,
     /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),

@@ -3,7 +3,7 @@ import { operatorCommands } from '../../functions/domain/notify/operator-command
 import { keyStoredPattern } from '../api-key-parameters.ts';
 import { environmentBytes } from '../environment.ts';
 import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT } from '../limits.ts';
-import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './project-context.ts';
+import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './sample.ts';
 import type { Settings } from './schema.ts';
 
 /** Values that the schema may have found wrong: what is wrong between two of them is reported all the same. */

@@ -13,6 +13,7 @@ import { MARGIN_MS } from '../../functions/domain/pacing/pacer.ts';
 import { type Environment, readEnvironment } from '../../functions/submit-build/environment.ts';
 import { type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
+import { readSettingsFile, type SettingsPlace } from '../../infra/settings/settings-file.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import { type DeployedFunctions, startFunctions } from '../aws/deployed-functions.ts';
 import type { BusEvent } from '../aws/event-bus.ts';
@@ -32,7 +33,9 @@ export type { DroppedBuild } from './drop-build.ts';
 export interface EmbeddedStackOptions {
   /** Port of the AWS endpoint. Default 0: one that the system chooses. */
   readonly port?: number;
-  /** Settings on top of those in cdk.json. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
+  /** Where the file of settings is. Without it: the settings of the sample. */
+  readonly settingsPlace?: SettingsPlace;
+  /** Settings on top of those. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
   readonly settings?: Partial<Settings>;
   /** The key in SSM. Default: a random one. */
   readonly apiKey?: string;
@@ -129,7 +132,9 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     async function synthesized(settings: Partial<Settings>): Promise<Deployment> {
       const directory = join(assemblyDirectory, String(++version));
       const all = { ...settingsAtStart, ...settings };
-      await synthesize({ ...deliveryKey.settingsFor(all), ...all }, directory, gateway.port);
+      const place = options.settingsPlace;
+      const delivery = all.delivery ?? (place && readSettingsFile(place)?.values.delivery);
+      await synthesize({ ...deliveryKey.settingsFor(delivery), ...all }, directory, { place, port: gateway.port });
       const { distributionDomain, endpoint } = gateway;
       return readDeployment(directory, { region: LOCAL_REGION, endpoint, distributionDomain });
     }
@@ -227,10 +232,10 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
         return dropped;
       },
       /**
-       * Deploys again, as `cdk deploy` does after an edit of cdk.json: the functions and the rules that invoke them use it from
+       * Deploys again, as `cdk deploy` does after an edit of the settings: the functions and the rules that invoke them use it from
        * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
        *
-       * @param settings on top of those in cdk.json and of the start
+       * @param settings on top of those of the file and of the start
        * @throws Error with what is wrong with the settings; then nothing has changed
        */
       async deploy(settings: Partial<Settings> = {}): Promise<void> {

@@ -6,27 +6,32 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
+import { cdkFlags } from '../../infra/cdk-flags.ts';
 import { STUDIO } from './synthesized.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 let outdir: string;
+/** Without a file of settings. */
+let directory: string;
 
 beforeAll(() => {
   outdir = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
+  directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
 });
-afterAll(() => rmSync(outdir, { recursive: true }));
+afterAll(() => {
+  for (const each of [outdir, directory]) rmSync(each, { recursive: true });
+});
 
 /** Runs the app as the CDK CLI does, on a machine that knows no AWS credentials. */
 function runApp(context: Record<string, unknown>) {
-  const { status, stderr } = spawnSync(process.execPath, ['infra/app.ts'], {
-    cwd: ROOT,
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'infra/app.ts')], {
+    cwd: directory,
     encoding: 'utf8',
     env: {
       PATH: process.env.PATH,
       AWS_EC2_METADATA_DISABLED: 'true',
       CDK_OUTDIR: outdir,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ...context }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...cdkFlags(), ...context }),
     },
   });
   return { status, stderr };
@@ -39,9 +44,9 @@ describe('the CDK app', { timeout: 120_000 }, () => {
 
     expect(status).toBe(1);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      '2 problems with the settings (context in cdk.json, or -c name=value):',
-      expect.stringMatching(/^ {2}- maxConcurrency: /),
-      '  - prefixes: is not a setting. Did you mean prefix?',
+      '2 problems with the settings:',
+      expect.stringMatching(/^ {2}- -c maxConcurrency: /),
+      '  - -c prefixes: is not a setting. Did you mean prefix?',
     ]);
   });
 

@@ -5,8 +5,8 @@ import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adap
 import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
 import { environmentBytes } from '../../infra/environment.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
-import { projectContext, SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
+import { SAMPLE_PROJECT_ID, SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 
 const ROUTE = {
   prefix: '',
@@ -178,7 +178,7 @@ describe('settings', () => {
     ]);
     const { message } = new SettingsError(problems);
     expect(message.split('\n')).toEqual([
-      '9 problems with the settings (context in cdk.json, or -c name=value):',
+      '9 problems with the settings:',
       ...problems.map((problem) => `  - ${problem}`),
     ]);
   });
@@ -432,7 +432,7 @@ describe('context that is no setting', () => {
     ['INTERVALSECONDS', 'Did you mean intervalSeconds?'],
     ['route', 'Did you mean routes?'],
     ['fileUrlLifetime', 'Did you mean fileUrlLifetimeSeconds?'],
-    ['region', 'There are: stackName, routes, prefix'],
+    ['region', 'There are: routes, prefix, alertEmails'],
   ])('takes %s for a slip', (name, hint) => {
     expect(problemsOf({ [name]: 'x' })).toEqual([expect.stringContaining(hint)]);
     expect(problemsOf({ [name]: 'x' })[0]).toMatch(new RegExp(`^${name}: is not a setting`));
@@ -450,20 +450,10 @@ describe('context that is no setting', () => {
   });
 });
 
-describe('the sample in cdk.json', () => {
+describe('the sample', () => {
   it('is valid, and every id of it is recognised', () => {
-    const settings = readSettings(projectContext());
+    const settings = readSettings({ routes: SAMPLE_ROUTES });
 
-    expect(settings.routes).toEqual([
-      {
-        prefix: '',
-        userId: SAMPLE_USER_ID,
-        projectId: SAMPLE_PROJECT_ID,
-        autoRelease: false,
-        release: 'on-approval',
-        apiKeyParameter: '/streampixel-drop/api-key',
-      },
-    ]);
     expect(sampleIds(settings)).toEqual(['routes[0].userId', 'routes[0].projectId']);
   });
 

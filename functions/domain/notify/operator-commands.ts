@@ -30,6 +30,7 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'init'
   | 'key set'
   | 'live'
   | 'release'
@@ -57,6 +58,8 @@ export function operatorCommands(target: CommandTarget) {
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    /** Makes the file of settings. */
+    init: () => command('init'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Shows the addresses of the webhooks. */
