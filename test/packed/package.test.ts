@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StreampixelDrop } from '../../infra/index.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addPackages, filesIn, installedIn, NODES, pack, ROOT, temporaryDirectory } from './packed.ts';
+
+// npm, tsc and CDK are processes of their own, many times as slow on a busy machine.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const MB = 1_000_000;
 const directory = temporaryDirectory();
@@ -54,6 +57,21 @@ drop.bucket.bucketName.toUpperCase();
 new StreampixelDrop(drop, 'Other', { ...props, route: [] });
 `,
 };
+
+function run(node: string, cwd: string, ...args: string[]) {
+  const env = {
+    ...process.env,
+    PATH: [dirname(node), process.env.PATH].join(delimiter),
+    // An old Node, and the SDK on it, warn.
+    NODE_NO_WARNINGS: '1',
+    NO_COLOR: '1',
+    CDK_DISABLE_CLI_TELEMETRY: 'true',
+  };
+  const { status, stderr, stdout } = spawnSync(node, args, { cwd, encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
 describe('the package', () => {
   it('has the code that runs, the documents, and nothing else', () => {
@@ -108,21 +126,15 @@ describe('the package', () => {
   });
 });
 
-describe.each(NODES)('on Node %s', (_version, node) => {
-  const run = (cwd: string, ...args: string[]) => {
-    // Warnings of Node and of the SDK about an old Node are no part of this.
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_NO_WARNINGS: '1', NO_COLOR: '1' };
-    const { status, stderr, stdout } = spawnSync(node, args, { cwd, encoding: 'utf8', env });
-    return { status, stdout, stderr };
-  };
+describe.each(NODES)('on Node %s', (version, node) => {
   const tool = (...args: string[]) =>
-    run(directory, join(app, 'node_modules', 'streampixel-drop', 'cli', 'streampixel-drop.mjs'), ...args);
+    run(node, directory, join(app, 'node_modules', 'streampixel-drop', 'cli', 'streampixel-drop.mjs'), ...args);
 
   it('the tool runs', async () => {
     expect(tool('--version')).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
     expect(tool('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: streampixel-drop') });
     writeFileSync(join(directory, 'good.zip'), await makeSampleBuild());
-    const clone = run(directory, join(ROOT, 'cli', 'streampixel-drop.mjs'), 'check', 'good.zip', '--json');
+    const clone = run(node, directory, join(ROOT, 'cli', 'streampixel-drop.mjs'), 'check', 'good.zip', '--json');
     expect(clone).toMatchObject({ status: 0, stdout: expect.stringContaining('"ok":true') });
     expect(tool('check', 'good.zip', '--json')).toEqual(clone);
     expect(tool('status', '--json', '--region', 'eu-central-1', '--local', '1')).toMatchObject({
@@ -132,8 +144,8 @@ describe.each(NODES)('on Node %s', (_version, node) => {
   });
 
   it.each(['app.mjs', 'app.cjs'])('%s has the same template as an app in the clone, functions included', (file) => {
-    const outdir = join(app, `${file}.${_version}.out`);
-    expect(run(app, file, outdir)).toMatchObject({ status: 0 });
+    const outdir = join(app, `${file}.${version}.out`);
+    expect(run(node, app, file, outdir)).toMatchObject({ status: 0 });
     expect(templateIn(outdir)).toEqual(templateOfClone());
   });
 });
@@ -170,6 +182,25 @@ it.each([
     config,
     JSON.stringify({ compilerOptions: { ...compilerOptions, target: 'ES2023' }, files: ['app.ts'] }),
   );
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  expect(spawnSync(process.execPath, [tsc, '-p', config], { cwd: app, encoding: 'utf8' }).stdout).toBe('');
+  expect(run(process.execPath, app, TSC, '-p', config)).toEqual({ status: 0, stdout: '', stderr: '' });
 });
+
+it.each(readdirSync(join(ROOT, 'examples')))(
+  'examples/%s installs it and compiles, and cdk-nag finds nothing in what it synthesizes',
+  (example) => {
+    const folder = join(directory, example);
+    cpSync(join(ROOT, 'examples', example), folder, { recursive: true });
+    const { dependencies, devDependencies, ...rest } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { 'streampixel-drop': _own, ...others } = dependencies;
+    expect(Object.keys(dependencies)).toContain('streampixel-drop');
+    // The others are this repository's: nothing is installed over the network.
+    installedIn(folder, tarball, { 'package.json': JSON.stringify(rest) });
+    addPackages(folder, Object.keys({ ...others, ...devDependencies }));
+    if (existsSync(join(folder, 'tsconfig.json'))) {
+      expect(run(process.execPath, folder, TSC, '-p', '.')).toEqual({ status: 0, stdout: '', stderr: '' });
+    }
+    const cdk = join(ROOT, 'node_modules', 'aws-cdk', 'bin', 'cdk');
+    expect(run(process.execPath, folder, cdk, 'synth', '--quiet', '--no-notices')).toMatchObject({ status: 0 });
+    expect(globSync('cdk.out/**/*.template.json', { cwd: folder })).not.toEqual([]);
+  },
+);
