@@ -103,9 +103,11 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+async function checkSettings({ drop, name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+  const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
+  // They are the props of a construct in an app of the studio's own, which the tool can't read.
+  if (drop !== undefined) return [ok(text)];
   try {
-    const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
     const here = settingsHere(settingsFile);
     // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
@@ -118,9 +120,10 @@ async function checkSettings({ name, settings, settingsFile }: Stack): Promise<r
   }
 }
 
-async function checkStack({ name, region, status }: Stack): Promise<readonly Finding[]> {
-  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${name} in ${region}, ${status}`)];
-  return [warn(`${name} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
+async function checkStack({ drop, name, region, status }: Stack): Promise<readonly Finding[]> {
+  const shown = drop === undefined ? name : `${name}, drop ${drop},`;
+  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${shown} in ${region}, ${status}`)];
+  return [warn(`${shown} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
 }
 
 async function checkKeys(stack: Stack): Promise<readonly Finding[]> {

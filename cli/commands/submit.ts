@@ -14,7 +14,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
-import { applied } from '../../functions/domain/package/applied.ts';
+import { applyPackageCheck } from '../../functions/domain/package/applied.ts';
 import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { fittedName, shortId, shortNames } from '../builds/build-view.ts';
 import { BUILD_NAMES, createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
@@ -137,7 +137,10 @@ async function addVerdicts({ clients, settings }: Stack, plans: Plan[], check: b
     if (plan.message === undefined) continue;
     const { bucket: Bucket, key: Key, versionId: VersionId } = plan.message.build;
     const { verdict } = await judgeObject(clients.s3, { Bucket, Key, ...present({ VersionId }) });
-    const { refusals, warnings } = applied(verdict, check ? (settings.packageCheck ?? 'refuse') : 'unchecked');
+    const { refusals, warnings } = applyPackageCheck(
+      verdict,
+      check ? (settings.packageCheck ?? 'refuse') : 'unchecked',
+    );
     const found = [...refusals, ...warnings].map(({ code, detail }) => `${code}: ${detail}`);
     plans[index] = { ...plan, verdict: { refusals, warnings }, found };
   }

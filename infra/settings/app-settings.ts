@@ -51,7 +51,7 @@ export function appSettings(
 /** What a file of the CDK CLI has in its context, without CDK's own. Another tool's business is what is wrong with that file. */
 export function settingsIn(path: string, contextOf = ({ context }: Values): unknown => context): Values {
   try {
-    const context = contextOf(JSON.parse(readFileSync(path, 'utf8'))) ?? {};
+    const context = contextOf(JSON.parse(readFileSync(path, 'utf8').replace(/^\ufeff/, ''))) ?? {};
     return Object.fromEntries(Object.entries(context).filter(([name]) => !isKeyOfCdk(name)));
   } catch {
     return {};

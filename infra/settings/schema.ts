@@ -4,15 +4,11 @@ import { DELIVERIES } from '../../functions/domain/model/file-url.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { PACKAGE_CHECKS } from '../../functions/domain/package/applied.ts';
-import { MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
+import { LONGEST_NAME, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
 import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
 import { PUBLIC_KEY, publicKeyOf } from './public-key.ts';
 import { unknownName } from './unknown-name.ts';
 
-/** The longest that any region's name is today (ap-southeast-1 and others). */
-const REGION_LENGTH = 14;
-/** A bucket's name has at most 63 characters, and ours is `<stack>-<account>-<region>`. */
-const STACK_NAME_LENGTH = 63 - '-123456789012-'.length - REGION_LENGTH;
 /** A longer interval is more likely ms taken for seconds than meant. */
 const LONGEST_INTERVAL_S = 3600;
 /** AWS Signature Version 4 signs for a week at most; a URL of CloudFront has no limit of its own. */
@@ -407,8 +403,8 @@ export const settingsSchema = v.object(
       described(
         'Names the stack and, through it, the bucket, the queues and the alarms. Use different names to deploy several stacks side by ' +
           'side.',
-        `must start with a letter and have at most ${STACK_NAME_LENGTH} letters, digits and "-": the bucket's name is made of it`,
-        pattern(new RegExp(`^[A-Za-z][A-Za-z0-9-]{0,${STACK_NAME_LENGTH - 1}}$`)),
+        `must start with a letter and have at most ${LONGEST_NAME} letters, digits and "-": the bucket's name is made of it`,
+        pattern(new RegExp(`^[A-Za-z][A-Za-z0-9-]{0,${LONGEST_NAME - 1}}$`)),
       ),
       DEFAULT_STACK_NAME,
     ),

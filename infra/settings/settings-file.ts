@@ -19,9 +19,13 @@ export interface SettingsFile {
   readonly problems: readonly string[];
 }
 
-/** Path of the file, whether or not there is one. */
-export function settingsPath({ directory, file }: SettingsPlace): string {
-  return resolve(directory, settingsName({ file }));
+/**
+ * Path of the file, whether or not there is one.
+ *
+ * @param resolved by the rules of the system
+ */
+export function settingsPath({ directory, file }: SettingsPlace, resolved = resolve): string {
+  return resolved(directory, settingsName({ file }));
 }
 
 /** What messages call it. */

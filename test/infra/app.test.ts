@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnvironment as readFollowEnvironment } from '../../functions/follow-builds/environment.ts';
+import { readEnvironment as readWebhookEnvironment } from '../../functions/receive-webhook/environment.ts';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
@@ -51,10 +53,12 @@ describe('the CDK app', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    ['submit-build', 'SubmitBuild', readEnvironment],
-    ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment],
-    ['remind-of-dead-letters', 'RemindOfDeadLetters', readReminderEnvironment],
-  ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read) => {
+    ['submit-build', 'SubmitBuild', readEnvironment, ['index.mjs', 'routes.json']],
+    ['follow-builds', 'FollowBuilds', readFollowEnvironment, ['index.mjs', 'routes.json']],
+    ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment, ['index.mjs', 'routes.json']],
+    ['receive-webhook', 'ReceiveWebhook', readWebhookEnvironment, ['index.mjs']],
+    ['remind-of-dead-letters', 'RemindOfDeadLetters', readReminderEnvironment, ['index.mjs']],
+  ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read, files) => {
     const { status, stderr } = runApp(STUDIO);
     expect(stderr).not.toContain('ERROR');
     expect(status).toBe(0);
@@ -65,7 +69,10 @@ describe('the CDK app', { timeout: 120_000 }, () => {
     read(environment);
     const directory = join(outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
 
-    expect(readdirSync(directory)).toEqual(['index.mjs']);
+    expect(readdirSync(directory).sort()).toEqual(files);
+    if (files.includes('routes.json')) {
+      expect(JSON.parse(readFileSync(join(directory, 'routes.json'), 'utf8'))).toEqual(STUDIO.routes);
+    }
     expect(Handler).toBe('index.handler');
     // From the temporary directory no node_modules is in reach: whatever the bundle left out would be missing.
     const imported = spawnSync(

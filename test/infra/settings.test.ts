@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
@@ -383,7 +383,9 @@ describe('routes', () => {
       }));
     expect(problemsOf({ routes: routes(600) })).toEqual([]);
     expect(problemsOf({ routes: routes(660) })).toEqual([
-      expect.stringMatching(/^routes: the names .* too long for one rule of EventBridge, \d+ of 2048 characters\./),
+      expect.stringMatching(
+        /^routes: the names of the 3 API key parameters, in 1 folder, are too long .* EventBridge \(\d+ of 2048 characters\)/,
+      ),
     ]);
   });
 
@@ -409,21 +411,28 @@ describe('routes', () => {
     ]);
   });
 
-  it('refuses more of them than fit in the function’s environment', () => {
+  it('refuses more of them than the operator’s tool can read from the outputs', () => {
     const many = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ ...ROUTE, prefix: `team-${index}/` }));
-    const fitting = Array.from({ length: 60 }, (_, index) => index + 1).filter(
-      (count) => problemsOf({ routes: many(count) }).length === 0,
-    );
-    const most = Math.max(...fitting);
-
-    expect(environmentBytes(read({ routes: many(most) }))).toBeLessThanOrEqual(4096);
-    expect(problemsOf({ routes: many(most + 1) })).toEqual([
-      expect.stringMatching(new RegExp(`^routes: ${most + 1} routes are too many .* of Lambda's 4096 bytes`)),
+      Array.from({ length: count }, () => ({
+        ...ROUTE,
+        prefix: `builds/${randomBytes(6).toString('hex')}/`,
+        projectId: randomBytes(12).toString('hex'),
+      }));
+    expect(problemsOf({ routes: many(5_000) })).toEqual([]);
+    expect(problemsOf({ routes: many(20_000) })).toEqual([
+      expect.stringMatching(
+        /^routes: 20000 routes are too many for one stack\. .* \d+ outputs of the stack, .* room for 90\./,
+      ),
     ]);
-    // A studio with ten projects must not need a second stack.
-    expect(most).toBeGreaterThan(10);
   });
+});
+
+it('refuses an address of Streampixel that the environment of a function has no room for', () => {
+  const address = (length: number) => ({ streampixelBaseUrl: `https://proxy.studio.example/${'x'.repeat(length)}` });
+  expect(environmentBytes(read(address(1_000)))).toBeLessThanOrEqual(4096);
+  expect(problemsOf(address(4_000))).toEqual([
+    expect.stringMatching(/^streampixelBaseUrl: is too long\. .* up to \d+ of Lambda's 4096 bytes/),
+  ]);
 });
 
 describe('context that is no setting', () => {
