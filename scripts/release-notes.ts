@@ -1,11 +1,15 @@
 // The notes of a release in CHANGELOG.md.
-//   node scripts/release-notes.ts [tag]      prints them, or says what is missing for the release of this version
-//   node scripts/release-notes.ts --write    gives what is unreleased the heading of this version: `npm version` runs it
-import { readFileSync, writeFileSync } from 'node:fs';
+//   node scripts/release-notes.ts [tag]          prints them, or says what is missing for the release of this version
+// `npm version` runs these before and after it sets the version:
+//   node scripts/release-notes.ts --unreleased   fails where nothing is unreleased
+//   node scripts/release-notes.ts --write        gives what is unreleased the heading of this version, and the examples its file
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 
+const ROOT = join(import.meta.dirname, '..');
+const CHANGELOG = join(ROOT, 'CHANGELOG.md');
 const UNRELEASED = '## [Unreleased]';
-const CHANGELOG = new URL('../CHANGELOG.md', import.meta.url);
 
 /**
  * What is missing before a version can be released, one line each.
@@ -43,15 +47,35 @@ export function released(version: string, changelog: string, date: string): stri
   return changelog.replace(UNRELEASED, `${UNRELEASED}\n\n## [${version}] - ${date}`);
 }
 
+/** Text that names the packed file, with the name it has in a version. */
+export function withPackedFile(version: string, text: string): string {
+  return text.replaceAll(/streampixel-drop-\d[\w.+-]*\.tgz/g, `streampixel-drop-${version}.tgz`);
+}
+
+function write(version: string): void {
+  writeFileSync(CHANGELOG, released(version, readFileSync(CHANGELOG, 'utf8'), new Date().toISOString().slice(0, 10)));
+  for (const file of globSync('examples/*/{package.json,README.md}', { cwd: ROOT })) {
+    const path = join(ROOT, file);
+    writeFileSync(path, withPackedFile(version, readFileSync(path, 'utf8')));
+  }
+}
+
 if (import.meta.main) {
   const { version } = packageJson;
   const [argument] = process.argv.slice(2);
-  const isWrite = argument === '--write';
-  const current = readFileSync(CHANGELOG, 'utf8');
-  const changelog = isWrite ? released(version, current, new Date().toISOString().slice(0, 10)) : current;
-  const problems = releaseProblems(version, changelog, isWrite ? undefined : argument);
+  const changelog = readFileSync(CHANGELOG, 'utf8');
+  if (argument === '--write') {
+    write(version);
+  } else if (argument === '--unreleased') {
+    if (notesOf('Unreleased', changelog) === '')
+      fail(['CHANGELOG.md has nothing under [Unreleased]: say what is new.']);
+  } else {
+    fail(releaseProblems(version, changelog, argument));
+    console.log(notesOf(version, changelog));
+  }
+}
+
+function fail(problems: readonly string[]): void {
   for (const problem of problems) console.error(problem);
-  if (problems.length > 0) process.exitCode = 1;
-  else if (isWrite) writeFileSync(CHANGELOG, changelog);
-  else console.log(notesOf(version, changelog));
+  if (problems.length > 0) process.exit(1);
 }

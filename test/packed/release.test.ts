@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { notesOf, released, releaseProblems } from '../../scripts/release-notes.ts';
+import { notesOf, released, releaseProblems, withPackedFile } from '../../scripts/release-notes.ts';
 
 const CHANGELOG = `# Changelog
 
@@ -39,6 +39,11 @@ it('makes the section of a version of what is unreleased, and none where that is
   expect(after).toContain('## [Unreleased]\n\n## [1.3.0] - 2026-12-24\n\n### Fixed\n\n- A thing.\n\n## [1.2.0]');
   expect(releaseProblems('1.3.0', after, 'v1.3.0')).toEqual([]);
   expect(releaseProblems('1.3.0', released('1.3.0', CHANGELOG, '2026-12-24'))).toHaveLength(1);
+});
+
+it('gives the examples the file of the version', () => {
+  const text = 'npm i ./streampixel-drop-1.2.0.tgz; ../streampixel-drop-1.2.0-beta.1.tgz';
+  expect(withPackedFile('1.3.0', text)).toBe('npm i ./streampixel-drop-1.3.0.tgz; ../streampixel-drop-1.3.0.tgz');
 });
 
 it('this version is described, or what is in it is written down as unreleased', () => {
