@@ -13,6 +13,7 @@ import { BUILD_NAMES, keyOf } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
+import { groupBy } from '../group-by.ts';
 import { interruptible } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 import {
@@ -146,7 +147,7 @@ type Group = readonly [title: string, messages: readonly DeadLetterFacts[]];
 
 /** The largest group first. */
 function groupedBy(titleIn: (message: DeadLetterFacts) => string, facts: readonly DeadLetterFacts[]): readonly Group[] {
-  return [...Map.groupBy(facts, titleIn)].sort(([, a], [, b]) => b.length - a.length);
+  return [...groupBy(facts, titleIn)].sort(([, a], [, b]) => b.length - a.length);
 }
 
 /** The reason, and who sent it where that is the cause. */
