@@ -109,7 +109,13 @@ export async function openPage(
     await raw(port, { method: 'PUT', path, headers, body: body ?? '' });
   }
 
-  const request = sendRequest({ port, path: `/api/events?client=${client}`, headers: own, agent: false });
+  const request = sendRequest({
+    host: '127.0.0.1',
+    port,
+    path: `/api/events?client=${client}`,
+    headers: own,
+    agent: false,
+  });
   request.on('error', () => {});
   request.end();
   const isOpen = new Promise<void>((resolve, reject) => {
