@@ -4,6 +4,7 @@ import { type OperatorCommands, operatorCommands } from '../functions/domain/not
 import { SETTINGS_FILE } from '../infra/settings/settings-file.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
+import { addBoardCommand } from './commands/board.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
@@ -87,6 +88,7 @@ export function createProgram(
   addInitCommand(program, act);
   addStatusCommand(program, act);
   addLiveCommand(program, act);
+  addBoardCommand(program, act);
   addCheckCommand(program, act);
   addPushCommand(program, act);
   addReleaseCommand(program, act);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { boardFiles } from '../cli/board/files.ts';
 import { BUNDLING } from '../infra/bundling.ts';
 import { writeBundles } from '../infra/function-code.ts';
 
@@ -47,6 +48,13 @@ const built = [
     metafile: true,
   }),
 ];
+for (const [path, { content }] of boardFiles()) {
+  // `/` is index.html.
+  if (path === '/') continue;
+  const file = join(DIST, 'cli', 'board-page', path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
 writeDeclarations('infra/index.d.ts');
 writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), licenses(built.map(({ metafile }) => metafile)));
 
@@ -83,7 +91,12 @@ function writeDeclarations(entry: string): void {
 /** The licenses of the packages whose code is in the bundles: they ask for it. */
 function licenses(metafiles: readonly Metafile[]): string {
   const files = metafiles.flatMap(({ inputs }) => Object.keys(inputs));
-  const folders = new Set(files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []));
+  // The page's libraries are no inputs of esbuild.
+  const page = ['node_modules/preact', 'node_modules/htm'];
+  const folders = new Set([
+    ...page,
+    ...files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  ]);
   const packagesOf = new Map<string, string[]>();
   for (const folder of [...folders].sort()) {
     const { license, name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
