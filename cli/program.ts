@@ -4,6 +4,7 @@ import { present } from '../functions/domain/model/optional-fields.ts';
 import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
+import { addBoardCommand } from './commands/board.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
@@ -74,6 +75,7 @@ export function createProgram(
 
   addStatusCommand(program, act);
   addLiveCommand(program, act);
+  addBoardCommand(program, act);
   addCheckCommand(program, act);
   addPushCommand(program, act);
   addReleaseCommand(program, act);
