@@ -31,7 +31,7 @@ const STATUS_ICONS = {
 
 /** @param {{ row: BuildRow }} props */
 export function Status({ row }) {
-  return html`<span class=${`status ${row.tone}`}><${Icon} name=${STATUS_ICONS[row.status]} /> ${row.status.replaceAll('-', ' ')}</span>`;
+  return html`<span class=${`status ${row.tone}`}><${Icon} name=${STATUS_ICONS[row.status]} /> ${row.statusText}</span>`;
 }
 
 /** @param {{ id: string, name: string, big?: boolean }} props */
