@@ -5,7 +5,7 @@ import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
 import { get } from './requests.js';
 import { ask, useShared } from './state.js';
-import { printable, span } from './text.js';
+import { printable, span, withLocalTimes } from './text.js';
 import { Clock, For, In } from './time.js';
 
 /**
@@ -128,7 +128,7 @@ function History({ history }) {
     ({ at, note = '', state }, index) => html`<li key=${index}>
       <span class="quiet small"><${Clock} at=${at} /></span>
       <span>${state}</span>
-      <span class="small outside" dir="auto">${printable(note)}</span>
+      <span class="small outside" dir="auto">${withLocalTimes(note)}</span>
     </li>`,
   );
   return html`<section class="card"><h2>History</h2><ol class="history">${lines}</ol></section>`;

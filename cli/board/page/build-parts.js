@@ -2,7 +2,7 @@
 import { html, Icon } from './html.js';
 import { buildAddress } from './route.js';
 import { ask } from './state.js';
-import { printable, span } from './text.js';
+import { printable, span, withLocalTimes } from './text.js';
 import { Clock, For, In } from './time.js';
 
 /**
@@ -34,9 +34,13 @@ export function Status({ row }) {
   return html`<span class=${`status ${row.tone}`}><${Icon} name=${STATUS_ICONS[row.status]} /> ${row.statusText}</span>`;
 }
 
-/** @param {{ id: string, name: string, big?: boolean }} props */
+/**
+ * @param {{ id: string, name: string, big?: boolean }} props
+ * `name`: the key, maybe with `@` and a version behind it
+ */
 export function BuildLink({ big = false, id, name }) {
-  return html`<a class=${big ? 'name big' : 'name'} href=${buildAddress(id)}>${printable(name)}</a>`;
+  const [, key = '', version = ''] = /^(.*?)(@[^@/]*)?$/su.exec(printable(name)) ?? [];
+  return html`<a class=${big ? 'name big' : 'name'} href=${buildAddress(id)}>${key}<span class="version">${version}</span></a>`;
 }
 
 /** @param {{ labels?: import('../board-api.ts').Labels | undefined }} props */
@@ -51,7 +55,7 @@ export function LabelTags({ labels = {} }) {
 
 /** Text that an outsider wrote. @param {{ text: string, className?: string }} props */
 export function Outside({ className = '', text }) {
-  return html`<p class=${`outside ${className}`} dir="auto">${printable(text)}</p>`;
+  return html`<p class=${`outside ${className}`} dir="auto">${withLocalTimes(text)}</p>`;
 }
 
 /** @type {Readonly<Record<BuildAction, { readonly text: string, readonly className: string }>>} */

@@ -17,7 +17,8 @@ export function StartPage() {
     const stack = hello?.stack ?? 'streampixel-drop';
     document.title = wanted === 0 ? stack : `(${wanted}) ${stack}`;
   }, [wanted, hello]);
-  if (summary === undefined || hello === undefined) return html`<h1>Reading the builds ...</h1>`;
+  if (hello === undefined) return html`<h1>Starting ...</h1>`;
+  if (summary === undefined) return html`<h1>Reading the builds ...</h1>`;
   const isNew = isEmpty(summary);
   return html`
     <h1 class="unseen">Builds of ${printable(hello.stack)}</h1>

@@ -67,6 +67,15 @@ export function roughSpan(ms) {
 }
 
 /**
+ * Text from outside, with the ISO 8601 times in it as local ones.
+ *
+ * @param {string} text
+ */
+export function withLocalTimes(text) {
+  return printable(text).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => clockTime(Date.parse(at), Date.now()));
+}
+
+/**
  * Local time: only the time of day where it is less than 12 h away.
  *
  * @param {number} ms since the epoch

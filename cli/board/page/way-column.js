@@ -1,5 +1,5 @@
 /** Where the builds are that are not finished: at Streampixel, and in the queue. */
-import { BuildLink, LabelTags, Stages, StageText } from './build-parts.js';
+import { BuildLink, LabelTags, Outside, Stages, StageText } from './build-parts.js';
 import { html } from './html.js';
 import { buildsAddress } from './route.js';
 import { bytes, plural, printable } from './text.js';
@@ -67,11 +67,11 @@ function Slot({ row }) {
       <${BuildLink} id=${row.id} name=${row.name} />
       <span class="small">${slot === undefined ? 'slot not known yet' : html`<b><${In} at=${slot} /></b>, slot <${Clock} at=${slot} />`}</span>
     </p>
-    <p class="small quiet">
-      ${size !== undefined && bytes(size)}${expectedAt !== undefined && html`${size !== undefined && ', '}approval expected at <${Clock} at=${expectedAt} />`}
-    </p>
-    <${LabelTags} labels=${row.labels} />
-    ${problem !== undefined && html`<p class="small outside clip" dir="auto">${printable(problem)}</p>`}
+    <div class="row small quiet">
+      <${LabelTags} labels=${row.labels} />
+      <span>${size !== undefined && bytes(size)}${expectedAt !== undefined && html`${size !== undefined && ', '}approval expected at <${Clock} at=${expectedAt} />`}</span>
+    </div>
+    ${problem !== undefined && html`<${Outside} text=${problem} className="small clip" />`}
   `;
 }
 
