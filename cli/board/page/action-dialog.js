@@ -1,5 +1,5 @@
 /** Shows what an action would do, asks, does it, and shows what was done. */
-import { useEffect, useState } from '/vendor/hooks.js';
+import { useEffect, useRef, useState } from '/vendor/hooks.js';
 import { Dialog } from './dialog.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
@@ -85,7 +85,9 @@ function Lines({ lines }) {
   return html`<ul class="plan">${lines.map((line, index) => html`<li key=${index} class="outside" dir="auto">${printable(line)}</li>`)}</ul>`;
 }
 
-/** @param {{ onClose: () => void }} props */
+/** Gets the focus: what had it may be gone. @param {{ onClose: () => void }} props */
 function CloseButton({ onClose }) {
-  return html`<div class="buttons"><button type="button" class="main" onClick=${onClose}>Close</button></div>`;
+  const button = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => button.current?.focus(), []);
+  return html`<div class="buttons"><button type="button" ref=${button} class="main" onClick=${onClose}>Close</button></div>`;
 }

@@ -16,8 +16,10 @@ export function Dialog({ children, onClose, title }) {
       place?.focus();
     };
   }, []);
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => heading.current?.focus(), [title]);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
-    <h2 id="dialog-title" tabindex="-1" autofocus>${title}</h2>
+    <h2 id="dialog-title" ref=${heading} tabindex="-1">${title}</h2>
     ${children}
   </dialog>`;
 }

@@ -75,11 +75,10 @@ function Failed({ group }) {
 const GROUP_ACTIONS = { 'store-key': 'Store a new key', redrive: 'Redrive', discard: 'Discard' };
 
 /** @param {{ group: FailedGroup }} props */
-function GroupActions({ group: { actions, builds, kind, parameters, reason, title } }) {
+function GroupActions({ group: { actions, builds, parameters, reason, title } }) {
   if (actions.length === 0) return null;
-  const selection = kind === 'dead-lettered' ? { reason } : { reason: 'none' };
   const act = (/** @type {FailedGroup['actions'][number]} */ action) =>
-    action === 'store-key' ? openDialog({ kind: 'key', parameters }) : ask({ action, ...selection });
+    action === 'store-key' ? openDialog({ kind: 'key', parameters }) : ask({ action, reason });
   const buttons = actions.map((action, index) => {
     const look = action === 'discard' ? 'danger' : index === 0 ? 'main' : '';
     const all = builds.count > 1 && action !== 'store-key' ? ' all' : '';
