@@ -1,5 +1,5 @@
 /** What was dropped on this page: what the check says, then how far the upload is. */
-import { useEffect, useState } from '/vendor/hooks.js';
+import { useEffect, useRef, useState } from '/vendor/hooks.js';
 import { BuildLink, LabelTags, Outside } from './build-parts.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
@@ -32,11 +32,14 @@ function UploadCard({ upload }) {
     setFailure(undefined);
     act().catch(setFailure);
   };
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  // What the person does next is in this card.
+  useEffect(() => heading.current?.focus(), []);
   const look =
     state === 'refused' || state === 'failed' ? 'card failed' : state === 'done' ? 'card live' : 'card wanted';
   return html`<article class=${look}>
     <div class="between">
-      <h2 class="outside"><${Icon} name="upload" /> ${printable(name)} ${size !== undefined && html`<span class="count">${bytes(size)}</span>`}</h2>
+      <h2 class="outside" ref=${heading} tabindex="-1"><${Icon} name="upload" /> ${printable(name)} ${size !== undefined && html`<span class="count">${bytes(size)}</span>`}</h2>
       ${(state === 'refused' || state === 'done' || state === 'failed' || state === 'stopped') && html`<button type="button" onClick=${() => forgetUpload(upload.id)}>Close<span class="unseen"> ${printable(name)}</span></button>`}
     </div>
     ${state === 'judging' && html`<p>Checking what is in it ...</p>`}
