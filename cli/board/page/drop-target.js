@@ -11,6 +11,8 @@ import { addUpload } from './uploads.js';
 /** Gives each to the server. @param {Promise<readonly Dropped[]>} reading @param {(failure: unknown) => void} onFailure */
 async function take(reading, onFailure) {
   onFailure(undefined);
+  // There its card is.
+  location.hash = '#/';
   try {
     for (const dropped of await reading) await addUpload(dropped);
   } catch (error) {

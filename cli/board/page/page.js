@@ -12,7 +12,6 @@ import { useRoute } from './route.js';
 import { StartPage } from './start-page.js';
 import { update, useShared } from './state.js';
 import { printable } from './text.js';
-import { UploadCards } from './upload-cards.js';
 
 export function Page() {
   const route = useRoute();
@@ -39,7 +38,6 @@ export function Page() {
     <${Head} route=${route} />
     <main id="main" ref=${main} tabindex="-1">
       <${Problems} />
-      ${canAct && html`<${UploadCards} />`}
       ${route.name === 'start' && html`<${StartPage} />`}
       ${route.name === 'builds' && html`<${BuildsPage} key=${address} query=${route.query} />`}
       ${route.name === 'build' && html`<${BuildPage} key=${address} id=${route.query.get('id') ?? ''} />`}

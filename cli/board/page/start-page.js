@@ -6,6 +6,7 @@ import { html } from './html.js';
 import { LiveColumn } from './live-column.js';
 import { useShared } from './state.js';
 import { printable } from './text.js';
+import { UploadCards } from './upload-cards.js';
 import { countWanted, WantedColumn } from './wanted-column.js';
 import { WayColumn } from './way-column.js';
 
@@ -26,6 +27,7 @@ export function StartPage() {
       ${!isNew && html`<${Glance} summary=${summary} wanted=${wanted} />`}
       ${!hello.readOnly && html`<${DropZone} isLarge=${isNew} />`}
     </div>
+    ${!hello.readOnly && html`<${UploadCards} />`}
     ${hello.readOnly && isNew && html`<p class="card empty">No build was dropped yet.</p>`}
     ${!isNew && html`<div class="board"><${LiveColumn} projects=${summary.projects} /><${WayColumn} summary=${summary} /><${WantedColumn} summary=${summary} /><${FinishedColumn} builds=${summary.finished} /></div>`}
   `;
