@@ -17,8 +17,12 @@ const MOST_UNSENT = 8 * 1024 * 1024;
 
 export type Feed = ReturnType<typeof createFeed>;
 
-/** Reads the stack for all pages that are open, and sends each what has changed. While none is open, nothing is read. */
-export function createFeed(stack: Stack, readOnly: boolean) {
+/**
+ * Reads the stack for all pages that are open, and sends each what has changed. While none is open, nothing is read.
+ *
+ * @param onGone gets the client whose page has gone
+ */
+export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: string) => void) {
   const mirror = createLedgerMirror(stack.ledger);
   const pages = new Map<ServerResponse, string>();
   /** As they were sent last. */
@@ -85,6 +89,7 @@ export function createFeed(stack: Stack, readOnly: boolean) {
       page.once('close', () => {
         pages.delete(page);
         if (pages.size === 0) clearTimeout(timer);
+        onGone(client);
       });
       if (isFresh && summary !== undefined) write(page, 'summary', summary);
       else summary = undefined;

@@ -34,7 +34,7 @@ export function addBoardCommand(program: Command, act: Act): void {
 async function board(console: Console, stack: Stack, { open, port, readOnly = false }: BoardFlags): Promise<number> {
   const signal = interruptible(() => console.say('\nStopping.'));
   const opened = new DisposableStack();
-  const started = await startBoard(stack, {
+  const started = await startBoard(Promise.resolve(stack), {
     port,
     readOnly,
     onAddress(address, isFirst) {
