@@ -133,7 +133,7 @@ async function takePictures({ port }: EmbeddedStack, { newContext }: Browser): P
   await mkdir(PICTURES, { recursive: true });
   for (const { colorScheme, hash, height, name, width, ...shot } of SHOTS) {
     let address = '';
-    const board = await startBoard(await findStack({ local: port }), {
+    const board = await startBoard(findStack({ local: port }), {
       onAddress(next) {
         address = next;
       },

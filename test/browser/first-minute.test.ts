@@ -57,7 +57,7 @@ it('goes back to the build that was live before', async ({ onTestFinished }) => 
   await upload(page, 'second.zip');
   await page.getByRole('button', { name: 'Release games/second.zip' }).click();
   await confirm(page);
-  await liveCard(page).getByRole('link', { name: 'games/second.zip' }).first().waitFor();
+  await liveCard(page).locator('a.big', { hasText: 'games/second.zip' }).waitFor();
   expect(live()).not.toBe(before);
 
   // Act
@@ -65,7 +65,7 @@ it('goes back to the build that was live before', async ({ onTestFinished }) => 
   await confirm(page);
 
   // Assess
-  await page.getByRole('button', { name: 'Roll back to games/second.zip' }).waitFor();
+  await liveCard(page).locator('a.big', { hasText: 'games/first.zip' }).waitFor();
   await expect.poll(live, { timeout: PATIENCE_MS }).toBe(before);
 });
 

@@ -27,7 +27,7 @@ export function useBrowser(): () => Browser {
 /** Serves the board for the stack at this port, as the tool does. */
 export async function openBoard(onTestFinished: OnTestFinished, port: number, options: { readOnly?: boolean } = {}) {
   let address = '';
-  const board = await startBoard(await findStack({ local: port }), {
+  const board = await startBoard(findStack({ local: port }), {
     ...options,
     onAddress(next) {
       address = next;
