@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { startBoard } from '../cli/board/server.ts';
 import { findStack } from '../cli/stack/stack.ts';
 import type { Route } from '../functions/domain/model/route.ts';
@@ -61,7 +61,7 @@ const directory = await mkdtemp(join(tmpdir(), 'streampixel-drop-screenshots-'))
 const stack = await startEmbeddedStack({ settings: { routes: [...ROUTES], intervalSeconds: 1 }, stageMs: 500 });
 try {
   await dropBuilds(stack);
-  await takePictures(stack, browser);
+  await takePictures();
 } finally {
   await stack.stop();
   await rm(directory, { recursive: true });
@@ -75,13 +75,15 @@ async function dropBuilds({ deploy, endpoint, seen, standIn, webhookOf }: Embedd
   const happens = (key: string, ...names: LocalEventName[]) =>
     seen((event) => event.key === key && names.includes(event.event));
 
+  const page = await openPage('#/', {});
   for (const version of ['1.8.1', '1.8.2']) {
     const key = `racer/MyGame-${version}.zip`;
     await push(key, { branch: 'main', build: `11${version.at(-1)}0` });
     await happens(key, 'approved');
-    await tool('release', key, '--yes');
+    await release(page, key);
     await happens(key, 'live');
   }
+  await page.context().close();
   await push('showroom/Showroom.zip', { branch: 'main' });
   await happens('showroom/Showroom.zip', 'live');
 
@@ -129,29 +131,35 @@ async function tool(...args: readonly string[]): Promise<void> {
   await promisify(execFile)(process.execPath, [TOOL, ...args, '--local', `${stack.port}`]);
 }
 
-async function takePictures({ port }: EmbeddedStack, { newContext }: Browser): Promise<void> {
+/** Opens the board of the stack in a window of its own. @param hash the address within the page */
+async function openPage(hash: string, options: BrowserContextOptions): Promise<Page> {
+  // The name of the person who takes the pictures is nobody's business.
+  const found = findStack({ local: stack.port }).then((each) => ({ ...each, caller: async () => 'alice' }));
+  const { promise: address, resolve: onAddress } = Promise.withResolvers<string>();
+  const board = await startBoard(found, { onAddress });
+  const context = await browser.newContext({ ...options, reducedMotion: 'reduce' });
+  context.on('close', () => void board.close());
+  const page = await context.newPage();
+  await page.goto(await address);
+  await page.goto(`${board.url}/${hash}`);
+  return page;
+}
+
+async function takePictures(): Promise<void> {
   await mkdir(PICTURES, { recursive: true });
   for (const { colorScheme, hash, height, name, width, ...shot } of SHOTS) {
-    let address = '';
-    const board = await startBoard(findStack({ local: port }), {
-      onAddress(next) {
-        address = next;
-      },
-    });
-    const context = await newContext.call(browser, {
-      viewport: { width, height },
-      colorScheme,
-      reducedMotion: 'reduce',
-    });
-    const page = await context.newPage();
-    await page.goto(address);
-    await page.goto(`${board.url}/${hash}`);
+    const page = await openPage(hash, { viewport: { width, height }, colorScheme });
     await page.getByRole('heading', { name: /Waits for you|Timeline/ }).waitFor();
     if ('click' in shot) await openDialog(page, shot.click);
     await page.screenshot({ path: join(PICTURES, `${name}.webp`), type: 'webp' });
-    await context.close();
-    await board.close();
+    await page.context().close();
   }
+}
+
+async function release(page: Page, key: string): Promise<void> {
+  await openDialog(page, `Release ${key}`);
+  await page.getByRole('button', { name: 'Put it live' }).click();
+  await page.getByRole('button', { name: 'Close' }).click();
 }
 
 async function openDialog(page: Page, button: string): Promise<void> {

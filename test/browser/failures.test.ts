@@ -51,8 +51,8 @@ it('builds that a wrong key stopped are queued again once the right one is store
   expect(await violations(page)).toEqual([]);
 
   // Act
-  await page.getByRole('button', { name: 'Store a new key: InvalidApiKey' }).click();
-  const field = page.getByLabel('API key');
+  await page.getByRole('button', { name: 'Store a new key for InvalidApiKey' }).click();
+  const field = page.getByRole('textbox', { name: 'API key' });
   await field.fill(right);
   expect(await field.getAttribute('type')).toBe('password');
   await page.getByRole('button', { name: 'Check it' }).click();

@@ -83,7 +83,7 @@ function GroupActions({ group: { actions, builds, parameters, reason, title } })
     const look = action === 'discard' ? 'danger' : index === 0 ? 'main' : '';
     const all = builds.count > 1 && action !== 'store-key' ? ' all' : '';
     return html`<button type="button" key=${action} class=${look} onClick=${() => act(action)}>
-      ${action === 'store-key' && html`<${Icon} name="key" />`}${GROUP_ACTIONS[action]}${all}<span class="unseen">: ${printable(title)}</span>
+      ${action === 'store-key' && html`<${Icon} name="key" />`}${GROUP_ACTIONS[action]}${all}<span class="unseen"> for ${printable(title)}</span>
     </button>`;
   });
   return html`<div class="row">${buttons}</div>`;
