@@ -4,7 +4,8 @@ import { Dialog } from './dialog.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
 import { post } from './requests.js';
-import { printable } from './text.js';
+import { useShared } from './state.js';
+import { printable, withShortNames } from './text.js';
 
 /**
  * @typedef {import('../board-api.ts').Plan} Plan
@@ -15,10 +16,11 @@ import { printable } from './text.js';
 export function ActionDialog({ onClose, request }) {
   const [plan, setPlan] = useState(/** @type {Plan | undefined} */ (undefined));
   const [failure, setFailure] = useState(/** @type {unknown} */ (undefined));
+  const bucket = useShared(({ hello }) => hello?.drop.bucket) ?? '';
   useEffect(() => {
     post('/api/plan', request).then(setPlan, setFailure);
   }, []);
-  return html`<${Dialog} title=${printable(plan?.title ?? 'What will happen')} onClose=${onClose}>
+  return html`<${Dialog} title=${withShortNames(plan?.title ?? 'What will happen', bucket)} onClose=${onClose}>
     ${plan === undefined && failure === undefined && html`<p role="status">Looking at what would happen ...</p>`}
     ${failure !== undefined && html`<${ProblemText} problem=${failure} /><${CloseButton} onClose=${onClose} />`}
     ${plan !== undefined && html`<${Confirmation} plan=${plan} request=${request} onClose=${onClose} />`}
@@ -82,7 +84,8 @@ export function Confirmation({ onClose, onDone, plan: first, request }) {
 
 /** @param {{ lines: readonly string[] }} props */
 function Lines({ lines }) {
-  return html`<ul class="plan">${lines.map((line, index) => html`<li key=${index} class="outside" dir="auto">${printable(line)}</li>`)}</ul>`;
+  const bucket = useShared(({ hello }) => hello?.drop.bucket) ?? '';
+  return html`<ul class="plan">${lines.map((line, index) => html`<li key=${index} class="outside" dir="auto">${withShortNames(line, bucket)}</li>`)}</ul>`;
 }
 
 /** Gets the focus: what had it may be gone. @param {{ onClose: () => void }} props */

@@ -1,6 +1,6 @@
 /** Everything about one build. */
 import { useEffect, useRef, useState } from '/vendor/hooks.js';
-import { BuildActions, LabelTags, Outside, Stages, StageText, Status } from './build-parts.js';
+import { BuildActions, LabelTags, Name, Outside, Stages, StageText, Status } from './build-parts.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
 import { get } from './requests.js';
@@ -28,7 +28,7 @@ export function BuildPage({ id }) {
   return html`
     <div class="title">
       <div class="stack">
-        <h1 class="outside">${printable(row.name)}</h1>
+        <h1 class="outside"><${Name} name=${row.name} /></h1>
         <p class="row"><${Status} row=${row} /> <span class="outside">${printable(statusSentence)}</span></p>
         <${LabelTags} labels=${row.labels} />
       </div>
@@ -46,7 +46,7 @@ export function BuildPage({ id }) {
         ${differences.length > 0 && html`<section class="card"><h2><${Icon} name="warning" /> Different from what viewers have</h2><ul class="rows">${differences.map((text) => html`<li key=${text}>${printable(text)}</li>`)}</ul></section>`}
         <section class="card">
           <h2>Facts</h2>
-          <dl class="facts">${facts.map(([label, value]) => html`<dt>${label}</dt><dd class="outside" dir="auto">${printable(value)}</dd>`)}</dl>
+          <dl class="facts">${facts.map(([label, value]) => html`<dt>${label}</dt><dd class="outside" dir="auto">${withLocalTimes(value)}</dd>`)}</dl>
         </section>
         ${formerUploadIds.length > 0 && html`<section class="card"><h2>Earlier uploads</h2><ul class="rows">${formerUploadIds.map((uploadId) => html`<li key=${uploadId} class="between"><span>${printable(uploadId)}</span>${canAct && html`<button type="button" onClick=${() => ask({ action: 'release', build: row.id, uploadId })}>Release<span class="unseen"> ${uploadId}</span></button>`}</li>`)}</ul></section>`}
         ${links.length > 0 && html`<section class="card"><h2>Elsewhere</h2><ul class="rows">${links.map(({ title, url }) => html`<li key=${url}><a href=${url} target="_blank" rel="noreferrer">${title}</a></li>`)}</ul></section>`}

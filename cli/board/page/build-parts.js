@@ -34,13 +34,15 @@ export function Status({ row }) {
   return html`<span class=${`status ${row.tone}`}><${Icon} name=${STATUS_ICONS[row.status]} /> ${row.statusText}</span>`;
 }
 
-/**
- * @param {{ id: string, name: string, big?: boolean }} props
- * `name`: the key, maybe with `@` and a version behind it
- */
-export function BuildLink({ big = false, id, name }) {
+/** @param {{ name: string }} props the key, maybe with `@` and a version behind it */
+export function Name({ name }) {
   const [, key = '', version = ''] = /^(.*?)(@[^@/]*)?$/su.exec(printable(name)) ?? [];
-  return html`<a class=${big ? 'name big' : 'name'} href=${buildAddress(id)}>${key}<span class="version">${version}</span></a>`;
+  return html`${key}<span class="version">${version}</span>`;
+}
+
+/** @param {{ id: string, name: string, big?: boolean }} props */
+export function BuildLink({ big = false, id, name }) {
+  return html`<a class=${big ? 'name big' : 'name'} href=${buildAddress(id)}><${Name} name=${name} /></a>`;
 }
 
 /** @param {{ labels?: import('../board-api.ts').Labels | undefined }} props */

@@ -11,7 +11,7 @@ export function Head({ route }) {
   const here = (/** @type {string} */ name) => (route.name === name ? 'page' : undefined);
   return html`<header class="head">
     <a class="brand" href="#/"><img src="/icon.svg" alt="" /> <span>${printable(hello?.stack ?? 'streampixel-drop')}</span></a>
-    ${hello !== undefined && html`<span class="tag">${hello.isLocal ? 'this machine' : printable(hello.region)}</span>`}
+    ${hello !== undefined && html`<span class="tag where">${hello.isLocal ? 'this machine' : printable(hello.region)}</span>`}
     ${hello?.readOnly && html`<span class="tag">read-only</span>`}
     <nav aria-label="Pages">
       <a href="#/" aria-current=${here('start')}>Board</a>

@@ -67,6 +67,18 @@ export function roughSpan(ms) {
 }
 
 /**
+ * Text about builds without what is the same in all ids: the bucket, and most of a long version.
+ *
+ * @param {string} text
+ * @param {string} bucket
+ */
+export function withShortNames(text, bucket) {
+  return printable(text)
+    .replaceAll(`${bucket}/`, '')
+    .replaceAll(/(\.zip@[\w.-]{8})[\w.-]{13,}/gi, '$1');
+}
+
+/**
  * Text from outside, with the ISO 8601 times in it as local ones.
  *
  * @param {string} text
