@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, request as sendRequest } from 'node:http';
 import type { TestContext } from 'vitest';
 import type { BoardEvents, Need, UploadState } from '../../cli/board/board-api.ts';
 import { startBoard } from '../../cli/board/server.ts';
-import { findStack } from '../../cli/stack/stack.ts';
+import { findStack, type Stack } from '../../cli/stack/stack.ts';
 
 export interface Answered {
   readonly status: number;
@@ -41,14 +41,14 @@ export function raw(port: number, { body = '', headers = {}, method = 'GET', pat
 
 export type OpenedBoard = Awaited<ReturnType<typeof openBoard>>;
 
-/** Starts the board for an embedded stack, and enters it as a browser does. */
+/** Starts the board for an embedded stack, by its port, and enters it as a browser does. */
 export async function openBoard(
-  stackPort: number,
+  stack: number | Stack,
   onTestFinished: TestContext['onTestFinished'],
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ) {
   const addresses: string[] = [];
-  const board = await startBoard(findStack({ local: stackPort }), {
+  const board = await startBoard(typeof stack === 'number' ? findStack({ local: stack }) : Promise.resolve(stack), {
     readOnly,
     onAddress: (address) => addresses.push(address),
   });
@@ -109,7 +109,13 @@ export async function openPage(
     await raw(port, { method: 'PUT', path, headers, body: body ?? '' });
   }
 
-  const request = sendRequest({ port, path: `/api/events?client=${client}`, headers: own, agent: false });
+  const request = sendRequest({
+    host: '127.0.0.1',
+    port,
+    path: `/api/events?client=${client}`,
+    headers: own,
+    agent: false,
+  });
   request.on('error', () => {});
   request.end();
   const isOpen = new Promise<void>((resolve, reject) => {
