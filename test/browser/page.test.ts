@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { approvedAt, MINUTE } from '../cli/entries.ts';
+import { approvedAt, MINUTE, requestEnded, requestedAt } from '../cli/entries.ts';
 import { openQuietStack } from '../cli/quiet-stack.ts';
-import { it, openBoard, openPage, useBrowser } from './pages.ts';
+import { it, openBoard, openPage, PATIENCE_MS, useBrowser } from './pages.ts';
 
 const browser = useBrowser();
 const anApproved = () => approvedAt(Date.now() - MINUTE, { key: 'approved.zip' });
@@ -9,12 +9,14 @@ const anApproved = () => approvedAt(Date.now() - MINUTE, { key: 'approved.zip' }
 it('works without a mouse, and keeps the focus where it belongs', async ({ onTestFinished }) => {
   // Prepare
   const stack = await openQuietStack(onTestFinished);
-  await stack.put(anApproved());
+  const build = anApproved();
+  await stack.put(build);
   const board = await openBoard(onTestFinished, stack.port);
   const page = await openPage(onTestFinished, browser(), board.address);
   const release = page.getByRole('button', { name: 'Release approved.zip' });
   await release.waitFor();
   const focused = () => page.evaluate('document.activeElement.textContent.trim() || document.activeElement.id');
+  const getsFocus = (text: string) => expect.poll(focused, { timeout: PATIENCE_MS }).toContain(text);
 
   // Act and assess
   await page.keyboard.press('Tab');
@@ -29,7 +31,21 @@ it('works without a mouse, and keeps the focus where it belongs', async ({ onTes
   expect(await page.evaluate('document.querySelector("dialog").contains(document.activeElement)')).toBe(true);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
-  expect(await focused()).toContain('Release');
+  await getsFocus('Release');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Cancel' }).press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await getsFocus('Release');
+
+  // What had the focus is gone once the build is released.
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Cancel' }).waitFor();
+  const now = Date.now();
+  await stack.change(build.id, (entry) => requestEnded(requestedAt(entry, now), now, 'released'));
+  await release.waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => page.evaluate('document.activeElement.id'), { timeout: PATIENCE_MS }).toBe('main');
 
   await page.getByRole('link', { name: 'approved.zip' }).first().focus();
   await page.keyboard.press('Enter');
