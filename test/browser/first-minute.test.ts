@@ -34,6 +34,9 @@ it("a newcomer's first minute: drop a zip, see it queued and processed, release 
   const board = await openBoard(onTestFinished, use().stack.port);
   const page = await openPage(onTestFinished, browser(), board.address);
   await page.getByText('Drop a zip here').waitFor();
+  // Seen without scrolling.
+  const { height = 0, y = 0 } = (await page.getByRole('button', { name: 'Choose a zip' }).boundingBox()) ?? {};
+  expect(y + height).toBeLessThan(800);
   expect(await violations(page)).toEqual([]);
 
   await upload(page, 'first.zip');

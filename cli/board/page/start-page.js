@@ -13,6 +13,7 @@ import { WayColumn } from './way-column.js';
 export function StartPage() {
   const summary = useShared((state) => state.summary);
   const hello = useShared((state) => state.hello);
+  const hasUploads = useShared((state) => state.uploads.length > 0);
   const wanted = summary === undefined ? 0 : countWanted(summary);
   useEffect(() => {
     const stack = hello?.stack ?? 'streampixel-drop';
@@ -25,7 +26,7 @@ export function StartPage() {
     <h1 class="unseen">Builds of ${printable(hello.stack)}</h1>
     <div class="title">
       ${!isNew && html`<${Glance} summary=${summary} wanted=${wanted} />`}
-      ${!hello.readOnly && html`<${DropZone} isLarge=${isNew} />`}
+      ${!hello.readOnly && html`<${DropZone} isLarge=${isNew && !hasUploads} />`}
     </div>
     ${!hello.readOnly && html`<${UploadCards} />`}
     ${hello.readOnly && isNew && html`<p class="card empty">No build was dropped yet.</p>`}
