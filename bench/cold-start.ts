@@ -64,7 +64,7 @@ export async function measureColdStart(bench: Bench, runs: number = COLD_STARTS)
 
 async function start(bench: Bench, design: Design, endpoints: Endpoints, id: string) {
   const before = endpoints.accepted();
-  const environment = environmentFor(bench, endpoints, `user-${id}`);
+  const environment = await environmentFor(bench, endpoints, `user-${id}`);
   const sandbox = await startSandbox(bench, bench.functions[design], endpoints, environment);
   try {
     const build = { id: `message-${id}`, key: `${id}.zip`, size: 1024, droppedAt: Date.now(), receiveCount: 1 };

@@ -1,11 +1,10 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { ENV } from '../functions/follow-builds/environment.ts';
 import type { FunctionSpec } from '../local/aws/lambda-process.ts';
 import type { Bench } from './artifacts.ts';
 import { rounded } from './cold-start.ts';
 import { callsOf, SECRET, startEndpoints } from './endpoints.ts';
 import { type Sandbox, startSandbox, type Usage } from './sandbox.ts';
-import { buildsEvent, environmentFor, recordOf } from './worker-events.ts';
+import { buildsEvent, environmentFor, PROJECT_ID, recordOf } from './worker-events.ts';
 
 /** Builds that are followed until they are finished, one after the other. */
 export const FOLLOWED_BUILDS = 100;
@@ -32,12 +31,10 @@ const WATCH_MS = 3_600_000;
  */
 export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_BUILDS) {
   const endpoints = await startEndpoints(bench.table, 1_024);
-  const environment = environmentFor(bench, endpoints, 'user');
-  const routes = environment[ENV.routes] ?? '[]';
-  const [{ projectId = '' } = {}] = JSON.parse(routes);
+  const environment = await environmentFor(bench, endpoints, 'user');
   const { followBuilds, ours, receiveWebhook } = bench.functions;
   const submitter = await startSandbox(bench, ours, endpoints, environment);
-  const receiver = await startSandbox(bench, receiveWebhook, endpoints, { [ENV.routes]: routes });
+  const receiver = await startSandbox(bench, receiveWebhook, endpoints, {});
   const follower = await startSandbox(bench, followBuilds, endpoints, environment);
   const units = { read: 0, write: 0 };
   let offsetMs = 0;
@@ -45,7 +42,7 @@ export async function measureFollowing(bench: Bench, builds: number = FOLLOWED_B
 
   async function receive(stage: string, uploadId: string): Promise<void> {
     offsetMs += BETWEEN_WEBHOOKS_MS;
-    const { answer } = await receiver.invoke(webhookEvent(projectId, uploadId, stage, now()), offsetMs);
+    const { answer } = await receiver.invoke(webhookEvent(PROJECT_ID, uploadId, stage, now()), offsetMs);
     if ((answer as { statusCode: number }).statusCode !== 200) throw new Error('A webhook was refused.');
     await handleAll(endpoints.sent);
   }

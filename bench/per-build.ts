@@ -57,7 +57,12 @@ export async function measurePerBuild(bench: Bench, builds: number = QUEUE_LENGT
 
 async function runQueue(bench: Bench, builds: number, objectBytes: number) {
   const endpoints = await startEndpoints(bench.table, objectBytes);
-  const sandbox = await startSandbox(bench, bench.functions.ours, endpoints, environmentFor(bench, endpoints, 'user'));
+  const sandbox = await startSandbox(
+    bench,
+    bench.functions.ours,
+    endpoints,
+    await environmentFor(bench, endpoints, 'user'),
+  );
   try {
     const { costs, visits } = await drive(sandbox, endpoints, builds, objectBytes);
     if (endpoints.accepted() !== builds) throw new Error(`${endpoints.accepted()} of ${builds} builds were accepted.`);

@@ -1,4 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Route } from '../functions/domain/model/route.ts';
+import { ROUTES_FILE } from '../functions/routes-file.ts';
 import { ENV } from '../functions/submit-build/environment.ts';
 import { LOCAL_REGION } from '../local/aws/account.ts';
 import { s3Event } from '../test/support/s3-event.ts';
@@ -45,11 +49,29 @@ export function recordOf(messageId: string, body: string, receiveCount: number, 
   };
 }
 
-/** The worker's environment with `endpoints` behind it, for one user. */
-export function environmentFor(bench: Bench, endpoints: Endpoints, userId: string): Record<string, string> {
-  const routes: object[] = JSON.parse(bench.functions.ours.environment[ENV.routes] ?? '[]');
-  return {
-    [ENV.routes]: JSON.stringify(routes.map((route) => ({ ...route, prefix: '', userId }))),
-    [ENV.streampixelBaseUrl]: endpoints.streampixelUrl,
+/**
+ * Gives the functions a route for one user, to the project {@link PROJECT_ID}.
+ *
+ * @returns their environment with `endpoints` behind it
+ */
+export async function environmentFor(
+  { functions: { followBuilds, ours } }: Bench,
+  endpoints: Endpoints,
+  userId: string,
+): Promise<Record<string, string>> {
+  const route: Route = {
+    prefix: '',
+    userId,
+    projectId: PROJECT_ID,
+    autoRelease: false,
+    release: 'on-approval',
+    apiKeyParameter: '/key',
   };
+  const routes = JSON.stringify([route]);
+  for (const { codeDirectory } of [ours, followBuilds]) await writeFile(join(codeDirectory, ROUTES_FILE), routes);
+  return { [PLAIN_ROUTES]: routes, [ENV.streampixelBaseUrl]: endpoints.streampixelUrl };
 }
+
+export const PROJECT_ID = '0123456789abcdef01234567';
+/** Where the plain design has its routes. */
+const PLAIN_ROUTES = 'ROUTES';

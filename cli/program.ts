@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { SETTINGS_FILE } from '../infra/settings/settings-file.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
 import { addBoardCommand } from './commands/board.ts';
@@ -8,6 +9,7 @@ import { addCheckCommand } from './commands/check.ts';
 import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addInitCommand } from './commands/init.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addLiveCommand } from './commands/live.ts';
 import { addPushCommand } from './commands/push.ts';
@@ -35,8 +37,16 @@ export function createProgram(
     .description(
       'Operates a deployed streampixel-drop: builds from the drop until they are live, dead letters, API keys and webhooks.',
     )
-    .option('--stack <name>', 'the stack to operate (default: the one of cdk.json)')
+    .addOption(
+      new Option('--stack <name>', `the stack to operate (default: the one of ${SETTINGS_FILE})`).env(
+        'STREAMPIXEL_DROP_STACK',
+      ),
+    )
+    .option('--settings <file>', `the file of settings (default: ${SETTINGS_FILE} in this directory)`)
     .option('--region <region>', 'its AWS region (default: the one of the AWS profile)')
+    .addOption(
+      new Option('--drop <id>', 'the drop in it, where a stack of your own holds several').env('STREAMPIXEL_DROP_DROP'),
+    )
     .addOption(
       new Option('--local [port]', 'the embedded stack of npm start, and its port')
         .preset(DEFAULT_PORT)
@@ -60,8 +70,11 @@ export function createProgram(
     async (...actionArgs) => {
       const command = actionArgs.at(-1) as Command;
       const flags = command.optsWithGlobals<GlobalFlags>();
-      const { json, local, region, stack } = flags;
-      const options = present({ stack, region, local });
+      const { json, local, region, settings } = flags;
+      // The embedded stack is alone at its port: what the environment says is about AWS.
+      const named = (flag: 'drop' | 'stack') =>
+        local !== undefined && program.getOptionValueSource(flag) === 'env' ? undefined : flags[flag];
+      const options = present({ stack: named('stack'), region, drop: named('drop'), settings, local });
       const console = new Console(json === true, operatorCommands(targetOf(options)));
       async function find(): Promise<Stack> {
         const found = await findStack(options);
@@ -72,6 +85,7 @@ export function createProgram(
       onExit(await action({ console, stack: find, flags, args: command.processedArgs }));
     };
 
+  addInitCommand(program, act);
   addStatusCommand(program, act);
   addLiveCommand(program, act);
   addBoardCommand(program, act);

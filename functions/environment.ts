@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import { routeSchema } from './domain/model/route.ts';
 import { PACKAGE_CHECKS } from './domain/package/applied.ts';
 
 const wholeNumber = v.pipe(
@@ -16,7 +15,6 @@ const trueOrFalse = v.pipe(
 
 /** Every environment variable of every function: its name, and what it holds. Durations carry their unit in the name. */
 const VARIABLES = {
-  routes: { name: 'ROUTES', holds: v.pipe(v.string(), v.parseJson(), v.array(routeSchema)) },
   streampixelBaseUrl: { name: 'STREAMPIXEL_BASE_URL', holds: v.pipe(v.string(), v.url()) },
   intervalMs: { name: 'SUBMISSION_INTERVAL_MS', holds: wholeNumber },
   /** How download URLs are made. */
@@ -55,7 +53,7 @@ const VARIABLES = {
     holds: v.pipe(
       v.string(),
       v.parseJson(),
-      v.union([v.object({ local: v.number() }), v.object({ stack: text, region: text })]),
+      v.union([v.object({ local: v.number() }), v.object({ stack: text, region: text, drop: v.optional(text) })]),
     ),
   },
   followQueueUrl: { name: 'FOLLOW_QUEUE_URL', holds: text },

@@ -1,18 +1,7 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import type { Disposition } from './domain/model/outcome.ts';
 import { describeError } from './domain/model/redaction.ts';
-import type { Ports } from './domain/ports.ts';
-
-/** Hides received messages for longer or shorter than the queue does. */
-export interface MessageVisibility {
-  /** @throws Error where a change was not made */
-  change(changes: readonly VisibilityChange[]): Promise<void>;
-}
-export interface VisibilityChange {
-  readonly receiptHandle: string;
-  /** From now; 0 to 43,200 counted from the receive. */
-  readonly seconds: number;
-}
+import type { MessageVisibility, Ports } from './domain/ports.ts';
 
 /** How long this invocation may take. All in ms since the epoch. */
 export interface InvocationDeadline {

@@ -4,7 +4,7 @@ import { createApp } from './synthesize.ts';
 
 try {
   const port = process.env[LOCAL_PORT_VARIABLE];
-  createApp({ localPort: port === undefined ? undefined : Number(port) }).synth();
+  createApp({ directory: process.cwd(), localPort: port === undefined ? undefined : Number(port) }).synth();
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
   console.error(error.message);

@@ -1,4 +1,4 @@
-import { Aws, CustomResource, Duration } from 'aws-cdk-lib';
+import { Aws, CustomResource, Duration, Stack } from 'aws-cdk-lib';
 import { Construct, type IDependable } from 'constructs';
 import type { BucketNotification as Properties } from '../functions/set-bucket-notification/bucket-notification.ts';
 import type { Settings } from './settings/schema.ts';
@@ -18,9 +18,12 @@ export interface BucketNotificationProps {
  * `addEventNotification`: its function needs Python, logs outside the stack, and adds a second rule where one is left.
  */
 export class BucketNotification extends Construct {
+  private readonly bucketName: string;
+
   constructor(scope: Construct, id: string, props: BucketNotificationProps) {
     super(scope, id);
     const { settings, bucketArn, dependencies, notification } = props;
+    this.bucketName = notification.BucketName;
     const announceBuilds = new WorkerFunction(this, 'AnnounceBuilds', {
       settings,
       name: 'set-bucket-notification',
@@ -46,6 +49,15 @@ export class BucketNotification extends Construct {
       serviceTimeout: Duration.minutes(5),
       properties: notification,
     });
-    resource.node.addDependency(...dependencies);
+    resource.node.addDependency(...dependencies, ...this.earlierOnes());
+  }
+  /** Those of other drops of the stack on the same bucket: each reads and writes all notifications, so they go one after another. */
+  private earlierOnes(): readonly BucketNotification[] {
+    const stack = Stack.of(this);
+    const bucket = JSON.stringify(stack.resolve(this.bucketName));
+    return stack.node
+      .findAll()
+      .filter((each): each is BucketNotification => each instanceof BucketNotification && each !== this)
+      .filter(({ bucketName }) => JSON.stringify(stack.resolve(bucketName)) === bucket);
   }
 }

@@ -5,8 +5,9 @@ import { WorkerQueue } from './worker-queue.ts';
 
 /** The queue that S3 announces dropped builds to, and its dead-letter queue. */
 export class BuildsQueue extends WorkerQueue {
-  constructor(scope: Construct, id: string, consumerTimeout: Duration) {
-    super(scope, id, 'builds', consumerTimeout);
+  /** @param name of the drop */
+  constructor(scope: Construct, id: string, name: string, consumerTimeout: Duration) {
+    super(scope, id, `${name}-builds`, consumerTimeout);
   }
 
   /**

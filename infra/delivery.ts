@@ -1,4 +1,4 @@
-import { Annotations, Aws, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
 import {
   AllowedMethods,
   CachePolicy,
@@ -13,10 +13,13 @@ import {
 } from 'aws-cdk-lib/aws-cloudfront';
 import { S3BucketOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Bucket, type BucketPolicy } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { fingerprintOf } from '../functions/adapters/delivery-key.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { DropBucket } from './drop-bucket.ts';
+import type { DropOutputs } from './drop-outputs.ts';
 import { OUTPUTS } from './outputs.ts';
 import type { Settings } from './settings/schema.ts';
 
@@ -40,9 +43,11 @@ export class Delivery extends Construct {
   /** What lets the distribution read the stack's own bucket. */
   readonly bucketPolicy: BucketPolicy | undefined;
   private readonly arn: string;
+  private readonly outputs: DropOutputs;
 
-  constructor(scope: Construct, id: string, settings: Settings, bucket: DropBucket) {
+  constructor(scope: Construct, id: string, settings: Settings, bucket: DropBucket, outputs: DropOutputs) {
     super(scope, id);
+    this.outputs = outputs;
     // Such names are unique in an account, over all its regions.
     const name = `${settings.stackName}-${Aws.REGION}`;
     // CloudFront does not change a key: each has a resource of its own, so a rotation adds one and removes one.
@@ -87,13 +92,13 @@ export class Delivery extends Construct {
     acknowledgeFindings(distribution);
     this.domain = distribution.distributionDomainName;
     this.arn = `arn:${Aws.PARTITION}:cloudfront::${Aws.ACCOUNT_ID}:distribution/${distribution.distributionId}`;
-    this.bucketPolicy = this.grantReads(settings, bucket);
+    this.bucketPolicy = this.grantReads(settings.prefix, bucket);
     const { domain, keyIds } = this;
     const description = 'The distribution for downloads, and the ids of its public keys';
     this.output(OUTPUTS.distribution, description, { domain, keyIds });
   }
 
-  private grantReads({ bucketKmsKeyArn, prefix }: Settings, bucket: DropBucket): BucketPolicy | undefined {
+  private grantReads(prefix: string, bucket: DropBucket): BucketPolicy | undefined {
     const statements = [
       this.allow(['s3:GetObject', 's3:GetObjectVersion'], `${bucket.bucketArn}/${prefix}*`),
       // Without it S3 answers 403 for a key that does not exist, and a missing build would pass for an unreadable one. Nothing can
@@ -104,31 +109,54 @@ export class Delivery extends Construct {
     if (bucketPolicy === undefined) {
       this.output(
         OUTPUTS.deliveryBucketPolicy,
-        `Add these statements to the policy of the bucket ${bucket.bucketName}, or CloudFront can't read builds`,
+        `Add these statements to the policy of the bucket ${shown(bucket.bucketName)}, or CloudFront can't read builds`,
         jsonOf(statements),
       );
     }
-    if (bucketKmsKeyArn !== undefined) {
-      const description = `Add this statement to the policy of the key ${bucketKmsKeyArn}, or CloudFront can't decrypt builds`;
-      this.output(OUTPUTS.deliveryKmsKeyPolicy, description, jsonOf([this.allow(['kms:Decrypt'], '*')]));
-    }
+    if (bucket.kmsKey !== undefined) this.grantDecryption(bucket.kmsKey);
     return bucketPolicy;
   }
 
+  private grantDecryption(key: IKey): void {
+    if (Stack.of(key) === Stack.of(this)) {
+      // Any distribution of the account: key, bucket and distribution would each need another one first.
+      const ofAccount = `arn:${Aws.PARTITION}:cloudfront::${Aws.ACCOUNT_ID}:distribution/*`;
+      if (
+        key.addToResourcePolicy(this.allow(['kms:Decrypt'], '*', { ArnLike: { 'AWS:SourceArn': ofAccount } }))
+          .statementAdded
+      ) {
+        return;
+      }
+    }
+    this.output(
+      OUTPUTS.deliveryKmsKeyPolicy,
+      `Add this statement to the policy of the key ${shown(key.keyArn)}, or CloudFront can't decrypt builds`,
+      jsonOf([this.allow(['kms:Decrypt'], '*')]),
+    );
+  }
+
   /** For this distribution only: any account may point one of its own at the bucket. */
-  private allow(actions: string[], resource: string): PolicyStatement {
+  private allow(
+    actions: string[],
+    resource: string,
+    conditions: Record<string, unknown> = { StringEquals: { 'AWS:SourceArn': this.arn } },
+  ): PolicyStatement {
     return new PolicyStatement({
       principals: [new ServicePrincipal('cloudfront.amazonaws.com')],
       actions,
       resources: [resource],
-      conditions: { StringEquals: { 'AWS:SourceArn': this.arn } },
+      conditions,
     });
   }
 
   private output(id: string, description: string, value: object): void {
-    const stack = Stack.of(this);
-    new CfnOutput(stack, id, { description, value: stack.toJsonString(value) });
+    this.outputs.add(id, description, Stack.of(this).toJsonString(value));
   }
+}
+
+/** An output's description takes no references. */
+function shown(name: string): string {
+  return Token.isUnresolved(name) ? 'of the builds' : name;
 }
 
 function jsonOf(statements: readonly PolicyStatement[]): object {
@@ -147,6 +175,6 @@ function acknowledgeFindings(distribution: Distribution): void {
       'TLS 1.2 or newer, and so does S3. A certificate of our own would need a domain of the studio.',
   };
   for (const [id, reason] of Object.entries(reasons)) {
-    Validations.of(distribution).acknowledge({ id: `AwsSolutions::${id}`, reason });
+    acknowledge(distribution, id, reason);
   }
 }

@@ -2,10 +2,10 @@ import type { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { type Dimension, METRIC_NAMESPACE, type MetricName } from '../functions/domain/model/telemetry.ts';
 
-/** One of the stack's own metrics that carries no dimension but the stack. */
-export function dropMetric(stackName: string, name: MetricName, options: MetricOptions): Metric {
-  const dimensionsMap = { Stack: stackName } satisfies Partial<Record<Dimension, string>>;
-  return new Metric({ namespace: METRIC_NAMESPACE, metricName: name, dimensionsMap, ...options });
+/** One of the drop's own metrics, by default with no dimension but the drop's. */
+export function dropMetric(dropName: string, name: MetricName, options: MetricOptions): Metric {
+  const dimensionsMap = { Stack: dropName, ...options.dimensionsMap } satisfies Partial<Record<Dimension, string>>;
+  return new Metric({ ...options, namespace: METRIC_NAMESPACE, metricName: name, dimensionsMap });
 }
 
 /**

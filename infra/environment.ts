@@ -21,7 +21,6 @@ export function environmentValues(
 ) {
   return {
     ...names,
-    routes: JSON.stringify(settings.routes),
     streampixelBaseUrl: settings.streampixelBaseUrl,
     intervalMs: String(Math.round(settings.intervalSeconds * 1000)),
     fileUrlLifetimeS: String(settings.fileUrlLifetimeSeconds),
@@ -72,10 +71,7 @@ export function environmentOf<K extends keyof EnvironmentValues>(
   return Object.fromEntries(Object.entries(variables).map(([key, name]) => [name, values[key as K]]));
 }
 
-/**
- * What Lambda will measure at most for submit-build, whose environment is the largest: the variables as one JSON text, so that
- * quotes within ROUTES count twice.
- */
+/** What Lambda will measure at most for submit-build, whose environment is the largest: the variables as one JSON text. */
 export function environmentBytes(settings: Settings): number {
   // Longer than any queue URL or table name of a stack whose name is within bounds.
   const x = 'x'.repeat(160);

@@ -22,6 +22,7 @@ export class FollowBuildsFunction extends WorkerFunction {
       // As submit-build, whose work is of the same kind.
       memorySize: 512,
       environment: environmentOf(ENV, environment),
+      routes: settings.routes,
       // Many short runs, each in the log: traces would cost as much as all the rest.
       traced: false,
       permissions: permissions(resources),

@@ -2,6 +2,7 @@ import type { Duration } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import type { Construct } from 'constructs';
 import { EVENT_SOURCE, type EventName } from '../functions/domain/model/telemetry.ts';
+import type { Settings } from './settings/schema.ts';
 import { WorkerQueue } from './worker-queue.ts';
 
 /**
@@ -10,9 +11,15 @@ import { WorkerQueue } from './worker-queue.ts';
  * it sleeps, is precise to the second and needs no service that emulators lack.
  */
 export class FollowQueue extends WorkerQueue {
-  /** @param bucketName with the prefix the stack's own: another stack of the account may send events on the same bus */
-  constructor(scope: Construct, id: string, consumerTimeout: Duration, bucketName: string, prefix: string) {
-    super(scope, id, 'follow', consumerTimeout);
+  /** @param bucketName with the settings' prefix the drop's own: another drop of the account may send events on the same bus */
+  constructor(
+    scope: Construct,
+    id: string,
+    { prefix, stackName }: Settings,
+    bucketName: string,
+    consumerTimeout: Duration,
+  ) {
+    super(scope, id, `${stackName}-follow`, consumerTimeout);
     const bucket = [bucketName];
     const submitted: EventName = 'Build Submitted';
     const rule = new Rule(this, 'Submitted', {

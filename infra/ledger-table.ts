@@ -2,19 +2,17 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { type Attribute, AttributeType, BillingMode, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../functions/adapters/ledger-table.ts';
-import type { Settings } from './settings/schema.ts';
 
 const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
 const number = (name: string): Attribute => ({ name, type: AttributeType.NUMBER });
 
-/** The table behind ledger and pacer, in the shape that their adapters define: a new one, or that of another or a former stack. */
+/** The table behind ledger and pacer, in the shape that their adapters define: a new one, or that of another or a former drop. */
 export class LedgerTable extends Construct {
-  readonly table: Pick<ITable, 'tableArn' | 'tableName'>;
+  readonly table: ITable;
 
-  constructor(scope: Construct, id: string, { ledgerTableName }: Settings) {
+  constructor(scope: Construct, id: string, existing?: ITable) {
     super(scope, id);
-    this.table =
-      ledgerTableName === undefined ? this.createTable() : Table.fromTableName(this, 'Table', ledgerTableName);
+    this.table = existing ?? (this.createTable() as ITable);
   }
 
   private createTable(): Table {
@@ -26,7 +24,7 @@ export class LedgerTable extends Construct {
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: timeToLive,
       // Only it knows which builds were accepted: if it went with the stack, late duplicates would be submitted again. A later
-      // stack adopts it with the setting ledgerTableName.
+      // stack adopts it with the setting ledgerTableName or the prop ledgerTable.
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     table.addGlobalSecondaryIndex({

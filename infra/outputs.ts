@@ -3,14 +3,16 @@ import type { Route } from '../functions/domain/model/route.ts';
 import type { PackageCheck } from '../functions/domain/package/applied.ts';
 
 /**
- * Logical ids of the stack's outputs. The local stack and the operator's tool find things by them: rename one only
+ * Logical ids of a drop's outputs, behind what `dropsIn` says. The local stack and the operator's tool find things by them: rename one only
  * with a major version.
  */
 export const OUTPUTS = {
   dropBucketName: 'DropBucketName',
   dropABuild: 'DropABuild',
-  /** One output per distinct API key parameter: this id for the first, then `StoreApiKey2`, `StoreApiKey3`, ... */
+  /** For the first few API key parameters: this id for the first, then `StoreApiKey2`, `StoreApiKey3`, ... */
   storeApiKey: 'StoreApiKey',
+  /** Where there are more: the command that lists all. */
+  moreApiKeys: 'MoreApiKeys',
   buildsQueueUrl: 'BuildsQueueUrl',
   deadLetterQueueUrl: 'DeadLetterQueueUrl',
   submitBuildFunctionName: 'SubmitBuildFunctionName',
@@ -24,17 +26,39 @@ export const OUTPUTS = {
   setUpWebhooks: 'SetUpWebhooks',
   /** The command that says which builds are under way for a project that has left the routes. */
   afterRouteChange: 'AfterRouteChange',
-  /** One output per distinct project: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
+  /** For the first few projects: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */
   webhookOfProject: 'WebhookOfProject',
+  /** Where there are more: the command that lists all. */
+  moreWebhooks: 'MoreWebhooks',
   /** JSON of {@link DeployedDistribution}, where there is one. */
   distribution: 'Distribution',
   /** JSON: the statement that the policy of an existing bucket needs, so that the distribution may read builds. */
   deliveryBucketPolicy: 'DeliveryBucketPolicy',
   /** JSON: the statement that the policy of the bucket's KMS key needs. */
   deliveryKmsKeyPolicy: 'DeliveryKmsKeyPolicy',
-  /** JSON of {@link DeployedSettings}. */
+  /** JSON of {@link DeployedSettings}; without the routes where these have outputs of their own. See deployed-settings.ts. */
   settings: 'Settings',
+  /** This id for the first part, then `Routes2`, `Routes3`, ... */
+  routes: 'Routes',
 } as const;
+
+/**
+ * The drops of a stack, by what the ids of their outputs start with: `''` in the stack of this project's app, the ids of the
+ * construct's path in a stack of the studio's own.
+ */
+export function dropsIn(outputs: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>): readonly string[] {
+  const { ledgerTableName, settings } = OUTPUTS;
+  return [...outputs.keys()]
+    .filter((id) => id.endsWith(ledgerTableName))
+    .map((id) => id.slice(0, -ledgerTableName.length))
+    .filter((prefix) => outputs.has(`${prefix}${settings}`))
+    .sort();
+}
+
+/** The id of one of several outputs of a kind: the plain one for the first, then with `2`, `3`, ... */
+export function numbered(id: string, index: number): string {
+  return index === 0 ? id : `${id}${index + 1}`;
+}
 
 /** What the operator's tool needs of the settings that the stack was deployed with. */
 export interface DeployedSettings {

@@ -1,7 +1,7 @@
 import { Aws } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { EVENT_SOURCE } from '../functions/domain/model/telemetry.ts';
-import { apiKeyParameters } from './api-key-parameters.ts';
+import { apiKeyPaths, isFolder } from './api-key-parameters.ts';
 import { arn } from './arn.ts';
 import type { LedgerTable } from './ledger-table.ts';
 import type { Resources } from './resources.ts';
@@ -11,26 +11,43 @@ import type { WorkerQueue } from './worker-queue.ts';
 
 /** To read the API keys that the routes name. */
 export function readApiKeys(settings: Settings): Permission[] {
-  return readParameters('ApiKeys', apiKeyParameters(settings.routes));
+  return readParameters('ApiKeys', apiKeyPaths(settings));
 }
 
-/** To read secrets from SSM SecureStrings, under any KMS key. */
-export function readParameters(what: string, names: readonly string[]): Permission[] {
+/**
+ * To read secrets from SSM SecureStrings, under any KMS key.
+ *
+ * @param paths names, or folders, which end with `/`: all that is in them
+ */
+export function readParameters(what: string, paths: readonly string[]): Permission[] {
   // The slash that separates type and name in the ARN is the name's first.
-  const parameterArns = names.map((name) => arn('ssm', `parameter${name}`));
+  const arnOf = (path: string) => arn('ssm', `parameter${path}`);
+  const names = paths.filter((path) => !isFolder(path)).map(arnOf);
+  const folders = paths.filter(isFolder).map((folder) => `${arnOf(folder)}*`);
+  const parameterArns = [...names, ...folders];
+  const viaSsm = { 'kms:ViaService': `ssm.${Aws.REGION}.${Aws.URL_SUFFIX}` };
+  const forParameters = { 'kms:EncryptionContext:PARAMETER_ARN': parameterArns };
   return [
     // Not what grantRead gives: GetParameterHistory would show former values.
-    { sid: `Read${what}`, actions: ['ssm:GetParameter'], resources: parameterArns },
+    ...(names.length === 0 ? [] : [{ sid: `Read${what}`, actions: ['ssm:GetParameter'], resources: names }]),
+    ...(folders.length === 0
+      ? []
+      : [
+          {
+            sid: `Read${what}InFolders`,
+            actions: ['ssm:GetParameter'],
+            resources: folders,
+            why: 'There are more API keys than a policy has room for by name. These folders hold them, and no other secret of the stack.',
+          },
+        ]),
     {
       sid: `Decrypt${what}`,
       actions: ['kms:Decrypt'],
       resources: [arn('kms', 'key/*')],
-      conditions: {
-        StringEquals: {
-          'kms:ViaService': `ssm.${Aws.REGION}.${Aws.URL_SUFFIX}`,
-          'kms:EncryptionContext:PARAMETER_ARN': parameterArns,
-        },
-      },
+      conditions:
+        folders.length === 0
+          ? { StringEquals: { ...viaSsm, ...forParameters } }
+          : { StringEquals: viaSsm, StringLike: forParameters },
       why:
         'For a secret under a customer managed KMS key, which the stack does not know. The conditions leave what SSM decrypts ' +
         "for these parameters. (Under the default key aws/ssm it is not used: that key's policy lets the whole account decrypt through SSM.)",

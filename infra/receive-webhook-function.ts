@@ -1,8 +1,9 @@
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { HttpApi, HttpMethod, HttpStage } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { Construct } from 'constructs';
 import { ENV } from '../functions/receive-webhook/environment.ts';
+import { acknowledge } from './acknowledge.ts';
 import { environmentOf } from './environment.ts';
 import { readParameters } from './permissions.ts';
 import type { Resources } from './resources.ts';
@@ -53,19 +54,21 @@ export class ReceiveWebhookFunction extends WorkerFunction {
       autoDeploy: true,
       throttle: { rateLimit: RATE_PER_S, burstLimit: BURST },
     });
-    Validations.of(stage).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-APIG1',
-      reason: 'The path of each request holds the token: an access log would be a store of credentials.',
-    });
+    acknowledge(
+      stage,
+      'AwsSolutions-APIG1',
+      'The path of each request holds the token: an access log would be a store of credentials.',
+    );
     const [route] = this.api.addRoutes({
       path: '/{projectId}/{token}',
       methods: [HttpMethod.POST],
       integration: new HttpLambdaIntegration('ReceiveWebhook', this.function),
     });
     if (route === undefined) throw new Error('the API has no route');
-    Validations.of(route).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-APIG4',
-      reason: 'Streampixel signs nothing and can send no header of ours: the token in the path is the authorization.',
-    });
+    acknowledge(
+      route,
+      'AwsSolutions-APIG4',
+      'Streampixel signs nothing and can send no header of ours: the token in the path is the authorization.',
+    );
   }
 }

@@ -3,7 +3,7 @@ import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { ENV } from '../functions/redrive-builds/environment.ts';
-import { keyStoredPattern } from './api-key-parameters.ts';
+import { apiKeyPaths, keyStoredPattern } from './api-key-parameters.ts';
 import { environmentOf } from './environment.ts';
 import { readApiKeys, sendNotifications } from './permissions.ts';
 import type { Resources } from './resources.ts';
@@ -29,6 +29,7 @@ export class RedriveBuildsFunction extends WorkerFunction {
       // It holds all messages of the dead-letter queue at once, some KB each.
       memorySize: 512,
       environment: environmentOf(ENV, environment),
+      routes: settings.routes,
       permissions: permissions(resources),
     });
     this.function.configureAsyncInvoke({
@@ -39,7 +40,7 @@ export class RedriveBuildsFunction extends WorkerFunction {
     });
     this.rule = new Rule(this, 'KeyStored', {
       description: 'An API key was stored: builds that the old one stopped can be submitted',
-      eventPattern: keyStoredPattern(settings.routes),
+      eventPattern: keyStoredPattern(apiKeyPaths(settings)),
       targets: [new LambdaFunction(this.function)],
     });
   }

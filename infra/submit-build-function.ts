@@ -30,6 +30,7 @@ export class SubmitBuildFunction extends WorkerFunction {
       // 512 costs least; a warm build mostly waits and costs by the MB. The process itself needs 100 MB.
       memorySize: 512,
       environment: environmentOf(ENV, environment),
+      routes: settings.routes,
       permissions: permissions(resources),
     });
     this.consume(buildsQueue.queue, settings.maxConcurrency);
@@ -62,14 +63,14 @@ function permissions(resources: Resources): Permission[] {
       resources: [bucket.bucketArn],
       conditions: { StringLike: { 's3:prefix': `${settings.prefix}*` } },
     },
-    ...(settings.bucketKmsKeyArn === undefined
+    ...(bucket.kmsKey === undefined
       ? []
       : [
           {
             sid: 'DecryptBuilds',
             // KMS asks whether the signer of a presigned URL may decrypt, not the client that fetches it.
             actions: ['kms:Decrypt'],
-            resources: [settings.bucketKmsKeyArn],
+            resources: [bucket.kmsKey.keyArn],
             conditions: { StringEquals: { 'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
           },
         ]),

@@ -1,12 +1,15 @@
-import { App, Validations } from 'aws-cdk-lib';
+import { Annotations, App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { DropStack } from './drop-stack.ts';
+import { appSettings } from './settings/app-settings.ts';
 import { readSettings } from './settings/read.ts';
 
 export interface AppOptions {
-  /** Settings and CDK's feature flags, usually those of cdk.json with overrides. What the CDK CLI passes comes on top. */
+  /** CDK's feature flags, and settings as `-c` gives them. What the CDK CLI passes comes on top. */
   readonly context?: Readonly<Record<string, unknown>>;
+  /** Where the file of settings is looked for. Without it, the settings are those in the context. */
+  readonly directory?: string;
   /** Where the cloud assembly goes. Default: where the CDK CLI says, else a new temporary directory. */
   readonly outdir?: string;
   /** Port of the emulator that the stack is for: the commands that it prints act on that. */
@@ -19,15 +22,19 @@ export interface AppOptions {
  * The CDK app with its one stack, checked by cdk-nag. Call `synth()` on it: it throws where a finding is neither fixed nor
  * acknowledged.
  *
- * @throws SettingsError with every problem of the settings in the context
+ * @throws SettingsError with every problem of the settings
  */
-export function createApp({ context = {}, localPort, outdir, bundle = true }: AppOptions = {}): App {
+export function createApp({ context = {}, directory, localPort, outdir, bundle = true }: AppOptions = {}): App {
   const app = new App({
     autoSynth: false,
     context: bundle ? context : { ...context, 'aws:cdk:bundling-stacks': [] },
     ...present({ outdir }),
   });
-  new DropStack(app, readSettings(app.node.getAllContext()), localPort);
+  const all = app.node.getAllContext();
+  const { settings, warnings } =
+    directory === undefined ? { settings: readSettings(all), warnings: [] } : appSettings(all, directory);
+  const stack = new DropStack(app, settings, localPort);
+  for (const warning of warnings) Annotations.of(stack).addWarningV2('streampixel-drop:ignored-settings', warning);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

@@ -1,16 +1,13 @@
-import { join } from 'node:path';
-import { type Duration, Names, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { type Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
-import { Construct, type IConstruct } from 'constructs';
-import { BUNDLING } from './bundling.ts';
+import { Construct } from 'constructs';
+import type { Route } from '../functions/domain/model/route.ts';
+import { acknowledgeWildcard } from './acknowledge.ts';
+import { functionCode } from './function-code.ts';
 import type { Settings } from './settings/schema.ts';
-
-const PROJECT_ROOT = join(import.meta.dirname, '..');
 
 /** One statement of a function's role, for one purpose. */
 export interface Permission {
@@ -31,6 +28,8 @@ export interface WorkerFunctionProps {
   /** In MB. */
   readonly memorySize: number;
   readonly environment: Record<string, string>;
+  /** For a function that needs them: they are beside its code. */
+  readonly routes?: readonly Route[];
   /** Beside writing its log and traces. */
   readonly permissions: readonly Permission[];
   /** Default true. */
@@ -40,12 +39,12 @@ export interface WorkerFunctionProps {
 /** What every function of the stack has: a bundle, a log of its own and a role that allows what it is given, and no more. */
 export class WorkerFunction extends Construct {
   readonly name: string;
-  readonly function: NodejsFunction;
+  readonly function: LambdaFunction;
   readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, props: WorkerFunctionProps) {
     super(scope, id);
-    const { settings, name, permissions, traced = true, ...own } = props;
+    const { settings, name, permissions, routes, traced = true, ...own } = props;
     this.name = name;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: settings.logRetentionDays,
@@ -64,14 +63,12 @@ export class WorkerFunction extends Construct {
       if (why !== undefined) for (const resource of statement.resources) acknowledgeWildcard(role, resource, why);
     }
 
-    this.function = new NodejsFunction(this, 'Function', {
+    this.function = new LambdaFunction(this, 'Function', {
       ...own,
-      entry: join(PROJECT_ROOT, 'functions', name, 'handler.ts'),
-      projectRoot: PROJECT_ROOT,
-      depsLockFilePath: join(PROJECT_ROOT, 'package-lock.json'),
+      code: functionCode(name, routes),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      bundling: BUNDLING,
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.
       tracing: traced ? Tracing.ACTIVE : Tracing.DISABLED,
       // The function writes its own JSON lines; Lambda's JSON format would wrap them in a second layer.
@@ -92,11 +89,4 @@ export class WorkerFunction extends Construct {
       // No filters: Lambda deletes the messages that don't match, and nothing may be lost unseen.
     });
   }
-}
-
-/** Gives cdk-nag the reason why a resource of a policy is a wildcard. Other wildcards of the same role stay findings. */
-function acknowledgeWildcard(role: IConstruct, resource: string, reason: string): void {
-  // cdk-nag names the finding after the resource, with tokens flattened in its own way.
-  const flat = flattenCfnReference(Stack.of(role).resolve(resource));
-  Validations.of(role).acknowledge({ id: `AwsSolutions::AwsSolutions-IAM5[Resource::${flat}]`, reason });
 }

@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import type { Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
@@ -12,14 +12,10 @@ export class WorkerQueue extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
 
-  /**
-   * @param suffix follows the stack's name in the queue's
-   * @param consumerTimeout of the function that consumes the queue
-   */
-  constructor(scope: Construct, id: string, suffix: string, consumerTimeout: Duration) {
+  /** @param consumerTimeout of the function that consumes the queue */
+  constructor(scope: Construct, id: string, queueName: string, consumerTimeout: Duration) {
     super(scope, id);
     // Each queue's policy names the other. CloudFormation refuses such a circle, so one of the two ARNs is built from the name.
-    const queueName = `${Stack.of(this).stackName}-${suffix}`;
     const sourceQueues = [Queue.fromQueueArn(this, 'SourceQueue', arn('sqs', queueName))];
     this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
       queueName: `${queueName}-dead-letters`,

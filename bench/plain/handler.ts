@@ -21,7 +21,7 @@ const s3 = new S3Client({ forcePathStyle: true });
 const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
 const ssm = new SSMClient({});
 
-const routes = JSON.parse(process.env[ENV.routes] ?? '[]') as Route[];
+const routes = JSON.parse(process.env.ROUTES ?? '[]') as Route[];
 let apiKey: string | undefined;
 
 async function readApiKey(name: string): Promise<string> {

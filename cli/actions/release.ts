@@ -43,7 +43,7 @@ export async function findReleaseTarget(stack: Stack, choice: ReleaseChoice): Pr
       : await previousBuild(stack, choice.previousOf);
   const { entry } = target;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
-    const remedy = 'Add the route to cdk.json and deploy, or release the build on the dashboard.';
+    const remedy = 'Add the route to streampixel-drop.json and deploy, or release the build on the dashboard.';
     throw new OperatorError('NoRoute', `No route has a key of user ${entry.userId} any more.`, remedy);
   }
   return target;

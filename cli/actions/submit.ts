@@ -13,7 +13,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
-import { applied } from '../../functions/domain/package/applied.ts';
+import { applyPackageCheck } from '../../functions/domain/package/applied.ts';
 import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
 import { createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
@@ -104,7 +104,10 @@ export async function addVerdicts({ clients, settings }: Stack, plans: SubmitPla
     if (plan.message === undefined) continue;
     const { bucket: Bucket, key: Key, versionId: VersionId } = plan.message.build;
     const { verdict } = await judgeObject(clients.s3, { Bucket, Key, ...present({ VersionId }) });
-    const { refusals, warnings } = applied(verdict, check ? (settings.packageCheck ?? 'refuse') : 'unchecked');
+    const { refusals, warnings } = applyPackageCheck(
+      verdict,
+      check ? (settings.packageCheck ?? 'refuse') : 'unchecked',
+    );
     const found = [...refusals, ...warnings].map(({ code, detail }) => `${code}: ${detail}`);
     plans[index] = { ...plan, verdict: { refusals, warnings }, found };
   }

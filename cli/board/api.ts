@@ -130,10 +130,10 @@ export function createApi(stack: Stack, readOnly: boolean) {
   };
 }
 
-function hello({ bucket, isLocal, name, region, settings }: Stack, readOnly: boolean): Hello {
+function hello({ bucket, drop, isLocal, name, region, settings }: Stack, readOnly: boolean): Hello {
   const { routes } = settings;
   return {
-    stack: name,
+    stack: drop === undefined ? name : `${name}, ${drop}`,
     region: isLocal ? 'local' : region,
     isLocal,
     readOnly,

@@ -51,7 +51,7 @@ export interface BoardEvents {
 }
 
 export interface Hello {
-  /** Of the stack, for the title. */
+  /** Name of the stack, for the title; with that of the drop where it has one. */
   readonly stack: string;
   readonly region: string;
   /** The embedded stack of `npm start`. */

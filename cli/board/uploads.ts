@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { buildId } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { applied } from '../../functions/domain/package/applied.ts';
+import { applyPackageCheck } from '../../functions/domain/package/applied.ts';
 import { warningText } from '../../functions/domain/package/package-text.ts';
 import { printable } from '../console.ts';
 import { type Labels, metadataOf, withLabel } from '../labels.ts';
@@ -115,7 +115,7 @@ export function createUploads(stack: Stack, feed: Feed) {
       });
       upload.inspected = inspected;
       const { facts } = inspected.verdict;
-      const { refusals, warnings } = applied(inspected.verdict, stack.settings.packageCheck ?? 'refuse');
+      const { refusals, warnings } = applyPackageCheck(inspected.verdict, stack.settings.packageCheck ?? 'refuse');
       change(upload, {
         state: refusals.length === 0 ? 'ready' : 'refused',
         fileName: inspected.fileName,

@@ -26,7 +26,9 @@ export function addDeliveryKeyCommands(program: Command, act: Act): void {
   const key = program.command('delivery-key').description('The key that signs download URLs of CloudFront.');
   key
     .command('create')
-    .description('Make the key if there is none: stores the private half in SSM, prints the public half for cdk.json.')
+    .description(
+      'Make the key if there is none: stores the private half in SSM, prints the public half for streampixel-drop.json.',
+    )
     .action(act(async ({ console, stack }) => create(console, await stack())));
   key
     .command('rotate')
@@ -48,7 +50,7 @@ async function create(console: Console, stack: Stack): Promise<number> {
   const stored = `version ${version} of the SSM parameter ${parameter}`;
   console.say(isNew ? `The private key is stored as ${stored}.` : `There is a key: ${stored}. It stays.`);
   printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
-  console.say('Put this into the context of cdk.json, deploy (npx cdk deploy), and check it:');
+  console.say('Put this into streampixel-drop.json, deploy (npx cdk deploy), and check it:');
   console.say(stack.commands.doctor());
   return EXIT.done;
 }
@@ -70,7 +72,7 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
     isNew ? 'A second key is stored. The first one signs until this is deployed:' : 'A rotation is in progress.',
   );
   printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
-  console.say('Put this into the context of cdk.json, and deploy (npx cdk deploy). Then end the rotation:');
+  console.say('Put this into streampixel-drop.json, and deploy (npx cdk deploy). Then end the rotation:');
   console.say(commands.finishDeliveryKeyRotation());
   return EXIT.done;
 }
@@ -85,7 +87,11 @@ async function finish(console: Console, stack: Stack, { yes }: DeliveryKeyFlags)
   }
   if (!isDeployed(current, distributionOf(stack))) {
     const message = 'The new public key is not deployed: without the old key no URL could be signed.';
-    throw new OperatorError('NotDeployed', message, `Put it into cdk.json and deploy: ${commands.rotateDeliveryKey()}`);
+    throw new OperatorError(
+      'NotDeployed',
+      message,
+      `Put it into streampixel-drop.json and deploy: ${commands.rotateDeliveryKey()}`,
+    );
   }
   const until = Date.now() + KEYS_CACHED_MS + (settings.fileUrlLifetimeSeconds ?? 0) * 1000;
   const dropped = new Set(old.map(publicHalfOf));
@@ -99,7 +105,9 @@ async function finish(console: Console, stack: Stack, { yes }: DeliveryKeyFlags)
   const publicKeys = (settings.deliveryPublicKeys ?? []).filter((publicKey) => !dropped.has(publicKey));
   console.say(`The old private key is deleted. URLs that it has signed end at ${iso(until)} at the latest.`);
   printSetting(console, { ...facts, dropped: true, version }, publicKeys);
-  console.say('Put this into cdk.json after that time, and deploy: it ends every URL that the old key has signed.');
+  console.say(
+    'Put this into streampixel-drop.json after that time, and deploy: it ends every URL that the old key has signed.',
+  );
   return EXIT.done;
 }
 

@@ -11,8 +11,8 @@ import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
-import { readSettings, SettingsError } from '../../infra/settings/read.ts';
+import { SettingsError } from '../../infra/settings/read.ts';
+import { SETTINGS_FILE, settingsName } from '../../infra/settings/settings-file.ts';
 import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
@@ -21,6 +21,7 @@ import { EXIT, remedyText } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
 import { checkDelivery } from '../stack/delivery.ts';
+import { settingsHere } from '../stack/project-settings.ts';
 import { readQueue } from '../stack/queues.ts';
 import { checkRateLimit } from '../stack/rate-limit.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -101,24 +102,27 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ settings }: Stack): Promise<readonly Finding[]> {
+async function checkSettings({ drop, name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+  const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
+  // They are the props of a construct in an app of the studio's own, which the tool can't read.
+  if (drop !== undefined) return [ok(text)];
   try {
-    const isDeployed = JSON.stringify(settings) === JSON.stringify(deployedSettings(readSettings(projectContext())));
-    const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
-    return [
-      isDeployed
-        ? ok(text)
-        : warn('cdk.json differs from what is deployed', `If that is intended, deploy it: ${DEPLOY}`),
-    ];
+    const here = settingsHere(settingsFile);
+    // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
+    if (here === undefined || here.stackName !== name) return [ok(text)];
+    if (JSON.stringify(settings) === JSON.stringify(deployedSettings(here))) return [ok(text)];
+    const file = settingsName({ file: settingsFile });
+    return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${DEPLOY}`)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    return error.problems.map((problem) => fail(problem, 'Correct cdk.json.'));
+    return error.problems.map((problem) => fail(problem, 'Correct it.'));
   }
 }
 
-async function checkStack({ name, region, status }: Stack): Promise<readonly Finding[]> {
-  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${name} in ${region}, ${status}`)];
-  return [warn(`${name} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
+async function checkStack({ drop, name, region, status }: Stack): Promise<readonly Finding[]> {
+  const shown = drop === undefined ? name : `${name}, drop ${drop},`;
+  if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${shown} in ${region}, ${status}`)];
+  return [warn(`${shown} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
 }
 
 async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
@@ -343,6 +347,6 @@ async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly 
     }
   }
   if (confirmed > 0) return [ok(`${plural(confirmed, 'subscriber')}`), ...findings];
-  const remedy = `Set alertEmails in cdk.json and ${DEPLOY}.`;
+  const remedy = `Set alertEmails in ${SETTINGS_FILE} and ${DEPLOY}.`;
   return [fail('no subscriber: builds that fail go unnoticed', remedy), ...findings];
 }

@@ -3,9 +3,8 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { sampleIds } from '../../infra/settings/checks.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
-import { readSettings, SettingsError } from '../../infra/settings/read.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
+import { settingsName } from '../../infra/settings/settings-file.ts';
 import {
   AFTER_FORCED_KEY,
   AFTER_NEW_KEY,
@@ -25,6 +24,7 @@ import {
   type UserVerdict,
   verdictText,
 } from '../stack/api-keys.ts';
+import { settingsHere } from '../stack/project-settings.ts';
 import { createAgents } from '../stack/proxy.ts';
 import { clientConfig, NO_STACK, type Stack } from '../stack/stack.ts';
 
@@ -34,7 +34,7 @@ export function addKeyCommands(program: Command, act: Act): void {
     .command('set')
     .description(
       'Store a new API key, from a hidden prompt or from stdin. Asks Streampixel first whether it is valid. Before the first ' +
-        'deployment it stores it for the routes in cdk.json.',
+        'deployment it stores it for the routes in the file of settings.',
     )
     .option('--parameter <name>', 'the SSM parameter; needed where the routes use several')
     .option('--force', 'store it even if Streampixel refuses it')
@@ -56,7 +56,7 @@ interface KeyStore extends KeyPlace {
 }
 
 /**
- * That of the stack; before its first deployment, which needs the key, that of cdk.json.
+ * That of the stack; before its first deployment, which needs the key, that of the file of settings.
  *
  * @throws OperatorError where neither says what keys there are
  */
@@ -68,21 +68,20 @@ async function keyStore(find: () => Promise<Stack>, flags: KeyFlags): Promise<Ke
     if (!(error instanceof OperatorError) || error.code !== NO_STACK || flags.stack !== undefined) throw error;
     const agents = createAgents();
     const ssm = new SSMClient(clientConfig(flags, agents));
-    return { agents, settings: settingsOfProject(), clients: { ssm }, isDeployed: false };
+    return { agents, settings: settingsToDeploy(flags), clients: { ssm }, isDeployed: false };
   }
 }
 
-function settingsOfProject(): Settings {
-  try {
-    const settings = readSettings(projectContext());
-    const samples = sampleIds(settings);
-    if (samples.length === 0) return settings;
-    const message = `cdk.json still has ids of the sample: ${samples.join(', ')}.`;
-    throw new OperatorError('SampleSettings', message, 'Put your own there first: a key belongs to a user.');
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    throw new OperatorError('Settings', error.message, 'Correct cdk.json.');
+function settingsToDeploy({ settings: file }: KeyFlags): Settings {
+  const settings = settingsHere(file);
+  if (settings === undefined) {
+    const message = `There is neither a stack yet nor a ${settingsName({ file })} in this directory.`;
+    throw new OperatorError('NoSettings', message, (commands) => `Make the file first: ${commands.init()}`);
   }
+  const samples = sampleIds(settings);
+  if (samples.length === 0) return settings;
+  const message = `${settingsName({ file })} still has ids of the sample: ${samples.join(', ')}.`;
+  throw new OperatorError('SampleSettings', message, 'Put your own there first: a key belongs to a user.');
 }
 
 async function setKey(console: Console, stack: KeyStore, { parameter, force = false }: KeyFlags): Promise<number> {

@@ -1,7 +1,7 @@
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { exchange } from '../../functions/adapters/http-exchange.ts';
 import { jsonOf } from '../../functions/adapters/streampixel-answer.ts';
-import { createStreampixelKeyChecks } from '../../functions/adapters/streampixel-api.ts';
+import { createStreampixelKeyChecks } from '../../functions/adapters/streampixel-lookups.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
@@ -68,7 +68,7 @@ export async function checkKey(
 
 /** Ids of the user's projects at Streampixel, or `undefined` where it does not list them. */
 export async function projectIds(
-  { agents, settings }: Stack,
+  { agents, settings }: KeyChecker,
   userId: string,
   apiKey: Secret,
 ): Promise<readonly string[] | undefined> {

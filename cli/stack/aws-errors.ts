@@ -1,4 +1,5 @@
 import { describeError } from '../../functions/domain/model/redaction.ts';
+import { SettingsError } from '../../infra/settings/read.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 
 type Explanation = readonly [
@@ -64,6 +65,8 @@ const EXPLANATIONS: readonly Explanation[] = [
 /** Any error as a sentence and what to do about it. */
 export function explained(error: unknown, endpoint = 'the AWS endpoint'): OperatorError {
   if (error instanceof OperatorError) return error;
+  if (error instanceof SettingsError)
+    return new OperatorError('Settings', error.message, 'Correct it, and run the same command again.');
   const { name, code } = error instanceof Error ? (error as Error & { readonly code?: unknown }) : { name: '' };
   if (name === 'ExitPromptError') {
     // Ctrl-C at a prompt.

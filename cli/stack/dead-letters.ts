@@ -5,6 +5,7 @@ import { updateWithRetry } from '../../functions/domain/follow/update-with-retry
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import { DEAD_LETTER_ATTRIBUTES, REQUESTED_BY_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
+import { type NotificationRecord, parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import { discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
@@ -15,7 +16,6 @@ import {
   reasonOf,
   type StoredDeadLetter,
 } from '../../functions/domain/redrive/redrive.ts';
-import { type NotificationRecord, parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { findBuild, pickNamed, UNKNOWN_BUILD } from '../builds/search.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';

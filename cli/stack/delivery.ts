@@ -115,7 +115,12 @@ export async function checkDelivery(stack: Stack): Promise<readonly Finding[]> {
   const read = await keys.read();
   if (read.kind === 'unavailable') return [fail(read.detail, 'Try again later.')];
   if (read.kind === 'missing') {
-    return [fail(read.detail, `${commands.createDeliveryKey()}; put what it prints into cdk.json, then ${DEPLOY}`)];
+    return [
+      fail(
+        read.detail,
+        `${commands.createDeliveryKey()}; put what it prints into streampixel-drop.json, then ${DEPLOY}`,
+      ),
+    ];
   }
   const stored = await readDeliveryKeys(clients.ssm, deliveryKeyParameter);
   const build = await anyBuild(stack);
@@ -126,7 +131,7 @@ export async function checkDelivery(stack: Stack): Promise<readonly Finding[]> {
   if (stored !== undefined && stored.privateKeys.length > 1) {
     const next = stored.privateKeys.every((key) => isDeployed(key, distribution))
       ? commands.finishDeliveryKeyRotation()
-      : `${commands.rotateDeliveryKey()}; it prints what to put into cdk.json`;
+      : `${commands.rotateDeliveryKey()}; it prints what to put into streampixel-drop.json`;
     findings.push(warn('two private keys are stored: a rotation is in progress', next));
   }
   if (delivery === 's3') findings.push(ok('the distribution is not in use: delivery is s3'));

@@ -1,25 +1,41 @@
 import { paginateDescribeStacks, type Stack as StackDescription } from '@aws-sdk/client-cloudformation';
 import * as v from 'valibot';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
+import { dropsIn, OUTPUTS } from '../../infra/outputs.ts';
 import { type Finding, ok, warn } from '../finding.ts';
 import { explained } from './aws-errors.ts';
 import type { Stack } from './stack.ts';
 
-/** A stack of this project, by what decides whether it shares the rate limit with another one. */
-type RateLimitedStack = NonNullable<ReturnType<typeof rateLimitedStack>>;
+/** A drop of any stack, by what decides whether it shares the rate limit with another one. */
+interface RateLimitedDrop {
+  /** For people: the stack, and the drop where it has a name in it. */
+  readonly name: string;
+  /** What the ids of its outputs start with. */
+  readonly drop: string;
+  readonly ledgerTable: string;
+  readonly userIds: readonly string[];
+  readonly intervalSeconds?: number | undefined;
+}
 
 /** Streampixel's rate limit is per user, whatever the stack: only stacks on one ledger keep to it together. */
-export async function checkRateLimit({ clients, ledgerTable, name, settings }: RateLimitSource): Promise<Finding[]> {
+export async function checkRateLimit({
+  clients,
+  drop = '',
+  ledgerTable,
+  name,
+  settings,
+}: RateLimitSource): Promise<Finding[]> {
   const own = {
-    name,
+    name: shownName(name, drop),
+    drop,
     ledgerTable,
     userIds: settings.routes.map(({ userId }) => userId),
     intervalSeconds: settings.intervalSeconds,
   };
-  const others: RateLimitedStack[] = [];
+  const others: RateLimitedDrop[] = [];
   try {
     for await (const { Stacks = [] } of paginateDescribeStacks({ client: clients.cloudFormation }, {})) {
-      others.push(...Stacks.flatMap((description) => rateLimitedStack(description) ?? []));
+      others.push(...Stacks.flatMap(rateLimitedDrops));
     }
   } catch (error) {
     if (explained(error).code !== 'AccessDenied') throw error;
@@ -30,40 +46,62 @@ export async function checkRateLimit({ clients, ledgerTable, name, settings }: R
   return rateLimitFindings(own, others);
 }
 
-interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'> {
+interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'>, Partial<Pick<Stack, 'drop'>> {
   readonly settings: Pick<Stack['settings'], 'intervalSeconds' | 'routes'>;
   readonly clients: Pick<Stack['clients'], 'cloudFormation'>;
 }
 
 /** Only what is used is named: other versions of this project have other settings. */
-const settingsOutput = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ routes: v.array(v.object({ userId: v.string() })), intervalSeconds: v.optional(v.number()) }),
-);
+const usedSettings = v.object({
+  routes: v.array(v.object({ userId: v.string() })),
+  intervalSeconds: v.optional(v.number()),
+});
 
-/** @returns `undefined` for a stack of something else, and for one whose outputs can't be read */
-function rateLimitedStack({ Outputs = [], StackName: name = '' }: Partial<StackDescription>) {
-  const outputs = new Map(Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
-  const ledgerTable = outputs.get(OUTPUTS.ledgerTableName);
-  const settings = v.safeParse(settingsOutput, outputs.get(OUTPUTS.settings));
-  if (ledgerTable === undefined || !settings.success) return undefined;
-  const { intervalSeconds, routes } = settings.output;
-  return { name, ledgerTable, userIds: routes.map(({ userId }) => userId), intervalSeconds };
+/** How the other drop gets the ledger: by a setting of the app, or by a prop in a stack of the studio's own. */
+function deploymentWith(ledgerTable: string, name: string, drop: string): string {
+  return drop === ''
+    ? `${name} with its own settings and -c ledgerTableName=${ledgerTable}`
+    : `${name} with the prop ledgerTable: Table.fromTableName(stack, 'Ledger', '${ledgerTable}')`;
 }
 
-/** @param stacks those of the account and region; the own one may be among them */
-function rateLimitFindings(own: RateLimitedStack, stacks: readonly RateLimitedStack[]): Finding[] {
-  const sameUser = stacks
+function shownName(stack: string, drop: string): string {
+  return drop === '' ? stack : `${stack} (drop ${drop})`;
+}
+
+function settingsIn(outputs: ReadonlyMap<string, string | undefined>, drop: string): unknown {
+  try {
+    return readDeployedSettings((id) => outputs.get(`${drop}${id}`) ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The drops of a stack, without those whose outputs can't be read. */
+function rateLimitedDrops({ Outputs = [], StackName: stack = '' }: Partial<StackDescription>): RateLimitedDrop[] {
+  const outputs = new Map(Outputs.map(({ OutputKey = '', OutputValue }) => [OutputKey, OutputValue]));
+  return dropsIn(outputs).flatMap((drop) => {
+    const ledgerTable = outputs.get(`${drop}${OUTPUTS.ledgerTableName}`);
+    const settings = v.safeParse(usedSettings, settingsIn(outputs, drop));
+    if (ledgerTable === undefined || !settings.success) return [];
+    const { intervalSeconds, routes } = settings.output;
+    return [
+      { name: shownName(stack, drop), drop, ledgerTable, userIds: routes.map(({ userId }) => userId), intervalSeconds },
+    ];
+  });
+}
+
+/** @param drops those of the account and region; the own one may be among them */
+function rateLimitFindings(own: RateLimitedDrop, drops: readonly RateLimitedDrop[]): Finding[] {
+  const sameUser = drops
     .filter(({ name }) => name !== own.name)
-    .map((stack) => ({ ...stack, users: [...new Set(own.userIds)].filter((id) => stack.userIds.includes(id)) }))
+    .map((drop) => ({ ...drop, users: [...new Set(own.userIds)].filter((id) => drop.userIds.includes(id)) }))
     .filter(({ users }) => users.length > 0);
   const apart = sameUser.filter(({ ledgerTable }) => ledgerTable !== own.ledgerTable);
   if (apart.length > 0) {
-    return apart.map(({ name, users }) =>
+    return apart.map(({ drop, name, users }) =>
       warn(
         `the stack ${name} uploads as user ${users.join(', ')} too, but with another ledger: Streampixel answers 429`,
-        `Deploy one of them with the ledger of the other, while it has no build under way:\n${name} with its own settings and -c ledgerTableName=${own.ledgerTable}`,
+        `Deploy one of them with the ledger of the other, while it has no build under way:\n${deploymentWith(own.ledgerTable, name, drop)}`,
       ),
     );
   }

@@ -11,17 +11,22 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
+import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
+import { stackNameHere } from './project-settings.ts';
 import { createAgents } from './proxy.ts';
 
-/** Where to find the stack. */
+/** Where to find the drop. */
 export interface StackOptions {
   readonly stack?: string;
   readonly region?: string;
+  /** Of a stack that holds several. */
+  readonly drop?: string;
+  /** The file of settings that names it. */
+  readonly settings?: string;
   /** Port of the embedded stack. */
   readonly local?: number;
 }
@@ -32,17 +37,19 @@ export function endpointOf({ local }: StackOptions): string | undefined {
 }
 
 /**
- * The name that is meant: by default that of the stack that `cdk deploy` makes in this clone; on the embedded stack, which is alone
- * at its port, whatever there is.
+ * The name that is meant: by default that of the stack that `cdk deploy` makes in this directory; on the embedded stack, which is
+ * alone at its port, whatever there is.
+ *
+ * @throws OperatorError where the file of settings does not say it
  */
-function nameOf({ local, stack }: StackOptions): string | undefined {
+function nameOf({ local, settings, stack }: StackOptions): string | undefined {
   if (stack !== undefined || local !== undefined) return stack;
-  return String(projectContext().stackName ?? DEFAULT_STACK_NAME);
+  return stackNameHere(settings) ?? DEFAULT_STACK_NAME;
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
-export function targetOf({ local, region, stack }: StackOptions): CommandTarget {
-  return local === undefined ? { stack, region } : { local };
+export function targetOf({ drop, local, region, settings, stack }: StackOptions): CommandTarget {
+  return local === undefined ? { stack, region, drop, settings } : { local };
 }
 
 /** Longest that a connection may take, in ms; by itself the SDK waits for ever. */
@@ -89,11 +96,14 @@ export async function findStack(options: StackOptions) {
   const cloudFormation = new CloudFormationClient(config);
   const { name, outputs, status } = await describeStack(cloudFormation, nameOf(options));
 
+  const region = await cloudFormation.config.region();
+  const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
+
   function output(id: string): string {
-    const value = outputs.get(id);
+    const value = outputs.get(`${prefix}${id}`);
     if (value !== undefined) return value;
     const remedy = 'Deploy it again with this version of the project: npx cdk deploy.';
-    throw new OperatorError('OldStack', `The stack ${name} has no output ${id}.`, remedy);
+    throw new OperatorError('OldStack', `The stack ${name} has no output ${prefix}${id}.`, remedy);
   }
 
   const clients = {
@@ -109,14 +119,17 @@ export async function findStack(options: StackOptions) {
     sts: new STSClient(config),
   };
   const ledgerTable = output(OUTPUTS.ledgerTableName);
-  const region = await cloudFormation.config.region();
   return {
     name,
+    /** The drop in the stack, where it has a name of its own there. */
+    drop: prefix === '' ? undefined : prefix,
     region,
     /** Commands to print: each acts on this stack. */
-    commands: operatorCommands(isLocal ? targetOf(options) : { stack: name, region }),
+    commands: operatorCommands(isLocal ? targetOf(options) : targetIn(name, region, prefix)),
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
+    /** The file of settings that the command line names. */
+    settingsFile: options.settings,
     /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),
@@ -129,8 +142,8 @@ export async function findStack(options: StackOptions) {
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     /** An output that not every stack has. */
-    optionalOutput: (id: string) => outputs.get(id),
-    settings: JSON.parse(output(OUTPUTS.settings)) as DeployedSettings,
+    optionalOutput: (id: string) => outputs.get(`${prefix}${id}`),
+    settings: readDeployedSettings(output),
     /** For calls that are none of AWS's. */
     agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
@@ -138,6 +151,46 @@ export async function findStack(options: StackOptions) {
     /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
     caller: () => callerName(clients.sts),
   };
+}
+
+/** What `--drop` calls the drop whose outputs have nothing before their ids. */
+const DEFAULT_DROP = 'Default';
+
+function targetIn(stack: string, region: string, drop: string): CommandTarget {
+  return drop === '' ? { stack, region } : { stack, region, drop };
+}
+
+/**
+ * The drop that is meant: the one that is asked for, else the only one. Without either the one with no name of its own, so that
+ * commands that were printed before there were others still act on it.
+ *
+ * @param target of the commands for a drop
+ * @throws OperatorError where it can't be told which one is meant
+ */
+export function chosenDrop(
+  drops: readonly string[],
+  wanted: string | undefined,
+  target: (drop: string) => CommandTarget,
+): string {
+  // As the outputs have it: a path in the stack, such as Team/Builds, without what is no letter or digit.
+  const asked = wanted === DEFAULT_DROP ? '' : wanted?.replace(/[^A-Za-z0-9]/g, '');
+  const [first = '', ...others] = drops;
+  if (asked === undefined && (others.length === 0 || first === '')) return first;
+  if (asked !== undefined && (drops.includes(asked) || (asked === '' && drops.length === 0))) return asked;
+  const named = drops.map((drop) => drop || DEFAULT_DROP);
+  const list = drops.map((drop, index) => `${named[index]}: ${operatorCommands(target(drop)).status()}`);
+  if (asked === undefined) {
+    throw new OperatorError(
+      'SeveralDrops',
+      `The stack has ${drops.length} drops: ${named.join(', ')}.`,
+      ['Choose one with --drop:', ...list].join('\n'),
+    );
+  }
+  throw new OperatorError(
+    'NoDrop',
+    `The stack has no drop ${wanted}.`,
+    drops.length === 0 ? 'Leave --drop out, or name another stack: --stack NAME.' : ['There are:', ...list].join('\n'),
+  );
 }
 
 /** @param wanted the stack's name or ARN; without it, the only one there is */

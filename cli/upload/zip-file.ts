@@ -4,7 +4,7 @@ import { readZip } from '../../functions/adapters/zip-content.ts';
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { applied, type PackageCheck } from '../../functions/domain/package/applied.ts';
+import { applyPackageCheck, type PackageCheck } from '../../functions/domain/package/applied.ts';
 import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
 import { warningText } from '../../functions/domain/package/package-text.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
@@ -72,7 +72,7 @@ async function readRange(file: FileHandle, path: string, start: number, end: num
  * @throws OperatorError where the worker would refuse it
  */
 export function sayVerdict(console: Console, path: string, verdict: Verdict, check: PackageCheck = 'refuse'): void {
-  const { refusals, warnings } = applied(verdict, check);
+  const { refusals, warnings } = applyPackageCheck(verdict, check);
   const [refusal] = refusals;
   if (refusal !== undefined) {
     const { cause } = REASONS[refusal.code];

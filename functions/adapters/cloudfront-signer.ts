@@ -98,18 +98,18 @@ function problemOf(answer: HttpExchange, url: PresignedUrl, domain: string): Und
   const words = `${status} ${text.slice(0, WORDS_LIMIT)}`;
   // What S3 answers comes through with S3's name.
   if (String(answer.headers.server).toLowerCase() !== 'cloudfront') {
-    if (status === 403 && code === 'SignatureDoesNotMatch')
-      return unreadable(`S3 refused CloudFront: ${words}. ${ODD_KEY}`, status);
-    if (status !== 403 || code !== 'AccessDenied') return undefined;
+    if (code === 'SignatureDoesNotMatch') return unreadable(`S3 refused CloudFront: ${words}. ${ODD_KEY}`, status);
+    if (code !== 'AccessDenied') return undefined;
     return unreadable(`S3 refused CloudFront: ${words}. ${/kms/i.test(text) ? NO_KMS_GRANT : NO_GRANT}`, status);
   }
-  const said = `CloudFront answered ${words}`;
-  if (status >= 500 || status === 429) return new Undeliverable({ kind: 'unavailable', detail: redact(said), status });
+  const failure = `CloudFront answered ${words}`;
+  if (status >= 500 || status === 429)
+    return new Undeliverable({ kind: 'unavailable', detail: redact(failure), status });
   // Its errors about signatures are XML, all others pages.
   if (status !== 403 || code === undefined)
-    return unreadable(`${said}. Is the distribution enabled? Deploy again.`, status);
+    return unreadable(`${failure}. Is the distribution enabled? Deploy again.`, status);
   const keyId = new URL(url.reveal()).searchParams.get('Key-Pair-Id') ?? '';
-  return unreadable(`${said}. ${KEY_REFUSED}`, status, keyId);
+  return unreadable(`${failure}. ${KEY_REFUSED}`, status, keyId);
 }
 
 /** What is quoted of an error, in characters: what to do has to fit behind it. */

@@ -59,23 +59,15 @@ export function createS3BuildStore(options: S3BuildStoreOptions): BuildStore {
   async function presign(build: Build, versionId: string | undefined, expiresIn: number): Promise<PresignedUrl> {
     if (signer !== undefined) return signer.sign(build, versionId, expiresIn);
     // The bucket's region, not the function's: another region's endpoint answers with a redirect, which Streampixel forbids.
-    const presigner = new S3RequestPresigner({
-      credentials,
-      region: build.region,
-      sha256: Sha256,
-      applyChecksum: false,
-    });
-    const { protocol, host, hostname, port, path } = addressOf(build, endpoint);
+    const presigner = new S3RequestPresigner({ credentials, region: build.region, sha256: Sha256 });
+    const { protocol, host, hostname, path } = addressOf(build, endpoint);
     const request = new HttpRequest({
       method: 'GET',
       protocol,
       hostname,
       path,
       headers: { host },
-      ...present({
-        port: port === '' ? undefined : Number(port),
-        query: versionId === undefined ? undefined : { versionId },
-      }),
+      ...present({ query: versionId === undefined ? undefined : { versionId } }),
     });
     const now = clock.now();
     const { query } = await presigner.presign(request, { expiresIn, signingDate: new Date(now) });
@@ -218,13 +210,13 @@ function notAZip(head: Buffer, status: number): Refused {
 function addressOf({ bucket, key, region }: Build, endpoint: string | undefined) {
   const path = `/${key.split('/').map(encode).join('/')}`;
   if (endpoint !== undefined && endpoint !== '') {
-    const { protocol, host, hostname, port } = new URL(endpoint);
-    return { protocol, host, hostname, port, path: `/${bucket}${path}` };
+    const { protocol, host, hostname } = new URL(endpoint);
+    return { protocol, host, hostname, path: `/${bucket}${path}` };
   }
   const regional = `s3.${region}.${partition(region).dnsSuffix}`;
   const dotted = bucket.includes('.');
   const host = dotted ? regional : `${bucket}.${regional}`;
-  return { protocol: 'https:', host, hostname: host, port: '', path: dotted ? `/${bucket}${path}` : path };
+  return { protocol: 'https:', host, hostname: host, path: dotted ? `/${bucket}${path}` : path };
 }
 
 /** RFC 3986: `encodeURIComponent` leaves five characters that a signature counts as encoded. */

@@ -1,5 +1,5 @@
 import { ChangeMessageVisibilityBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { MessageVisibility } from '../message-batch.ts';
+import type { MessageVisibility } from '../domain/ports.ts';
 
 /** What SQS takes in one call. */
 const LARGEST_BATCH = 10;

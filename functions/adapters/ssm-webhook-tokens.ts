@@ -70,7 +70,7 @@ export function createSsmWebhookTokens(
   };
 }
 
-/** Characters of a digest that name an address: nobody finds the token by them, and two tokens never share them. */
+/** Characters of a digest that name an address: the token can't be found from them, and two tokens never share them. */
 const ADDRESS_ID_LENGTH = 16;
 
 /** Names the address with this token, where the token itself must not be. */

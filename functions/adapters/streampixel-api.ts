@@ -1,29 +1,22 @@
-import { present } from '../domain/model/optional-fields.ts';
 import { redact } from '../domain/model/redaction.ts';
 import { type PresignedUrl, Secret } from '../domain/model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from '../domain/model/streampixel-answers.ts';
-import type { Clock, KeyChecks, ProjectFile, ProjectFiles, Releases, StreampixelApi } from '../domain/ports.ts';
-import { type ExchangeContext, exchange, isSafeForSecrets } from './http-exchange.ts';
+import type { Clock, Releases, StreampixelApi } from '../domain/ports.ts';
+import { exchange, isSafeForSecrets } from './http-exchange.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import {
   type Answer,
   type CommonAnswer,
   commonAnswer,
-  isOk,
   isWhole,
-  type NoAnswer,
-  PROJECT_LIMIT,
   readAnswer,
-  reasonFor401,
   releaseAnswer,
   uploadAnswer,
 } from './streampixel-answer.ts';
 
 /** Streampixel answers with a line of JSON; a proxy's page may be longer, and its first lines say enough. In bytes. */
-const ANSWER_LIMIT = 64 * 1024;
-/** Longest that a GET may take, in ms. */
-const GET_TIMEOUT_MS = 10_000;
-const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'streampixel-drop' };
+export const ANSWER_LIMIT = 64 * 1024;
+export const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'streampixel-drop' };
 
 type Now = Pick<Clock, 'now'>;
 
@@ -51,79 +44,13 @@ export function createStreampixelReleases(baseUrl: string, clock: Now): Releases
   };
 }
 
-/** Checks keys with the list of projects, for which no rate limit is documented. */
-export function createStreampixelKeyChecks(baseUrl: string, context: ExchangeContext): KeyChecks {
-  const url = endpointOf(baseUrl, 'projects-status');
-  return {
-    async check(userId, apiKey, deadline) {
-      const answer = await get(url, userId, apiKey, deadline, ANSWER_LIMIT, context);
-      if (isOk(answer)) return { kind: 'taken' };
-      if (answer.status !== 401 || answer.isCutOff) return unclear(answer);
-      return { kind: 'refused', reason: reasonFor401(answer.message), detail: answer.detail };
-    },
-  };
-}
-
-/** Reads the builds of a project from an endpoint that only older pages of Streampixel's documentation have. */
-export function createStreampixelProjectFiles(baseUrl: string, clock: Now): ProjectFiles {
-  const projects = endpointOf(baseUrl, '');
-  return {
-    async read(userId, projectId, apiKey, deadline) {
-      const url = `${projects}${encodeURIComponent(projectId)}`;
-      const answer = await get(url, userId, apiKey, deadline, PROJECT_LIMIT, clock);
-      if (answer.status !== 200) return unclear(answer);
-      const files = answer.json?.files;
-      if (!Array.isArray(files)) return { kind: 'unclear', detail: 'The project has no list of files.' };
-      return { kind: 'read', files: files.flatMap(projectFile) };
-    },
-  };
-}
-
-/** One of `files`; none where it does not look like the documented entry. */
-function projectFile(value: unknown): readonly ProjectFile[] {
-  const { _id: uploadId, date, objection, status } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof uploadId !== 'string' || typeof status !== 'string') return [];
-  const at = typeof date === 'string' ? Date.parse(date) : Number.NaN;
-  const optional = present({
-    objection: typeof objection === 'string' && objection !== '' ? redact(objection) : undefined,
-    at: Number.isNaN(at) ? undefined : at,
-  });
-  return [{ uploadId, status, ...optional }];
-}
-
-/** @throws Error for a base URL that the key must not travel to */
-function endpointOf(baseUrl: string, name: string): string {
+/**
+ * @param name of the endpoint below `projects/`
+ * @throws Error for a base URL that the key must not travel to
+ */
+export function endpointOf(baseUrl: string, name: string): string {
   if (!isSafeForSecrets(baseUrl)) throw new Error('The Streampixel base URL must be https, or http to loopback.');
   return `${baseUrl.replace(/\/+$/, '')}/projects/${name}`;
-}
-
-/** User and key are in the query because Streampixel wants them there; this URL is never printed. */
-async function get(
-  url: string,
-  userId: string,
-  apiKey: Secret,
-  deadline: number,
-  maxBytes: number,
-  context: ExchangeContext,
-): Promise<Answer | NoAnswer> {
-  const query = new URLSearchParams({ userId, apikey: apiKey.reveal() });
-  const until = Math.min(deadline, context.now() + GET_TIMEOUT_MS);
-  const request = {
-    method: 'GET',
-    url: `${url}?${query}`,
-    headers: HEADERS,
-    deadline: until,
-    maxBytes,
-    isWhole,
-  } as const;
-  const result = await exchange(request, context);
-  return result.kind === 'answered'
-    ? readAnswer(result, maxBytes, [apiKey])
-    : { detail: redact(result.detail, [apiKey]) };
-}
-
-function unclear({ detail, status }: Answer | NoAnswer) {
-  return { kind: 'unclear', detail: status === undefined ? detail : `HTTP ${status}: ${detail}` } as const;
 }
 
 /** Sends a request that changes something, and reads the answer: first the statuses that only this endpoint has. */

@@ -67,7 +67,7 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   const reader = new BlockReader(size, tail, readRange);
   try {
     if (end === undefined || end.isSplit) return { verdict: judgeZip({ size, head, end }) };
-    return await (end.directorySize >= LONG_DIRECTORY_BYTES ? inTurn(() => readWhole(end)) : readWhole(end));
+    return await (end.directorySize >= LONG_DIRECTORY_BYTES ? oneAtATime(() => readWhole(end)) : readWhole(end));
   } catch (error) {
     throw reader.failure ?? error;
   }
@@ -82,11 +82,11 @@ export async function readZip(size: number, head: Buffer, tail: Buffer, readRang
   }
 }
 
-let turn: Promise<unknown> = Promise.resolve();
+let lastRead: Promise<unknown> = Promise.resolve();
 /** Long directories are read one after the other: those of a whole batch would not fit into a function's memory. */
-function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-  const result = turn.then(work);
-  turn = result.catch(() => undefined);
+function oneAtATime<Result>(work: () => Promise<Result>): Promise<Result> {
+  const result = lastRead.then(work);
+  lastRead = result.catch(() => undefined);
   return result;
 }
 

@@ -166,6 +166,17 @@ export interface DeadLetterQueue {
   send(deadLetter: DeadLetter): Promise<void>;
 }
 
+/** Hides received messages for longer or shorter than the queue does. */
+export interface MessageVisibility {
+  /** @throws Error where a change was not made */
+  change(changes: readonly VisibilityChange[]): Promise<void>;
+}
+export interface VisibilityChange {
+  readonly receiptHandle: string;
+  /** From now; 0 to 43,200 counted from the receive. */
+  readonly seconds: number;
+}
+
 export interface Alerts {
   /** Notifies people. Throws where it can't be proven sent. */
   send(alert: Alert): Promise<void>;

@@ -1,7 +1,6 @@
 import { environmentOf } from '../environment.ts';
 
 export const { ENV, readEnvironment } = environmentOf([
-  'routes',
   'streampixelBaseUrl',
   'buildsQueueUrl',
   'deadLetterQueueUrl',

@@ -4,11 +4,12 @@ import { createDynamoDbLedger } from '../adapters/dynamodb-ledger.ts';
 import { openTable } from '../adapters/dynamodb-table.ts';
 import { createSqsBuildsQueue } from '../adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../adapters/sqs-dead-letter-store.ts';
-import { createStreampixelKeyChecks } from '../adapters/streampixel-api.ts';
+import { createStreampixelKeyChecks } from '../adapters/streampixel-lookups.ts';
 import { systemClock as clock } from '../adapters/system-clock.ts';
 import * as compose from '../composition.ts';
 import { type KeyChangeOutcome, redriveForKey } from '../domain/redrive/redrive-for-key.ts';
 import { lambdaHandler } from '../lambda-handler.ts';
+import { readRoutes } from '../routes-file.ts';
 import { readEnvironment } from './environment.ts';
 
 /** EventBridge's event for a parameter that was created, changed or deleted. */
@@ -17,7 +18,7 @@ type ParameterStoreChange = EventBridgeEvent<
   { readonly name: string; readonly operation: string }
 >;
 
-const environment = readEnvironment(process.env);
+const environment = { ...readEnvironment(process.env), routes: readRoutes() };
 const settings = compose.clientSettings({ requestTimeout: 10_000 });
 const sqs = compose.createSqsClient(settings);
 const log = compose.log;

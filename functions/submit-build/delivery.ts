@@ -7,16 +7,10 @@ import {
 } from '../domain/model/message-attributes.ts';
 import { present } from '../domain/model/optional-fields.ts';
 import { personName } from '../domain/model/person.ts';
-import type { Ports } from '../domain/ports.ts';
+import type { MessageVisibility, Ports } from '../domain/ports.ts';
 import { handleMessage } from '../domain/submit/handle-message.ts';
 import type { Delivery, SubmitSettings } from '../domain/submit/visit.ts';
-import {
-  handleBatch,
-  type InvocationDeadline,
-  type MessageVisibility,
-  type QueueRecord,
-  receiveCountOf,
-} from '../message-batch.ts';
+import { handleBatch, type InvocationDeadline, type QueueRecord, receiveCountOf } from '../message-batch.ts';
 
 export interface BatchSettings extends SubmitSettings {
   /** The builds queue's message retention, in s. */

@@ -1,7 +1,6 @@
 import { environmentOf } from '../environment.ts';
 
 export const { ENV, readEnvironment } = environmentOf([
-  'routes',
   'streampixelBaseUrl',
   'intervalMs',
   'fileUrls',
@@ -19,4 +18,3 @@ export const { ENV, readEnvironment } = environmentOf([
   'stackName',
 ]);
 export type EnvName = (typeof ENV)[keyof typeof ENV];
-export type Environment = ReturnType<typeof readEnvironment>;

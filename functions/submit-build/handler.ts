@@ -15,10 +15,11 @@ import type { UrlSigner } from '../adapters/url-signer.ts';
 import * as compose from '../composition.ts';
 import { BATCH_FAILED, lambdaHandler } from '../lambda-handler.ts';
 import { invocationDeadline } from '../message-batch.ts';
+import { readRoutes } from '../routes-file.ts';
 import { processBatch } from './delivery.ts';
 import { readEnvironment } from './environment.ts';
 
-const environment = readEnvironment(process.env);
+const environment = { ...readEnvironment(process.env), routes: readRoutes() };
 const settings = compose.clientSettings();
 const sqs = compose.createSqsClient(settings);
 const table = openTable(new DynamoDBClient(settings), environment.ledgerTable);

@@ -1,9 +1,11 @@
 import type { Route } from '../../functions/domain/model/route.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { keyStoredPattern } from '../api-key-parameters.ts';
+import { apiKeyParameters, apiKeyPaths, fits, patternLength } from '../api-key-parameters.ts';
+import { writeDeployedSettings } from '../deployed-settings.ts';
 import { environmentBytes } from '../environment.ts';
-import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT } from '../limits.ts';
-import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './project-context.ts';
+import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT, ROUTES_OUTPUTS_LIMIT } from '../limits.ts';
+import { deployedSettings } from '../outputs.ts';
+import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './sample.ts';
 import type { Settings } from './schema.ts';
 
 /** Values that the schema may have found wrong: what is wrong between two of them is reported all the same. */
@@ -29,9 +31,14 @@ export function problemsBetween(values: Unchecked): readonly string[] {
 
 /** Streampixel cancels a user's key when a new one is made: of two stored keys, one at most works. */
 function userProblems(routes: Routes): readonly string[] {
+  const firstOf = new Map<string, number>();
   return routes.flatMap((route, index) => {
-    const first = routes.findIndex((other) => other?.userId !== undefined && isSameUser(other, route));
-    const [parameter, own] = [routes[first]?.apiKeyParameter, route?.apiKeyParameter];
+    if (route?.userId === undefined) return [];
+    // The schema takes an id in either case.
+    const userId = String(route.userId).toLowerCase();
+    const first = firstOf.get(userId) ?? index;
+    firstOf.set(userId, first);
+    const [parameter, own] = [routes[first]?.apiKeyParameter, route.apiKeyParameter];
     if (parameter === undefined || own === undefined || parameter === own) return [];
     // Without the names: some put the key itself there.
     return [
@@ -39,11 +46,6 @@ function userProblems(routes: Routes): readonly string[] {
         'accepts only the newest key of a user, so give all routes of a user the same parameter',
     ];
   });
-}
-
-/** The schema takes an id in either case. */
-function isSameUser(a: Partial<Route>, b: Partial<Route> | null): boolean {
-  return String(a.userId).toLowerCase() === String(b?.userId).toLowerCase();
 }
 
 function patienceProblems({ lateAfterMinutes: late, stuckAfterMinutes: stuck }: Unchecked): readonly string[] {
@@ -55,11 +57,13 @@ function patienceProblems({ lateAfterMinutes: late, stuckAfterMinutes: stuck }: 
 }
 
 function prefixProblems(routes: Routes, watched: unknown): readonly string[] {
-  const prefixes = routes.map((route) => route?.prefix);
-  return prefixes.flatMap((prefix, index) => {
+  const firstOf = new Map<string, number>();
+  return routes.flatMap((route, index) => {
+    const prefix = route?.prefix;
     if (typeof prefix !== 'string') return [];
-    const first = prefixes.indexOf(prefix);
-    if (first < index) {
+    const first = firstOf.get(prefix);
+    if (first === undefined) firstOf.set(prefix, index);
+    else {
       return [`routes[${index}].prefix: is the same as that of routes[${first}]. Give each route a prefix of its own`];
     }
     if (typeof watched === 'string' && !prefix.startsWith(watched)) {
@@ -106,28 +110,38 @@ function deliveryProblems({ delivery, deliveryPublicKeys, stackName }: Unchecked
   ];
 }
 
-/** What Lambda or EventBridge would refuse after minutes of deployment. */
+/** What AWS would refuse after minutes of deployment. */
 export function sizeProblems(settings: Settings): readonly string[] {
-  return [...environmentProblems(settings), ...patternProblems(settings)];
+  return [...environmentProblems(settings), ...keyProblems(settings), ...routesProblems(settings)];
 }
 
 function environmentProblems(settings: Settings): readonly string[] {
   const bytes = environmentBytes(settings);
   if (bytes <= ENVIRONMENT_LIMIT_BYTES) return [];
   return [
-    `routes: ${settings.routes.length} routes are too many for one stack. The function's environment would take up to ${bytes} ` +
-      `of Lambda's ${ENVIRONMENT_LIMIT_BYTES} bytes. Shorten prefixes and parameter names, or spread the routes over two stacks ` +
-      '(-c stackName=...)',
+    `streampixelBaseUrl: is too long. The environment of a function would take up to ${bytes} of Lambda's ${ENVIRONMENT_LIMIT_BYTES} bytes`,
   ];
 }
 
-function patternProblems({ routes }: Settings): readonly string[] {
-  // As CloudFormation spells it.
-  const { length } = JSON.stringify(keyStoredPattern(routes)).replace('detailType', 'detail-type');
-  if (length <= EVENT_PATTERN_LIMIT) return [];
+function keyProblems(settings: Settings): readonly string[] {
+  const paths = apiKeyPaths(settings);
+  if (fits(paths)) return [];
+  const names = apiKeyParameters(settings.routes);
+  const folders = new Set(names.map((name) => name.slice(0, name.lastIndexOf('/') + 1)));
   return [
-    `routes: the names of the API key parameters are too long for one rule of EventBridge, ${length} of ${EVENT_PATTERN_LIMIT} ` +
-      'characters. Shorten them, let routes share a parameter, or spread the routes over two stacks (-c stackName=...)',
+    `routes: the names of the ${names.length} API key parameters, in ${folders.size} folder${folders.size === 1 ? '' : 's'}, are too ` +
+      `long for one rule of EventBridge (${patternLength(paths)} of ${EVENT_PATTERN_LIMIT} characters) or for one policy of IAM. Put them ` +
+      'into one folder with no other secret of the stack in it, such as /streampixel-drop/keys/NAME, let routes share a parameter, or ' +
+      'spread the routes over two stacks (-c stackName=...)',
+  ];
+}
+
+function routesProblems(settings: Settings): readonly string[] {
+  const outputs = Object.keys(writeDeployedSettings(deployedSettings(settings))).length;
+  if (outputs <= ROUTES_OUTPUTS_LIMIT) return [];
+  return [
+    `routes: ${settings.routes.length} routes are too many for one stack. The list that the operator's tool reads would take ${outputs} ` +
+      `outputs of the stack, and there is room for ${ROUTES_OUTPUTS_LIMIT}. Spread the routes over two stacks (-c stackName=...)`,
   ];
 }
 

@@ -1,5 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 
+/** What a public key of ECDSA on P-256 looks like: PEM, or base64 of its SPKI, which always starts in the same way. */
+export const PUBLIC_KEY =
+  /^\s*(?:-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----|MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[\w+/]{86}==)\s*$/;
+
 /**
  * A public key in the one spelling that is compared: base64 of its SPKI, on one line.
  *

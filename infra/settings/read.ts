@@ -1,29 +1,45 @@
 import * as v from 'valibot';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { problemsBetween, sizeProblems, type Unchecked } from './checks.ts';
+import { valueOfText } from './from-text.ts';
 import { dependentDefaults, type Settings, settingsSchema } from './schema.ts';
+import type { SettingsFile } from './settings-file.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The settings can't be used. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
-  /** One line each, naming the setting and what to do. The message lists them all. */
+  /** One line each, naming where the setting is from, the setting, and what to do. The message lists them all. */
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     const count = problems.length === 1 ? 'A problem' : `${problems.length} problems`;
     const lines = problems.map((problem) => `  - ${problem}`);
-    super([`${count} with the settings (context in cdk.json, or -c name=value):`, ...lines].join('\n'));
+    super([`${count} with the settings:`, ...lines].join('\n'));
     this.problems = problems;
   }
 }
 
+/** Where settings come from besides the context. With it, each problem names its source. */
+export interface SettingsSources {
+  readonly file: SettingsFile;
+  /** What else is wrong, in the list with the rest. */
+  readonly problems?: readonly string[];
+}
+
 /**
- * Reads the settings from CDK's context.
+ * Reads the settings from CDK's context, and from a file where the context has none.
  *
+ * @param context what `-c` sets, as text or as in the file; CDK's own keys are left alone
  * @throws SettingsError with every problem there is
  */
-export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
-  const parsed = v.safeParse(settingsSchema, context, { abortPipeEarly: true });
+export function readSettings(context: Readonly<Record<string, unknown>>, sources?: SettingsSources): Settings {
+  const { file, problems: others = [] } = sources ?? {};
+  const own = Object.entries(context).filter(([name]) => !isKeyOfCdk(name));
+  const fromContext = Object.fromEntries(
+    own.map(([name, value]) => [name, typeof value === 'string' ? valueOfText(name, value) : value]),
+  );
+  const given = { ...file?.values, ...fromContext };
+  const parsed = v.safeParse(settingsSchema, given, { abortPipeEarly: true });
   const issues = (parsed.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message }));
   const output: Unchecked = parsed.output ?? {};
   const values: Unchecked = { ...dependentDefaults(output), ...present(output) };
@@ -32,11 +48,29 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
   const problems = [
     ...issues.map(({ path, message }) => `${path}: ${message}`),
     ...problemsBetween(comparable),
-    ...unknownSettings(context),
+    ...unknownSettings(given),
     ...(parsed.success ? sizeProblems(values as Settings) : []),
   ];
-  if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
+  const unreadable = file?.problems ?? [];
+  // Of a file that can't be read, what is missing is not known.
+  const isKnown = (problem: string) => unreadable.length === 0 || Object.hasOwn(fromContext, nameIn(problem));
+  function withSource(problem: string): string {
+    // In process there is but one source.
+    if (sources === undefined) return problem;
+    return Object.hasOwn(fromContext, nameIn(problem)) ? `-c ${problem}` : `${sources.file.name}: ${problem}`;
+  }
+  const all = [
+    ...others,
+    ...unreadable.map((problem) => `${file?.name}: ${problem}`),
+    ...problems.filter(isKnown).map(withSource),
+  ];
+  if (all.length > 0) throw new SettingsError(all);
   return values as Settings;
+}
+
+/** The setting that a problem is about. */
+function nameIn(problem: string): string {
+  return /^[^:[.]*/.exec(problem)?.[0] ?? '';
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): string {
@@ -46,9 +80,18 @@ function pathOf(issue: v.BaseIssue<unknown>): string {
 /** Context keys of the CDK CLI that look like ours; its others have an "@" or a ":". */
 const CLI_KEYS = new Set(['acknowledged-issue-numbers', 'cdk-migrate', 'cli-telemetry']);
 
-function unknownSettings(context: Readonly<Record<string, unknown>>): readonly string[] {
+/** Whether a name in CDK's context is CDK's own: a feature flag, or something that its CLI has looked up. */
+export function isKeyOfCdk(name: string): boolean {
+  return /[@:]/.test(name) || CLI_KEYS.has(name);
+}
+
+function unknownSettings(given: object): readonly string[] {
   const known = Object.keys(settingsSchema.entries);
-  return Object.keys(context)
-    .filter((key) => !/[@:]/.test(key) && !CLI_KEYS.has(key) && !known.includes(key))
-    .map((key) => `${key}: ${unknownName(key, 'a setting', known)}`);
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) =>
+      isKeyOfCdk(name)
+        ? `${name}: is a flag of CDK. Put it into the context of cdk.json`
+        : `${name}: ${unknownName(name, 'a setting', known)}`,
+    );
 }

@@ -1,7 +1,7 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
-import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import type { PeekedMessage } from '../aws/sqs.ts';
 import type { DepthAlarm } from '../aws/template.ts';
 import { buildFields, type EventRecord, type LocalEvent } from './events.ts';

@@ -1,5 +1,4 @@
 import { newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 
 /** The key that signs download URLs on this machine. The private half of a studio's key is in AWS, so it is not used here. */
@@ -7,9 +6,9 @@ export function createLocalDeliveryKey() {
   const privateKey = newPrivateKey();
   return {
     privateKey,
-    /** @param overrides settings on top of those in cdk.json */
-    settingsFor(overrides: Partial<Settings>): Partial<Settings> {
-      const isNeeded = { ...projectContext(), ...overrides }.delivery === 'cloudfront';
+    /** @param delivery that the settings choose */
+    settingsFor(delivery: unknown): Partial<Settings> {
+      const isNeeded = delivery === 'cloudfront';
       return { deliveryPublicKeys: isNeeded ? [publicHalfOf(privateKey)] : [] };
     },
   };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -10,9 +11,12 @@ import { webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts'
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { MARGIN_MS } from '../../functions/domain/pacing/pacer.ts';
-import { type Environment, readEnvironment } from '../../functions/submit-build/environment.ts';
-import { type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { ROUTES_FILE, readRoutes } from '../../functions/routes-file.ts';
+import { readEnvironment } from '../../functions/submit-build/environment.ts';
+import { readDeployedSettings } from '../../infra/deployed-settings.ts';
+import { OUTPUTS } from '../../infra/outputs.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
+import { readSettingsFile, type SettingsPlace } from '../../infra/settings/settings-file.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import { type DeployedFunctions, startFunctions } from '../aws/deployed-functions.ts';
 import type { BusEvent } from '../aws/event-bus.ts';
@@ -32,7 +36,9 @@ export type { DroppedBuild } from './drop-build.ts';
 export interface EmbeddedStackOptions {
   /** Port of the AWS endpoint. Default 0: one that the system chooses. */
   readonly port?: number;
-  /** Settings on top of those in cdk.json. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
+  /** Where the file of settings is. Without it: the settings of the sample. */
+  readonly settingsPlace?: SettingsPlace;
+  /** Settings on top of those. `streampixelBaseUrl` makes the stack use that API instead of the stand-in. */
   readonly settings?: Partial<Settings>;
   /** The key in SSM. Default: a random one. */
   readonly apiKey?: string;
@@ -129,7 +135,9 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     async function synthesized(settings: Partial<Settings>): Promise<Deployment> {
       const directory = join(assemblyDirectory, String(++version));
       const all = { ...settingsAtStart, ...settings };
-      await synthesize({ ...deliveryKey.settingsFor(all), ...all }, directory, gateway.port);
+      const place = options.settingsPlace;
+      const delivery = all.delivery ?? (place && readSettingsFile(place)?.values.delivery);
+      await synthesize({ ...deliveryKey.settingsFor(delivery), ...all }, directory, { place, port: gateway.port });
       const { distributionDomain, endpoint } = gateway;
       return readDeployment(directory, { region: LOCAL_REGION, endpoint, distributionDomain });
     }
@@ -158,9 +166,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     const webhookToken = randomBytes(32).toString('base64url');
     const webhookOf = (projectId: string) =>
       webhookAddress(deployment.output(OUTPUTS.webhookUrl), projectId, webhookToken);
-    const { deliveryKeyParameter = '', webhookTokenParameter } = JSON.parse(
-      deployment.output(OUTPUTS.settings),
-    ) as DeployedSettings;
+    const { deliveryKeyParameter = '', webhookTokenParameter } = readDeployedSettings(deployment.output);
     await storeSecret(clients.ssm, webhookTokenParameter, webhookToken);
     await storeSecret(clients.ssm, deliveryKeyParameter, deliveryKey.privateKey.reveal());
     for (const { projectId } of deployed.routes) standIn?.setWebhook(projectId, webhookOf(projectId));
@@ -227,10 +233,10 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
         return dropped;
       },
       /**
-       * Deploys again, as `cdk deploy` does after an edit of cdk.json: the functions and the rules that invoke them use it from
+       * Deploys again, as `cdk deploy` does after an edit of the settings: the functions and the rules that invoke them use it from
        * then on. The rest stays as it was at the start, and so do the accounts that the stand-in knows.
        *
-       * @param settings on top of those in cdk.json and of the start
+       * @param settings on top of those of the file and of the start
        * @throws Error with what is wrong with the settings; then nothing has changed
        */
       async deploy(settings: Partial<Settings> = {}): Promise<void> {
@@ -256,12 +262,15 @@ function windowOf(intervalMs: number): number {
   return intervalMs - Math.min(MARGIN_MS, intervalMs / 2);
 }
 
-/** The environment of the function that processes the builds queue. */
-function environmentOf(deployment: Deployment): Environment {
+/** What the function that processes the builds queue reads when it starts. */
+function environmentOf(deployment: Deployment) {
   const queueUrl = deployment.output(OUTPUTS.buildsQueueUrl);
   const source = deployment.eventSources.find((candidate) => candidate.queueUrl === queueUrl);
-  return readEnvironment(source?.function.environment ?? {});
+  if (source === undefined) throw new Error('No function processes the builds queue.');
+  const { codeDirectory, environment } = source.function;
+  return { ...readEnvironment(environment), routes: readRoutes(pathToFileURL(join(codeDirectory, ROUTES_FILE))) };
 }
+type Environment = ReturnType<typeof environmentOf>;
 
 /** Creates what the template describes. Queues come before the buckets that notify them. */
 async function createResources(

@@ -2,12 +2,14 @@ import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isSafeForSecrets } from '../../functions/adapters/http-exchange.ts';
 import { DELIVERIES, type ZipDelivery } from '../../functions/domain/model/file-url.ts';
+import { SETTINGS_FILE, type SettingsPlace } from '../../infra/settings/settings-file.ts';
 import { DEFAULT_PORT } from '../aws/account.ts';
 
 export interface Flags {
   readonly drop: readonly string[];
   readonly once?: boolean;
   readonly json?: boolean;
+  readonly settings?: string;
   readonly streampixelUrl?: string;
   readonly apiKey?: string;
   readonly standInKey?: string;
@@ -64,6 +66,11 @@ function createCommand(): Command {
       'exit when every dropped build is finished: with 0 if all are live (or approved, where a person releases), else with 1',
     )
     .option('--json', 'print one JSON object per line on stdout for each event, and everything else on stderr')
+    .option(
+      '--settings <file>',
+      `the file of settings (default: ${SETTINGS_FILE}; without one, those of a sample)`,
+      settingsFile,
+    )
     .addOption(
       new Option('--streampixel-url <url>', 'use the API at this base URL instead of the stand-in')
         .argParser(apiUrl)
@@ -108,6 +115,16 @@ function createCommand(): Command {
     .allowExcessArguments(false)
     .showHelpAfterError('npm start -- --help lists the flags.')
     .exitOverride();
+}
+
+/** Where the settings of the run are. */
+export function placeOf({ settings }: Flags): SettingsPlace {
+  return { directory: process.cwd(), file: settings };
+}
+
+function settingsFile(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
+  throw new InvalidArgumentError('There is no such file.');
 }
 
 function zipFile(path: string): string {

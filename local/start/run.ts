@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBoard } from '../../cli/board/server.ts';
@@ -6,10 +6,11 @@ import { findStack, type Stack } from '../../cli/stack/stack.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { printableJson } from '../../functions/domain/model/printable.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
+import { settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import type { Course } from '../streampixel/streampixel-stand-in.ts';
 import { type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
-import { type CourseName, DEFAULT_INTERVAL_S, type Flags } from './flags.ts';
+import { type CourseName, DEFAULT_INTERVAL_S, type Flags, placeOf } from './flags.ts';
 import { lineOf, printableLines, troubleOf } from './screen.ts';
 import { keepRunning, runOnce } from './session.ts';
 
@@ -41,6 +42,8 @@ export async function run(flags: Flags): Promise<number> {
   const directory =
     flags.port === 0 ? undefined : fileURLToPath(new URL(`../../.local/${flags.port}`, import.meta.url));
   const objectsDirectory = directory && join(directory, 'objects');
+
+  const place = placeOf(flags);
 
   // Before everything else: what a newcomer can look at.
   const found = Promise.withResolvers<Stack>();
@@ -82,6 +85,7 @@ export async function run(flags: Flags): Promise<number> {
   stack = await startEmbeddedStack({
     port: flags.port,
     stageMs: flags.stage * 1000,
+    settingsPlace: place,
     settings: {
       ...(isSlow ? SHORT_PATIENCE : {}),
       ...present({
@@ -111,7 +115,9 @@ export async function run(flags: Flags): Promise<number> {
   say(`  Interval      ${environment.intervalMs / 1000} s between two uploads of a user (--interval)`);
   const { fileUrls } = environment;
   if (fileUrls.delivery === 'cloudfront') say(`  CloudFront    http://${fileUrls.domain}  (downloads by signed URLs)`);
-  if (!flags.once) say('  Settings      cdk.json; save it while this runs, and it is deployed');
+  const isSample = !existsSync(settingsPath(place));
+  const settings = isSample ? `a sample; your own go into ${settingsName(place)}` : settingsName(place);
+  say(`  Settings      ${settings}${flags.once ? '' : ': save it while this runs, and it is deployed'}`);
   if (!isLocal) say("\nStreampixel can't download from this machine: it accepts builds, and rejects them later.");
   say();
 

@@ -2,13 +2,13 @@ import { statSync, watchFile } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findRoute, type Route, releaseMode } from '../../functions/domain/model/route.ts';
+import { type SettingsPlace, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import { watchDropFolder } from './drop-folder.ts';
 import type { DroppedBuild, EmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
-import type { Flags } from './flags.ts';
+import { type Flags, placeOf } from './flags.ts';
 import { makeSampleBuild } from './sample-build.ts';
 import { bytes } from './screen.ts';
 
@@ -19,7 +19,6 @@ type Say = (line?: string) => void;
 const HINTS_AFTER_MS = 20_000;
 /** Builds from this size on, in bytes, take seconds to upload. */
 const WORTH_MENTIONING = 200_000_000;
-const SETTINGS_FILE = fileURLToPath(new URL('../../cdk.json', import.meta.url));
 /** How often it is checked, by its time, in ms: editors replace a file in different ways. */
 const SETTINGS_INTERVAL_MS = 500;
 
@@ -41,7 +40,7 @@ export async function keepRunning(
   directory: string | undefined,
   say: Say,
 ): Promise<never> {
-  deployWhenSaved(stack, say);
+  deployWhenSaved(stack, placeOf(flags), say);
   const results = await dropAll(stack, flags, say);
   const dropFolder = directory && join(directory, 'drop');
   if (dropFolder !== undefined) {
@@ -77,13 +76,14 @@ function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undef
   }
 }
 
-/** Does after each edit of cdk.json what `cdk deploy` does: a wrong setting can be fixed without losing the builds. */
-function deployWhenSaved(stack: EmbeddedStack, say: Say): void {
+/** Does after each edit of the settings what `cdk deploy` does: a wrong one can be fixed without losing the builds. */
+function deployWhenSaved(stack: EmbeddedStack, place: SettingsPlace, say: Say): void {
   let last = Promise.resolve();
-  watchFile(SETTINGS_FILE, { interval: SETTINGS_INTERVAL_MS }, (now, before) => {
-    if (now.mtimeMs === before.mtimeMs) return;
+  watchFile(settingsPath(place), { interval: SETTINGS_INTERVAL_MS }, (now, before) => {
+    // Without a time there is no file: some editors save by making it anew.
+    if (now.mtimeMs === before.mtimeMs || now.mtimeMs === 0) return;
     last = last.then(async () => {
-      say('\ncdk.json was saved. Deploying it ...');
+      say(`\n${settingsName(place)} was saved. Deploying it ...`);
       try {
         await stack.deploy();
         const still =

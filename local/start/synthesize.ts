@@ -1,27 +1,46 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { cdkFlags } from '../../infra/cdk-flags.ts';
 import { LOCAL_PORT_VARIABLE } from '../../infra/local-port.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
+import type { SettingsPlace } from '../../infra/settings/settings-file.ts';
 
-const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const APP = fileURLToPath(new URL('../../infra/app.ts', import.meta.url));
+
+export interface SynthesizeOptions {
+  /** Where the settings are. Without it: those of the sample. */
+  readonly place?: SettingsPlace | undefined;
+  /** Port of the AWS endpoint, for the commands that are printed. */
+  readonly port?: number;
+}
 
 /**
  * Synthesizes the stack and bundles its functions as the CDK CLI does: by running the app with the context and the output
  * directory in its environment. In a process of its own, because of CDK's output and its memory.
  *
- * @param overrides settings on top of those in cdk.json
- * @param port of the AWS endpoint, for the commands that are printed
+ * @param overrides settings on top of those of the file
  * @throws Error with what the app printed, such as what is wrong with the settings
  */
-export async function synthesize(overrides: Partial<Settings>, outputDirectory: string, port?: number): Promise<void> {
-  const child = spawn(process.execPath, ['infra/app.ts'], {
-    cwd: PROJECT_ROOT,
+export async function synthesize(
+  overrides: Partial<Settings>,
+  outputDirectory: string,
+  { place, port }: SynthesizeOptions = {},
+): Promise<void> {
+  mkdirSync(outputDirectory, { recursive: true });
+  const child = spawn(process.execPath, [APP], {
+    // The output directory has no file of settings.
+    cwd: place?.directory ?? outputDirectory,
     env: {
       ...process.env,
       // A ledger that is shared in AWS does not exist here: the stack makes its own.
-      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ledgerTableName: '', ...overrides }),
+      CDK_CONTEXT_JSON: JSON.stringify({
+        ...cdkFlags(),
+        settings: place?.file ?? '',
+        ledgerTableName: '',
+        ...overrides,
+      }),
       CDK_OUTDIR: outputDirectory,
       ...(port === undefined ? {} : { [LOCAL_PORT_VARIABLE]: String(port) }),
     },

@@ -12,7 +12,8 @@ import { createSnsAlerts } from '../../functions/adapters/sns-alerts.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import { createSsmApiKeys } from '../../functions/adapters/ssm-api-keys.ts';
 import { createSsmWebhookTokens } from '../../functions/adapters/ssm-webhook-tokens.ts';
-import { createStreampixelProjectFiles, createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
+import { createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
+import { createStreampixelProjectFiles } from '../../functions/adapters/streampixel-lookups.ts';
 import { handleFollowMessage } from '../../functions/domain/follow/handle-follow-message.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import {

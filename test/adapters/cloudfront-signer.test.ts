@@ -167,6 +167,12 @@ describe('a URL of CloudFront', () => {
   });
 });
 
+const error = (server: string, status: number, code: string, message = ''): Reply => ({
+  status,
+  headers: { server },
+  body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`,
+});
+
 describe('the check of a build', () => {
   it('fetches through signed URLs of the same kind, without credentials of AWS', async () => {
     const { domain, requests } = await scripted(head);
@@ -179,17 +185,17 @@ describe('the check of a build', () => {
     }
   });
 
+  it('takes the object from CloudFront itself, too', async () => {
+    const { domain } = await scripted({ ...head, headers: { server: 'CloudFront' } } as Reply);
+    expect(await storeAt(domain).inspect()).toEqual({ kind: 'ready' });
+  });
+
   it('notices a newer version, through the distribution', async () => {
     const { domain, requests } = await scripted({ ...head, headers: { 'x-amz-version-id': 'v2' } } as Reply);
     expect(await storeAt(domain).inspect(build, 'current')).toMatchObject({ kind: 'superseded' });
     expect(requests.map(({ url }) => url.includes('versionId'))).toEqual([false]);
   });
 
-  const error = (server: string, status: number, code: string, message = ''): Reply => ({
-    status,
-    headers: { server },
-    body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`,
-  });
   const page =
     '<HTML><HEAD><TITLE>ERROR</TITLE><STYLE>b{}</STYLE></HEAD><H1>403 ERROR</H1>\n<H2>The request could not be satisfied.</H2></HTML>';
 
@@ -220,6 +226,21 @@ describe('the check of a build', () => {
       /S3 refused CloudFront: .*DeliveryKmsKeyPolicy/,
     ],
     [
+      'a request that it does not take',
+      error('CloudFront', 400, 'InvalidArgument', 'Bad Request'),
+      /CloudFront answered 400 InvalidArgument: Bad Request\. .*enabled/,
+    ],
+    [
+      'a message of several lines',
+      error('CloudFront', 403, 'AccessDenied', ` Denied by v1.2.${' '.repeat(200)}\n  Sorry. `),
+      /CloudFront answered 403 AccessDenied: Denied by v1\.2\. Sorry\. The key group/,
+    ],
+    [
+      'a long message, behind which what to do still fits',
+      error('CloudFront', 403, 'AccessDenied', 'x'.repeat(1_000)),
+      /x\. .*Deploy again/,
+    ],
+    [
       'a disabled distribution',
       { status: 403, headers: { server: 'CloudFront' }, body: page },
       /403 403 ERROR The request could not be satisfied\. .*enabled/,
@@ -245,6 +266,8 @@ describe('the check of a build', () => {
 
   it.each<[string, Reply]>([
     ['a busy edge', error('CloudFront', 503, 'SlowDown')],
+    ['a broken edge', error('CloudFront', 500, 'InternalError')],
+    ['too many requests', error('CloudFront', 429, 'TooManyRequests')],
     ['an origin that does not answer', { status: 504, headers: { server: 'CloudFront' }, body: page }],
     ['a busy S3', error('AmazonS3', 503, 'SlowDown')],
     ['a reset', 'reset'],
@@ -255,6 +278,7 @@ describe('the check of a build', () => {
 
   it.each<[string, Reply, string]>([
     ['a build that is gone', error('AmazonS3', 404, 'NoSuchVersion'), 'BuildMissing'],
+    ['a build whose absence CloudFront remembers', error('CloudFront', 404, 'NoSuchKey'), 'BuildMissing'],
     ['an archived build', error('AmazonS3', 403, 'InvalidObjectState'), 'BuildUnreadable'],
     ['an empty object', { status: 416, headers: { server: 'CloudFront' }, body: '' }, 'NotAZip'],
     ['a text', { status: 206, body: 'hell', headers: { server: 'AmazonS3' } }, 'NotAZip'],
@@ -277,6 +301,35 @@ describe('the key', () => {
     expect(store.getParameter).toHaveBeenCalledTimes(2);
   });
 
+  it('is read again also where CloudFront refuses it in the middle of a build', async () => {
+    const { domain } = await scripted(head, error('CloudFront', 403, 'InvalidKey', 'Unknown Key'));
+    const store = storeAt(domain);
+    expect(await store.inspect()).toMatchObject({ kind: 'refused', detail: expect.stringContaining('Unknown Key') });
+    expect(store.getParameter).toHaveBeenCalledTimes(2);
+  });
+
+  it('may be deleted when CloudFront refuses it: the build is refused in CloudFront’s words', async () => {
+    const { domain } = await distribution([]);
+    let isDeleted = false;
+    const getParameter = async () => {
+      if (isDeleted) throw Object.assign(new Error(), { name: 'ParameterNotFound' });
+      isDeleted = true;
+      return { Value: NEW.reveal(), Type: 'SecureString' };
+    };
+    const store = storeAt(domain, { getParameter });
+    expect(await store.inspect()).toMatchObject({ kind: 'refused', detail: expect.stringContaining('Unknown Key') });
+  });
+
+  it('is not read again after an error that is no answer of CloudFront', async () => {
+    const read = vi.fn();
+    const store = deliverByCloudFront({ domain: 'd1.cloudfront.net', keys: { read }, clock: Date }, () => ({
+      presign: () => Promise.reject(new Error('not called')),
+      inspect: () => Promise.reject(new RangeError('a mistake of ours')),
+    }));
+    await expect(store.inspect(build, 'readable', 0)).rejects.toThrow('a mistake of ours');
+    expect(read).not.toHaveBeenCalled();
+  });
+
   it('is replaced without a restart: the one that was read before is refused, the one that is stored now is used', async () => {
     const { asked, domain } = await distribution([NEW]);
     let stored = OLD;
@@ -287,6 +340,11 @@ describe('the key', () => {
     expect(await store.inspect()).toMatchObject({ kind: 'ready' });
     expect(asked.length).toBeGreaterThan(0);
     expect((await store.presign(build)).reveal()).toContain(idOf(NEW));
+  });
+
+  it('has a short fingerprint, by which the stack finds the id of its public half', () => {
+    expect(fingerprintOf(publicHalfOf(NEW))).toMatch(/^[0-9a-f]{16}$/);
+    expect(fingerprintOf(publicHalfOf(NEW))).not.toBe(fingerprintOf(publicHalfOf(OLD)));
   });
 
   it('is the newest that is deployed', async () => {
@@ -309,7 +367,10 @@ describe('the key', () => {
     expect((await fetch(url)).status).toBe(200);
 
     deploy({ ...spec, publicKeys: new Map([NEW, OLD].map((key) => [idOf(key), publicKeyOf(key)])) });
-    now += 10 * 60_000;
+    const refusedAt = now;
+    now = refusedAt + 5 * 60_000 - 1;
+    expect((await store.presign(build)).reveal()).toContain(idOf(OLD));
+    now = refusedAt + 5 * 60_000;
     expect((await store.presign(build)).reveal()).toContain(idOf(NEW));
     expect(asked.length).toBeGreaterThan(0);
   });

@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import type { Build } from '../../functions/domain/model/build.ts';
 import type { Check } from '../../functions/domain/model/inspection.ts';
-import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { rawEntries, UE5 } from '../package/corpus.ts';
+import { rawZip } from '../support/raw-zip.ts';
+import { type Reply, type ScriptedServer, startRawServer, startScriptedServer } from '../support/scripted-server.ts';
 
 const NOW = Date.parse('2026-04-21T12:00:00Z');
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'session' };
@@ -15,6 +17,7 @@ const build: Build = {
   droppedAt: NOW,
 };
 const { versionId: _, ...unversioned } = build;
+const { eTag: _eTag, ...plainBuild } = unversioned;
 
 function storeAt(endpoint: string | undefined, lifetimeS = 21_600) {
   return createS3BuildStore({ credentials, clock: { now: () => NOW }, lifetimeS, endpoint });
@@ -60,6 +63,15 @@ describe('presign', () => {
     expect(url.pathname).toMatch(/^\/drop\/games\//);
   });
 
+  it('signs the port of an endpoint, which the Host header has', async () => {
+    const [one, other] = await Promise.all([4566, 4567].map((port) => signed({}, `http://127.0.0.1:${port}`)));
+    expect(one?.searchParams.get('X-Amz-Signature')).not.toBe(other?.searchParams.get('X-Amz-Signature'));
+  });
+
+  it('takes an empty endpoint for none', async () => {
+    expect((await signed({}, '')).href).toBe((await signed({})).href);
+  });
+
   it('pins nothing where the bucket keeps no versions', async () => {
     const url = new URL((await storeAt(undefined).presign(unversioned)).reveal());
     expect(url.searchParams.has('versionId')).toBe(false);
@@ -67,6 +79,10 @@ describe('presign', () => {
 
   it('gives out the moment the signature ends', async () => {
     expect((await storeAt(undefined, 3_600).presign(build)).expiresAt).toBe(NOW + 3_600_000);
+  });
+
+  it.each([1, 604_800])('takes a lifetime of %d s', async (lifetimeS) => {
+    expect((await storeAt(undefined, lifetimeS).presign(build)).expiresAt).toBe(NOW + lifetimeS * 1_000);
   });
 
   it.each([0, -1, 1.5, 604_801, Number.NaN])('refuses a lifetime of %d s, which SigV4 can’t do', (lifetimeS) => {
@@ -114,6 +130,8 @@ describe('inspect', () => {
       ['the server ignores ranges', { status: 200, body: end, headers: current }],
       ['the size is not said', tail(current)],
       ['the size is not a number', tail({ ...current, 'content-range': 'bytes 0-21/*' })],
+      ['the size has something behind it', tail({ ...current, 'content-range': 'bytes 0-21/22 of 44' })],
+      ['the size is less than what was served', tail({ ...current, 'content-range': 'bytes 0-21/21' })],
     ])('is not known where %s', async (_, reply) => {
       expect(await inspect(build, 'readable', head, reply)).toEqual({ kind: 'ready' });
     });
@@ -162,20 +180,41 @@ describe('inspect', () => {
       expect(await inspect(build, 'readable', page)).toMatchObject({ kind: 'refused', labels: { commit: '4f2c1a9' } });
     });
 
-    it('is not put together from two objects', async () => {
+    describe('where a part of its directory must be fetched', () => {
       // The directory is said to be before the end, in a file of 1 MB.
       const record = Buffer.from(end, 'latin1');
       record.writeUInt16LE(1, 10);
       record.writeUInt32LE(200_000, 12);
-      const size = 1_000_000;
-      const last = {
-        status: 206,
-        body: record.toString('latin1'),
-        headers: { etag: '"a"', 'content-range': `bytes 0-21/${size}` },
-      };
-      const part = { status: 206, body: 'y'.repeat(size), headers: { etag: '"b"' } };
-      const { versionId: __, eTag: ___, ...plain } = build;
-      expect(await inspect(plain, 'readable', head, last, part)).toMatchObject({ kind: 'unavailable' });
+      const range = { 'content-range': 'bytes 999978-999999/1000000' };
+      const last = { status: 206, body: record.toString('latin1'), headers: { etag: '"a"', ...range } };
+      const part = (length: number, etag: string) => ({ status: 206, body: 'y'.repeat(length), headers: { etag } });
+      const PART_BYTES = 200_000 + end.length;
+
+      it('is read from there to the end', async () => {
+        const inspection = await inspect(plainBuild, 'readable', head, last, part(PART_BYTES, '"a"'));
+        expect(inspection).toMatchObject({ kind: 'ready', verdict: { refusals: [{ code: 'ZipDamaged' }] } });
+        expect(server?.requests.at(2)?.headers.range).toBe('bytes=799978-999999');
+      });
+
+      it('is not put together from two objects', async () => {
+        const inspection = await inspect(plainBuild, 'readable', head, last, part(PART_BYTES, '"b"'));
+        expect(inspection).toMatchObject({ kind: 'unavailable' });
+      });
+
+      it('is not read from a part that is longer than what was asked for', async () => {
+        const inspection = await inspect(plainBuild, 'readable', head, last, part(PART_BYTES + 1, '"a"'));
+        expect(inspection).toMatchObject({ kind: 'unavailable' });
+      });
+    });
+
+    it('is a build that Streampixel can run', async () => {
+      const zip = rawZip({ entries: rawEntries(UE5) });
+      const range = { ...current, 'content-range': `bytes 0-${zip.length - 1}/${zip.length}` };
+      const first = { status: 206, body: zip.subarray(0, 512), headers: current };
+      expect(await inspect(build, 'readable', first, { status: 206, body: zip, headers: range })).toMatchObject({
+        kind: 'ready',
+        verdict: { refusals: [], warnings: [] },
+      });
     });
   });
 
@@ -190,6 +229,21 @@ describe('inspect', () => {
     ['another ETag, where the store gives no versions', build, { etag: '"other"' }],
   ])('calls a build superseded when the key holds %s', async (_, target, headers) => {
     expect(await inspect(target, 'current', { status: 206, body: ZIP, headers })).toMatchObject({ kind: 'superseded' });
+  });
+
+  it.each<[string, Build, Record<string, string>]>([
+    ['this version', build, current],
+    ['this ETag, without versions', unversioned, { etag: '"abc"' }],
+    ['this ETag, where versions were turned on since', unversioned, current],
+    ['something, where neither version nor ETag of the build is known', plainBuild, { etag: '"other"' }],
+  ])('finds a build in place when the key holds %s', async (_, target, headers) => {
+    expect(await inspect(target, 'current', { status: 206, body: ZIP, headers })).toEqual({ kind: 'ready' });
+  });
+
+  it('calls a build missing, not superseded, when the key holds the mark of a deletion', async () => {
+    const deleted = { ...current, 'x-amz-version-id': 'v2', 'x-amz-delete-marker': 'true' };
+    const reply = { status: 404, body: '<Error><Code>NoSuchKey</Code></Error>', headers: deleted };
+    expect(await inspect(build, 'current', reply)).toMatchObject({ kind: 'refused', reason: 'BuildMissing' });
   });
 
   it('does not care what the key holds when every version is wanted', async () => {
@@ -209,6 +263,28 @@ describe('inspect', () => {
     ['a disabled key of KMS', error(400, 'KMS.DisabledException'), 'BuildUnreadable'],
   ])('dead-letters %s', async (_, reply, reason) => {
     expect(await inspect(build, 'readable', reply)).toMatchObject({ kind: 'refused', reason });
+  });
+
+  it('asks no further after an answer that is not the object', async () => {
+    await inspect(build, 'readable', error(404, 'NoSuchKey'), { status: 206, body: ZIP, headers: current });
+    expect(server?.requests).toHaveLength(1);
+  });
+
+  it('says so where S3 gives no code', async () => {
+    const detail = 'S3 answered 404.';
+    expect(await inspect(build, 'readable', { status: 404 })).toMatchObject({ reason: 'BuildMissing', detail });
+  });
+
+  // Without a length it is not known whether the connection ended too early.
+  it.each([
+    ['repeated where they are too few to tell', 'PK', 'unavailable'],
+    ['enough where they are those of a zip', ZIP, 'ready'],
+  ])('finds bytes without a length %s', async (_, body, kind) => {
+    const raw = await startRawServer((socket) => {
+      socket.once('data', () => socket.end(`HTTP/1.1 206 Partial Content\r\nConnection: close\r\n\r\n${body}`));
+    });
+    expect(await storeAt(raw.url).inspect(build, 'current', NOW + 2_000)).toMatchObject({ kind });
+    await raw.close();
   });
 
   it('names the code by which S3 refused, dots included', async () => {

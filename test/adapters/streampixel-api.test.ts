@@ -1,11 +1,10 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createStreampixelApi, createStreampixelReleases } from '../../functions/adapters/streampixel-api.ts';
 import {
-  createStreampixelApi,
   createStreampixelKeyChecks,
   createStreampixelProjectFiles,
-  createStreampixelReleases,
-} from '../../functions/adapters/streampixel-api.ts';
+} from '../../functions/adapters/streampixel-lookups.ts';
 import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import type { ProjectFilesRead } from '../../functions/domain/ports.ts';

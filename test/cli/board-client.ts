@@ -92,7 +92,7 @@ export type OpenedPage = Awaited<ReturnType<typeof openPage>>;
 export async function openPage(
   { origin, own, port }: { readonly port: number; readonly own: Record<string, string>; readonly origin: string },
   client: string,
-  files: readonly Uint8Array[],
+  files: readonly Uint8Array[] = [],
 ) {
   const received: { [Name in keyof BoardEvents]: { name: Name; data: BoardEvents[Name] } }[keyof BoardEvents][] = [];
   const needs: Need[] = [];

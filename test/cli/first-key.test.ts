@@ -51,9 +51,10 @@ afterAll(async () => {
 
 async function setKey(key: string, settings: object, ...flags: string[]) {
   const route = { prefix: '', userId, projectId, autoRelease: false, apiKeyParameter: PARAMETER };
-  const context = { routes: [route], streampixelBaseUrl: standIn.baseUrl, ...settings };
-  await writeFile(join(clone, 'cdk.json'), JSON.stringify({ context }));
+  const all = { routes: [route], streampixelBaseUrl: standIn.baseUrl, ...settings };
+  await writeFile(join(clone, 'streampixel-drop.json'), JSON.stringify(all));
   const child = spawn(process.execPath, [join(clone, 'cli/main.ts'), 'key', 'set', '--json', ...flags], {
+    cwd: clone,
     env: {
       ...process.env,
       AWS_ENDPOINT_URL: gateway.endpoint,
@@ -73,7 +74,7 @@ async function setKey(key: string, settings: object, ...flags: string[]) {
 }
 
 describe('key set before the first deployment', () => {
-  it('stores the key that the routes of cdk.json name, once Streampixel accepts it', async () => {
+  it('stores the key that the routes of the file name, once Streampixel accepts it', async () => {
     const refused = await setKey('c4nary-wrong-key', {});
     const { code, data, stderr } = await setKey(KEY, {});
     const ssm = new SSMClient({ endpoint: gateway.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
@@ -93,7 +94,7 @@ describe('key set before the first deployment', () => {
     expect({ code, data }).toMatchObject({ code: 1, data: { error: { code: reason } } });
   });
 
-  it('stores nothing while cdk.json has the ids of the sample', async () => {
+  it('stores nothing while the file has the ids of the sample', async () => {
     const sample = { userId: '000000000000000000000001', projectId: '000000000000000000000002' };
     const route = { prefix: '', autoRelease: false, apiKeyParameter: PARAMETER, ...sample };
     const { code, data } = await setKey(KEY, { routes: [route] });

@@ -33,6 +33,8 @@ export interface QuietStack {
   readonly ssm: SSMClient;
   /** Changes the settings of the stack, and its outputs by their ids. */
   deploy(settings: Partial<DeployedSettings>, outputs?: Readonly<Record<string, string>>): void;
+  /** Makes another stack, with drops: what the outputs of each are, where they are not as those of this stack. */
+  deployDrops(name: string, drops: Readonly<Record<string, Readonly<Record<string, string>>>>): void;
   urlOf(queue: string): string;
   /** Puts builds into the ledger as they are. */
   put(...entries: readonly LedgerEntry[]): Promise<void>;
@@ -132,6 +134,12 @@ export async function openQuietStack(
     deploy(changes, others = {}) {
       const deployed = JSON.stringify({ ...settings, ...changes });
       gateway.describeStack(DEFAULT_STACK_NAME, { ...outputs, [OUTPUTS.settings]: deployed, ...others });
+    },
+    deployDrops(name, drops) {
+      const each = Object.entries(drops).flatMap(([drop, own]) =>
+        Object.entries({ ...outputs, ...own }).map(([id, value]) => [`${drop}${id}`, value]),
+      );
+      gateway.describeStack(name, Object.fromEntries(each));
     },
     async put(...entries) {
       for (const entry of entries) await ledger.save(entry);

@@ -11,8 +11,8 @@ import {
   SUBMIT_AGAIN_ATTRIBUTE,
 } from '../../functions/domain/model/message-attributes.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
+import { parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
-import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { approvedAt } from './entries.ts';

@@ -6,8 +6,8 @@ import type { Alert } from '../../functions/domain/notify/alert.ts';
 import { alertText as textOf } from '../../functions/domain/notify/alert-text.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEAD_LETTER_ALARM_DAYS, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../../infra/limits.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
 import { readSettings } from '../../infra/settings/read.ts';
+import { SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 import { withTables } from '../../scripts/write-reasons.ts';
 import { synthesized } from '../infra/synthesized.ts';
 import { ROOT, read, slug } from './markdown.ts';
@@ -110,7 +110,7 @@ describe('the runbook', () => {
   });
 
   it('names only settings that there are', () => {
-    const settings = Object.keys(readSettings(projectContext()));
+    const settings = Object.keys(readSettings({ routes: SAMPLE_ROUTES }));
     const named = [
       'waitingAlarmHours',
       'reminderHourUtc',
@@ -125,6 +125,6 @@ describe('the runbook', () => {
   });
 
   it('lies where the setting runbookUrl leads by default', () => {
-    expect(existsSync(new URL(readSettings(projectContext()).runbookUrl, ROOT))).toBe(true);
+    expect(existsSync(new URL(readSettings({ routes: SAMPLE_ROUTES }).runbookUrl, ROOT))).toBe(true);
   });
 });

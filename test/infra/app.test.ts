@@ -3,30 +3,37 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnvironment as readFollowEnvironment } from '../../functions/follow-builds/environment.ts';
+import { readEnvironment as readWebhookEnvironment } from '../../functions/receive-webhook/environment.ts';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { projectContext } from '../../infra/settings/project-context.ts';
+import { cdkFlags } from '../../infra/cdk-flags.ts';
 import { STUDIO } from './synthesized.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 let outdir: string;
+/** Without a file of settings. */
+let directory: string;
 
 beforeAll(() => {
   outdir = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
+  directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
 });
-afterAll(() => rmSync(outdir, { recursive: true }));
+afterAll(() => {
+  for (const each of [outdir, directory]) rmSync(each, { recursive: true });
+});
 
 /** Runs the app as the CDK CLI does, on a machine that knows no AWS credentials. */
 function runApp(context: Record<string, unknown>) {
-  const { status, stderr } = spawnSync(process.execPath, ['infra/app.ts'], {
-    cwd: ROOT,
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'infra/app.ts')], {
+    cwd: directory,
     encoding: 'utf8',
     env: {
       PATH: process.env.PATH,
       AWS_EC2_METADATA_DISABLED: 'true',
       CDK_OUTDIR: outdir,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...projectContext(), ...context }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...cdkFlags(), ...context }),
     },
   });
   return { status, stderr };
@@ -39,17 +46,19 @@ describe('the CDK app', { timeout: 120_000 }, () => {
 
     expect(status).toBe(1);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      '2 problems with the settings (context in cdk.json, or -c name=value):',
-      expect.stringMatching(/^ {2}- maxConcurrency: /),
-      '  - prefixes: is not a setting. Did you mean prefix?',
+      '2 problems with the settings:',
+      expect.stringMatching(/^ {2}- -c maxConcurrency: /),
+      '  - -c prefixes: is not a setting. Did you mean prefix?',
     ]);
   });
 
   it.each([
-    ['submit-build', 'SubmitBuild', readEnvironment],
-    ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment],
-    ['remind-of-dead-letters', 'RemindOfDeadLetters', readReminderEnvironment],
-  ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read) => {
+    ['submit-build', 'SubmitBuild', readEnvironment, ['index.mjs', 'routes.json']],
+    ['follow-builds', 'FollowBuilds', readFollowEnvironment, ['index.mjs', 'routes.json']],
+    ['redrive-builds', 'RedriveBuilds', readRedriveEnvironment, ['index.mjs', 'routes.json']],
+    ['receive-webhook', 'ReceiveWebhook', readWebhookEnvironment, ['index.mjs']],
+    ['remind-of-dead-letters', 'RemindOfDeadLetters', readReminderEnvironment, ['index.mjs']],
+  ])('ships a bundle of %s that stands alone and exports the handler', (_, construct, read, files) => {
     const { status, stderr } = runApp(STUDIO);
     expect(stderr).not.toContain('ERROR');
     expect(status).toBe(0);
@@ -60,7 +69,10 @@ describe('the CDK app', { timeout: 120_000 }, () => {
     read(environment);
     const directory = join(outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
 
-    expect(readdirSync(directory)).toEqual(['index.mjs']);
+    expect(readdirSync(directory).sort()).toEqual(files);
+    if (files.includes('routes.json')) {
+      expect(JSON.parse(readFileSync(join(directory, 'routes.json'), 'utf8'))).toEqual(STUDIO.routes);
+    }
     expect(Handler).toBe('index.handler');
     // From the temporary directory no node_modules is in reach: whatever the bundle left out would be missing.
     const imported = spawnSync(

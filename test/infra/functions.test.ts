@@ -89,7 +89,6 @@ describe('the functions', () => {
     const queue = (name: string) => given.only('AWS::SQS::Queue', ({ QueueName }) => QueueName.endsWith(name));
 
     expect(Object.assign({}, ...read)).toEqual({
-      routes: [ROUTE],
       streampixelBaseUrl: 'https://proxy.studio.example/api',
       intervalMs: 1,
       commandTarget: { stack: 'BuildsOfTeamA', region: '<AWS::Region>' },

@@ -1,12 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
 import { environmentBytes } from '../../infra/environment.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
-import { projectContext, SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from '../../infra/settings/project-context.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
+import { SAMPLE_PROJECT_ID, SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 
 const ROUTE = {
   prefix: '',
@@ -178,7 +178,7 @@ describe('settings', () => {
     ]);
     const { message } = new SettingsError(problems);
     expect(message.split('\n')).toEqual([
-      '9 problems with the settings (context in cdk.json, or -c name=value):',
+      '9 problems with the settings:',
       ...problems.map((problem) => `  - ${problem}`),
     ]);
   });
@@ -383,7 +383,9 @@ describe('routes', () => {
       }));
     expect(problemsOf({ routes: routes(600) })).toEqual([]);
     expect(problemsOf({ routes: routes(660) })).toEqual([
-      expect.stringMatching(/^routes: the names .* too long for one rule of EventBridge, \d+ of 2048 characters\./),
+      expect.stringMatching(
+        /^routes: the names of the 3 API key parameters, in 1 folder, are too long .* EventBridge \(\d+ of 2048 characters\)/,
+      ),
     ]);
   });
 
@@ -409,21 +411,28 @@ describe('routes', () => {
     ]);
   });
 
-  it('refuses more of them than fit in the function’s environment', () => {
+  it('refuses more of them than the operator’s tool can read from the outputs', () => {
     const many = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ ...ROUTE, prefix: `team-${index}/` }));
-    const fitting = Array.from({ length: 60 }, (_, index) => index + 1).filter(
-      (count) => problemsOf({ routes: many(count) }).length === 0,
-    );
-    const most = Math.max(...fitting);
-
-    expect(environmentBytes(read({ routes: many(most) }))).toBeLessThanOrEqual(4096);
-    expect(problemsOf({ routes: many(most + 1) })).toEqual([
-      expect.stringMatching(new RegExp(`^routes: ${most + 1} routes are too many .* of Lambda's 4096 bytes`)),
+      Array.from({ length: count }, () => ({
+        ...ROUTE,
+        prefix: `builds/${randomBytes(6).toString('hex')}/`,
+        projectId: randomBytes(12).toString('hex'),
+      }));
+    expect(problemsOf({ routes: many(5_000) })).toEqual([]);
+    expect(problemsOf({ routes: many(20_000) })).toEqual([
+      expect.stringMatching(
+        /^routes: 20000 routes are too many for one stack\. .* \d+ outputs of the stack, .* room for 90\./,
+      ),
     ]);
-    // A studio with ten projects must not need a second stack.
-    expect(most).toBeGreaterThan(10);
   });
+});
+
+it('refuses an address of Streampixel that the environment of a function has no room for', () => {
+  const address = (length: number) => ({ streampixelBaseUrl: `https://proxy.studio.example/${'x'.repeat(length)}` });
+  expect(environmentBytes(read(address(1_000)))).toBeLessThanOrEqual(4096);
+  expect(problemsOf(address(4_000))).toEqual([
+    expect.stringMatching(/^streampixelBaseUrl: is too long\. .* up to \d+ of Lambda's 4096 bytes/),
+  ]);
 });
 
 describe('context that is no setting', () => {
@@ -432,7 +441,7 @@ describe('context that is no setting', () => {
     ['INTERVALSECONDS', 'Did you mean intervalSeconds?'],
     ['route', 'Did you mean routes?'],
     ['fileUrlLifetime', 'Did you mean fileUrlLifetimeSeconds?'],
-    ['region', 'There are: stackName, routes, prefix'],
+    ['region', 'There are: routes, prefix, alertEmails'],
   ])('takes %s for a slip', (name, hint) => {
     expect(problemsOf({ [name]: 'x' })).toEqual([expect.stringContaining(hint)]);
     expect(problemsOf({ [name]: 'x' })[0]).toMatch(new RegExp(`^${name}: is not a setting`));
@@ -450,20 +459,10 @@ describe('context that is no setting', () => {
   });
 });
 
-describe('the sample in cdk.json', () => {
+describe('the sample', () => {
   it('is valid, and every id of it is recognised', () => {
-    const settings = readSettings(projectContext());
+    const settings = readSettings({ routes: SAMPLE_ROUTES });
 
-    expect(settings.routes).toEqual([
-      {
-        prefix: '',
-        userId: SAMPLE_USER_ID,
-        projectId: SAMPLE_PROJECT_ID,
-        autoRelease: false,
-        release: 'on-approval',
-        apiKeyParameter: '/streampixel-drop/api-key',
-      },
-    ]);
     expect(sampleIds(settings)).toEqual(['routes[0].userId', 'routes[0].projectId']);
   });
 

@@ -25,12 +25,12 @@ const first = synthesized();
 const nameOf = (reference: string) => (reference === `<${first.only('AWS::DynamoDB::Table').id}>` ? TABLE : reference);
 
 /** The worker of a stack, which goes by what the template says. */
-function workerOf({ only }: Stack, account: Account, now = START) {
+function workerOf({ only, outputs }: Stack, account: Account, now = START) {
   const { Variables } = only(
     'AWS::Lambda::Function',
     ({ Environment }) => Environment?.Variables.MAX_ATTEMPTS !== undefined,
   ).Properties.Environment;
-  const environment = readEnvironment(Variables);
+  const environment = { ...readEnvironment(Variables), routes: JSON.parse(outputs.Settings?.Value ?? '').routes };
   const table = account.table(nameOf(environment.ledgerTable));
   const world = new World();
   world.now = now;

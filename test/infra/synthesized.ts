@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import { afterAll } from 'vitest';
-import { projectContext } from '../../infra/settings/project-context.ts';
+import { cdkFlags } from '../../infra/cdk-flags.ts';
+import { SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 import { createApp } from '../../infra/synthesize.ts';
 
 export const ROUTE = {
@@ -14,7 +15,7 @@ export const ROUTE = {
   apiKeyParameter: '/studio/api-key',
 };
 
-/** Settings of a studio, as cdk.json would have them: nothing of the sample is left. */
+/** Settings of a studio, as its file would have them: nothing of the sample is left. */
 export const STUDIO = { routes: [ROUTE], prefix: 'builds/', alertEmails: ['builds@studio.example'] };
 
 // biome-ignore lint/suspicious/noExplicitAny: a template's properties have as many shapes as there are resources.
@@ -31,10 +32,10 @@ export interface Resource {
 const assemblies = mkdtempSync(join(tmpdir(), 'streampixel-drop-infra-'));
 afterAll(() => rmSync(assemblies, { recursive: true }));
 
-/** The app with these settings over those in cdk.json, without the function's bundle. */
+/** The app with these settings, by default those of the sample, without the function's bundle. */
 export const appOf = (settings: Record<string, unknown>) =>
   createApp({
-    context: { ...projectContext(), ...settings },
+    context: { ...cdkFlags(), routes: SAMPLE_ROUTES, ...settings },
     outdir: mkdtempSync(join(assemblies, 'app-')),
     bundle: false,
   });

@@ -27,7 +27,7 @@ import { CreateQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClien
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseNotification } from '../../functions/domain/submit/s3-notification.ts';
+import { parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import type { BusEvent } from '../../local/aws/event-bus.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { type HttpApiSpec, httpApiPath } from '../../local/aws/http-api.ts';

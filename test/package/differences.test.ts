@@ -47,4 +47,11 @@ it.each<[string, ComparedBuild, string[]]>([
 
 it('nothing differs from a build that nothing is known of', () => {
   expect(differences({}, LIVE)).toEqual([]);
+  const { configuration: _, engine: __, game: ___, ...rest } = FACTS;
+  const little: ComparedBuild = { ...LIVE, package: { ...rest, plugin: 'unknown' } };
+  expect([differences(little, LIVE), differences(LIVE, little)]).toEqual([[], []]);
+});
+
+it('a plugin that the live build has not is worth no word', () => {
+  expect(differences({ ...LIVE, package: { ...FACTS, plugin: 'none' } }, LIVE)).toEqual([]);
 });

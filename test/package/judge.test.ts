@@ -182,7 +182,7 @@ describe('what a build is', () => {
     expect((await judged(await zipOf(files))).verdict.facts).toEqual({ ...FACTS, ...changes });
   });
 
-  it('says no engine and no configuration where nothing tells', async () => {
+  it('says no engine and no configuration where nothing shows them', async () => {
     const { facts } = (await judged(await zipOf({ 'Viewer.exe': 'MZ', 'data/x.pak': '' }))).verdict;
     expect(facts).toEqual({ game: 'Viewer', plugin: 'unknown', files: 2, unpackedSize: 2, debugSize: 0 });
   });
@@ -193,7 +193,7 @@ describe('what a build is', () => {
   });
 });
 
-describe('a name that somebody chose', () => {
+describe('a name that was chosen to confuse', () => {
   it('is shown on one line, not too long, and without tricks', async () => {
     const name = `Windows/../${'x'.repeat(50_000)}\n\u001b[31m\u202egnp.exe`;
     const { refusals } = (await judged(rawZip({ entries: [...rawEntries(UE5), { name, content: 'x' }] }))).verdict;

@@ -14,6 +14,15 @@ describe('labels', () => {
     const labels = labelsIn(headers);
     expect(labels).toEqual({ branch: 'main', commit: '4f2c1a9' });
     expect(labelText(labels ?? {})).toBe('branch=main, commit=4f2c1a9');
+    const [one, two, three] = ['a', 'b', 'c'].map((name) => [`x-amz-meta-label-${name}`, name]);
+    for (const order of [
+      [one, two, three],
+      [three, two, one],
+      [two, three, one],
+    ]) {
+      expect(Object.keys(labelsIn(Object.fromEntries(order.map((each) => each ?? []))) ?? {})).toEqual(['a', 'b', 'c']);
+    }
+    expect(labelsIn({ 'x-amz-meta-label-twice': ['a', 'b'], 'x-amz-meta-label-never': undefined })).toBeUndefined();
     expect(labelsIn({ 'x-amz-meta-label-': 'no name', 'x-amz-meta-other': 'x' })).toBeUndefined();
   });
 
@@ -21,6 +30,8 @@ describe('labels', () => {
     ['=?UTF-8?B?R3LDtsOfZQ==?=', 'Größe'],
     ['=?UTF-8?Q?Gr=C3=B6=C3=9Fe_x?=', 'Größe x'],
     ['=?utf-8?b?R3LDtg==?= =?utf-8?b?w59l?=', 'Größe'],
+    ['=?utf-8?b?R3LDtg==?= \t  =?utf-8?b?w59l?=', 'Größe'],
+    ['=?UTF-8?Q?_main_?=', 'main'],
     ['=?UTF-8?B?***?=', '=?UTF-8?B?***?='],
     ['=?UTF-8?B?/////w==?=', '\ufffd\ufffd\ufffd\ufffd'],
     ['Gr%C3%B6%C3%9Fe', 'Größe'],

@@ -78,14 +78,18 @@ export function rawZip(zip: RawZip): Buffer {
   return Buffer.concat([before, ...locals, directory, ...records, comment, behind]);
 }
 
-/** Little-endian numbers, each of as many bytes as its digit in the layout. */
+/** Little-endian numbers, each of as many bytes as its digit in the layout; what is too large for them wraps. */
 export function pack(layout: string, ...values: readonly number[]): Buffer {
-  const numbers = [...layout].map((bytes, index) => {
-    const number = Buffer.alloc(8);
-    number.writeBigUInt64LE(BigInt.asUintN(Number(bytes) * 8, BigInt(values[index] ?? 0)));
-    return number.subarray(0, Number(bytes));
-  });
-  return Buffer.concat(numbers);
+  const sizes = Array.from(layout, Number);
+  const packed = Buffer.alloc(sizes.reduce((sum, bytes) => sum + bytes, 0));
+  let at = 0;
+  for (const [index, bytes] of sizes.entries()) {
+    const value = values[index] ?? 0;
+    if (bytes === 8) packed.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at);
+    else packed.writeUIntLE(value % 2 ** (8 * bytes), at, bytes);
+    at += bytes;
+  }
+  return packed;
 }
 
 /** How a file that is not in memory is read, and what that took. */

@@ -1,7 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NO_CHECK_ATTRIBUTE } from '../../functions/domain/model/message-attributes.ts';
-import type { MessageVisibility } from '../../functions/message-batch.ts';
+import type { MessageVisibility } from '../../functions/domain/ports.ts';
 import { processBatch } from '../../functions/submit-build/delivery.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { INTERVAL_MS, START, World } from '../support/world.ts';

@@ -3,10 +3,8 @@ import { readEnvironment as readFollowBuilds } from '../../functions/follow-buil
 import { readEnvironment as readReceiveWebhook } from '../../functions/receive-webhook/environment.ts';
 import { readEnvironment as readReminder } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { ROUTE } from '../support/world.ts';
 
 const GOOD = {
-  ROUTES: JSON.stringify([{ ...ROUTE, onlyLatest: true }]),
   STREAMPIXEL_BASE_URL: 'https://api.streampixel.io/pixelStripeApi',
   SUBMISSION_INTERVAL_MS: '121000',
   FILE_URLS: '{"delivery":"s3"}',
@@ -27,7 +25,6 @@ const GOOD = {
 describe('the environment', () => {
   it('is read typed', () => {
     expect(readEnvironment(GOOD)).toMatchObject({
-      routes: [{ ...ROUTE, onlyLatest: true }],
       intervalMs: 121_000,
       messageRetentionS: 604_800,
       onLostAnswer: 'retry',
@@ -38,12 +35,11 @@ describe('the environment', () => {
     const { LEDGER_TABLE: _, ...bad } = {
       ...GOOD,
       MAX_ATTEMPTS: 'c4nary',
-      ROUTES: '[{"prefix":7}]',
       ON_LOST_ANSWER: '',
     };
     const read = () => readEnvironment(bad);
     expect(read).toThrow(/^The function's environment is not what the stack sets\./);
-    for (const name of ['MAX_ATTEMPTS', 'ROUTES', 'ON_LOST_ANSWER', 'LEDGER_TABLE']) expect(read).toThrow(name);
+    for (const name of ['MAX_ATTEMPTS', 'ON_LOST_ANSWER', 'LEDGER_TABLE']) expect(read).toThrow(name);
     expect(read).not.toThrow(/c4nary|STACK_NAME/);
   });
 });
@@ -59,7 +55,6 @@ it.each(['24', '-1', '08', ''])('refuses %j for an hour of the day', (REMINDER_H
 describe('the environment of those that follow builds', () => {
   const FOLLOW = {
     ...GOOD,
-    ROUTES: JSON.stringify([{ ...ROUTE, release: 'on-approval' }]),
     FOLLOW_QUEUE_URL: 'https://sqs.example/follow',
     WEBHOOK_TOKEN_PARAMETER: '/streampixel-drop/webhook-token',
     LATE_AFTER_MS: '3600000',
@@ -70,7 +65,6 @@ describe('the environment of those that follow builds', () => {
 
   it('is read typed, with a false that is false', () => {
     expect(readFollowBuilds(FOLLOW)).toMatchObject({
-      routes: [{ ...ROUTE, release: 'on-approval' }],
       lateAfterMs: 3_600_000,
       stuckAfterMs: 7_200_000,
       reconcile: false,
@@ -85,11 +79,10 @@ describe('the environment of those that follow builds', () => {
   it('is refused with what it does not know', () => {
     const bad = {
       ...FOLLOW,
-      RECONCILE: 'no',
+      RECONCILE: 'c4nary',
       TAG_OBJECTS: '',
-      ROUTES: JSON.stringify([{ ...ROUTE, release: 'c4nary' }]),
     };
-    for (const name of ['RECONCILE', 'TAG_OBJECTS', 'ROUTES']) expect(() => readFollowBuilds(bad)).toThrow(name);
+    for (const name of ['RECONCILE', 'TAG_OBJECTS']) expect(() => readFollowBuilds(bad)).toThrow(name);
     expect(() => readFollowBuilds(bad)).not.toThrow(/c4nary/);
   });
 });

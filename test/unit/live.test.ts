@@ -1,15 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { noteUnmatched } from '../../functions/domain/follow/note-live.ts';
+import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import {
   type GoLive,
+  type LiveRecord,
   liveBefore,
   liveSpans,
   NOTHING_LIVE,
+  releasedGoLive,
+  reportedGoLives,
   withFormerUpload,
   withGoLives,
   withRejected,
+  withUnmatched,
 } from '../../functions/domain/model/live.ts';
-import type { Stage } from '../../functions/domain/model/news.ts';
+import type { News, Stage } from '../../functions/domain/model/news.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import { answerLost, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
 import { atVendor, Crash, FollowWorld, MINUTE_MS } from '../support/follow-world.ts';
@@ -81,6 +86,255 @@ describe('what viewers get', () => {
     ],
   ] as const)('steps back to %s', (_, some, expected) => {
     expect(before(...some)).toBe(expected);
+  });
+
+  it('is nothing to step back to where nothing was live before', () => {
+    expect(liveBefore(NOTHING_LIVE)).toBeUndefined();
+    expect(liveBefore(withGoLives(NOTHING_LIVE, [goLive('a', 1)]))).toBeUndefined();
+  });
+
+  it('is live since the earliest time at which its approval is reported, whatever else is live', () => {
+    const approved = (uploadId: string, minutes: number) => goLive(uploadId, minutes, { source: 'approved' });
+    const late = withGoLives(NOTHING_LIVE, [goLive('b', 2), approved('a', 3)]);
+    expect(withGoLives(late, [approved('a', 4)])).toBe(late);
+    expect(liveSpans(withGoLives(late, [approved('a', 1)]))).toEqual([
+      { ...approved('a', 1), until: at(2) },
+      goLive('b', 2),
+    ]);
+  });
+
+  it('keeps a release and the distribution that is reported for the same moment', () => {
+    const both = [goLive('a', 1), goLive('a', 1, { source: 'distributing' })];
+    expect(withGoLives(NOTHING_LIVE, both).goLives).toEqual(both);
+    expect(withGoLives(NOTHING_LIVE, both.toReversed()).goLives).toEqual(both);
+  });
+
+  it('is the same for all workers where two uploads go live at the same time', () => {
+    const some = [goLive('a', 1), goLive('b', 1), goLive('c', 1)];
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+      [1, 0, 2],
+    ]) {
+      const reported = order.flatMap((index) => some[index] ?? []);
+      expect(names(...reported)).toEqual(['a', 'b', 'c']);
+      expect(reported.reduce((record, each) => withGoLives(record, [each]), NOTHING_LIVE).goLives).toEqual(some);
+    }
+  });
+
+  it('remembers the last rejected and former uploads, and not without end', () => {
+    const ids = Array.from({ length: 40 }, (_, n) => `u${n}`);
+    const rejected = ids.reduce(withRejected, NOTHING_LIVE).rejected;
+    const former = ids.reduce((record, id) => withFormerUpload(record, atVendor(id)), NOTHING_LIVE).former;
+    for (const kept of [rejected, former.map(({ uploadId }) => uploadId)]) {
+      expect(kept.length).toBeGreaterThan(10);
+      expect(kept).toEqual(ids.slice(-kept.length));
+      expect(kept.length).toBeLessThan(40);
+    }
+  });
+});
+
+describe('what webhooks have reported of a build', () => {
+  const reported = (entry: LedgerEntry) =>
+    reportedGoLives(entry).map(({ at: ms, by, source }) => [source, by, (ms - START) / MINUTE_MS]);
+  const approved: News = { stage: 'approved', at: at(10) };
+  const distributing = (first: number, last?: number): News => ({
+    stage: 'distributing',
+    at: at(first),
+    ...(last === undefined ? {} : { lastAt: at(last) }),
+  });
+  const entryOf = (news: readonly News[], route = ROUTE): LedgerEntry => ({
+    ...atVendor('own', aBuild(), route),
+    news,
+  });
+  const requested: Release = {
+    requestId: 'r',
+    uploadId: 'own',
+    by: 'person',
+    requestedBy: 'alice',
+    state: 'released',
+    requestedAt: at(100),
+    attempts: 1,
+  };
+
+  it.each<[string, LedgerEntry]>([
+    ['nothing is reported', atVendor()],
+    ['Streampixel distributes it without an approval', entryOf([distributing(1)], AUTOMATIC)],
+    ['it is to be submitted again', { ...entryOf([approved], AUTOMATIC), state: 'waiting' }],
+    ['the distribution is as old as the approval', entryOf([distributing(10), approved])],
+  ])('is no go-live where %s', (_, entry) => {
+    expect(reported(entry)).toEqual([]);
+  });
+
+  it('is the first and the last distribution after its approval, not that it was approved twice', () => {
+    expect(reported(entryOf([{ ...approved, lastAt: at(30) }, distributing(5, 20)]))).toEqual([
+      ['distributing', 'streampixel', 20],
+    ]);
+    expect(reported(entryOf([approved, distributing(11, 20)]))).toEqual([
+      ['distributing', 'streampixel', 11],
+      ['distributing', 'streampixel', 20],
+    ]);
+  });
+
+  it.each([
+    [9, undefined],
+    [10, undefined],
+    [11, 'approval'],
+    [25, 'approval'],
+    [25.001, 'streampixel'],
+  ])('is due to its approval at minute 10 where Streampixel distributes it at minute %d: %s', (minutes, by) => {
+    expect(reported(entryOf([approved, distributing(minutes)], AUTOMATIC))).toEqual([
+      ['approved', 'approval', 10],
+      ...(by === undefined ? [] : [['distributing', by, minutes]]),
+    ]);
+  });
+
+  it.each<[number, Partial<Release>, string]>([
+    [98.9, {}, 'streampixel'],
+    [99, {}, 'person'],
+    [115, {}, 'person'],
+    [134, { endedAt: at(120) }, 'person'],
+    [135.1, { endedAt: at(120) }, 'streampixel'],
+    [101, { state: 'requested' }, 'streampixel'],
+    [101, { state: 'failed', failure: 'refused' }, 'streampixel'],
+    [101, { state: 'failed', failure: 'unknown' }, 'person'],
+    [101, { uploadId: 'former' }, 'streampixel'],
+  ])('at minute %d is due to a request of minute 100 with %o: %s', (minutes, changes, by) => {
+    const entry = { ...entryOf([approved, distributing(minutes)]), release: { ...requested, ...changes } };
+    expect(reported(entry)).toEqual([['distributing', by, minutes]]);
+  });
+
+  it('names the build, and when its own upload was submitted, where a request is accepted', () => {
+    const entry = atVendor('own');
+    const about = { build: entry.id, key: entry.build.key, at: at(1), source: 'released', by: 'person' };
+    expect(releasedGoLive(entry, requested, at(1))).toEqual({
+      ...about,
+      uploadId: 'own',
+      requestedBy: 'alice',
+      submittedAt: START,
+    });
+    const former = releasedGoLive(entry, { ...requested, uploadId: 'former', stepsBack: true }, at(1));
+    expect(former).toEqual({ ...about, uploadId: 'former', requestedBy: 'alice', stepsBack: true });
+  });
+});
+
+describe('a webhook about an upload that no build has any more', () => {
+  const former = (uploadId: string, route: Route, news?: readonly News[]): LedgerEntry => ({
+    ...atVendor(uploadId, aBuild({ key: `${uploadId}.zip` }), route),
+    ...(news === undefined ? {} : { news }),
+  });
+  const known = [former('manual', ROUTE), former('automatic', AUTOMATIC)].reduce(withFormerUpload, NOTHING_LIVE);
+  const goLives = ({ goLives: all }: LiveRecord) =>
+    all.map(({ at: ms, by, source, uploadId }) => [uploadId, source, by, (ms - START) / MINUTE_MS]);
+  const recordAfter = (record: LiveRecord, ...webhooks: [uploadId: string, stage: Stage, minutes: number][]) =>
+    webhooks.reduce((current, [id, stage, minutes]) => withUnmatched(current, id, { stage, at: at(minutes) }), record);
+
+  it.each<[string, [string, Stage, number][], unknown[]]>([
+    [
+      'an approval, of one that Streampixel distributes',
+      [['automatic', 'approved', 5]],
+      [['automatic', 'approved', 'approval', 5]],
+    ],
+    ['an approval, of one that a person releases', [['manual', 'approved', 5]], []],
+    ['an approval, of one that was made by hand', [['by-hand', 'approved', 5]], []],
+    [
+      'the earliest of two approvals',
+      [
+        ['automatic', 'approved', 5],
+        ['automatic', 'approved', 7],
+        ['automatic', 'approved', 4],
+      ],
+      [['automatic', 'approved', 'approval', 4]],
+    ],
+    [
+      'a distribution before its approval',
+      [
+        ['automatic', 'approved', 5],
+        ['automatic', 'distributing', 5],
+      ],
+      [['automatic', 'approved', 'approval', 5]],
+    ],
+    ['a distribution without one', [['manual', 'distributing', 5]], []],
+    [
+      'a distribution long after its approval',
+      [
+        ['manual', 'approved', 5],
+        ['automatic', 'approved', 5],
+        ['manual', 'distributing', 6],
+      ],
+      [
+        ['automatic', 'approved', 'approval', 5],
+        ['manual', 'distributing', 'streampixel', 6],
+      ],
+    ],
+    ['another stage', [['by-hand', 'saving', 5]], []],
+    [
+      'a rejection',
+      [
+        ['automatic', 'approved', 5],
+        ['automatic', 'rejected', 6],
+        ['automatic', 'approved', 5],
+      ],
+      [],
+    ],
+  ])('counts %s', (_, webhooks, expected) => {
+    expect(goLives(recordAfter(known, ...webhooks))).toEqual(expected);
+  });
+
+  it.each<Stage>(['approved', 'saving'])(
+    'changes nothing where it is %s, and nothing is known of the upload',
+    (stage) => {
+      expect(recordAfter(known, ['by-hand', stage, 5])).toBe(known);
+    },
+  );
+
+  it('changes only the upload that it is about', () => {
+    const { former: uploads } = recordAfter(known, ['automatic', 'approved', 5]);
+    expect(uploads.map(({ approvedAt, uploadId }) => [uploadId, approvedAt])).toEqual([
+      ['manual', undefined],
+      ['automatic', at(5)],
+    ]);
+    const repeated = recordAfter(known, ['automatic', 'approved', 5]);
+    expect(recordAfter(repeated, ['automatic', 'approved', 5])).toBe(repeated);
+  });
+
+  it.each<[number, Partial<GoLive>, string]>([
+    [61, {}, 'person'],
+    [80, {}, 'streampixel'],
+    [61, { uploadId: 'automatic' }, 'streampixel'],
+    [61, { source: 'distributing' }, 'streampixel'],
+  ])('at minute %d is due to a release of minute 60 with %o: %s', (minutes, changes, by) => {
+    const released = withGoLives(known, [goLive('manual', 60, { requestedBy: 'alice', ...changes })]);
+    const record = recordAfter(released, ['manual', 'approved', 5], ['manual', 'distributing', minutes]);
+    const last = record.goLives.find(({ at: ms, uploadId }) => uploadId === 'manual' && ms === at(minutes));
+    expect(last).toMatchObject({ by, ...(by === 'person' ? { requestedBy: 'alice' } : {}) });
+  });
+
+  it('knows the upload from when its build is submitted again, with its approval', () => {
+    const approved: News[] = [
+      { stage: 'uploaded', at: at(1) },
+      { stage: 'approved', at: at(2) },
+    ];
+    const record = withFormerUpload(NOTHING_LIVE, former('a', ROUTE, approved));
+    expect(record.former).toMatchObject([{ uploadId: 'a', key: 'a.zip', approvedAt: at(2), isAutomatic: false }]);
+    expect(withFormerUpload(record, former('a', ROUTE, approved))).toBe(record);
+    const [uploaded] = [former('a', ROUTE, approved.slice(0, 1))];
+    expect(withFormerUpload(NOTHING_LIVE, uploaded).former[0]).not.toHaveProperty('approvedAt');
+  });
+
+  it('knows the upload once, with the approval that was reported since', () => {
+    const others = [former('b', ROUTE), former('a', ROUTE)].reduce(withFormerUpload, NOTHING_LIVE);
+    const again = withFormerUpload(others, former('a', ROUTE, [{ stage: 'approved', at: at(2) }]));
+    expect(again.former.map(({ approvedAt, uploadId }) => [uploadId, approvedAt])).toEqual([
+      ['b', undefined],
+      ['a', at(2)],
+    ]);
+  });
+
+  it('has no upload to know where the build never had one', () => {
+    const { uploadId: _, ...entry } = atVendor();
+    expect(withFormerUpload(NOTHING_LIVE, entry)).toBe(NOTHING_LIVE);
   });
 });
 
@@ -231,6 +485,11 @@ describe('the fact of what is live', () => {
       by: 'streampixel',
     });
     expect((await world.ledger.liveOf('f'.repeat(24))).goLives).toEqual([]);
+  });
+
+  it('is not changed by a webhook that names no upload', async () => {
+    await noteUnmatched({ projectId: PROJECT, stage: 'distributing', at: at(1) }, world);
+    expect(await world.ledger.liveOf(PROJECT)).toEqual(NOTHING_LIVE);
   });
 
   it('stays with the earlier upload of a build that is submitted again, which its webhooks still move', async () => {

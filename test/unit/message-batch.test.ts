@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Disposition } from '../../functions/domain/model/outcome.ts';
-import type { Log } from '../../functions/domain/ports.ts';
-import {
-  handleBatch,
-  type InvocationDeadline,
-  type QueueRecord,
-  type VisibilityChange,
-} from '../../functions/message-batch.ts';
+import type { Log, VisibilityChange } from '../../functions/domain/ports.ts';
+import { handleBatch, type InvocationDeadline, type QueueRecord } from '../../functions/message-batch.ts';
 
 const NOW = Date.UTC(2026, 10, 24);
 const invocation: InvocationDeadline = { startedAt: NOW, deadline: NOW + 55_000, leaseUntil: NOW + 61_000 };

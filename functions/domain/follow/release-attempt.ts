@@ -3,6 +3,7 @@ import type { LedgerEntry, Release, ReleaseFailure } from '../model/ledger-entry
 import { present } from '../model/optional-fields.ts';
 import type { Disposition } from '../model/outcome.ts';
 import { redact } from '../model/redaction.ts';
+import { iso } from '../model/time.ts';
 import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
@@ -55,7 +56,7 @@ export async function sleepUntil(
   reservation: Release['reservation'],
   until: number,
 ): Promise<Disposition> {
-  const note = `slot for its release at ${new Date(until).toISOString()}`;
+  const note = `slot for its release at ${iso(until)}`;
   await recordRelease(attempt, { reservation, state: 'requested' }, note);
   return { kind: 'hidden', until };
 }

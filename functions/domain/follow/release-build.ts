@@ -7,7 +7,7 @@ import { keyParameterOf } from '../model/route.ts';
 import type { ReleaseAnswer } from '../model/streampixel-answers.ts';
 import { logFields } from '../notify/build-context.ts';
 import { SENDING_ALLOWANCE_MS } from '../pacing/pacer.ts';
-import { type AcquiredSlot, keepFirstInLane, takeTurn } from '../pacing/take-turn.ts';
+import { type AcquiredSlot, keepFirstInLane, takeSlot } from '../pacing/take-slot.ts';
 import type { ApiKey } from '../ports.ts';
 import type { FollowMessage } from './follow-message.ts';
 import {
@@ -108,7 +108,7 @@ async function releaseInSlot(attempt: ReleaseAttempt): Promise<Disposition> {
 
   const { key } = read;
   const keyed = { ...attempt, key };
-  return takeTurn<ReleaseAttempt, ReleaseAttempt, Disposition>(
+  return takeSlot<ReleaseAttempt, ReleaseAttempt, Disposition>(
     {
       lane: releaseLane(userId),
       reservation: release.reservation,

@@ -4,6 +4,7 @@ import { present } from '../model/optional-fields.ts';
 import { type Disposition, unreachable } from '../model/outcome.ts';
 import { redact } from '../model/redaction.ts';
 import { keyParameterOf } from '../model/route.ts';
+import { iso } from '../model/time.ts';
 import { hasSentWebhook, type WebhookRecord } from '../model/webhook-record.ts';
 import { alertContext, logFields, subjectOf } from '../notify/build-context.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
@@ -109,7 +110,7 @@ async function notifyStuck(entry: LedgerEntry, ports: FollowPorts): Promise<bool
     subject: subjectOf(entry),
     uploadId,
     stage: stage ?? null,
-    lastNewsAt: new Date(lastNewsAt ?? submittedAt).toISOString(),
+    lastNewsAt: iso(lastNewsAt ?? submittedAt),
   });
   log.warn(isSilent ? 'webhook-silent' : 'build-stuck', { ...logFields(entry), stage, projectId });
   return true;

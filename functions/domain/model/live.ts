@@ -1,6 +1,6 @@
 import { isAtStreampixel } from './following-transitions.ts';
 import type { LedgerEntry, Release } from './ledger-entry.ts';
-import type { WebhookNotice } from './news.ts';
+import type { Stage, WebhookNotice } from './news.ts';
 import { present } from './optional-fields.ts';
 
 /**
@@ -64,17 +64,18 @@ const FORMER_KEPT = 24;
 const DISTRIBUTED_WITHIN_MS = 15 * 60_000;
 const CLOCKS_DIFFER_MS = 60_000;
 
-/** The times at which an entry's own upload went live by what webhooks have reported. */
+/** The times at which an entry's own upload went live by what webhooks have reported; it is not rejected. */
 export function reportedGoLives(entry: LedgerEntry): readonly GoLive[] {
-  if (!isAtStreampixel(entry) || entry.state === 'rejected') return [];
-  const { build, id, news = [], release, releaseMode, submittedAt, uploadId } = entry;
+  if (!isAtStreampixel(entry)) return [];
+  const { build, id, release, releaseMode, submittedAt, uploadId } = entry;
+  const newsOf = (wanted: Stage) => entry.news?.find(({ stage }) => stage === wanted);
   const about = { uploadId, build: id, key: build.key, ...present({ submittedAt }) };
   const own = release?.uploadId === uploadId ? release : undefined;
-  const approvedAt = news.find(({ stage }) => stage === 'approved')?.at;
+  const approvedAt = newsOf('approved')?.at;
   // Streampixel may distribute a build before it approves it: viewers get it once it is approved.
   if (approvedAt === undefined) return [];
   const isAutomatic = releaseMode === 'automatic';
-  const distributing = news.find(({ stage }) => stage === 'distributing');
+  const distributing = newsOf('distributing');
   const distributedAt = [distributing?.at ?? [], distributing?.lastAt ?? []].flat().filter((at) => at > approvedAt);
   return [
     ...(isAutomatic ? [{ ...about, at: approvedAt, source: 'approved', by: 'approval' } as const] : []),
@@ -181,9 +182,13 @@ function isSame(a: GoLive, b: GoLive): boolean {
   return a.uploadId === b.uploadId && a.source === b.source && (a.source === 'approved' || a.at === b.at);
 }
 
-/** Of two uploads of one millisecond either may be the later one, as long as all workers agree. */
+/**
+ * Of two in one millisecond either may be the later one, as long as all workers agree. A release comes before what is reported of it.
+ */
 function inOrder(a: GoLive, b: GoLive): number {
-  return a.at - b.at || (a.uploadId < b.uploadId ? -1 : a.uploadId > b.uploadId ? 1 : 0);
+  if (a.at !== b.at) return a.at - b.at;
+  if (a.uploadId !== b.uploadId) return a.uploadId < b.uploadId ? -1 : 1;
+  return a.source > b.source ? -1 : 1;
 }
 
 /** What viewers got from one time on, and until when; `until` is absent for what is live now. ms since the epoch. */

@@ -38,6 +38,15 @@ export type Outcome =
       readonly status?: number;
     };
 
+export function skippedAs(cause: SkipCause, detail: string): Outcome {
+  return { kind: 'skipped', cause, detail };
+}
+
+/** @param until ms since the epoch */
+export function postponed(cause: PostponeCause, until: number): Outcome {
+  return { kind: 'postponed', cause, until };
+}
+
 /** What becomes of the SQS message. */
 export type Disposition =
   | { readonly kind: 'done' }

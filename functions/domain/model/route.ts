@@ -65,7 +65,8 @@ export function routeId(route: Route): string {
  * - `manual`: it is good and waits on the dashboard; a person releases it.
  * - `on-approval`: we request its release, once.
  */
-export type ReleaseMode = 'automatic' | 'manual' | 'on-approval';
+export const RELEASE_MODES = ['on-approval', 'manual', 'automatic'] as const;
+export type ReleaseMode = (typeof RELEASE_MODES)[number];
 
 export function releaseMode({ autoRelease, release }: Pick<Route, 'autoRelease' | 'release'>): ReleaseMode {
   return autoRelease ? 'automatic' : (release ?? 'manual');

@@ -6,6 +6,7 @@ import type { Labels, PackageFacts, PackageWarning } from '../model/package-verd
 import type { Reason, SkipCause } from '../model/reasons.ts';
 import type { ReleaseMode } from '../model/route.ts';
 import type { EventName } from '../model/telemetry.ts';
+import { iso } from '../model/time.ts';
 
 /** What an event is about: as much of it as is known by then. */
 export interface Subject {
@@ -83,8 +84,4 @@ export function eventDetail(event: BuildEvent): Record<string, unknown> {
 function describeBuild(build: Build): Record<string, unknown> {
   const { bucket, key, versionId, size, droppedAt } = build;
   return { id: buildId(build), bucket, key, versionId, size, droppedAt: iso(droppedAt) };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -3,15 +3,24 @@ import type { Reason } from '../model/reasons.ts';
 
 /**
  * Every command of the operator's tool that is printed anywhere: in alerts, alarms, outputs of the stack, by `npm start` and by the
- * tool itself. Each names the stack that it is about, so that it acts on no other.
+ * tool itself. Each names the stack and drop that it is about, so that it acts on no other.
  */
 
 /** How the tool is called: from the clone, and never a package of this name from a registry. */
 const TOOL = 'npx --no streampixel-drop';
 
-/** The stack that a command acts on: one in AWS, or the embedded stack of `npm start`, by its port. */
+/**
+ * What a command acts on: a stack in AWS, or the embedded stack of `npm start`, by its port. In a stack of the studio's own the drop
+ * is named too: it may hold several.
+ */
 export type CommandTarget =
-  | { readonly stack?: string | undefined; readonly region?: string | undefined }
+  | {
+      readonly stack?: string | undefined;
+      readonly region?: string | undefined;
+      readonly drop?: string | undefined;
+      /** The file of settings that names the stack, where it is not the usual one. */
+      readonly settings?: string | undefined;
+    }
   | { readonly local: number };
 
 /** The builds that a command about dead letters acts on. */
@@ -30,6 +39,8 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'init'
+  | 'key check'
   | 'key set'
   | 'live'
   | 'release'
@@ -57,6 +68,8 @@ export function operatorCommands(target: CommandTarget) {
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    /** Makes the file of settings. */
+    init: () => command('init'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Shows the addresses of the webhooks. */
@@ -77,6 +90,8 @@ export function operatorCommands(target: CommandTarget) {
     /** @param parameter of the key; the tool asks for it where the routes use several */
     storeKey: (parameter?: string) =>
       command('key set', ...(parameter === undefined ? [] : ['--parameter', parameter])),
+    /** Lists the API keys, and asks Streampixel about those that are stored. */
+    checkKeys: () => command('key check'),
     /** Puts live what was live before in the project. */
     releasePrevious: (projectId: string) => command('release', '--previous', '--project', projectId, '--yes'),
     /** Shows what viewers get. */
@@ -128,11 +143,13 @@ export function operatorCommands(target: CommandTarget) {
 
 function targetFlags(target: CommandTarget): readonly string[] {
   if ('local' in target) return ['--local', `${target.local}`];
-  const { region, stack } = target;
+  const { drop, region, settings, stack } = target;
   return [
+    ...(settings === undefined ? [] : ['--settings', shellWord(settings)]),
     ...(stack === undefined ? [] : ['--stack', shellWord(stack)]),
     // Not as a shell's word: in a template the region is a token of CDK's.
     ...(region === undefined ? [] : ['--region', region]),
+    ...(drop === undefined ? [] : ['--drop', shellWord(drop)]),
   ];
 }
 

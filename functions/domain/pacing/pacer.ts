@@ -18,7 +18,7 @@ export const STREAMPIXEL_WINDOW_MS = 120_000;
 
 /**
  * What the default interval adds to Streampixel's window: half for the clocks of two workers to differ, half for a request to take
- * longer to arrive than the one after it. A request that is later than its half blocks the lane for longer (take-turn.ts).
+ * longer to arrive than the one after it. A request that is later than its half blocks the lane for longer (take-slot.ts).
  */
 export const MARGIN_MS = 1_000;
 

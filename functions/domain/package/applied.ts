@@ -18,7 +18,7 @@ const WARNING_LIMIT = 10;
  *
  * @param check `unchecked`: a person wants this one build submitted, whatever the verdict is; it stays visible
  */
-export function applied(verdict: Verdict, check: PackageCheck | 'unchecked'): Verdict {
+export function applyPackageCheck(verdict: Verdict, check: PackageCheck | 'unchecked'): Verdict {
   const { facts, refusals, warnings } = verdict;
   const counts = ({ code }: Refusal) =>
     code === 'NotAZip' || check === 'refuse' || (check === 'warn' && code === 'ZipDamaged');

@@ -23,7 +23,7 @@ export function dangerOf(path: string): string | undefined {
 /** The longest that is shown of a name, in characters. */
 const SHOWN_LENGTH = 100;
 
-/** The name of an entry, which anybody can choose, fit to be shown: on one line, not too long, and without characters that change how it looks. */
+/** The name of an entry, which comes from outside, fit to be shown: on one line, not too long, and without characters that change how it looks. */
 export function shown(name: string): string {
   const ends = 2 * SHOWN_LENGTH;
   const plain = (name.length > 2 * ends ? `${name.slice(0, ends)}${name.slice(-ends)}` : name)

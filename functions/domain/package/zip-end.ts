@@ -88,8 +88,8 @@ function readZip64(
 ): Omit<ZipEnd, 'isZip64' | 'behind' | 'isAmbiguous'> | undefined {
   const locatorAt = endAt - LOCATOR_BYTES;
   if (locatorAt < 0 || view.getUint32(locatorAt, true) !== LOCATOR_SIGNATURE) return undefined;
-  const said = number64(view, locatorAt + 8) - start;
-  const at = [said, locatorAt - ZIP64_RECORD_BYTES].find(
+  const recorded = number64(view, locatorAt + 8) - start;
+  const at = [recorded, locatorAt - ZIP64_RECORD_BYTES].find(
     (each) => each >= 0 && each + ZIP64_RECORD_BYTES <= locatorAt && view.getUint32(each, true) === ZIP64_SIGNATURE,
   );
   if (at === undefined) return undefined;

@@ -59,8 +59,8 @@ export function pathOf({ name }: ZipEntry): string {
 }
 
 /** How far everything is from where the directory says it is: bytes in front of the zip. */
-export function shiftOf({ at, directoryOffset, directorySize }: ZipEnd, start: number): number {
-  return start === at - directorySize ? start - directoryOffset : 0;
+export function shiftOf({ directoryOffset }: Pick<ZipEnd, 'directoryOffset'>, start: number): number {
+  return start - directoryOffset;
 }
 
 /** Whether a packer cut sizes and offsets beyond 4 GB to 32 bits: then they say nothing. */

@@ -1,19 +1,18 @@
 import type { Check, Inspection } from '../model/inspection.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
-import { type Outcome, unreachable } from '../model/outcome.ts';
+import { type Outcome, postponed, skippedAs, unreachable } from '../model/outcome.ts';
 import type { Verdict } from '../model/package-verdict.ts';
 import type { SkipCause } from '../model/reasons.ts';
 import { type Route, routeId } from '../model/route.ts';
 import { skipped } from '../model/submission-transitions.ts';
-import { subjectOf } from '../notify/build-context.ts';
-import { emitEvent } from '../notify/notify.ts';
-import { applied } from '../package/applied.ts';
+import { notifySkipped } from '../notify/submission-notices.ts';
+import { applyPackageCheck } from '../package/applied.ts';
 import type { NewestBuild } from '../ports.ts';
 import { checkContent, holdBackOlderContent, noteContent } from './check-content.ts';
 import { type DeadLetterCause, deadLetter } from './dead-letter.ts';
 import { retry } from './retry.ts';
-import { inProgress, postponed, type Step, skippedAs, type Visit } from './visit.ts';
+import { inProgress, type Step, type Visit } from './visit.ts';
 
 /**
  * Some tools create an empty object first and write the build right after it. An empty object has this long to be replaced, in ms,
@@ -71,11 +70,10 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
     }
     case 'superseded':
       return { entry, outcome: await skip(entry, 'Superseded', inspection.detail, visit) };
-    case 'refused':
-      return {
-        entry,
-        outcome: await refuse({ ...entry, ...present({ labels: inspection.labels }) }, inspection, check, visit),
-      };
+    case 'refused': {
+      const labelled = { ...entry, ...present({ labels: inspection.labels }) };
+      return { entry, outcome: await refuse(labelled, inspection, check, visit) };
+    }
     case 'unavailable':
       return { entry, outcome: await retryLook(entry, inspection, visit) };
     default:
@@ -85,10 +83,8 @@ async function inspect(entry: LedgerEntry, check: Check, visit: Visit): Promise<
 
 /** Refuses what Streampixel could not run, as far as the settings and the person who dropped it want that. */
 async function judge(entry: LedgerEntry, verdict: Verdict, check: Check, visit: Visit): Promise<Step> {
-  const { facts, refusals, warnings } = applied(
-    verdict,
-    entry.isUnchecked === true ? 'unchecked' : visit.settings.packageCheck,
-  );
+  const packageCheck = entry.isUnchecked === true ? 'unchecked' : visit.settings.packageCheck;
+  const { facts, refusals, warnings } = applyPackageCheck(verdict, packageCheck);
   const judged: LedgerEntry = { ...entry, warnings, ...present({ package: facts }) };
   const [refusal] = refusals;
   if (refusal === undefined) return { entry: judged };
@@ -126,7 +122,6 @@ async function skip(entry: LedgerEntry, cause: SkipCause, detail: string, visit:
   const { ports } = visit;
   const saved = await ports.ledger.save(skipped(entry, ports.clock.now(), cause));
   if (saved.kind === 'conflict') return inProgress(visit);
-  const at = ports.clock.now();
-  await emitEvent(ports, { name: 'Build Skipped', at, subject: subjectOf(entry), cause, detail });
+  await notifySkipped(entry, cause, detail, ports);
   return skippedAs(cause, detail);
 }

@@ -4,8 +4,7 @@ import type { Outcome } from '../model/outcome.ts';
 import type { Reason } from '../model/reasons.ts';
 import { describeError } from '../model/redaction.ts';
 import { deadLettered, waiting } from '../model/submission-transitions.ts';
-import { packageContext, subjectOf } from '../notify/build-context.ts';
-import { emitEvent, sendAlert } from '../notify/notify.ts';
+import { notifyDeadLettered } from '../notify/submission-notices.ts';
 import { recordEntry } from './record-entry.ts';
 import { failureOf, retryWithoutCounting, type Visit } from './visit.ts';
 
@@ -28,41 +27,40 @@ export interface DeadLetterCause {
 export async function deadLetter(entry: LedgerEntry, cause: DeadLetterCause, visit: Visit): Promise<Outcome> {
   const { delivery, key, ports } = visit;
   const { isAlertSent = false, reason, status } = cause;
-  const { attempts, build, possiblyDoubled, projectId, userId } = entry;
-  const { logPointer } = delivery;
+  const { attempts, build, projectId, userId } = entry;
+  const { body, logPointer } = delivery;
   const failure = { ...failureOf(visit, reason, cause.detail, status), code: reason };
   const { at, detail } = failure;
-  const id = ports.newId();
+  const about = { build, ...present({ status, userId, projectId, keyVersion: key?.version }) };
+  const sent = { id: ports.newId(), body, reason, detail, attempts, at, logPointer, ...about };
   try {
-    const about = present({ status, userId, projectId, keyVersion: key?.version });
-    await ports.deadLetters.send({
-      id,
-      body: delivery.body,
-      reason,
-      detail,
-      attempts,
-      build,
-      at,
-      logPointer,
-      ...about,
-    });
+    await ports.deadLetters.send(sent);
   } catch (error) {
     ports.log.error('dead-letter-not-sent', { build: entry.id, reason, error: describeError(error) });
     await freeClaim(entry, visit);
     return retryWithoutCounting(visit, 'DeadLetterQueueUnavailable', `Could not dead-letter it as ${reason}.`);
   }
-  if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, id), visit)) === undefined) {
+  if ((await recordEntry(deadLettered(entry, ports.clock.now(), failure, sent.id), visit)) === undefined) {
     // If the ledger does not know this dead letter, its redrive is skipped as a duplicate. So the next visit sends another one.
     return retryWithoutCounting(visit, 'LedgerUnavailable', `Dead-lettered as ${reason}, which could not be recorded.`);
   }
-  const subject = subjectOf(entry);
-  const facts = { reason, detail, attempts, possiblyDoubled, ...present({ status }) };
-  await emitEvent(ports, { name: 'Build Dead-Lettered', at, subject, deadLetterId: id, ...facts });
-  const earlierUploadId = entry.formerUploadIds?.at(-1);
-  const more = present({ parameter: entry.apiKeyParameter, earlierUploadId });
-  const about = { ...subject, ...packageContext(entry), deadLetterId: id, ...more };
-  if (!isAlertSent) await sendAlert(ports, { kind: 'dead-lettered', at, ...about, ...facts, logPointer });
+  await notifyDeadLettered(sent, entry, isAlertSent, ports);
   return { kind: 'dead-lettered', reason, detail, attempt: attempts, ...present({ status }) };
+}
+
+/** Sends a message, or a record in one, that is no S3 event to the dead-letter queue. No ledger entry is about it. */
+export async function deadLetterUnrecognised(detail: string, visit: Visit): Promise<Outcome> {
+  const { delivery, ports } = visit;
+  const { body, logPointer } = delivery;
+  const reason = 'UnrecognisedMessage' as const;
+  const sent = { id: ports.newId(), body, reason, detail, attempts: 0, at: ports.clock.now(), logPointer };
+  try {
+    await ports.deadLetters.send(sent);
+  } catch (error) {
+    return retryWithoutCounting(visit, 'DeadLetterQueueUnavailable', describeError(error));
+  }
+  await notifyDeadLettered(sent, undefined, false, ports);
+  return { kind: 'dead-lettered', reason, detail, attempt: 0 };
 }
 
 /**

@@ -1,13 +1,11 @@
 import { type Build, buildId } from '../model/build.ts';
-import { present } from '../model/optional-fields.ts';
 import type { Disposition, Outcome } from '../model/outcome.ts';
-import { describeError } from '../model/redaction.ts';
-import { emitEvent, sendAlert } from '../notify/notify.ts';
-import { retryDelay } from '../pacing/retry-delay.ts';
+import { parseNotification } from '../model/s3-notification.ts';
+import { logOutcome } from '../notify/log-outcome.ts';
 import type { LogFields, Ports } from '../ports.ts';
-import { parseNotification } from './s3-notification.ts';
+import { deadLetterUnrecognised } from './dead-letter.ts';
 import { submitBuild } from './submit-build.ts';
-import { type Delivery, iso, type SubmitSettings } from './visit.ts';
+import type { Delivery, SubmitSettings } from './visit.ts';
 
 /** With less than this left no build is started, in ms: a call of Streampixel with everything around it needs it. */
 const LEAST_TIME_MS = 25_000;
@@ -28,7 +26,7 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
     case 'test-event':
       return report({ kind: 'skipped', cause: 'TestEvent' }, {}, ports);
     case 'unrecognised':
-      return report(await deadLetterUnrecognised(notification.detail, delivery, settings, ports), {}, ports);
+      return report(await deadLetterUnrecognised(notification.detail, { delivery, settings, ports }), {}, ports);
     case 'records': {
       const { records } = notification;
       const dispositions: Disposition[] = [];
@@ -49,7 +47,7 @@ export async function handleMessage(delivery: Delivery, settings: SubmitSettings
           const { bucket, cause, key } = record;
           report({ kind: 'skipped', cause }, { bucket, key }, ports);
         } else if (record.kind === 'unrecognised') {
-          const outcome = await deadLetterUnrecognised(record.detail, delivery, settings, ports);
+          const outcome = await deadLetterUnrecognised(record.detail, { delivery, settings, ports });
           dispositions.push(report(outcome, {}, ports));
         }
       }
@@ -65,52 +63,19 @@ async function submit(build: Build, delivery: Delivery, settings: SubmitSettings
   return { kind: 'retried', cause: 'OutOfTime', detail: 'Left for the next invocation.', until, attempt: 0 };
 }
 
-async function deadLetterUnrecognised(
-  detail: string,
-  { body, logPointer, receiveCount }: Delivery,
-  { intervalMs }: SubmitSettings,
-  ports: Ports,
-): Promise<Outcome> {
-  const reason = 'UnrecognisedMessage' as const;
-  const [id, at] = [ports.newId(), ports.clock.now()];
-  try {
-    await ports.deadLetters.send({ id, body, reason, detail, attempts: 0, at, logPointer });
-  } catch (error) {
-    const until = ports.clock.now() + retryDelay(Math.max(1, receiveCount), intervalMs, ports.random);
-    return { kind: 'retried', cause: 'DeadLetterQueueUnavailable', detail: describeError(error), until, attempt: 0 };
-  }
-  const facts = { reason, detail, attempts: 0, possiblyDoubled: false, at };
-  await emitEvent(ports, { name: 'Build Dead-Lettered', subject: {}, deadLetterId: id, ...facts });
-  await sendAlert(ports, { kind: 'dead-lettered', deadLetterId: id, ...facts, logPointer });
-  return { kind: 'dead-lettered', reason, detail, attempt: 0 };
-}
-
-/** Writes one log line and the metrics for each outcome, and says what it means for the message. */
-function report(outcome: Outcome, fields: LogFields, { clock, log, metrics }: Ports, droppedAt?: number): Disposition {
-  const { kind, ...rest } = outcome;
-  const why = 'reason' in outcome ? outcome.reason : 'cause' in outcome ? outcome.cause : undefined;
-  metrics.put('Builds', 1, { Outcome: kind, ...present({ Reason: why }) });
-  if (droppedAt !== undefined && (kind === 'postponed' || kind === 'retried')) {
-    metrics.put('WaitingAge', (clock.now() - droppedAt) / 1000);
-  }
+/** Logs an outcome, and says what it means for the message. */
+function report(outcome: Outcome, fields: LogFields, ports: Ports, droppedAt?: number): Disposition {
+  logOutcome(outcome, fields, ports, droppedAt);
   switch (outcome.kind) {
     case 'submitted':
-      log.info(kind, { ...fields, ...rest });
       return outcome.isNotificationPending === true
-        ? { kind: 'hidden', until: clock.now() + RETRY_NOTIFICATION_MS }
+        ? { kind: 'hidden', until: ports.clock.now() + RETRY_NOTIFICATION_MS }
         : { kind: 'done' };
     case 'skipped':
-      log.info(kind, { ...fields, ...rest });
-      return { kind: 'done' };
     case 'dead-lettered':
-      log.error(kind, { ...fields, ...rest });
       return { kind: 'done' };
     case 'postponed':
-      if (outcome.cause === 'Slot') metrics.put('SlotWait', (outcome.until - clock.now()) / 1000);
-      log.info(kind, { ...fields, ...rest, until: iso(outcome.until) });
-      return { kind: 'hidden', until: outcome.until };
     case 'retried':
-      log.warn(kind, { ...fields, ...rest, until: iso(outcome.until) });
       return { kind: 'hidden', until: outcome.until };
   }
 }

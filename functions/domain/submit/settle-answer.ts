@@ -6,15 +6,15 @@ import { describeError } from '../model/redaction.ts';
 import type { Route } from '../model/route.ts';
 import type { UploadAnswer } from '../model/streampixel-answers.ts';
 import { submitted, waiting } from '../model/submission-transitions.ts';
-import { subjectOf } from '../notify/build-context.ts';
-import { emitEvent, sendAlert } from '../notify/notify.ts';
+import { iso } from '../model/time.ts';
+import { notifyKeyRejected, notifySubmitted } from '../notify/submission-notices.ts';
 import { SENDING_ALLOWANCE_MS } from '../pacing/pacer.ts';
-import { type AcquiredSlot, keepFirstInLane } from '../pacing/take-turn.ts';
+import { type AcquiredSlot, keepFirstInLane } from '../pacing/take-slot.ts';
 import type { ApiKey } from '../ports.ts';
 import { deadLetter } from './dead-letter.ts';
 import { recordEntry } from './record-entry.ts';
 import { retry, retryLostAnswer } from './retry.ts';
-import { iso, isTooLate, type Visit } from './visit.ts';
+import { isTooLate, type Visit } from './visit.ts';
 
 /** Records what came of a call of `upload-file`. `entry` is the claimed one. */
 export async function settleAnswer(
@@ -26,26 +26,20 @@ export async function settleAnswer(
 ): Promise<Outcome> {
   const { key, ports, settings } = visit;
   const { clock } = ports;
+  const afterWait = (ms: number) => clock.now() + ms + SENDING_ALLOWANCE_MS;
   switch (answer.kind) {
     case 'accepted': {
       const { status, uploadId } = answer;
       const accepted = submitted(entry, clock.now(), uploadId);
       // If this record fails, Streampixel has the build anyway: finish the message, or it would be uploaded twice.
       await recordEntry(accepted, visit);
-      const isNotified = await notifySubmitted(accepted, visit, status);
+      const isNotified = await notifySubmitted(accepted, ports, status);
       const facts = { uploadId, status, attempt: entry.attempts + 1, possiblyDoubled: entry.possiblyDoubled };
       return { kind: 'submitted', ...facts, ...(isNotified ? {} : { isNotificationPending: true }) };
     }
     case 'rate-limited': {
-      const wait = answer.retryAfterMs ?? settings.intervalMs;
-      return postponeAfterAnswer(
-        entry,
-        slot,
-        clock.now() + wait + SENDING_ALLOWANCE_MS,
-        'RateLimited',
-        answer.status,
-        visit,
-      );
+      const { retryAfterMs = settings.intervalMs, status } = answer;
+      return postponeAfterAnswer(entry, slot, afterWait(retryAfterMs), 'RateLimited', status, visit);
     }
     case 'refused': {
       if (answer.reason !== 'InvalidApiKey') return deadLetter(entry, answer, visit);
@@ -61,14 +55,7 @@ export async function settleAnswer(
       const { cause, detail, retryAfterMs = 0, status } = answer;
       // Streampixel said when its maintenance ends: wait, and do not count an attempt.
       if (retryAfterMs === 0) return retry(entry, cause, detail, visit, status);
-      return postponeAfterAnswer(
-        entry,
-        slot,
-        clock.now() + retryAfterMs + SENDING_ALLOWANCE_MS,
-        'VendorBusy',
-        status,
-        visit,
-      );
+      return postponeAfterAnswer(entry, slot, afterWait(retryAfterMs), 'VendorBusy', status, visit);
     }
     case 'lost':
       return retryLostAnswer(entry, answer.detail, visit, answer.status);
@@ -106,24 +93,6 @@ async function postponeAfterAnswer(
 }
 
 /**
- * Pipelines listen to this event, and it starts the watch over the build.
- * @returns whether EventBridge took it
- */
-export async function notifySubmitted(entry: LedgerEntry, { ports }: Visit, status?: number): Promise<boolean> {
-  const { attempts, package: facts, possiblyDoubled, releaseMode, submittedAt, uploadId = '', warnings } = entry;
-  return emitEvent(ports, {
-    name: 'Build Submitted',
-    at: submittedAt ?? ports.clock.now(),
-    subject: subjectOf(entry),
-    uploadId,
-    attempt: attempts + 1,
-    possiblyDoubled,
-    autoRelease: releaseMode === 'automatic',
-    ...present({ status, package: facts, warnings }),
-  });
-}
-
-/**
  * Records a refused key, so that the next builds are not sent with it, and notifies people once per version.
  * @returns whether an alert has been sent for this cause
  */
@@ -140,9 +109,8 @@ async function recordRefusedKeyAndAlert(
     if ((await ledger.refuseKey(parameter, { version, at })) === 'known') return true;
     metrics.put('ApiKeysRejected', 1);
     const facts = { parameter, version, userId, waiting: await ledger.countWaiting(userId) };
-    await emitEvent(ports, { name: 'Api Key Rejected', at, ...facts });
     const { logPointer } = delivery;
-    return await sendAlert(ports, { kind: 'key-rejected', ...facts, detail, build: entry.build, at, logPointer });
+    return await notifyKeyRejected({ ...facts, detail, build: entry.build, at, logPointer }, ports);
   } catch (error) {
     // Then each build is refused by itself, and sends its own alert.
     log.warn('refused-key-not-remembered', { parameter, version, error: describeError(error) });

@@ -3,30 +3,29 @@ import { type SlotReservation, uploadLane } from '../model/lane.ts';
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { withFormerUpload } from '../model/live.ts';
 import { present } from '../model/optional-fields.ts';
-import { type Outcome, unreachable } from '../model/outcome.ts';
+import { type Outcome, postponed, skippedAs, unreachable } from '../model/outcome.ts';
 import { describeError } from '../model/redaction.ts';
 import { findRoute, type Route } from '../model/route.ts';
 import type { PresignedUrl } from '../model/secret.ts';
 import type { UploadAnswer } from '../model/streampixel-answers.ts';
 import { opened, reopened, routed, submittedAgain, submitting, waiting } from '../model/submission-transitions.ts';
+import { iso } from '../model/time.ts';
+import { notifySubmitted } from '../notify/submission-notices.ts';
 import { inProcessWait } from '../pacing/pacer.ts';
-import { takeTurn } from '../pacing/take-turn.ts';
+import { takeSlot } from '../pacing/take-slot.ts';
 import { type ApiKey, type ApiKeyRead, LedgerUnavailable, type Ports, type RefusedKey } from '../ports.ts';
 import { checkAtSlot, checkBeforeSlot } from './check-build.ts';
 import { deadLetter } from './dead-letter.ts';
 import { retry, retryLostAnswer } from './retry.ts';
-import { notifySubmitted, settleAnswer } from './settle-answer.ts';
+import { settleAnswer } from './settle-answer.ts';
 import {
   type Delivery,
   failureOf,
   inProgress,
-  iso,
   isTooLate,
-  postponed,
   retryWithoutCounting,
   type Step,
   type SubmitSettings,
-  skippedAs,
   type Visit,
 } from './visit.ts';
 
@@ -106,7 +105,7 @@ async function resume(entry: LedgerEntry, visit: Visit): Promise<Step> {
   switch (entry.state) {
     case 'submitted':
       // If a worker crashed before it sent the event, no watch runs over the build: send the event again.
-      if (receiveCount > 1 && !(await notifySubmitted(entry, visit))) {
+      if (receiveCount > 1 && !(await notifySubmitted(entry, visit.ports))) {
         const detail = `Accepted, upload id ${entry.uploadId}; the event that starts its watch is still to be sent.`;
         return { entry, outcome: retryWithoutCounting(visit, 'EventsUnavailable', detail) };
       }
@@ -160,7 +159,7 @@ async function submitInSlot(
   visit: Visit & { readonly key: ApiKey },
 ): Promise<Outcome> {
   const { delivery, ports, settings } = visit;
-  return takeTurn<LedgerEntry, { readonly entry: LedgerEntry; readonly fileUrl: PresignedUrl }, Outcome>(
+  return takeSlot<LedgerEntry, { readonly entry: LedgerEntry; readonly fileUrl: PresignedUrl }, Outcome>(
     {
       lane: uploadLane(route.userId),
       reservation: entry.reservation,

@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '../model/ledger-entry.ts';
 import { present } from '../model/optional-fields.ts';
-import type { Failure, Outcome } from '../model/outcome.ts';
-import type { PostponeCause, Reason, RetryCause, SkipCause } from '../model/reasons.ts';
+import { type Failure, type Outcome, postponed } from '../model/outcome.ts';
+import type { Reason, RetryCause } from '../model/reasons.ts';
 import { redact } from '../model/redaction.ts';
 import type { Route } from '../model/route.ts';
 import { retryDelay } from '../pacing/retry-delay.ts';
@@ -65,14 +65,6 @@ export function failureOf({ key, ports }: Visit, code: Reason | RetryCause, deta
   return { code, detail: redact(detail, key && [key.secret]), at: ports.clock.now(), ...present({ status }) };
 }
 
-export function skippedAs(cause: SkipCause, detail: string): Outcome {
-  return { kind: 'skipped', cause, detail };
-}
-
-export function postponed(cause: PostponeCause, until: number): Outcome {
-  return { kind: 'postponed', cause, until };
-}
-
 /** How long before its message expires a build must have its slot, in ms: time for a few retries. */
 const EXPIRY_MARGIN_MS = 3 * 3_600_000;
 
@@ -92,8 +84,4 @@ export function retryWithoutCounting(visit: Visit, cause: RetryCause, detail: st
   const delay = retryDelay(Math.max(1, delivery.receiveCount), settings.intervalMs, ports.random);
   const { detail: words } = failureOf(visit, cause, detail);
   return { kind: 'retried', cause, detail: words, until: ports.clock.now() + delay, attempt: 0 };
-}
-
-export function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

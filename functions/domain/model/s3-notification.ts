@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { type Build, whyNotABuild } from '../model/build.ts';
-import { present } from '../model/optional-fields.ts';
-import type { SkipCause } from '../model/reasons.ts';
+import { type Build, whyNotABuild } from './build.ts';
+import { present } from './optional-fields.ts';
+import type { SkipCause } from './reasons.ts';
 
 /** What one message of the builds queue says. */
 export type Notification =
@@ -14,38 +14,31 @@ export type NotificationRecord =
   | { readonly kind: 'not-a-build'; readonly bucket: string; readonly key: string; readonly cause: SkipCause }
   | { readonly kind: 'unrecognised'; readonly detail: string };
 
+const nonEmpty = v.pipe(v.string(), v.nonEmpty());
+const timestamp = v.pipe(v.string(), v.isoTimestamp());
+const bucket = v.looseObject({ name: nonEmpty });
+const [size, tag, version] = [v.optional(v.number()), v.optional(v.string()), v.nullish(v.string())];
+
 // Only what is used is named, and no `eventVersion` is pinned: S3 raises it and adds fields.
 const s3Record = v.looseObject({
   eventSource: v.literal('aws:s3'),
   eventName: v.pipe(v.string(), v.startsWith('ObjectCreated:')),
-  awsRegion: v.pipe(v.string(), v.nonEmpty()),
-  eventTime: v.pipe(v.string(), v.isoTimestamp()),
+  awsRegion: nonEmpty,
+  eventTime: timestamp,
   s3: v.looseObject({
-    bucket: v.looseObject({ name: v.pipe(v.string(), v.nonEmpty()) }),
-    object: v.looseObject({
-      key: v.pipe(v.string(), v.nonEmpty()),
-      size: v.optional(v.number()),
-      eTag: v.optional(v.string()),
-      versionId: v.nullish(v.string()),
-      sequencer: v.optional(v.string()),
-    }),
+    bucket,
+    object: v.looseObject({ key: nonEmpty, size, eTag: tag, versionId: version, sequencer: tag }),
   }),
 });
 
 const eventBridgeEvent = v.looseObject({
   source: v.literal('aws.s3'),
   'detail-type': v.literal('Object Created'),
-  region: v.pipe(v.string(), v.nonEmpty()),
-  time: v.pipe(v.string(), v.isoTimestamp()),
+  region: nonEmpty,
+  time: timestamp,
   detail: v.looseObject({
-    bucket: v.looseObject({ name: v.pipe(v.string(), v.nonEmpty()) }),
-    object: v.looseObject({
-      key: v.pipe(v.string(), v.nonEmpty()),
-      size: v.optional(v.number()),
-      etag: v.optional(v.string()),
-      'version-id': v.nullish(v.string()),
-      sequencer: v.optional(v.string()),
-    }),
+    bucket,
+    object: v.looseObject({ key: nonEmpty, size, etag: tag, 'version-id': version, sequencer: tag }),
   }),
 });
 
@@ -94,7 +87,7 @@ function parseSnsMessage(message: object): Notification {
 function parseS3Record(record: unknown): NotificationRecord {
   const parsed = v.safeParse(s3Record, record);
   if (!parsed.success) return { kind: 'unrecognised', detail: problemOf(parsed.issues) };
-  const { awsRegion, eventTime, s3 } = parsed.output;
+  const { awsRegion: region, eventTime, s3 } = parsed.output;
   let key: string;
   try {
     // The one place where a key is decoded. S3 form-encodes it: a space is `+`, a plus is `%2B`.
@@ -102,63 +95,39 @@ function parseS3Record(record: unknown): NotificationRecord {
   } catch {
     return { kind: 'unrecognised', detail: 'The object key is not form-url-encoded.' };
   }
-  return toRecord({
-    bucket: s3.bucket.name,
-    key,
-    region: awsRegion,
-    droppedAt: Date.parse(eventTime),
-    versionId: s3.object.versionId,
-    sequencer: s3.object.sequencer,
-    eTag: s3.object.eTag,
-    size: s3.object.size,
-  });
+  return toRecord({ bucket: s3.bucket.name, key, region, droppedAt: Date.parse(eventTime) }, s3.object);
 }
 
 function parseEventBridgeEvent(event: unknown): NotificationRecord {
   const parsed = v.safeParse(eventBridgeEvent, event);
   if (!parsed.success) return { kind: 'unrecognised', detail: problemOf(parsed.issues) };
   const { region, time, detail } = parsed.output;
-  return toRecord({
-    bucket: detail.bucket.name,
-    // EventBridge carries the key as it is.
-    key: detail.object.key,
-    region,
-    droppedAt: Date.parse(time),
-    versionId: detail.object['version-id'],
-    sequencer: detail.object.sequencer,
-    eTag: detail.object.etag,
-    size: detail.object.size,
-  });
+  // EventBridge carries the key as it is, and writes two names in another way.
+  const { etag: eTag, key, 'version-id': versionId, ...object } = detail.object;
+  const build = { bucket: detail.bucket.name, key, region, droppedAt: Date.parse(time) };
+  return toRecord(build, { ...object, eTag, versionId });
 }
 
-interface RawObject {
-  readonly bucket: string;
-  readonly key: string;
-  readonly region: string;
-  readonly droppedAt: number;
-  readonly versionId: string | null | undefined;
-  readonly sequencer: string | undefined;
-  readonly eTag: string | undefined;
-  readonly size: number | undefined;
+/** What S3 says of the version: any of it may be missing. */
+interface Version {
+  readonly versionId?: string | null | undefined;
+  readonly sequencer?: string | undefined;
+  readonly eTag?: string | undefined;
+  readonly size?: number | undefined;
 }
 
-function toRecord({ bucket, key, region, droppedAt, versionId, sequencer, eTag, size }: RawObject): NotificationRecord {
+function toRecord(build: Build, { versionId, sequencer, eTag, size }: Version): NotificationRecord {
+  const { bucket, key } = build;
   const cause = whyNotABuild(key);
   if (cause !== undefined) return { kind: 'not-a-build', bucket, key, cause };
-  const build: Build = {
-    bucket,
-    key,
-    region,
-    droppedAt,
-    ...present({
-      // While versioning is suspended every object has the version "null", which the next one overwrites: it pins nothing.
-      versionId: versionId && versionId !== 'null' ? versionId : undefined,
-      sequencer: sequencer || undefined,
-      eTag: eTag || undefined,
-      size,
-    }),
-  };
-  return { kind: 'build', build };
+  const optional = present({
+    // While versioning is suspended every object has the version "null", which the next one overwrites: it pins nothing.
+    versionId: versionId && versionId !== 'null' ? versionId : undefined,
+    sequencer: sequencer || undefined,
+    eTag: eTag || undefined,
+    size,
+  });
+  return { kind: 'build', build: { ...build, ...optional } };
 }
 
 /** The first thing that is off, by its path only: a foreign message's content belongs in no log. */

@@ -18,7 +18,7 @@ export interface AcquiredSlot {
  * One attempt to make a call in a slot of a lane. `Checked` is what the last look gives the claim, `Claim` what the claim gives the
  * call, `Result` what the attempt comes to.
  */
-export interface Turn<Checked, Claim, Result> {
+export interface SlotAttempt<Checked, Claim, Result> {
   readonly lane: string;
   /** The slot that an earlier visit has reserved. */
   readonly reservation: SlotReservation | undefined;
@@ -48,7 +48,7 @@ export interface Turn<Checked, Claim, Result> {
   ) => Promise<{ readonly sentAt?: number | undefined; readonly result: Result }>;
 }
 
-interface TurnPorts {
+interface SlotPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly pacer: Pacer;
@@ -60,16 +60,16 @@ interface TurnPorts {
  *
  * @throws LedgerUnavailable before the claim; the request has not been sent then
  */
-export async function takeTurn<Checked, Claim, Result>(
-  turn: Turn<Checked, Claim, Result>,
+export async function takeSlot<Checked, Claim, Result>(
+  attempt: SlotAttempt<Checked, Claim, Result>,
   settings: PacerSettings,
-  ports: TurnPorts,
+  ports: SlotPorts,
 ): Promise<Result> {
-  const { deadline, lane } = turn;
+  const { deadline, lane } = attempt;
   const { clock, pacer } = ports;
-  let reservation = turn.reservation ?? (await pacer.reserve(lane, clock.now()));
-  if (reservation.slot - clock.now() > inProcessWait(settings)) return turn.sleep(reservation, reservation.slot);
-  const look = await turn.check();
+  let reservation = attempt.reservation ?? (await pacer.reserve(lane, clock.now()));
+  if (reservation.slot - clock.now() > inProcessWait(settings)) return attempt.sleep(reservation, reservation.slot);
+  const look = await attempt.check();
   if ('result' in look) return look.result;
   const early = reservation.slot - clock.now();
   if (early > 0) await clock.sleep(early);
@@ -83,19 +83,20 @@ export async function takeTurn<Checked, Claim, Result>(
     const until = admission.kind === 'missed' ? reservation.slot : admission.until;
     const wait = Math.max(0, until - clock.now());
     if (wait > inProcessWait(settings) || clock.now() + wait + CALL_TIMEOUT_MS > deadline) {
-      return turn.sleep(reservation, until);
+      return attempt.sleep(reservation, until);
     }
     await clock.sleep(wait);
   }
 
   async function callInSlot(checked: Checked, slot: AcquiredSlot): Promise<Result> {
-    const claimed = await turn.claim(checked, slot.reservation);
+    const claimed = await attempt.claim(checked, slot.reservation);
     if ('result' in claimed) return claimed.result;
     const startedAt = clock.now();
     const isLate = startedAt - slot.acquiredAt > SENDING_ALLOWANCE_MS;
     // The table was slow: the interval counts from now for those behind, even if this worker ends during the call.
     if (isLate) await blockLane(slot.lane, startedAt + settings.intervalMs, ports);
-    const { result, sentAt } = await turn.call(claimed.claim, slot, Math.min(clock.now() + CALL_TIMEOUT_MS, deadline));
+    const callUntil = Math.min(clock.now() + CALL_TIMEOUT_MS, deadline);
+    const { result, sentAt } = await attempt.call(claimed.claim, slot, callUntil);
     const until = blockForLateSend(isLate ? startedAt : slot.acquiredAt, sentAt, settings);
     if (until !== undefined) await blockLane(slot.lane, until, ports);
     return result;
@@ -103,7 +104,7 @@ export async function takeTurn<Checked, Claim, Result>(
 }
 
 /** Never throws. */
-async function blockLane(lane: string, until: number, { log, pacer }: TurnPorts): Promise<void> {
+async function blockLane(lane: string, until: number, { log, pacer }: SlotPorts): Promise<void> {
   try {
     await pacer.blockUntil(lane, until);
   } catch (error) {
@@ -123,7 +124,7 @@ export async function keepFirstInLane(
   { acquiredAt, lane, reservation }: AcquiredSlot,
   notBefore: number,
   { intervalMs }: PacerSettings,
-  { log, pacer }: Pick<TurnPorts, 'log' | 'pacer'>,
+  { log, pacer }: Pick<SlotPorts, 'log' | 'pacer'>,
 ): Promise<number> {
   const until = Math.max(notBefore, acquiredAt + intervalMs);
   try {

@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CALL_TIMEOUT_MS, keepFirstInLane, type Turn, takeTurn } from '../../functions/domain/pacing/take-turn.ts';
+import {
+  CALL_TIMEOUT_MS,
+  keepFirstInLane,
+  type SlotAttempt,
+  takeSlot,
+} from '../../functions/domain/pacing/take-slot.ts';
 import { LedgerUnavailable } from '../../functions/domain/ports.ts';
 import { INTERVAL_MS, SPACING_MS, START, World } from '../support/world.ts';
 
@@ -13,8 +18,8 @@ beforeEach(() => {
   steps = [];
 });
 
-function take(changes: Partial<Turn<string, string, string>> = {}): Promise<string> {
-  const turn: Turn<string, string, string> = {
+function take(changes: Partial<SlotAttempt<string, string, string>> = {}): Promise<string> {
+  const attempt: SlotAttempt<string, string, string> = {
     lane: LANE,
     reservation: undefined,
     deadline: DEADLINE,
@@ -33,12 +38,12 @@ function take(changes: Partial<Turn<string, string, string>> = {}): Promise<stri
     },
     ...changes,
   };
-  return takeTurn(turn, { intervalMs: INTERVAL_MS }, world.ports);
+  return takeSlot(attempt, { intervalMs: INTERVAL_MS }, world.ports);
 }
 
 const lane = () => world.pacer.lane(LANE);
 
-describe('a turn', () => {
+describe('an attempt to call in a slot', () => {
   it('checks once more, acquires its slot, claims and calls, in this order', async () => {
     world.onTableCall = () => void steps.push('table');
     expect(await take()).toBe('called');
@@ -125,10 +130,10 @@ describe('a turn', () => {
   });
 });
 
-describe('the call of a turn', () => {
+describe('the call in a slot', () => {
   it('may take 20 s, and never longer than the worker has', async () => {
     const deadlines: number[] = [];
-    const call: Turn<string, string, string>['call'] = async (_claim, _slot, deadline) => {
+    const call: SlotAttempt<string, string, string>['call'] = async (_claim, _slot, deadline) => {
       deadlines.push(deadline - world.now);
       return { result: 'called' };
     };
@@ -140,12 +145,12 @@ describe('the call of a turn', () => {
 
   it('gets the slot that it is made in', async () => {
     const reservation = { slot: START - 200, pushed: 0 };
-    const call: Turn<string, string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
+    const call: SlotAttempt<string, string, string>['call'] = async (_, slot) => ({ result: JSON.stringify(slot) });
     expect(JSON.parse(await take({ reservation, call }))).toEqual({ lane: LANE, reservation, acquiredAt: START });
   });
 
   it('blocks the lane for longer where it was sent later than the margin covers', async () => {
-    const call: Turn<string, string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
+    const call: SlotAttempt<string, string, string>['call'] = async () => ({ sentAt: START + 501, result: 'called' });
     await take({ call });
     expect(lane().blockedUntil).toBe(START + 501 + INTERVAL_MS - 500);
   });
@@ -182,7 +187,7 @@ describe('the call of a turn', () => {
   );
 
   it('is made, and settled, although the lane can’t be blocked for longer', async () => {
-    const claim: Turn<string, string, string>['claim'] = async () => {
+    const claim: SlotAttempt<string, string, string>['claim'] = async () => {
       world.now += 3_000;
       world.onTableCall = () => {
         throw new LedgerUnavailable('throttled');

@@ -1,0 +1,3 @@
+/** What the package `streampixel-drop` offers to CDK apps. */
+export { StreampixelDropError, type StreampixelDropProps, type StreampixelRoute } from './drop-props.ts';
+export { type FollowedOutcome, StreampixelDrop, type StreampixelDropFunctions } from './streampixel-drop.ts';

@@ -1,0 +1,305 @@
+import { Annotations, Stack, Stage } from 'aws-cdk-lib';
+import { type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Outcome } from '../functions/domain/model/outcome.ts';
+import type { MetricName } from '../functions/domain/model/telemetry.ts';
+import { type CommandTarget, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { Alarms } from './alarms.ts';
+import { AlertTopic } from './alert-topic.ts';
+import { apiKeyParameters } from './api-key-parameters.ts';
+import { BuildsQueue } from './builds-queue.ts';
+import { OverviewDashboard } from './dashboard.ts';
+import { Delivery } from './delivery.ts';
+import { writeDeployedSettings } from './deployed-settings.ts';
+import { DropBucket } from './drop-bucket.ts';
+import { dropMetric } from './drop-metrics.ts';
+import { deployedStack, outputPrefix } from './drop-names.ts';
+import { DropOutputs } from './drop-outputs.ts';
+import { StreampixelDropError, type StreampixelDropProps, settingsOf } from './drop-props.ts';
+import { environmentValues, fileUrlsValue } from './environment.ts';
+import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
+import { FollowQueue } from './follow-queue.ts';
+import { LedgerTable } from './ledger-table.ts';
+import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
+import { LOCAL_PORT_CONTEXT } from './local-port.ts';
+import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
+import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
+import { RedriveBuildsFunction } from './redrive-builds-function.ts';
+import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
+import type { Resources } from './resources.ts';
+import type { Settings } from './settings/schema.ts';
+import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
+
+/** The functions of a drop. */
+export interface StreampixelDropFunctions {
+  /** Takes builds from the queue to Streampixel. */
+  readonly submitBuild: IFunction;
+  /** Receives Streampixel's webhooks. */
+  readonly receiveWebhook: IFunction;
+  /** Follows builds at Streampixel to their final state and releases them. */
+  readonly followBuilds: IFunction;
+  /** Redrives the builds that a refused API key has stopped, once one that works is stored. */
+  readonly redriveBuilds: IFunction;
+  /** Measures the age of dead letters each hour, and reminds people of them once a day. */
+  readonly remindOfDeadLetters: IFunction;
+}
+
+/**
+ * Takes Unreal Engine builds from an S3 bucket to Streampixel: drop bucket -> builds queue -> submit-build -> Streampixel ->
+ * receive-webhook -> follow queue -> follow-builds, with ledger, dead letters, alerts and alarms. Any account, any region, any number
+ * in a stack. Operate it with `npx --no streampixel-drop`, which finds it by the stack's outputs.
+ */
+export class StreampixelDrop extends Construct {
+  /** Names its things in the account, and is the dimension `Stack` of its metrics. */
+  readonly dropName: string;
+  /** Where builds are dropped. */
+  readonly bucket: IBucket;
+  /** Builds that wait for their slot. */
+  readonly buildsQueue: IQueue;
+  /** Builds that failed, each with its reason. */
+  readonly deadLetterQueue: IQueue;
+  /** The state and history of each build. Another drop shares it by its prop `ledgerTable`. */
+  readonly ledger: ITable;
+  /** Where alerts and alarms are sent. */
+  readonly alertTopic: ITopic;
+  readonly functions: StreampixelDropFunctions;
+  /** Where Streampixel sends its webhooks, followed by `/<projectId>/<token>`. */
+  readonly webhookUrl: string;
+
+  /** @throws StreampixelDropError with every problem of the props */
+  constructor(scope: Construct, id: string, props: StreampixelDropProps) {
+    super(scope, id);
+    const settings = settingsOf(this, props);
+    this.dropName = settings.stackName;
+    this.refuseNameOfAnother();
+    const target = this.commandTarget();
+    const commands = operatorCommands(target);
+    const outputs = new DropOutputs(this);
+    const buildsQueue = new BuildsQueue(this, 'BuildsQueue', this.dropName, SUBMIT_BUILD_TIMEOUT);
+    const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue, {
+      bucket: props.bucket,
+      kmsKey: props.bucketKmsKey,
+    });
+    const delivery =
+      settings.deliveryPublicKeys.length === 0 ? undefined : new Delivery(this, 'Delivery', settings, bucket, outputs);
+    const ledger = new LedgerTable(this, 'Ledger', props.ledgerTable);
+    const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails, props.alertTopic);
+    const followQueue = new FollowQueue(this, 'FollowQueue', settings, bucket.bucketName, FOLLOW_BUILDS_TIMEOUT);
+    const environment = environmentValues(settings, target, {
+      buildsQueueUrl: buildsQueue.queue.queueUrl,
+      deadLetterQueueUrl: buildsQueue.deadLetterQueue.queueUrl,
+      followQueueUrl: followQueue.queue.queueUrl,
+      ledgerTable: ledger.table.tableName,
+      alertTopicArn: topic.topicArn,
+      fileUrls: fileUrlsValue(settings, delivery?.domain ?? '', (fingerprint) => delivery?.keyIds[fingerprint]),
+    });
+    const resources = { settings, commands, environment, bucket, buildsQueue, followQueue, ledger, topic };
+    const submitBuild = new SubmitBuildFunction(this, 'SubmitBuild', resources);
+    // Before that CloudFront can't read a build, and the function would dead-letter it.
+    if (delivery?.bucketPolicy !== undefined) submitBuild.node.addDependency(delivery.bucketPolicy);
+    const redriveBuilds = new RedriveBuildsFunction(this, 'RedriveBuilds', resources);
+    const reminder = new RemindOfDeadLettersFunction(this, 'RemindOfDeadLetters', resources);
+    const receiveWebhook = new ReceiveWebhookFunction(this, 'ReceiveWebhook', resources);
+    const followBuilds = new FollowBuildsFunction(this, 'FollowBuilds', resources);
+    const watched = {
+      ...resources,
+      functions: { submitBuild, receiveWebhook, followBuilds, redriveBuilds, reminder },
+    };
+    const alarms = new Alarms(this, 'Alarms', watched);
+    if (settings.dashboard) new OverviewDashboard(this, 'Overview', watched, alarms);
+
+    this.bucket = bucket.bucket;
+    this.buildsQueue = buildsQueue.queue;
+    this.deadLetterQueue = buildsQueue.deadLetterQueue;
+    this.ledger = ledger.table;
+    this.alertTopic = topic;
+    this.functions = {
+      submitBuild: submitBuild.function,
+      receiveWebhook: receiveWebhook.function,
+      followBuilds: followBuilds.function,
+      redriveBuilds: redriveBuilds.function,
+      remindOfDeadLetters: reminder.function,
+    };
+    this.webhookUrl = receiveWebhook.api.apiEndpoint;
+
+    const output = outputs.add.bind(outputs);
+    output(OUTPUTS.dropBucketName, 'Where builds are dropped', bucket.bucketName);
+    output(OUTPUTS.buildsQueueUrl, 'Builds that wait for their slot', environment.buildsQueueUrl);
+    output(OUTPUTS.deadLetterQueueUrl, 'Builds that failed, each with its reason', environment.deadLetterQueueUrl);
+    output(OUTPUTS.submitBuildFunctionName, 'Takes builds to Streampixel', submitBuild.function.functionName);
+    output(OUTPUTS.ledgerTableName, 'The state and history of each build', environment.ledgerTable);
+    output(OUTPUTS.alertTopicArn, 'Where alerts and alarms are sent', environment.alertTopicArn);
+    output(OUTPUTS.webhookUrl, 'Where webhooks are sent, followed by /<projectId>/<token>', this.webhookUrl);
+    output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', environment.followQueueUrl);
+    output(
+      OUTPUTS.rateLimit,
+      "Who keeps to Streampixel's rate limit",
+      rateLimitText(props.ledgerTable !== undefined, environment.ledgerTable),
+    );
+    for (const [id, value] of Object.entries(writeDeployedSettings(deployedSettings(settings)))) {
+      output(id, "For the operator's tool", value);
+    }
+    outputNextSteps(outputs, resources, this.webhookUrl);
+    this.warn(settings, props);
+  }
+
+  /** What printed commands act on. */
+  private commandTarget(): CommandTarget {
+    const local: unknown = this.node.tryGetContext(LOCAL_PORT_CONTEXT);
+    if (typeof local === 'number') return { local };
+    const prefix = outputPrefix(this);
+    const { stackName: stack, region } = deployedStack(this);
+    return prefix === '' ? { stack, region } : { stack, region, drop: prefix };
+  }
+
+  /** AWS would refuse it after minutes of deployment. */
+  private refuseNameOfAnother(): void {
+    const stack = Stack.of(this);
+    const sameName = this.node.root.node
+      .findAll()
+      .filter((each): each is StreampixelDrop => each instanceof StreampixelDrop && each !== this)
+      // The bucket's name has small letters only.
+      .filter(({ dropName }) => dropName.toLowerCase() === this.dropName.toLowerCase());
+    // Stacks whose account and region are not known yet may be for different ones, unless they are deployed together.
+    const other = sameName.find((each) => {
+      const { account, region } = Stack.of(each);
+      return account === stack.account && region === stack.region && Stage.of(each) === Stage.of(this);
+    });
+    if (other === undefined) return;
+    throw new StreampixelDropError(this.node.path, [
+      `name: ${this.dropName} is the name of ${other.node.path} too, and queues, bucket and alarms would collide. Give each drop a name of its own`,
+    ]);
+  }
+
+  private warn(settings: Settings, { alertTopic }: StreampixelDropProps): void {
+    const warn = (id: string, text: string) => Annotations.of(this).addWarningV2(`streampixel-drop:${id}`, text);
+    if (settings.delivery === 's3' && settings.fileUrlLifetimeSeconds >= OBSERVED_SESSION_HOURS * 3600) {
+      warn(
+        'file-url-lifetime',
+        `fileUrlLifetimeSeconds: no session of a function's role has been seen to last longer than ${OBSERVED_SESSION_HOURS} hours, ` +
+          'and a URL expires with the session that signed it. Sign for less, or set delivery to cloudfront',
+      );
+    }
+    if (settings.alertEmails.length === 0 && alertTopic === undefined) {
+      warn(
+        'no-alert-emails',
+        'alertEmails is empty: no one is notified of builds that fail. Add an address, or subscribe to the topic yourself',
+      );
+    }
+  }
+
+  /**
+   * A metric of this drop.
+   *
+   * @param props such as statistic and period; metrics by outcome, reason or status take those in `dimensionsMap`
+   */
+  metric(name: MetricName, props: MetricOptions = {}): Metric {
+    return dropMetric(this.dropName, name, props);
+  }
+
+  /** Builds in the dead-letter queue: the most. */
+  metricDeadLetters(props?: MetricOptions): Metric {
+    return this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, ...props });
+  }
+
+  /** Age of the oldest dead letter, in seconds. SQS deletes it after 14 days. */
+  metricOldestDeadLetterAge(props?: MetricOptions): Metric {
+    return this.metric('OldestDeadLetterAge', { statistic: Stats.MAXIMUM, ...props });
+  }
+
+  /** Since the drop of the oldest build that still waits, in seconds. */
+  metricWaitingAge(props?: MetricOptions): Metric {
+    return this.metric('WaitingAge', { statistic: Stats.MAXIMUM, ...props });
+  }
+
+  /** Until the slot of the newest build that waits for one, in seconds. */
+  metricSlotWait(props?: MetricOptions): Metric {
+    return this.metric('SlotWait', { statistic: Stats.MAXIMUM, ...props });
+  }
+
+  /** Builds that Streampixel accepted: their number. */
+  metricSubmitted(props?: MetricOptions): Metric {
+    const outcome: Outcome['kind'] = 'submitted';
+    return this.metric('Builds', { statistic: Stats.SUM, ...props, dimensionsMap: { Outcome: outcome } });
+  }
+
+  /** Submitted builds by what became of them: their number. */
+  metricFollowed(outcome: FollowedOutcome, props?: MetricOptions): Metric {
+    return this.metric('BuildsFollowed', { statistic: Stats.SUM, ...props, dimensionsMap: { Outcome: outcome } });
+  }
+
+  /** From the submission to Streampixel's approval, in seconds: the slowest. */
+  metricTimeToApproved(props?: MetricOptions): Metric {
+    return this.metric('TimeToApproved', { statistic: Stats.MAXIMUM, ...props });
+  }
+
+  /** API keys that Streampixel refused: their number. */
+  metricApiKeysRejected(props?: MetricOptions): Metric {
+    return this.metric('ApiKeysRejected', { statistic: Stats.SUM, ...props });
+  }
+
+  /** Submissions that got no answer: their number. */
+  metricAnswersLost(props?: MetricOptions): Metric {
+    return this.metric('AnswersLost', { statistic: Stats.SUM, ...props });
+  }
+}
+
+/** What becomes of a submitted build, as the metric `BuildsFollowed` counts it. */
+export type FollowedOutcome = 'approved' | 'rejected' | 'late' | 'stuck' | 'released' | 'release-failed';
+
+function outputNextSteps(outputs: DropOutputs, { bucket, commands, settings }: Resources, webhookUrl: string): void {
+  const keys = apiKeyParameters(settings.routes);
+  keys.slice(0, LISTED_OUTPUTS).forEach((name, index) => {
+    outputs.add(
+      numbered(OUTPUTS.storeApiKey, index),
+      'First: asks for the API key and stores it; the key is in no history and no process list',
+      commands.storeKey(name),
+    );
+  });
+  if (keys.length > LISTED_OUTPUTS) {
+    const text = `${keys.length} API keys in all: says which are stored, and how to store each of the others`;
+    outputs.add(OUTPUTS.moreApiKeys, text, commands.checkKeys());
+  }
+  outputs.add(
+    OUTPUTS.setUpWebhooks,
+    'Then: makes the token of the webhooks if there is none, and prints the address of each project',
+    commands.webhook(),
+  );
+  const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
+  projectIds.slice(0, LISTED_OUTPUTS).forEach((projectId, index) => {
+    outputs.add(
+      numbered(OUTPUTS.webhookOfProject, index),
+      `Streampixel dashboard, project ${projectId}, Project Settings: this as the webhook URL, with the token for TOKEN; tick ` +
+        'every event, save, press Test Webhook',
+      `${webhookUrl}/${projectId}/TOKEN`,
+    );
+  });
+  if (projectIds.length > LISTED_OUTPUTS) {
+    const text = `${projectIds.length} projects in all: prints the address of each, and whether its dashboard has it`;
+    outputs.add(OUTPUTS.moreWebhooks, text, commands.webhook());
+  }
+  const prefix = settings.routes[0]?.prefix ?? '';
+  outputs.add(
+    OUTPUTS.dropABuild,
+    'Then: drops a build',
+    `aws s3 cp MyGame.zip "s3://${bucket.bucketName}/${prefix}MyGame.zip"`,
+  );
+  outputs.add(
+    OUTPUTS.afterRouteChange,
+    'After a change of routes: says which builds are still under way for a project that no route has any more',
+    commands.doctor(),
+  );
+}
+
+/** A drop does not know of others, so each says which uploads it counts. */
+function rateLimitText(isShared: boolean, table: string): string {
+  const others = 'What others upload as the same user is not counted, and Streampixel answers 429.';
+  return isShared
+    ? `Shared by all stacks on the ledger ${table}. ${others}`
+    : `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table}`;
+}
