@@ -49,7 +49,6 @@ const ROUTES: readonly Route[] = [
 const SHOTS = [
   { name: 'board', hash: '#/', width: 1280, height: 820, colorScheme: 'light' },
   { name: 'board-dark', hash: '#/', width: 1280, height: 820, colorScheme: 'dark' },
-  { name: 'board-phone', hash: '#/', width: 360, height: 720, colorScheme: 'light' },
   { name: 'board-release', hash: '#/', width: 1280, height: 820, colorScheme: 'light', click: 'Release racer/' },
   { name: 'board-build', hash: '#/build?id=racer%2FMyGame-1.9.0.zip', width: 1280, height: 820, colorScheme: 'light' },
 ] as const;

@@ -1,5 +1,5 @@
 import { expect, vi } from 'vitest';
-import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import { makeSampleBuild, zipOf } from '../../local/start/sample-build.ts';
 import { KEY, routesFor, useOperatedStack } from '../cli/operated-stack.ts';
 import { PATIENCE } from '../cli/tool.ts';
 import { violations } from './accessibility.ts';
@@ -27,6 +27,18 @@ it("a rejected build is shown with Streampixel's message, and can be submitted a
   await page.getByRole('button', { name: 'Submit again rejected/game.zip' }).first().click();
   await confirm(page);
   await page.getByRole('button', { name: 'Release rejected/game.zip' }).waitFor();
+});
+
+it('a build that the check of its package stopped can be submitted without it', async ({ onTestFinished }) => {
+  const { stack } = use();
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  await stack.drop(await zipOf({ 'notes.txt': 'no game' }), 'rejected/notes.zip');
+  await page.getByRole('heading', { name: 'NotAPackage' }).waitFor();
+  await page.getByRole('link', { name: 'rejected/notes.zip' }).first().click();
+  await page.getByRole('button', { name: 'Submit without the check' }).click();
+  await confirm(page);
+  await page.getByRole('button', { name: 'Release rejected/notes.zip' }).waitFor();
 });
 
 it('builds that a wrong key stopped are queued again once the right one is stored', async ({ onTestFinished }) => {

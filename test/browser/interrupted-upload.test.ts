@@ -39,6 +39,11 @@ async function holdBack(page: Page, allowed: number) {
   return { isHolding: isHolding.promise, release: held.resolve };
 }
 
+/** Waits until S3 has a part of the upload. */
+const hasProgress = (page: Page) =>
+  expect
+    .poll(() => page.getByRole('progressbar').getAttribute('value'), { timeout: PATIENCE_MS })
+    .toMatch(/^[1-9]\d{6}/);
 const choose = (page: Page, path: string) => page.locator('input[type=file][accept=".zip"]').setInputFiles(path);
 const start = (page: Page) => page.getByRole('button', { name: 'Upload', exact: true }).click();
 
@@ -51,9 +56,7 @@ it('goes on with what is there when the same zip is dropped after the page was c
   await choose(page, zip);
   await start(page);
   await isHolding;
-  await expect
-    .poll(() => page.getByRole('progressbar').getAttribute('value'), { timeout: PATIENCE_MS })
-    .toMatch(/^[1-9]\d{6}/);
+  await hasProgress(page);
 
   // Act
   page.on('dialog', (dialog) => dialog.accept().catch(() => {}));
@@ -81,6 +84,7 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   await choose(page, zip);
   await start(page);
   await isHolding;
+  await hasProgress(page);
 
   // Act
   await page.getByRole('button', { name: 'Stop the upload of stopped.zip' }).click();

@@ -75,15 +75,21 @@ export function BuildActions({ leaveOut = [], row }) {
   if (actions.length === 0) return null;
   const buttons = actions.map(
     (action) =>
-      html`<button type="button" key=${action} class=${ACTIONS[action].className} onClick=${() => ask(requestFor(action, row.id))}>
-        ${ACTIONS[action].text}<span class="unseen"> ${printable(row.name)}</span>
+      html`<button type="button" key=${action} class=${ACTIONS[action].className} onClick=${() => ask(requestFor(action, row))}>
+        ${isUncheckedSubmit(action, row) ? 'Submit without the check' : ACTIONS[action].text}<span class="unseen"> ${printable(row.name)}</span>
       </button>`,
   );
   return html`<div class="row">${buttons}</div>`;
 }
 
-/** @param {BuildAction} action @param {string} build @returns {import('../board-api.ts').ActionRequest} */
-function requestFor(action, build) {
+/** A build that the check of its package stopped is stopped again, unless it is left out. @param {BuildAction} action @param {BuildRow} row */
+function isUncheckedSubmit(action, { status }) {
+  return action === 'submit' && status === 'dead-lettered';
+}
+
+/** @param {BuildAction} action @param {BuildRow} row @returns {import('../board-api.ts').ActionRequest} */
+function requestFor(action, row) {
+  const build = row.id;
   switch (action) {
     case 'release':
       return { action, build };
@@ -91,7 +97,7 @@ function requestFor(action, build) {
     case 'discard':
       return { action, builds: [build] };
     case 'submit':
-      return { action, build };
+      return { action, build, ...(isUncheckedSubmit(action, row) && { check: false }) };
     case 'submit-again':
       return { action: 'submit', build, again: true };
   }
