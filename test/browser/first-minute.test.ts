@@ -83,6 +83,10 @@ it('refuses what Streampixel could not run, and uploads nothing', async ({ onTes
   expect(await violations(page)).toEqual([]);
   await page.getByRole('button', { name: 'Close notes.zip' }).click();
   await page.getByText('NotAPackage').waitFor({ state: 'detached' });
+
+  await page.locator('input[type=file][accept=".zip"]').setInputFiles(join(use().directory, 'first.zip'));
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('heading', { name: 'first.zip' }).waitFor({ state: 'detached' });
 });
 
 it('takes a zip that is dropped on it, and says what is wrong with another file', async ({ onTestFinished }) => {

@@ -21,8 +21,12 @@ const dropped = new Map();
 /** Uploads that start by themselves once their package is judged: they continue an earlier one. @type {Map<string, StartUpload>} */
 const resumed = new Map();
 
+/** Closed by the person: after a reconnect the server reports them again. @type {Set<string>} */
+const forgotten = new Set();
+
 /** @param {UploadState} upload */
 export function applyUpload(upload) {
+  if (forgotten.has(upload.id)) return;
   const { uploads } = currentState();
   const before = uploads.find(({ id }) => id === upload.id);
   update({
@@ -61,14 +65,14 @@ export async function addUpload(drop, start) {
   applyUpload(known ?? upload);
 }
 
-/** @param {string} id @param {StartUpload} start */
+/** The server reports what becomes of it: its answer may come behind that and be older. @param {string} id @param {StartUpload} start */
 export async function startUpload(id, start) {
-  applyUpload(await post(`/api/uploads/${id}/start`, start));
+  await post(`/api/uploads/${id}/start`, start);
 }
 
-/** @param {string} id */
+/** As {@link startUpload}. @param {string} id */
 export async function stopUpload(id) {
-  applyUpload(await post(`/api/uploads/${id}/stop`, {}));
+  await post(`/api/uploads/${id}/stop`, {});
 }
 
 /** Whether the page still has the files of an upload, so that it can go on without a new drop. @param {string} id */
@@ -87,6 +91,7 @@ export async function resumeUpload({ id, key, labels }) {
 /** Takes an upload that is over off the page. @param {string} id */
 export function forgetUpload(id) {
   dropped.delete(id);
+  forgotten.add(id);
   update({ uploads: currentState().uploads.filter((upload) => upload.id !== id) });
 }
 
