@@ -28,6 +28,7 @@ import { LedgerTable } from './ledger-table.ts';
 import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import { LOCAL_PORT_CONTEXT } from './local-port.ts';
 import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
+import { limitOutputs } from './outputs-limit.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
@@ -145,6 +146,7 @@ export class StreampixelDrop extends Construct {
       output(id, "For the operator's tool", value);
     }
     outputNextSteps(outputs, resources, this.webhookUrl);
+    limitOutputs(this);
     this.warn(settings, props);
   }
 

@@ -14,7 +14,7 @@ import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
-import { span } from '../units.ts';
+import { listed, span } from '../units.ts';
 
 /** What is to go live. */
 export interface ReleaseTarget {
@@ -129,8 +129,11 @@ async function previousBuild(stack: Stack, wanted: string | undefined): Promise<
   const projects = await readLive(stack, wanted);
   const [project, ...others] = projects;
   if (project === undefined || others.length > 0) {
-    const each = projects.map(({ projectId }) => `\n  ${stack.commands.releasePrevious(projectId)}`);
-    throw usageError('Say which project goes back: --project ID.', `These are in the routes:${each.join('')}`);
+    const each = projects.map(({ projectId }) => stack.commands.releasePrevious(projectId));
+    throw usageError(
+      'Say which project goes back: --project ID.',
+      `These are in the routes:\n  ${listed(each, '\n  ')}`,
+    );
   }
   const { live, previous, projectId } = project;
   if (previous === undefined) {

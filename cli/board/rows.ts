@@ -84,7 +84,8 @@ export function toneOf(status: BuildStatus): Tone {
   return TONES[STATUS_DISPLAY[status].colour as keyof typeof TONES] ?? 'quiet';
 }
 
-function shownLabels(labels: Labels | undefined): Labels | undefined {
+/** Labels as people see them. */
+export function shownLabels(labels: Labels | undefined): Labels | undefined {
   return labels && Object.fromEntries(Object.entries(labels).map((pair) => pair.map(printable) as [string, string]));
 }
 

@@ -15,7 +15,7 @@ import type { Stack } from '../stack/stack.ts';
 import { iso, plural } from '../units.ts';
 import type { FailedGroup, LiveUpload, Notice, ProjectRow, Summary } from './board-api.ts';
 import { KEPT_MS, type LedgerMirror } from './ledger-mirror.ts';
-import { isFailed, type RowContext, rowsOf, someOf } from './rows.ts';
+import { isFailed, type RowContext, rowsOf, shownLabels, someOf } from './rows.ts';
 
 const DAY_MS = 86_400_000;
 /** A rejected build is listed among what failed for so long, in ms. */
@@ -82,7 +82,7 @@ export async function readSummary(
   };
 }
 
-/** A newer build of its project was approved: nobody waits for this one any more. */
+/** A newer build of its project was approved: this one is no longer of interest. */
 function isReplaced({ entry }: BuildView, all: readonly LedgerEntry[]): boolean {
   return isOvertaken({ entry, status: 'release-failed' }, all);
 }
@@ -102,7 +102,7 @@ function projectRow(stack: Stack, project: ProjectLive, readOnly: boolean): Proj
   return {
     projectId,
     ...present({ dashboardUrl: dashboardOf(stack, projectId), previous: previous && liveUpload(previous) }),
-    ...(live === undefined ? {} : { live: { ...liveUpload(live), ...present({ labels }) } }),
+    ...(live === undefined ? {} : { live: { ...liveUpload(live), ...present({ labels: shownLabels(labels) }) } }),
     before: before.map(liveUpload),
     canGoBack: previous !== undefined && !readOnly,
   };

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
 import password from '@inquirer/password';
@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander';
 import * as v from 'valibot';
 import { RELEASE_MODES, type ReleaseMode, type Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
+import { operatorCommands, shellWord } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME } from '../../infra/outputs.ts';
 import { settingsIn } from '../../infra/settings/app-settings.ts';
 import { valueOfText } from '../../infra/settings/from-text.ts';
@@ -78,7 +78,7 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   const names = Object.keys(former);
   if (names.length > 0) console.say(`cdk.json has settings: ${names.join(', ')}. They are taken over.`);
   const isComplete = former.routes !== undefined && !isSample(former.routes);
-  checkIdFlags(flags, isComplete);
+  checkRouteFlags(flags, isComplete);
   if (!isComplete && isTerminal())
     console.say('The ids are on the Streampixel dashboard: https://dashboard.streampixel.io');
   const { checked, routes } = isComplete
@@ -95,10 +95,11 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
 
   writeWhole(path, { $schema: schemaReference(dirname(path)), ...values });
   if (names.length > 0) takeOutOfCdkJson(join(directory, 'cdk.json'), names);
-  const isDefault = path === settingsPath({ directory });
+  // A slash is good everywhere; a backslash needs other quotes in each shell.
+  const named = path === settingsPath({ directory }) ? undefined : name.split(sep).join('/');
   const next = [
-    operatorCommands(isDefault ? {} : { settings: name }).storeKey(),
-    `npx cdk deploy${isDefault ? '' : ` -c settings=${name}`}`,
+    operatorCommands({ settings: named }).storeKey(),
+    `npx cdk deploy${named === undefined ? '' : ` -c ${shellWord(`settings=${named}`)}`}`,
   ];
   console.data({ file: path, checked, takenOver: names, next }, [console.paint('green', `${name} is written.`)]);
   if (names.length > 0) console.say(`Taken out of cdk.json: ${names.join(', ')}.`);
@@ -106,9 +107,13 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   return EXIT.done;
 }
 
-/** What is in cdk.json, where settings were up to version 0.1; text that is a number there is one now. */
+/**
+ * What is in cdk.json, where settings were up to version 0.1; text that is a number there is one now. Of another app's cdk.json nothing
+ * is a setting.
+ */
 function formerSettings(directory: string): Values {
   const values = Object.entries(settingsIn(join(directory, 'cdk.json')));
+  if (!values.some(([name]) => Object.hasOwn(settingsSchema.entries, name))) return {};
   return Object.fromEntries(
     values.map(([name, value]) => [name, typeof value === 'string' ? valueOfText(name, value) : value]),
   );
@@ -123,21 +128,18 @@ function isSample(routes: unknown): boolean {
   return Array.isArray(routes) && routes.every((route) => isOfSample(route?.userId) || isOfSample(route?.projectId));
 }
 
-/** @throws OperatorError (usage) where ids are missing, and no one can be asked, or where there are others already */
-function checkIdFlags({ projectId, userId }: InitFlags, isComplete: boolean): void {
-  const ids = Object.entries({ '--user-id': userId, '--project-id': projectId });
-  const missing = ids.flatMap(([flag, value]) => (value === undefined ? [flag] : []));
-  if (isComplete && missing.length < ids.length) {
-    throw usageError(
-      'The routes in cdk.json have ids already.',
-      `Leave out ${ids.map(([flag]) => flag).join(' and ')}.`,
-    );
+/** @throws OperatorError (usage) where ids are missing, and no one can be asked, or where the routes are there already */
+function checkRouteFlags({ keyParameter, projectId, release, userId }: InitFlags, isComplete: boolean): void {
+  const ids = { '--user-id': userId, '--project-id': projectId };
+  const given = Object.entries({ ...ids, '--release': release, '--key-parameter': keyParameter });
+  const superfluous = given.flatMap(([flag, value]) => (isComplete && value !== undefined ? [flag] : []));
+  if (superfluous.length > 0) {
+    throw usageError('The routes in cdk.json are taken over as they are.', `Leave out ${superfluous.join(', ')}.`);
   }
+  const missing = Object.entries(ids).flatMap(([flag, value]) => (value === undefined ? [flag] : []));
   if (!isComplete && !isTerminal() && missing.length > 0) {
-    throw usageError(
-      `${missing.join(' and ')}: missing, and without a terminal it can't be asked for.`,
-      '--help lists the flags.',
-    );
+    const message = `${missing.join(' and ')}: missing, and without a terminal it can't be asked for.`;
+    throw usageError(message, '--help lists the flags.');
   }
 }
 
@@ -286,7 +288,8 @@ async function refusalOf(
   if (answer === undefined) return 'unclear';
   switch (answer.verdict.kind) {
     case 'refused': {
-      const remedy = 'Check the user id and the key: only the newest key of an account works.';
+      const remedy =
+        'Check the user id and the key: only the newest key of an account works. --no-check does not ask Streampixel.';
       return new OperatorError(answer.verdict.reason, `Streampixel refuses this key for user ${userId}.`, remedy);
     }
     case 'unclear':
@@ -295,7 +298,10 @@ async function refusalOf(
     case 'taken': {
       const projects = await projectIds(checker, userId, apiKey);
       if (projects === undefined) return 'unclear';
-      if (projects.includes(projectId.toLowerCase())) return undefined;
+      if (projects.includes(projectId.toLowerCase())) {
+        console.say(console.paint('green', 'Streampixel knows the user and the project.'));
+        return undefined;
+      }
       const remedy = projects.length === 0 ? 'The user has none.' : `The user has: ${projects.join(', ')}.`;
       return new OperatorError('ProjectNotFound', `Streampixel has no project ${projectId} for this user.`, remedy);
     }

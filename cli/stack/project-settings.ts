@@ -43,7 +43,8 @@ function fileHere(file?: string): SettingsFile | undefined {
   const directory = process.cwd();
   const found = readSettingsFile({ directory, file });
   // By default the tool would act on another stack than before the upgrade.
-  if (found === undefined && 'routes' in settingsIn(join(directory, 'cdk.json'))) {
+  const former = found === undefined ? settingsIn(join(directory, 'cdk.json')).routes : undefined;
+  if (JSON.stringify(former ?? '').includes('apiKeyParameter')) {
     const message = 'The settings are still in cdk.json.';
     throw new OperatorError('Settings', message, (commands) => `Move them to a file of their own: ${commands.init()}`);
   }

@@ -2,6 +2,7 @@ import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
 import { usageError } from '../operator-error.ts';
+import { listed } from '../units.ts';
 
 /**
  * The key in the bucket under which a build is dropped.
@@ -15,7 +16,7 @@ export function keyFor(
   { key, route }: { readonly key?: string; readonly route?: string },
 ): string {
   const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  const list = prefixes.map((each) => `--route '${each}'`).join(', ');
+  const list = listed(prefixes.map((each) => `--route '${each}'`));
   if (route !== undefined && !prefixes.includes(route)) {
     throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
   }

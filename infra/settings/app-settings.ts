@@ -64,12 +64,12 @@ function problemsOf(name: string, names: readonly string[], isFirstFile: boolean
   const others = names.filter((each) => !isSetting(each));
   const how =
     name === 'cdk.json' && isFirstFile
-      ? `This does it: ${operatorCommands({}).init()}`
-      : `Move them by hand, or take them out`;
+      ? `Move them: ${operatorCommands({}).init()}`
+      : 'Move those that you need by hand';
   return [
     ...(settings.length === 0
       ? []
-      : [`${name}: settings are in ${SETTINGS_FILE} now, but here are ${settings.join(', ')}. ${how}`]),
+      : [`${name}: has settings (${settings.join(', ')}), which belong in ${SETTINGS_FILE} now. ${how}`]),
     ...others.map((each) => `${name}: ${each}: ${unknownName(each, 'a setting', Object.keys(settingsSchema.entries))}`),
   ];
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { problemsBetween, sizeProblems, type Unchecked } from './checks.ts';
 import { valueOfText } from './from-text.ts';
+import { parseJsonText } from './json-text.ts';
 import { dependentDefaults, type Settings, settingsSchema } from './schema.ts';
 import type { SettingsFile } from './settings-file.ts';
 import { unknownName } from './unknown-name.ts';
@@ -40,7 +41,10 @@ export function readSettings(context: Readonly<Record<string, unknown>>, sources
   );
   const given = { ...file?.values, ...fromContext };
   const parsed = v.safeParse(settingsSchema, given, { abortPipeEarly: true });
-  const issues = (parsed.issues ?? []).map((issue) => ({ path: pathOf(issue), message: issue.message }));
+  const issues = (parsed.issues ?? []).map((issue) => {
+    const path = pathOf(issue);
+    return { path, message: `${issue.message}${jsonProblem(fromContext[path])}` };
+  });
   const output: Unchecked = parsed.output ?? {};
   const values: Unchecked = { ...dependentDefaults(output), ...present(output) };
   // A watched prefix that is wrong itself says nothing about the routes' prefixes.
@@ -71,6 +75,12 @@ export function readSettings(context: Readonly<Record<string, unknown>>, sources
 /** The setting that a problem is about. */
 function nameIn(problem: string): string {
   return /^[^:[.]*/.exec(problem)?.[0] ?? '';
+}
+
+/** Shells take quotes away, which leaves a list of `-c` without them. */
+function jsonProblem(value: unknown): string {
+  const [problem] = typeof value === 'string' && /^\s*[[{]/.test(value) ? parseJsonText(value).problems : [];
+  return problem === undefined ? '' : `. What has arrived is no JSON: ${problem}`;
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): string {

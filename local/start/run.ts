@@ -116,8 +116,9 @@ export async function run(flags: Flags): Promise<number> {
   const { fileUrls } = environment;
   if (fileUrls.delivery === 'cloudfront') say(`  CloudFront    http://${fileUrls.domain}  (downloads by signed URLs)`);
   const isSample = !existsSync(settingsPath(place));
-  const settings = isSample ? `a sample; your own go into ${settingsName(place)}` : settingsName(place);
-  say(`  Settings      ${settings}${flags.once ? '' : ': save it while this runs, and it is deployed'}`);
+  const settings = isSample ? `a sample; yours go into ${settingsName(place)}` : settingsName(place);
+  if (!flags.once) say(`  Settings      ${settings}: save it while this runs, and it is deployed`);
+  else if (!isSample) say(`  Settings      ${settings}`);
   if (!isLocal) say("\nStreampixel can't download from this machine: it accepts builds, and rejects them later.");
   say();
 

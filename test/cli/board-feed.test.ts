@@ -1,3 +1,4 @@
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { describe, expect, it, vi } from 'vitest';
 import { createLedgerMirror } from '../../cli/board/ledger-mirror.ts';
 import { expectationFrom } from '../../cli/builds/expected.ts';
@@ -5,7 +6,7 @@ import { findStack } from '../../cli/stack/stack.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { openBoard, raw } from './board-client.ts';
 import { anEntry, approvedAt, MINUTE } from './entries.ts';
-import { openQuietStack } from './quiet-stack.ts';
+import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE } from './tool.ts';
 
 vi.setConfig(PATIENCE);
@@ -26,7 +27,9 @@ describe('the board with many builds', () => {
   }) => {
     const stack = await openQuietStack(onTestFinished);
     const builds = waiting(BUILDS);
-    await Promise.all(builds.map((entry) => stack.ledger.save(entry)));
+    for (let from = 0; from < BUILDS; from += 40) {
+      await Promise.all(builds.slice(from, from + 40).map((entry) => stack.ledger.save(entry)));
+    }
     const found = await findStack({ local: stack.port });
     let read = 0;
     const list: typeof found.ledger.list = async (...args) => {
@@ -95,6 +98,31 @@ describe('the board with many builds', () => {
     await page.event('trouble', (trouble) => trouble === null);
     await page.event('summary');
     expect(JSON.stringify(page.received)).not.toContain('c4nary');
+  });
+
+  it('names no action with --read-only, and shows the rest', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.put(...waiting(1), approvedAt(NOW, { key: 'approved.zip' }));
+    for (const readOnly of [true, false]) {
+      const { page: open } = await openBoard(stack.port, onTestFinished, { readOnly });
+      const page = await open('page0000');
+      expect(await page.event('hello')).toMatchObject({ readOnly });
+      const { lanes, waitsForPerson } = await page.event('summary');
+      expect(lanes).toMatchObject([{ builds: { count: 1 } }]);
+      const actions = readOnly ? [] : ['release', 'submit-again'];
+      expect(waitsForPerson.items).toMatchObject([{ key: 'approved.zip', actions }]);
+    }
+  });
+
+  it('shows dead letters of which no function has recorded why', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.urlOf(DEAD_LETTERS), MessageBody: 'no event' }));
+    const { page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    const { failed } = await page.event('summary', (each) => each.failed.length > 0);
+    expect(failed).toMatchObject([{ kind: 'unexplained', reason: 'none', builds: { count: 1, items: [] } }]);
+    const plan = await post('/api/plan', { action: 'redrive', reason: 'none' });
+    expect(plan.body).toMatchObject({ title: 'Redrive 1 dead letter', isEmpty: false });
   });
 
   it('says to its pages that it ends', async ({ onTestFinished }) => {

@@ -14,7 +14,7 @@ async function open(onTestFinished: Finished, options: { readonly readOnly?: boo
   return { stack, ...(await openBoard(stack.port, onTestFinished, options)) };
 }
 
-/** The answer to whoever may not be here: nothing but that. */
+/** The answer to a request that may not be answered: nothing but that. */
 const FORBIDDEN = { status: 403, text: '' };
 
 describe('the board lets in', () => {

@@ -252,6 +252,20 @@ describe('settings of the former layout', () => {
     });
   });
 
+  it('keep their routes: flags for one are refused', async () => {
+    const directory = await newDirectory(former);
+    expect(await init(directory, [...IDS, '--release', 'manual'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Leave out --user-id, --project-id, --release.'),
+    });
+  });
+
+  it('are not looked for in the cdk.json of another app', async () => {
+    const directory = await newDirectory({ team: 'b' });
+    expect((await init(directory, IDS)).code).toBe(0);
+    expect(Object.keys(await written(directory))).toEqual(['$schema', 'routes', 'alertEmails']);
+  });
+
   it('stay where they are while something is wrong with them', async () => {
     const directory = await newDirectory({ ...former, alertEmail: 'a@studio.example' });
     const before = await readFile(join(directory, 'cdk.json'), 'utf8');

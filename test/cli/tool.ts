@@ -37,15 +37,17 @@ const WITHOUT_TERMINAL: NodeJS.ProcessEnv = {
  * Starts the operator's tool in a process of its own.
  *
  * @param port of the embedded stack; without it the tool uses what `env` names, as on AWS
+ * @param cwd where it runs: the file of settings is looked for there
  */
 export function startTool(
   port: number | undefined,
   args: readonly string[],
   stdin = '',
   env = WITHOUT_TERMINAL,
+  cwd = process.cwd(),
 ): Running {
   const local = port === undefined ? [] : ['--local', `${port}`];
-  const child = spawn(process.execPath, [MAIN, ...args, ...local], { stdio: 'pipe', env });
+  const child = spawn(process.execPath, [MAIN, ...args, ...local], { stdio: 'pipe', env, cwd });
   child.stdin.end(stdin);
   const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
   const ended = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(([code, stdout, stderr]) => {

@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readEnvironment as readFollowEnvironment } from '../../functions/follow-builds/environment.ts';
 import { readEnvironment as readWebhookEnvironment } from '../../functions/receive-webhook/environment.ts';
 import { readEnvironment as readRedriveEnvironment } from '../../functions/redrive-builds/environment.ts';
 import { readEnvironment as readReminderEnvironment } from '../../functions/remind-of-dead-letters/environment.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { cdkFlags } from '../../infra/cdk-flags.ts';
+import { createApp } from '../../infra/synthesize.ts';
 import { STUDIO } from './synthesized.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -21,13 +22,14 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-app-'));
 });
 afterAll(() => {
+  vi.unstubAllEnvs();
   for (const each of [outdir, directory]) rmSync(each, { recursive: true });
 });
 
 /** Runs the app as the CDK CLI does, on a machine that knows no AWS credentials. */
-function runApp(context: Record<string, unknown>) {
+function runApp(context: Record<string, unknown>, cwd = directory) {
   const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'infra/app.ts')], {
-    cwd: directory,
+    cwd,
     encoding: 'utf8',
     env: {
       PATH: process.env.PATH,
@@ -49,6 +51,26 @@ describe('the CDK app', { timeout: 120_000 }, () => {
       '2 problems with the settings:',
       expect.stringMatching(/^ {2}- -c maxConcurrency: /),
       '  - -c prefixes: is not a setting. Did you mean prefix?',
+    ]);
+  });
+
+  it('takes the settings of the current directory, and names them in what it prints', () => {
+    const [home, project] = [join(directory, 'home'), join(directory, 'project')];
+    for (const each of [home, project]) mkdirSync(each);
+    writeFileSync(join(project, 'streampixel-drop.json'), JSON.stringify({ ...STUDIO, maxAttempts: 0 }));
+    const { stderr } = runApp({}, project);
+    expect(stderr).toMatch(/^A problem with the settings:\n {2}- streampixel-drop\.json: maxAttempts: must be/);
+
+    writeFileSync(join(project, 'staging.json'), JSON.stringify(STUDIO));
+    writeFileSync(join(home, '.cdk.json'), JSON.stringify({ context: { maxAttempts: 1 } }));
+    vi.stubEnv('HOME', home);
+    vi.stubEnv('USERPROFILE', home);
+    const context = { ...cdkFlags(), settings: 'staging.json', maxAttempts: 1, stackName: 'Staging' };
+    const app = createApp({ context, directory: project, outdir: join(directory, 'out'), bundle: false });
+    const [stack] = app.synth().stacks;
+    expect(stack?.stackName).toBe('Staging');
+    expect(stack?.messages.map(({ entry }) => String(entry.data))).toEqual([
+      expect.stringContaining('maxAttempts in ~/.cdk.json is not used'),
     ]);
   });
 

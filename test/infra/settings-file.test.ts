@@ -57,6 +57,14 @@ describe('the file of settings', () => {
     ]);
   });
 
+  it('has single settings unset by -c', () => {
+    const directory = directoryWith({
+      [FILE]: { routes: [ROUTE], bucketName: 'builds', alertEmails: ['a@studio.example'] },
+    });
+    const { settings } = read(directory, { bucketName: '', alertEmails: '' });
+    expect([settings.bucketName, settings.alertEmails]).toEqual([undefined, []]);
+  });
+
   it('is another one where -c settings names it, relative to the directory or absolute', () => {
     const directory = directoryWith({ [FILE]: '{', 'staging.json': { routes: [ROUTE], stackName: 'Staging' } });
     for (const settings of ['staging.json', './staging.json', join(directory, 'staging.json')]) {
@@ -180,20 +188,20 @@ describe('settings in the files of the CDK CLI', () => {
 
   it('are to be moved, by init where there is no file yet', () => {
     expect(problemsOf(directoryWith({ 'cdk.json': cdkJson }), cdkJson.context)).toEqual([
-      'cdk.json: settings are in streampixel-drop.json now, but here are routes, alertEmails. This does it: npx --no streampixel-drop init',
+      'cdk.json: has settings (routes, alertEmails), which belong in streampixel-drop.json now. Move them: npx --no streampixel-drop init',
     ]);
     expect(problemsOf(directoryWith({ 'cdk.json': cdkJson, [FILE]: former }), cdkJson.context)).toEqual([
-      expect.stringMatching(/^cdk\.json: .* here are routes, alertEmails\. Move them by hand, or take them out$/),
+      expect.stringMatching(/^cdk\.json: has settings \(routes, alertEmails\).* Move those that you need by hand$/),
     ]);
     expect(problemsOf(directoryWith({ 'cdk.context.json': former }), former)).toEqual([
-      expect.stringMatching(/^cdk\.context\.json: .* Move them by hand/),
+      expect.stringMatching(/^cdk\.context\.json: .* by hand$/),
     ]);
   });
 
   it('are not hidden by a slip, or by -c', () => {
     const context = { alertEmail: 'a@studio.example', prefix: 'a' };
     expect(problemsOf(directoryWith({ 'cdk.json': { context } }), { ...context, prefix: '' })).toEqual([
-      expect.stringMatching(/^cdk\.json: .* here are prefix\. /),
+      expect.stringMatching(/^cdk\.json: has settings \(prefix\)/),
       'cdk.json: alertEmail: is not a setting. Did you mean alertEmails?',
     ]);
   });

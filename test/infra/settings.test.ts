@@ -252,6 +252,14 @@ describe('settings', () => {
     expect(problems[0]).toMatch(new RegExp(`^${name === 'delivery' ? '\\w+' : name}: `));
   });
 
+  it('says where a list of -c is no JSON, as where a shell has taken its quotes', () => {
+    expect(problemsOf({ routes: '[{prefix: , userId: 5}]' })).toEqual([
+      expect.stringMatching(
+        /^routes: must be a list .* is no JSON: line 1, column 3: a name in double quotes is expected/,
+      ),
+    ]);
+  });
+
   it.each([
     ['alertEmails', 'a@studio.example, nobody', /^alertEmails\[1\]: must be an e-mail address/],
     ['bucketKmsKeyArn', 'alias/builds', /^bucketKmsKeyArn: must be the ARN of a KMS key/],

@@ -27,8 +27,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [join(ROOT, 'scripts/start.mjs'), ...args], {
+    // Where there are no settings: those of the person who runs the tests are nobody's business.
+    cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = Promise.all([
@@ -188,6 +189,33 @@ describe('npm start', () => {
     expect((await ended).code).toBe(0);
   });
 
+  it('takes the settings of a file, and deploys them again when it is saved', async () => {
+    const file = join(directory, 'mine.json');
+    const route = { prefix: '', userId: '5'.repeat(24), projectId: '6'.repeat(24), apiKeyParameter: '/studio/key' };
+    const settings = { stackName: 'Mine', routes: [{ ...route, autoRelease: true }] };
+    writeFileSync(file, JSON.stringify(settings));
+    const { child, ended } = start('--port', '0', '--stage', '0.1', '--settings', 'mine.json');
+    const steps: [printed: string, then: () => unknown][] = [
+      ['s3 cp', () => writeFileSync(file, '{ "routes": [')],
+      [
+        'Not deployed: nothing has changed.',
+        () => writeFileSync(file, JSON.stringify({ ...settings, maxAttempts: 3 })),
+      ],
+      ['Deployed: the functions use it now.', () => child.kill('SIGINT')],
+    ];
+    let so = '';
+    child.stdout.on('data', (chunk) => {
+      so += chunk;
+      if (so.includes(steps[0]?.[0] ?? '-')) steps.shift()?.[1]();
+    });
+    const { stdout } = await ended;
+    expect(steps).toEqual([]);
+    expect(stdout).toMatch(/Settings +mine\.json: save it while this runs/);
+    expect(stdout).toContain('s3://mine-000000000000-us-east-1/');
+    expect(stdout).toContain('mine.json was saved. Deploying it ...');
+    expect(stdout).toContain('mine.json: line 1, column 14: the text ends here');
+  });
+
   it('names the flag to use when its port is taken', async () => {
     const other = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
@@ -218,8 +246,9 @@ describe('npm start', () => {
 
   it.each([
     ['a file that is not there', ['--drop', '/nowhere/game.zip'], 'There is no such file.'],
-    ['a file that is no .zip', ['--drop', 'package.json'], 'Builds are .zip files'],
-    ['a folder', ['--drop', 'local'], 'Zip the folder first'],
+    ['a file that is no .zip', ['--drop', join(ROOT, 'package.json')], 'Builds are .zip files'],
+    ['a folder', ['--drop', ROOT], 'Zip the folder first'],
+    ['settings that are not there', ['--settings', 'nowhere.json'], 'There is no such file.'],
     ['a port that is none', ['--port', 'http'], 'whole number from 0 to 65535'],
     ['an interval of nothing', ['--interval', '0'], 'seconds above 0'],
     ['a course that is none', ['--course', 'lost'], 'Allowed choices are live, rejected, stuck, silent, disorder'],
