@@ -132,7 +132,7 @@ async function tool(...args: readonly string[]): Promise<void> {
 
 /** Opens the board of the stack in a window of its own. @param hash the address within the page */
 async function openPage(hash: string, options: BrowserContextOptions): Promise<Page> {
-  // The name of the person who takes the pictures is nobody's business.
+  // The pictures must not show the user name of the machine that takes them.
   const found = findStack({ local: stack.port }).then((each) => ({ ...each, caller: async () => 'alice' }));
   const { promise: address, resolve: onAddress } = Promise.withResolvers<string>();
   const board = await startBoard(found, { onAddress });

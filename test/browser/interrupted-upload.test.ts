@@ -77,7 +77,7 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   const zip = await largeZip('stopped.zip');
   const board = await openBoard(onTestFinished, use().stack.port);
   const page = await openPage(onTestFinished, browser(), board.address, {
-    // Bytes that nobody waits for any more.
+    // The server no longer waits for these bytes.
     expected: /409/,
   });
   const { isHolding, release } = await holdBack(page, 20 * MIB);

@@ -70,7 +70,7 @@ export async function openPage(
   return page;
 }
 
-/** Whether the page is as wide as its window: nobody has to scroll sideways. */
+/** Whether the page is as wide as its window: no sideways scrolling. */
 export function fits(page: Page): Promise<boolean> {
   return page.evaluate('document.documentElement.scrollWidth <= innerWidth');
 }

@@ -19,14 +19,14 @@ export function connect() {
     update({ connection: 'lost' });
     setTimeout(connect, RETRY_MS);
   };
-  const isHeard = () => {
+  const isAlive = () => {
     clearTimeout(silence);
     silence = setTimeout(again, SILENCE_MS);
   };
   /** @param {string} name @param {(data: any) => void} apply */
   const on = (name, apply) =>
     source.addEventListener(name, ({ data }) => {
-      isHeard();
+      isAlive();
       apply(JSON.parse(data));
     });
   source.addEventListener('error', again);
@@ -45,5 +45,5 @@ export function connect() {
     source.close();
     clearTimeout(silence);
   });
-  isHeard();
+  isAlive();
 }
