@@ -20,14 +20,13 @@ import {
   type DeadLetterFacts,
   type DeadLetterFilter,
   deadLetterFacts,
+  discardDeadLetters,
   matches,
   NO_REASON,
   namedAmong,
   type OpenedQueue,
-  recordDiscarded,
   withDeadLetters,
 } from '../stack/dead-letters.ts';
-import { batchesOf } from '../stack/queues.ts';
 import type { Stack } from '../stack/stack.ts';
 import { parseSpan, plural, span } from '../units.ts';
 
@@ -327,15 +326,9 @@ async function discard(
   return withMatching(console, stack, names, filter, async ({ facts, messages, signal, store }) => {
     if (yes !== true) return preview(console, 'delete for good', facts);
     const by = await stack.caller();
-    const deleted = new Set<StoredDeadLetter>();
-    await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
-      for (const batch of batchesOf(messages)) {
-        if (signal.aborted) return;
-        await Promise.all(batch.map((message) => recordDiscarded(message, stack.ledger, Date.now(), by)));
-        for (const message of await store.delete(batch)) deleted.add(message);
-        progress.update(deleted.size);
-      }
-    });
+    const deleted = await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
+      discardDeadLetters(messages, store, stack.ledger, by, signal, (count) => progress.update(count)),
+    );
     const left = messages.length - deleted.size;
     // In full: after this they exist nowhere else.
     const deadLetters = messages.flatMap((message, index) => {

@@ -192,7 +192,7 @@ function releasableUpload(entry: LedgerEntry, wanted: string | undefined): strin
 }
 
 /** @returns the request's id: that of the earlier request where that is still in progress */
-async function sendRequest(
+export async function sendRequest(
   console: Console,
   { caller, clients, followQueueUrl }: Stack,
   { id: build, release: last }: LedgerEntry,
@@ -223,7 +223,7 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
  *
  * @throws OperatorError where it fails, or once the signal is aborted
  */
-async function waitForRelease(
+export async function waitForRelease(
   console: Console,
   { ledger }: Stack,
   entry: LedgerEntry,

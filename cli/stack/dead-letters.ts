@@ -174,6 +174,31 @@ export async function recordDiscarded(
   }
 }
 
+/**
+ * Deletes dead letters for good, and records that a person did it.
+ *
+ * @param by the person's name, where it is known
+ * @param signal once it is aborted, nothing more is deleted
+ * @returns those that are deleted
+ */
+export async function discardDeadLetters(
+  messages: readonly StoredDeadLetter[],
+  store: DeadLetterStore,
+  ledger: Ledger,
+  by: string | undefined,
+  signal: AbortSignal,
+  onProgress: (deleted: number) => void = () => {},
+): Promise<ReadonlySet<StoredDeadLetter>> {
+  const deleted = new Set<StoredDeadLetter>();
+  for (const batch of batchesOf(messages)) {
+    if (signal.aborted) break;
+    await Promise.all(batch.map((message) => recordDiscarded(message, ledger, Date.now(), by)));
+    for (const message of await store.delete(batch)) deleted.add(message);
+    onProgress(deleted.size);
+  }
+  return deleted;
+}
+
 /** Message attributes of an event that EventBridge could not deliver to the builds queue. */
 const [RULE, ERROR_CODE, ERROR_MESSAGE] = ['RULE_ARN', 'ERROR_CODE', 'ERROR_MESSAGE'] as const;
 
