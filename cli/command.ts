@@ -10,7 +10,7 @@ export interface GlobalFlags extends StackOptions {
 export interface Invocation<Flags> {
   readonly console: Console;
   /** Finds the stack. Call it once the command line is known to make sense. */
-  readonly stack: () => Promise<Stack>;
+  readonly stack: (choice?: Pick<StackOptions, 'rehearsal'>) => Promise<Stack>;
   readonly flags: Flags;
   readonly args: readonly (string | undefined)[];
 }

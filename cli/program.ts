@@ -13,12 +13,13 @@ import { addInitCommand } from './commands/init.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addLiveCommand } from './commands/live.ts';
 import { addPushCommand } from './commands/push.ts';
+import { addRehearseCommand } from './commands/rehearse.ts';
 import { addReleaseCommand } from './commands/release.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console, helpColumns, printable } from './console.ts';
-import { findStack, type Stack, targetOf } from './stack/stack.ts';
+import { findStack, type Stack, type StackOptions, targetOf } from './stack/stack.ts';
 import { VERSION } from './version.ts';
 
 /** What commander prints holds the words of the command line. */
@@ -76,8 +77,8 @@ export function createProgram(
         local !== undefined && program.getOptionValueSource(flag) === 'env' ? undefined : flags[flag];
       const options = present({ stack: named('stack'), region, drop: named('drop'), settings, local });
       const console = new Console(json === true, operatorCommands(targetOf(options)));
-      async function find(): Promise<Stack> {
-        const found = await findStack(options);
+      async function find(choice: Pick<StackOptions, 'rehearsal'> = {}): Promise<Stack> {
+        const found = await findStack({ ...options, ...choice });
         console.commands = found.commands;
         onStack(found.commands);
         return found;
@@ -98,6 +99,7 @@ export function createProgram(
   addDeliveryKeyCommands(program, act);
   addWebhookCommand(program, act);
   addDoctorCommand(program, act);
+  addRehearseCommand(program, act);
   return program;
 }
 

@@ -62,6 +62,10 @@ const VARIABLES = {
   stuckAfterMs: { name: 'STUCK_AFTER_MS', holds: wholeNumber },
   reconcile: { name: 'RECONCILE', holds: trueOrFalse },
   tagObjects: { name: 'TAG_OBJECTS', holds: trueOrFalse },
+  /** The next three are of the stand-in for Streampixel in a rehearsal: its table, its queue, and the parameter that rehearse writes. */
+  standInTable: { name: 'STAND_IN_TABLE', holds: text },
+  standInQueueUrl: { name: 'STAND_IN_QUEUE_URL', holds: text },
+  standInParameter: { name: 'STAND_IN_PARAMETER', holds: text },
   reminderHourUtc: { name: 'REMINDER_HOUR_UTC', holds: hourOfDay },
   /** Dimension of the metrics. */
   stackName: { name: 'STACK_NAME', holds: text },

@@ -1,4 +1,4 @@
-import { Annotations, Aws, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -15,6 +15,7 @@ import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { BucketNotification } from './bucket-notification.ts';
 import type { BuildsQueue } from './builds-queue.ts';
+import { removalPolicyOf } from './removal-policy.ts';
 import type { Settings } from './settings/schema.ts';
 
 /** An existing bucket, and the key that it is encrypted with. */
@@ -41,7 +42,7 @@ export class DropBucket extends Construct {
       existing.bucket?.bucketName ?? `${settings.stackName.toLowerCase()}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
     this.bucketArn = existing.bucket?.bucketArn ?? `arn:${Aws.PARTITION}:s3:::${this.bucketName}`;
     this.kmsKey = existing.kmsKey;
-    const created = existing.bucket === undefined ? this.createBucket() : undefined;
+    const created = existing.bucket === undefined ? this.createBucket(settings) : undefined;
     this.bucket = existing.bucket ?? (created as IBucket);
     if (settings.bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, created);
     else this.addNotification(settings, buildsQueue, created);
@@ -60,7 +61,8 @@ export class DropBucket extends Construct {
     return Token.isUnresolved(this.bucketName) ? this.bucket.node.path : this.bucketName;
   }
 
-  private createBucket(): Bucket {
+  private createBucket({ rehearsal }: Settings): Bucket {
+    const removalPolicy = removalPolicyOf(rehearsal);
     const bucket = new Bucket(this, 'Bucket', {
       bucketName: this.bucketName,
       // Keeps each drop apart: the presigned URL names the version that was announced, even if another is dropped over it meanwhile.
@@ -83,10 +85,10 @@ export class DropBucket extends Construct {
       ],
       // The bucket outlives the stack under its name: a later stack adopts it with the setting bucketName or the prop bucket. Where the first
       // deployment fails it goes, or its name would make the second one fail.
-      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      removalPolicy,
     });
     // It refuses plain HTTP, and has to do so for as long as the bucket exists.
-    bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
+    bucket.policy?.applyRemovalPolicy(removalPolicy);
     acknowledge(
       bucket,
       'AwsSolutions-S1',

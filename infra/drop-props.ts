@@ -8,6 +8,7 @@ import { present } from '../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { defaultName, deployedStack, outputPrefix } from './drop-names.ts';
 import { readSettings, SettingsError } from './settings/read.ts';
+import { rehearsalOf, rehearsalStackProblems } from './settings/rehearsal.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
 import { unknownName } from './settings/unknown-name.ts';
 
@@ -238,6 +239,13 @@ export interface StreampixelDropProps {
    */
   readonly runbookUrl?: string;
   /**
+   * Whether the drop is a rehearsal: Streampixel is a stand-in, which is a function of the stack, nothing that exists is used, and all of
+   * it is deleted with the stack. Only in a stack of its own, whose name ends in `-Rehearsal`.
+   *
+   * @default false
+   */
+  readonly rehearsal?: boolean;
+  /**
    * Whether to make a CloudWatch dashboard; three are free in an account.
    *
    * @default true
@@ -328,8 +336,10 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
       .filter((problem) => !unusable.some((path) => isAbout(problem, path))),
     ...existingProblems(scope, existing),
     ...unknownProps(same),
+    ...(settings?.rehearsal === true ? rehearsalStackProblems(deployedStack(scope).stackName) : []),
   ];
   if (settings === undefined || all.length > 0) throw new StreampixelDropError(scope.node.path, all);
+  if (settings.rehearsal) return rehearsalOf(settings);
   return {
     ...settings,
     alertEmails: [...settings.alertEmails, ...tokens.alertEmails],

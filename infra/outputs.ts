@@ -40,6 +40,10 @@ export const OUTPUTS = {
   settings: 'Settings',
   /** This id for the first part, then `Routes2`, `Routes3`, ... */
   routes: 'Routes',
+  /** JSON of {@link DeployedRehearsal}, of a rehearsal only. */
+  rehearsal: 'Rehearsal',
+  /** The command that rehearses. */
+  rehearse: 'Rehearse',
 } as const;
 
 /**
@@ -87,6 +91,14 @@ export interface DeployedDistribution {
   readonly domain: string;
   /** CloudFront's ids of the public keys, by their fingerprints. */
   readonly keyIds: Readonly<Record<string, string>>;
+}
+
+/** What the command `rehearse` needs of a rehearsal. */
+export interface DeployedRehearsal {
+  /** Name of the SSM SecureString in which the stand-in reads what a person enters on Streampixel's dashboard. */
+  readonly standInParameter: string;
+  /** Gets every alert, as SNS sends it to queues. */
+  readonly alertsQueueUrl: string;
 }
 
 /** The part of the settings that the operator's tool needs. */

@@ -6,6 +6,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { present } from '../functions/domain/model/optional-fields.ts';
 import type { Outcome } from '../functions/domain/model/outcome.ts';
 import type { MetricName } from '../functions/domain/model/telemetry.ts';
 import { type CommandTarget, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
@@ -31,9 +32,11 @@ import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
 import { limitOutputs } from './outputs-limit.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { RemindOfDeadLettersFunction } from './remind-of-dead-letters-function.ts';
 import type { Resources } from './resources.ts';
 import type { Settings } from './settings/schema.ts';
+import { StreampixelStandInFunction } from './streampixel-stand-in-function.ts';
 import { SUBMIT_BUILD_TIMEOUT, SubmitBuildFunction } from './submit-build-function.ts';
 
 /** The functions of a drop. */
@@ -77,23 +80,27 @@ export class StreampixelDrop extends Construct {
   /** @throws StreampixelDropError with every problem of the props */
   constructor(scope: Construct, id: string, props: StreampixelDropProps) {
     super(scope, id);
-    const settings = settingsOf(this, props);
-    this.dropName = settings.stackName;
-    this.prefix = settings.prefix;
-    const collisions = this.others().flatMap((other) => this.collisionsWith(other, props.bucket));
+    const given = settingsOf(this, props);
+    this.dropName = given.stackName;
+    this.prefix = given.prefix;
+    // A rehearsal touches nothing that is real.
+    const existing: Partial<StreampixelDropProps> = given.rehearsal ? {} : props;
+    const collisions = this.others().flatMap((other) => this.collisionsWith(other, existing.bucket));
     if (collisions.length > 0) throw new StreampixelDropError(this.node.path, collisions);
+    const standIn = given.rehearsal ? new StreampixelStandInFunction(this, 'StandIn', given) : undefined;
+    const settings = { ...given, ...present({ streampixelBaseUrl: standIn?.streampixelBaseUrl }) };
     const target = this.commandTarget();
     const commands = operatorCommands(target);
     const outputs = new DropOutputs(this);
     const buildsQueue = new BuildsQueue(this, 'BuildsQueue', this.dropName, SUBMIT_BUILD_TIMEOUT);
     const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue, {
-      bucket: props.bucket,
-      kmsKey: props.bucketKmsKey,
+      bucket: existing.bucket,
+      kmsKey: existing.bucketKmsKey,
     });
     const delivery =
       settings.deliveryPublicKeys.length === 0 ? undefined : new Delivery(this, 'Delivery', settings, bucket, outputs);
-    const ledger = new LedgerTable(this, 'Ledger', props.ledgerTable);
-    const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails, props.alertTopic);
+    const ledger = new LedgerTable(this, 'Ledger', settings.rehearsal, existing.ledgerTable);
+    const { topic } = new AlertTopic(this, 'Alerts', settings.alertEmails, existing.alertTopic);
     const followQueue = new FollowQueue(this, 'FollowQueue', settings, bucket.bucketName, FOLLOW_BUILDS_TIMEOUT);
     const environment = environmentValues(settings, target, {
       buildsQueueUrl: buildsQueue.queue.queueUrl,
@@ -144,14 +151,20 @@ export class StreampixelDrop extends Construct {
     output(
       OUTPUTS.rateLimit,
       "Who keeps to Streampixel's rate limit",
-      rateLimitText(props.ledgerTable !== undefined, environment.ledgerTable),
+      rateLimitText(existing.ledgerTable !== undefined, environment.ledgerTable),
     );
     for (const [id, value] of Object.entries(writeDeployedSettings(deployedSettings(settings)))) {
       output(id, "For the operator's tool", value);
     }
-    outputNextSteps(outputs, resources, this.webhookUrl);
+    if (settings.rehearsal) {
+      const { deployed } = new Rehearsal(this, 'ForRehearsal', settings, bucket, topic);
+      output(OUTPUTS.rehearsal, 'For the command rehearse', JSON.stringify(deployed));
+      output(OUTPUTS.rehearse, 'Tries the whole path, and prints a report', commands.rehearse());
+    } else {
+      outputNextSteps(outputs, resources, this.webhookUrl);
+      this.warn(settings, props);
+    }
     limitOutputs(this);
-    this.warn(settings, props);
   }
 
   /** What printed commands act on. */

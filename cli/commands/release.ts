@@ -110,7 +110,7 @@ async function whichBuild({ commands, ledger }: Stack): Promise<OperatorError> {
  *
  * @throws OperatorError where it fails, or once the signal is aborted
  */
-async function waitForRelease(
+export async function waitForRelease(
   console: Console,
   { ledger }: Stack,
   entry: LedgerEntry,

@@ -14,6 +14,8 @@ interface RateLimitedDrop {
   readonly drop: string;
   readonly ledgerTable: string;
   readonly userIds: readonly string[];
+  /** Another one has limits of its own, such as the stand-in of a rehearsal. Absent in stacks of other versions. */
+  readonly streampixelBaseUrl?: string | undefined;
   readonly intervalSeconds?: number | undefined;
 }
 
@@ -30,6 +32,7 @@ export async function checkRateLimit({
     drop,
     ledgerTable,
     userIds: settings.routes.map(({ userId }) => userId),
+    streampixelBaseUrl: settings.streampixelBaseUrl,
     intervalSeconds: settings.intervalSeconds,
   };
   const others: RateLimitedDrop[] = [];
@@ -47,7 +50,7 @@ export async function checkRateLimit({
 }
 
 interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'>, Partial<Pick<Stack, 'drop'>> {
-  readonly settings: Pick<Stack['settings'], 'intervalSeconds' | 'routes'>;
+  readonly settings: Pick<Stack['settings'], 'intervalSeconds' | 'routes' | 'streampixelBaseUrl'>;
   readonly clients: Pick<Stack['clients'], 'cloudFormation'>;
 }
 
@@ -55,6 +58,7 @@ interface RateLimitSource extends Pick<Stack, 'ledgerTable' | 'name'>, Partial<P
 const usedSettings = v.object({
   routes: v.array(v.object({ userId: v.string() })),
   intervalSeconds: v.optional(v.number()),
+  streampixelBaseUrl: v.optional(v.string()),
 });
 
 /** How the other drop gets the ledger: by a setting of the app, or by a prop in a stack of the studio's own. */
@@ -83,9 +87,9 @@ function rateLimitedDrops({ Outputs = [], StackName: stack = '' }: Partial<Stack
     const ledgerTable = outputs.get(`${drop}${OUTPUTS.ledgerTableName}`);
     const settings = v.safeParse(usedSettings, settingsIn(outputs, drop));
     if (ledgerTable === undefined || !settings.success) return [];
-    const { intervalSeconds, routes } = settings.output;
+    const { routes, ...others } = settings.output;
     return [
-      { name: shownName(stack, drop), drop, ledgerTable, userIds: routes.map(({ userId }) => userId), intervalSeconds },
+      { name: shownName(stack, drop), drop, ledgerTable, userIds: routes.map(({ userId }) => userId), ...others },
     ];
   });
 }
@@ -94,6 +98,7 @@ function rateLimitedDrops({ Outputs = [], StackName: stack = '' }: Partial<Stack
 function rateLimitFindings(own: RateLimitedDrop, drops: readonly RateLimitedDrop[]): Finding[] {
   const sameUser = drops
     .filter(({ name }) => name !== own.name)
+    .filter(({ streampixelBaseUrl = own.streampixelBaseUrl }) => streampixelBaseUrl === own.streampixelBaseUrl)
     .map((drop) => ({ ...drop, users: [...new Set(own.userIds)].filter((id) => drop.userIds.includes(id)) }))
     .filter(({ users }) => users.length > 0);
   const apart = sameUser.filter(({ ledgerTable }) => ledgerTable !== own.ledgerTable);

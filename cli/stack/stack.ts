@@ -13,6 +13,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
+import { rehearsalName } from '../../infra/settings/rehearsal.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';
 import { callerName } from './caller.ts';
@@ -29,6 +30,8 @@ export interface StackOptions {
   readonly settings?: string;
   /** Port of the embedded stack. */
   readonly local?: number;
+  /** The stack that rehearses the one that is meant. */
+  readonly rehearsal?: true;
 }
 
 /** The endpoint of the clients, where it is not AWS's own. */
@@ -42,9 +45,10 @@ export function endpointOf({ local }: StackOptions): string | undefined {
  *
  * @throws OperatorError where the file of settings does not say it
  */
-function nameOf({ local, settings, stack }: StackOptions): string | undefined {
+function nameOf({ local, rehearsal, settings, stack }: StackOptions): string | undefined {
   if (stack !== undefined || local !== undefined) return stack;
-  return stackNameHere(settings) ?? DEFAULT_STACK_NAME;
+  const name = stackNameHere(settings) ?? DEFAULT_STACK_NAME;
+  return rehearsal === true ? rehearsalName(name) : name;
 }
 
 /** The stack that printed commands act on, as far as the command line says it. */
@@ -94,7 +98,7 @@ export async function findStack(options: StackOptions) {
   const agents = createAgents();
   const config = clientConfig(options, agents);
   const cloudFormation = new CloudFormationClient(config);
-  const { name, outputs, status } = await describeStack(cloudFormation, nameOf(options));
+  const { name, outputs, status } = await describeStack(cloudFormation, options);
 
   const region = await cloudFormation.config.region();
   const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
@@ -128,6 +132,8 @@ export async function findStack(options: StackOptions) {
     commands: operatorCommands(isLocal ? targetOf(options) : targetIn(name, region, prefix)),
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
+    /** On another emulator, which may lack some of AWS's events. */
+    isEmulated: endpoint !== undefined && !isLocal,
     /** The file of settings that the command line names. */
     settingsFile: options.settings,
     /** How its last change went, by CloudFormation. */
@@ -193,8 +199,9 @@ export function chosenDrop(
   );
 }
 
-/** @param wanted the stack's name or ARN; without it, the only one there is */
-async function describeStack(client: CloudFormationClient, wanted: string | undefined) {
+/** By the stack's name or ARN; without it, the only one there is. */
+async function describeStack(client: CloudFormationClient, options: StackOptions) {
+  const wanted = nameOf(options);
   try {
     const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: wanted }));
     if (stack === undefined) {
@@ -206,7 +213,8 @@ async function describeStack(client: CloudFormationClient, wanted: string | unde
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const remedy = 'Deploy it (`npx cdk deploy`), or name another one: --stack NAME, --region REGION, AWS_PROFILE.';
+    const deploy = options.rehearsal === true ? 'npx cdk deploy -c rehearsal=true' : 'npx cdk deploy';
+    const remedy = `Deploy it (\`${deploy}\`), or name another one: --stack NAME, --region REGION, AWS_PROFILE.`;
     throw new OperatorError(NO_STACK, `There is no stack ${wanted} in ${region}, in this AWS account.`, remedy);
   }
 }

@@ -1,5 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import type { CloudFormationCustomResourceEvent } from 'aws-lambda';
+import { answerCloudFormation, type CustomResourceResult, NOT_ANSWERED } from '../cloudformation-answer.ts';
 import * as compose from '../composition.ts';
 import { describeError } from '../domain/model/redaction.ts';
 import { lambdaHandler } from '../lambda-handler.ts';
@@ -12,20 +13,17 @@ const s3 = compose.createS3Client(settings);
 const cloudFormation = new CloudFormationClient(settings);
 const log = compose.log;
 
-// Lambda tries twice more.
-const FAILURE = { event: 'deployment-not-answered', message: 'CloudFormation got no answer; the log has the cause.' };
-
 /**
  * Runs at deployments: CloudFormation creates, changes and deletes the bucket's notification by it. A notification in the bucket's
  * own properties would stay with a bucket that outlives its stack, and keep the next stack from announcing its builds.
  */
-export const handler = lambdaHandler<Event, void>(log, FAILURE, async (event) => {
-  const { LogicalResourceId, RequestId, RequestType, ResourceProperties, ResponseURL, StackId } = event;
+export const handler = lambdaHandler<Event, void>(log, NOT_ANSWERED, async (event) => {
+  const { RequestType, ResourceProperties } = event;
   const { BucketName: bucket, QueueArn: queue } = ResourceProperties;
   const facts = { operation: RequestType, bucket, queue };
   // With another id after an update, CloudFormation deletes the former one at its end: the notification of another bucket.
   const created = { PhysicalResourceId: RequestType === 'Delete' ? event.PhysicalResourceId : bucket };
-  let result: Result = { Status: 'SUCCESS', ...created };
+  let result: CustomResourceResult = { Status: 'SUCCESS', ...created };
   try {
     if (RequestType !== 'Delete') await announceBuilds(s3, ResourceProperties);
     else if (await isToBeRemoved(event)) await stopAnnouncing(s3, ResourceProperties);
@@ -35,18 +33,8 @@ export const handler = lambdaHandler<Event, void>(log, FAILURE, async (event) =>
     result = { Status: 'FAILED', Reason: describeError(error), ...former };
     log.error('notification-not-changed', { ...facts, error: result.Reason });
   }
-  const body = JSON.stringify({ ...result, LogicalResourceId, RequestId, StackId });
-  // As bytes: of a text `fetch` says its type, which CloudFormation's signature does not allow.
-  const answer = await fetch(ResponseURL, { method: 'PUT', body: Buffer.from(body), redirect: 'error' });
-  if (!answer.ok) throw new Error(`CloudFormation's address answered ${answer.status}.`);
+  await answerCloudFormation(event, result);
 });
-
-interface Result {
-  readonly Status: 'SUCCESS' | 'FAILED';
-  /** Shown with the resource in the stack's events. */
-  readonly Reason?: string;
-  readonly PhysicalResourceId: string;
-}
 
 /** CloudFormation deletes even what it could not create. Where S3 refused, that would fail as well and stop the rollback. */
 const NOT_CREATED = 'not-created';

@@ -3,6 +3,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { problemsBetween, sizeProblems, type Unchecked } from './checks.ts';
 import { valueOfText } from './from-text.ts';
 import { parseJsonText } from './json-text.ts';
+import { rehearsalProblems } from './rehearsal.ts';
 import { dependentDefaults, type Settings, settingsSchema } from './schema.ts';
 import type { SettingsFile } from './settings-file.ts';
 import { unknownName } from './unknown-name.ts';
@@ -52,6 +53,7 @@ export function readSettings(context: Readonly<Record<string, unknown>>, sources
   const problems = [
     ...issues.map(({ path, message }) => `${path}: ${message}`),
     ...problemsBetween(comparable),
+    ...rehearsalProblems(comparable),
     ...unknownSettings(given),
     ...(parsed.success ? sizeProblems(values as Settings) : []),
   ];

@@ -395,6 +395,15 @@ export const settingsSchema = v.object(
       ),
       RUNBOOK,
     ),
+    rehearsal: v.optional(
+      described(
+        '`true`: deploys a [rehearsal](docs/operations.md#rehearsal) beside the real stack, with a stand-in for Streampixel. Set it with ' +
+          '`-c` only.',
+        TRUE_OR_FALSE,
+        v.boolean(),
+      ),
+      false,
+    ),
     dashboard: v.optional(
       described('Creates a CloudWatch dashboard; three are free in an account.', TRUE_OR_FALSE, v.boolean()),
       true,

@@ -53,7 +53,12 @@ export async function startGateway(options: GatewayOptions) {
     AWSEvents: bus.operations,
   };
   const dynamoDb = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
-  const queryServices = createQueryServices(region, options.onPublished);
+  /** ARNs of the queues that get a topic's messages, by the topic's. */
+  const subscribers = new Map<string, readonly string[]>();
+  const queryServices = createQueryServices(region, (published) => {
+    for (const queueArn of subscribers.get(published.topicArn) ?? []) sqs.enqueue(queueArn, notification(published));
+    options.onPublished(published);
+  });
   const httpApis = createHttpApis();
   const s3 = createS3({
     directory: options.objectsDirectory,
@@ -92,7 +97,11 @@ export async function startGateway(options: GatewayOptions) {
       s3.createBucket(spec);
       for (const { queueArn } of spec.notifications) sqs.enqueue(queueArn, testEvent(spec.name));
     },
-    createTopic: queryServices.createTopic,
+    /** @param queueArns of the queues that get its messages, which must exist */
+    createTopic(arn: string, queueArns: readonly string[] = []): void {
+      subscribers.set(arn, queueArns);
+      queryServices.createTopic(arn);
+    },
     describeStack: queryServices.describeStack,
     serveHttpApis: httpApis.deploy,
     peek: sqs.peek,
@@ -103,4 +112,9 @@ export async function startGateway(options: GatewayOptions) {
       await Promise.all([server.close(), distribution.close()]);
     },
   };
+}
+
+/** A message as SNS puts it into a queue. */
+function notification({ topicArn, subject, message }: Published): string {
+  return JSON.stringify({ Type: 'Notification', TopicArn: topicArn, Subject: subject, Message: message });
 }

@@ -41,6 +41,9 @@ interface StoredMessage {
   receiptHandle: string | undefined;
 }
 
+/** What is read of a message that is sent. */
+type Sent = Pick<SendMessageRequest, 'MessageBody' | 'MessageAttributes' | 'DelaySeconds'>;
+
 interface Queue {
   readonly arn: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -73,8 +76,8 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
     return queue;
   }
 
-  function send(queue: Queue, entry: Pick<SendMessageRequest, 'MessageBody' | 'MessageAttributes'>): SendMessageResult {
-    const { MessageBody: body = '', MessageAttributes: attributes = {} } = entry;
+  function send(queue: Queue, entry: Sent): SendMessageResult {
+    const { MessageBody: body = '', MessageAttributes: attributes = {}, DelaySeconds = 0 } = entry;
     const texts = [body, ...Object.values(attributes).map(({ StringValue = '' }) => StringValue)];
     if (texts.some((text) => INVALID_CHARACTER.test(text))) {
       throw new AwsError(400, 'InvalidMessageContents', 'Invalid characters found.');
@@ -83,7 +86,7 @@ export function createSqs(arnOf: (queueName: string) => string, urlOf: (queueNam
       throw new AwsError(400, 'InvalidParameterValue', `A message must have 1 to ${LONGEST_BODY} bytes.`);
     }
     const now = Date.now();
-    const message = { id: randomUUID(), body, attributes, sentAt: now, visibleAt: now };
+    const message = { id: randomUUID(), body, attributes, sentAt: now, visibleAt: now + DelaySeconds * 1000 };
     queue.messages.push({ ...message, firstReceivedAt: undefined, receiveCount: 0, receiptHandle: undefined });
     queue.changes.emit('change');
     return { MessageId: message.id, MD5OfMessageBody: md5(body) };

@@ -167,7 +167,13 @@ export function deploymentOf(template: Template, stackName: string, assemblyDire
         return { TableName: name, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode };
       },
     ),
-    topicArns: ofType('AWS::SNS::Topic').map(({ arn }) => arn),
+    topics: ofType('AWS::SNS::Topic').map(({ arn }) => ({
+      arn,
+      /** Those that get its messages, as SNS sends them by default. */
+      queueArns: ofType<SubscriptionProperties>('AWS::SNS::Subscription').flatMap(({ properties }) =>
+        properties.Protocol === 'sqs' && properties.TopicArn === arn ? properties.Endpoint : [],
+      ),
+    })),
     /** Each with the function that it invokes. */
     eventSources: ofType<EventSourceProperties>('AWS::Lambda::EventSourceMapping').map(({ properties }) => ({
       queueArn: properties.EventSourceArn,
@@ -221,6 +227,12 @@ interface EventSourceProperties {
   readonly FunctionName: string;
   readonly BatchSize: number;
   readonly ScalingConfig: { readonly MaximumConcurrency: number };
+}
+
+interface SubscriptionProperties {
+  readonly Protocol: string;
+  readonly TopicArn: string;
+  readonly Endpoint: string;
 }
 
 interface RuleProperties {

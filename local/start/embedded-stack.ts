@@ -10,8 +10,8 @@ import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { webhookAddress } from '../../functions/domain/follow/webhook-tokens.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { MARGIN_MS } from '../../functions/domain/pacing/pacer.ts';
 import { ROUTES_FILE, readRoutes } from '../../functions/routes-file.ts';
+import { windowOf } from '../../functions/streampixel-stand-in/api.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
 import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
@@ -117,7 +117,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     let environment: Environment | undefined;
     let users: readonly StandInUser[] = [];
     const standIn =
-      options.settings?.streampixelBaseUrl === undefined
+      options.settings?.streampixelBaseUrl === undefined && options.settings?.rehearsal !== true
         ? await startStandIn({
             // Both are asked for later: the stand-in's address is one of the settings that they are read from.
             users: () => users,
@@ -257,11 +257,6 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
   }
 }
 
-/** Streampixel's window for an interval, in ms: shorter by the margin that the real interval has, as far as there is room. */
-function windowOf(intervalMs: number): number {
-  return intervalMs - Math.min(MARGIN_MS, intervalMs / 2);
-}
-
 /** What the function that processes the builds queue reads when it starts. */
 function environmentOf(deployment: Deployment) {
   const queueUrl = deployment.output(OUTPUTS.buildsQueueUrl);
@@ -283,7 +278,7 @@ async function createResources(
     await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
   }
   for (const table of deployment.tables) await dynamoDb.send(new CreateTableCommand(table));
-  for (const topicArn of deployment.topicArns) gateway.createTopic(topicArn);
+  for (const { arn, queueArns } of deployment.topics) gateway.createTopic(arn, queueArns);
   for (const bucket of deployment.buckets) gateway.createBucket(bucket);
 }
 

@@ -1,18 +1,5 @@
-/** The body of a webhook: the same flat shape for every event. */
-export interface WebhookPayload {
-  /** `build.` and the stage entered, or `webhook.test`. */
-  readonly event: string;
-  readonly projectId: string;
-  readonly uploadId: string | null;
-  /** As it was given to `upload-file`, signature included: Streampixel does not say that it removes the query. */
-  readonly fileUrl: string | null;
-  /** Of the pipeline, in Streampixel's words. */
-  readonly status: string;
-  /** Why a build was rejected; `null` on every other event. */
-  readonly objection: string | null;
-  /** ISO 8601: when the stage was entered, not when this was sent. */
-  readonly timestamp: string;
-}
+import { testWebhook, type WebhookPayload } from '../../functions/streampixel-stand-in/lifecycle.ts';
+import { deliverWebhook } from '../../functions/streampixel-stand-in/webhook-delivery.ts';
 
 /** How the webhooks of one build arrive. Streampixel does not promise that each comes once and in order. */
 export interface Deliveries {
@@ -65,19 +52,7 @@ export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOpt
   async function deliver(payload: WebhookPayload): Promise<boolean> {
     const url = urls.get(payload.projectId);
     if (url === undefined || signal.aborted) return false;
-    try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(payload),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      });
-      await response.body?.cancel();
-      return response.ok;
-    } catch {
-      return false;
-    }
+    return deliverWebhook(url, payload, timeoutMs, signal);
   }
 
   return {
@@ -111,9 +86,7 @@ export function createWebhooks({ timeoutMs, random, track, signal }: WebhooksOpt
     },
     /** @returns whether the receiver answered with a 2xx */
     test(projectId: string): Promise<boolean> {
-      const timestamp = new Date().toISOString();
-      const nothing = { uploadId: null, fileUrl: null, objection: null };
-      const delivery = deliver({ event: 'webhook.test', projectId, status: 'test', timestamp, ...nothing });
+      const delivery = deliver(testWebhook(projectId, Date.now()));
       track(delivery);
       return delivery;
     },

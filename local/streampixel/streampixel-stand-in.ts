@@ -1,12 +1,25 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { unreachable } from '../../functions/domain/model/outcome.ts';
+import {
+  type Answer,
+  answerTo,
+  BASE_PATH,
+  type Call,
+  endpointOf,
+  type LimitedEndpoint,
+  type StandInUser,
+  type Streampixel,
+} from '../../functions/streampixel-stand-in/api.ts';
+import { WEBHOOK_TIMEOUT_MS } from '../../functions/streampixel-stand-in/webhook-delivery.ts';
 import { listenOnLoopback } from '../loopback-server.ts';
-import { BUILD_EVENTS, createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
+import { createLifecycle, type StandInEvent } from './stand-in-lifecycle.ts';
 import { createWebhooks, fixedRandom } from './stand-in-webhooks.ts';
 
-export type { Course, OpenStage, ReleasedBy, Stage, StandInEvent } from './stand-in-lifecycle.ts';
-export type { Deliveries, WebhookPayload } from './stand-in-webhooks.ts';
+export type { StandInUser } from '../../functions/streampixel-stand-in/api.ts';
+export type { OpenStage, Stage, WebhookPayload } from '../../functions/streampixel-stand-in/lifecycle.ts';
+export type { Course, ReleasedBy, StandInEvent } from './stand-in-lifecycle.ts';
+export type { Deliveries } from './stand-in-webhooks.ts';
 
 export interface StandInOptions {
   /** Who may upload where; asked at each request. */
@@ -30,11 +43,6 @@ export interface StandInOptions {
   /** In [0, 1), for deliveries that are shuffled. Default: the same numbers in every run. */
   readonly random?: () => number;
   readonly onEvent: (event: StandInEvent) => void;
-}
-
-export interface StandInUser {
-  readonly userId: string;
-  readonly projectIds: readonly string[];
 }
 
 /** What to do with one call of an endpoint instead of what is documented. */
@@ -66,44 +74,22 @@ export interface RecordedRequest {
 
 export type StandIn = Awaited<ReturnType<typeof startStandIn>>;
 
-const BASE_PATH = '/pixelStripeApi';
-
-/** Required fields of the documented requests, in the order in which they are checked. */
-const UPLOAD_FIELDS = ['apiKey', 'userId', 'projectId', 'fileUrl'] as const;
-const DISTRIBUTE_FIELDS = ['apiKey', 'userId', 'projectId', 'uploadId'] as const;
-
-interface Call {
-  readonly headers: IncomingHttpHeaders;
-  readonly query: URLSearchParams;
-  readonly body: string;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-/** An answer other than 2xx, in Streampixel's words. */
-class Refusal extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /**
  * Starts a server on the loopback interface that behaves like Streampixel as its documentation describes it. Answers and
  * courses that are not documented can be scripted.
  */
 export async function startStandIn(options: StandInOptions) {
-  const { stageMs = () => 50, queueMs = () => 300, webhookTimeoutMs = 10_000, random = fixedRandom(1) } = options;
+  const {
+    stageMs = () => 50,
+    queueMs = () => 300,
+    webhookTimeoutMs = WEBHOOK_TIMEOUT_MS,
+    random = fixedRandom(1),
+  } = options;
   let { apiKey } = options;
-  const uploadBehaviours: Behaviour[] = [];
-  const distributeBehaviours: Behaviour[] = [];
+  const behaviours: Readonly<Record<LimitedEndpoint, Behaviour[]>> = { 'upload-file': [], 'distribute-file': [] };
   const requests: RecordedRequest[] = [];
-  const limitUploads = createRateLimit(options.windowMs);
-  const limitDistributions = createRateLimit(options.windowMs);
+  /** When the last call was accepted, by endpoint and user; ms since the epoch. */
+  const lastAccepted = new Map<string, number>();
 
   const running = new Set<Promise<unknown>>();
   function track(work: Promise<unknown>): void {
@@ -115,84 +101,28 @@ export async function startStandIn(options: StandInOptions) {
   const webhooks = createWebhooks({ timeoutMs: webhookTimeoutMs, random, track, signal });
   const lifecycle = createLifecycle({ stageMs, queueMs, webhooks, onEvent: options.onEvent, track, signal });
 
-  function authenticate(userId: string, key: string): void {
-    if (!options.users().some((user) => user.userId === userId)) throw new Refusal(401, 'Invalid User');
-    if (key !== apiKey) throw new Refusal(401, 'Unauthorized: Invalid API Key');
-  }
-
-  function authenticateByQuery(query: URLSearchParams): string {
-    const userId = query.get('userId');
-    const key = query.get('apikey');
-    if (!userId || !key) throw new Refusal(400, 'userId and apikey are required');
-    authenticate(userId, key);
-    return userId;
-  }
-
-  function projectsOf(userId: string): readonly { readonly id: string; readonly name: string }[] {
-    const ids = options.users().flatMap((user) => (user.userId === userId ? user.projectIds : []));
-    return ids.map((id, index) => ({ id, name: `Project ${index + 1}` }));
-  }
-
-  /** @param denial the message for another user's project: each endpoint has its own */
-  function projectOf(userId: string, projectId: string, denial: string): { readonly name: string } {
-    if (!options.users().some(({ projectIds }) => projectIds.includes(projectId))) {
-      throw new Refusal(404, 'Project not found');
-    }
-    const project = projectsOf(userId).find(({ id }) => id === projectId);
-    if (project === undefined) throw new Refusal(403, denial);
-    return project;
-  }
-
-  function uploadFile(call: Call): Answer {
-    const { autoRelease = true, ...fields } = readFields(call, UPLOAD_FIELDS);
-    if (typeof autoRelease !== 'boolean') throw new Refusal(400, 'Invalid field: autoRelease');
-    const { userId, projectId, fileUrl } = fields;
-    authenticate(userId, fields.apiKey);
-    projectOf(userId, projectId, 'Forbidden: project does not belong to this user');
-    if (!URL.canParse(fileUrl) || !new URL(fileUrl).pathname.endsWith('.zip')) {
-      throw new Refusal(400, 'Invalid fileUrl: must be a direct link to a .zip file');
-    }
-    limitUploads(userId);
-    const { uploadId } = lifecycle.accept({ projectId, fileUrl, autoRelease });
-    return { status: 200, body: { message: 'Build queued for processing', uploadId } };
-  }
-
-  function distributeFile(call: Call): Answer {
-    const { apiKey: key, userId, projectId, uploadId } = readFields(call, DISTRIBUTE_FIELDS);
-    authenticate(userId, key);
-    projectOf(userId, projectId, 'Access denied');
-    const upload = lifecycle.uploadsOf(projectId).find((candidate) => candidate.uploadId === uploadId);
-    if (upload === undefined) throw new Refusal(404, 'File not found in project');
-    if (!upload.isReleasable) throw new Refusal(400, 'File has no URL yet');
-    limitDistributions(userId);
-    lifecycle.distribute(upload);
-    return { status: 200, body: { message: 'Distribution triggered' } };
-  }
-
-  function projectsStatus({ query }: Call): Answer {
-    const projects = projectsOf(authenticateByQuery(query)).map(({ id, name }) => ({
-      _id: id,
-      name,
-      status: true,
-      subscriptionStatus: 'active',
-    }));
-    return { status: 200, body: { totalProjects: projects.length, projects } };
-  }
-
-  /** The documentation had this endpoint once; now it does not mention it. */
-  function getProject(projectId: string, { query }: Call): Answer {
-    const { name } = projectOf(authenticateByQuery(query), projectId, 'Access denied');
-    const files = lifecycle.uploadsOf(projectId).map(({ uploadId, fileUrl, status, acceptedAt, objection = null }) => {
-      const { origin, pathname } = new URL(fileUrl);
-      return { _id: uploadId, url: `${origin}${pathname}`, status, date: acceptedAt.toISOString(), objection };
-    });
-    const webhook = { webhookUrl: webhooks.urlOf(projectId) ?? null, webhookEvents: BUILD_EVENTS };
-    // Newest first, as in the documented example.
-    return {
-      status: 200,
-      body: { id: projectId, name, ...webhook, files: files.reverse(), liveUsers: 0, usersInQueue: 0 },
-    };
-  }
+  const streampixel: Streampixel = {
+    get users() {
+      return options.users();
+    },
+    get apiKey() {
+      return apiKey;
+    },
+    get windowMs() {
+      return options.windowMs();
+    },
+    async acquire(endpoint, userId) {
+      const lane = `${endpoint} ${userId}`;
+      const now = Date.now();
+      if (now - (lastAccepted.get(lane) ?? Number.NEGATIVE_INFINITY) < options.windowMs()) return false;
+      lastAccepted.set(lane, now);
+      return true;
+    },
+    accept: async (request) => lifecycle.accept(request),
+    distribute: async (upload) => lifecycle.distribute(upload),
+    uploadsOf: async (projectId) => lifecycle.uploadsOf(projectId),
+    webhookOf: webhooks.urlOf,
+  };
 
   /** What a person does on the dashboard. */
   async function dashboard(method: string, projectId: string, address: string): Promise<Answer> {
@@ -217,18 +147,11 @@ export async function startStandIn(options: StandInOptions) {
     requests.push({ method, path: url.pathname, headers, body, at: Date.now() });
     const [, projectId] = /^\/dashboard\/projects\/(\w+)\/webhook$/.exec(url.pathname) ?? [];
     if (projectId !== undefined) return send(response, await dashboard(method, projectId, body));
-    const call: Call = { headers, query: url.searchParams, body };
-    const [, endpoint = ''] = `${method} ${url.pathname}`.split(`${BASE_PATH}/projects/`);
-    if (method === 'POST' && endpoint === 'upload-file') {
-      return behave(response, () => uploadFile(call), uploadBehaviours.shift());
-    }
-    if (method === 'POST' && endpoint === 'distribute-file') {
-      return behave(response, () => distributeFile(call), distributeBehaviours.shift());
-    }
-    behave(response, () => {
-      if (method !== 'GET' || endpoint === '' || endpoint.includes('/')) throw new Refusal(404, 'Not Found');
-      return endpoint === 'projects-status' ? projectsStatus(call) : getProject(endpoint, call);
-    });
+    const call: Call = { contentType: headers['content-type'], query: url.searchParams, body };
+    const endpoint = endpointOf(url.pathname);
+    const isLimited = endpoint === 'upload-file' || endpoint === 'distribute-file';
+    const behaviour = method === 'POST' && isLimited ? behaviours[endpoint].shift() : undefined;
+    await behave(response, () => answerTo(method, endpoint, call, streampixel), behaviour);
   }
 
   const server = await listenOnLoopback(route);
@@ -244,9 +167,9 @@ export async function startStandIn(options: StandInOptions) {
     baseUrl: `${server.url}${BASE_PATH}`,
     requests: requests as readonly RecordedRequest[],
     /** Queues behaviours for the next calls of `upload-file`. */
-    script: (...next: Behaviour[]): void => void uploadBehaviours.push(...next),
+    script: (...next: Behaviour[]): void => void behaviours['upload-file'].push(...next),
     /** Likewise for `distribute-file`. */
-    scriptDistribute: (...next: Behaviour[]): void => void distributeBehaviours.push(...next),
+    scriptDistribute: (...next: Behaviour[]): void => void behaviours['distribute-file'].push(...next),
     /** Queues what happens to the next uploads that are accepted. */
     plan: lifecycle.plan,
     rotateKey(next: string): void {
@@ -274,51 +197,15 @@ export async function startStandIn(options: StandInOptions) {
   };
 }
 
-/** Accepts one call of each user in a window. @returns function that throws a {@link Refusal} for any other */
-function createRateLimit(windowMs: () => number): (userId: string) => void {
-  const lastAccepted = new Map<string, number>();
-  return (userId) => {
-    const now = Date.now();
-    if (now - (lastAccepted.get(userId) ?? Number.NEGATIVE_INFINITY) < windowMs()) {
-      throw new Refusal(429, `Rate limit exceeded. Try again in ${inWords(windowMs())}.`);
-    }
-    lastAccepted.set(userId, now);
-  };
-}
-
-/**
- * The fields of a JSON body that has the named ones.
- *
- * @throws Refusal
- */
-function readFields<Name extends string>(
-  { headers, body }: Call,
-  required: readonly Name[],
-): Record<Name, string> & { readonly autoRelease?: unknown } {
-  if (headers['content-type']?.split(';')[0] !== 'application/json') throw new Refusal(415, 'Unsupported Media Type');
-  let fields: Record<Name, string>;
-  try {
-    fields = JSON.parse(body) ?? {};
-  } catch {
-    throw new Refusal(400, 'Invalid JSON');
-  }
-  for (const name of required) {
-    if (typeof fields[name] !== 'string' || fields[name] === '') {
-      throw new Refusal(400, `Missing required field: ${name}`);
-    }
-  }
-  return fields;
-}
-
 /** @param documented makes the documented answer, with all its effects */
-function behave(
+async function behave(
   response: ServerResponse,
-  documented: () => Answer,
+  documented: () => Promise<Answer>,
   behaviour: Behaviour = { kind: 'documented' },
-): void {
+): Promise<void> {
   switch (behaviour.kind) {
     case 'documented':
-      send(response, answerOf(documented));
+      send(response, await documented());
       break;
     case 'answer':
       send(response, behaviour, behaviour.headers);
@@ -329,7 +216,7 @@ function behave(
     case 'hang':
       break;
     case 'cut-off': {
-      const whole = JSON.stringify(answerOf(documented).body);
+      const whole = JSON.stringify((await documented()).body);
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(whole) });
       response.write(whole.slice(0, whole.length / 2), () => response.destroy());
       break;
@@ -339,25 +226,8 @@ function behave(
   }
 }
 
-function answerOf(documented: () => Answer): Answer {
-  try {
-    return documented();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { status: error.status, body: { message: error.message } };
-  }
-}
-
 function send(response: ServerResponse, answer: Answer, headers: OutgoingHttpHeaders = {}): void {
   const isText = typeof answer.body === 'string';
   response.writeHead(answer.status, { 'Content-Type': isText ? 'text/html' : 'application/json', ...headers });
   response.end(isText ? answer.body : JSON.stringify(answer.body));
-}
-
-/** Streampixel's message says "2 minutes"; a shorter window needs a smaller unit. */
-function inWords(windowMs: number): string {
-  const minutes = windowMs / 60_000;
-  if (Number.isInteger(minutes)) return minutes === 1 ? '1 minute' : `${minutes} minutes`;
-  const seconds = Math.ceil(windowMs / 1000);
-  return seconds === 1 ? '1 second' : `${seconds} seconds`;
 }

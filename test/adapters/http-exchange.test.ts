@@ -1,6 +1,11 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { exchange, type HttpExchange, type HttpRequest } from '../../functions/adapters/http-exchange.ts';
+import {
+  exchange,
+  type HttpExchange,
+  type HttpRequest,
+  isSafeForSecrets,
+} from '../../functions/adapters/http-exchange.ts';
 import { startRawServer } from '../support/scripted-server.ts';
 
 const clock = { now: Date.now };
@@ -255,5 +260,35 @@ describe.concurrent('an answer', () => {
     };
     const result = await ask(drips, { deadline: Date.now() + 60_000, isWhole });
     expect(result).toMatchObject({ kind: 'answered', body: Buffer.from('{}'.repeat(6)) });
+  });
+});
+
+describe('a name under localhost', () => {
+  it('is this machine, whatever a name server would say', async () => {
+    const server = await startRawServer(answers(`${HEAD}content-length: 2\r\n\r\n{}`));
+    const request = { method: 'GET', headers: {}, deadline: Date.now() + PATIENCE_MS, maxBytes: 100 } as const;
+    const url = server.url.replace('127.0.0.1', 'a1b2.execute-api.localhost');
+    expect(await exchange({ ...request, url }, clock)).toMatchObject({ kind: 'answered', status: 200 });
+    await server.close();
+  });
+
+  it.each([
+    ['http://a1b2.execute-api.localhost:4566/x', true],
+    ['http://localhost/x', true],
+    ['http://localhost.example.com/x', false],
+    ['http://notlocalhost/x', false],
+    ['http://example.com/.localhost', false],
+    ['https://example.com/x', true],
+  ])('%s: a secret may travel there: %s', (url, isSafe) => expect(isSafeForSecrets(url)).toBe(isSafe));
+});
+
+describe('an exchange that is aborted', () => {
+  it('ends at once', async () => {
+    const aborting = new AbortController();
+    const asked = ask((socket) => void socket.once('data', () => aborting.abort()), {
+      signal: aborting.signal,
+      deadline: Date.now() + 3_600_000,
+    });
+    expect(await asked).toMatchObject({ kind: 'unanswered' });
   });
 });

@@ -45,7 +45,11 @@ function checkIn(answer: (page: number) => Promise<object>) {
   const second = { ...ROUTE, prefix: 'second/' };
   return checkRateLimit({
     ...OWN,
-    settings: { routes: [ROUTE, second], intervalSeconds: 121 },
+    settings: {
+      routes: [ROUTE, second],
+      intervalSeconds: 121,
+      streampixelBaseUrl: 'https://api.streampixel.io/pixelStripeApi',
+    },
     clients: { cloudFormation },
   });
 }
@@ -128,6 +132,13 @@ describe('the rate limit of a user', () => {
     ['has no outputs', { StackName: 'X', StackStatus: 'CREATE_COMPLETE', CreationTime: new Date(0) } as Stack],
     ['has settings that are no JSON', described('X', { Settings: 'blue', LedgerTableName: 'x' })],
     ['has settings of something else', described('X', { Settings: '{"routes":"none"}', LedgerTableName: 'x' })],
+    [
+      'uploads to another API, such as a rehearsal',
+      described('X', {
+        Settings: JSON.stringify({ routes: [ROUTE], streampixelBaseUrl: 'https://stand-in.example/pixelStripeApi' }),
+        LedgerTableName: 'x',
+      }),
+    ],
     ['has no ledger', described('X', { Settings: JSON.stringify({ routes: [ROUTE] }) })],
   ])('does not concern a stack that %s', async (_, stack) => {
     expect(await check([stack])).toMatchObject([{ status: 'ok' }]);

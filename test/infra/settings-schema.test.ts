@@ -127,6 +127,10 @@ const VALUES: Readonly<Record<keyof typeof settingsSchema.entries, readonly [goo
     ['docs/runbook.md', 'https://wiki.studio.example/runbook'],
     ['http://wiki.example', 'https://wiki.example/#a', 'runbook.md', `https://wiki.example/${'x'.repeat(150)}`],
   ],
+  rehearsal: [
+    [true, false],
+    ['yes', 1],
+  ],
   dashboard: [
     [true, false],
     ['no', 1],

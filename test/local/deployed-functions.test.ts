@@ -91,7 +91,7 @@ function deployment(parts: Partial<Deployment>): Deployment {
     buckets: [],
     queues: [],
     tables: [],
-    topicArns: [],
+    topics: [],
     functions: [],
     eventSources: [],
     rules: [],

@@ -405,6 +405,19 @@ describe('the one port', () => {
     sns.destroy();
   });
 
+  it('puts what is published into the queues of the topic', async () => {
+    const [sns, sqs] = [new SNSClient(client()), new SQSClient(client())];
+    const TopicArn = `arn:aws:sns:${REGION}:000000000000:alerts-for-queues`;
+    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'alerts' }));
+    gateway.createTopic(TopicArn, [`arn:aws:sqs:${REGION}:000000000000:alerts`]);
+    await sns.send(new PublishCommand({ TopicArn, Subject: 'A build failed', Message: 'Fix <it>.' }));
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }));
+    expect(Messages.map(({ Body = '' }) => JSON.parse(Body))).toEqual([
+      { Type: 'Notification', TopicArn, Subject: 'A build failed', Message: 'Fix <it>.' },
+    ]);
+    for (const each of [sns, sqs]) each.destroy();
+  });
+
   it('describes each stack by its outputs', async () => {
     const cloudFormation = new CloudFormationClient(client());
     const describeStack = (StackName: string) => cloudFormation.send(new DescribeStacksCommand({ StackName }));

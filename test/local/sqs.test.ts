@@ -169,6 +169,15 @@ describe('a received message', () => {
   });
 });
 
+describe('a delayed message', () => {
+  it('can be received once its delay is over', async () => {
+    const queueUrl = await createQueue();
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: 'later', DelaySeconds: 1 }));
+    expect(await receive(queueUrl)).toEqual([]);
+    expect(bodies(await receive(queueUrl, { WaitTimeSeconds: 20 }))).toEqual(['later']);
+  });
+});
+
 describe('a long poll', () => {
   it('ends with the message that arrives meanwhile', async () => {
     const queueUrl = await createQueue({ ReceiveMessageWaitTimeSeconds: '20' });

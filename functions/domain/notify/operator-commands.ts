@@ -43,6 +43,7 @@ type Subcommand =
   | 'key check'
   | 'key set'
   | 'live'
+  | 'rehearse'
   | 'release'
   | 'status'
   | 'submit'
@@ -72,6 +73,8 @@ export function operatorCommands(target: CommandTarget) {
     init: () => command('init'),
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
+    /** Tries the whole path, on the stack of a rehearsal. */
+    rehearse: () => command('rehearse'),
     /** Shows the addresses of the webhooks. */
     webhook: () => command('webhook'),
     finishWebhookRotation: (force?: '--force') =>
