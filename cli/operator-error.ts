@@ -1,4 +1,5 @@
 import type { OperatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { listed } from './units.ts';
 
 /**
  * What the process ends with. Scripts build on it: the table is in docs/ci.md.
@@ -34,6 +35,11 @@ export class OperatorError extends Error {
 /** The command line makes no sense. */
 export function usageError(message: string, remedy: Remedy): OperatorError {
   return new OperatorError('Usage', message, remedy, EXIT.usage);
+}
+
+/** @param projects of the routes */
+export function unknownProject(projectId: string, projects: readonly string[]): OperatorError {
+  return new OperatorError('UnknownProject', `No route has the project ${projectId}.`, `Projects: ${listed(projects)}`);
 }
 
 /** @param commands for the stack that the tool operates */

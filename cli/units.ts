@@ -64,6 +64,15 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-GB')} ${count === 1 ? one : many}`;
 }
 
+/** Of what there may be hundreds, so many are named. */
+export const NAMED = 10;
+
+/** Choices for a person: the first ten, and how many more there are. */
+export function listed(choices: readonly string[], separator = ', '): string {
+  const more = choices.length - NAMED;
+  return [...choices.slice(0, NAMED), ...(more > 0 ? [`and ${more} more`] : [])].join(separator);
+}
+
 /** Local time: only the time of day where it is less than 12 h away from now. */
 export function clockTime(ms: number, now: number): string {
   // Swedish has the order of ISO 8601: `2026-04-21 12:00:00`.

@@ -13,20 +13,31 @@ export function acknowledge(construct: IConstruct, rule: string, reason: string)
 
 /** The same for a resource of a policy that is a wildcard. Other wildcards of the same role stay findings. */
 export function acknowledgeWildcard(role: IConstruct, resource: string, reason: string): void {
-  acknowledge(role, `AwsSolutions-IAM5[Resource::${flattened(cdk.Stack.of(role).resolve(resource))}]`, reason);
+  // The finding names the resource as the template does. What comes from another stack has its name there only once CDK has connected
+  // the stacks, which it has when it asks constructs whether they are valid.
+  role.node.addValidation({
+    validate: () => {
+      acknowledge(role, `AwsSolutions-IAM5[Resource::${flattened(cdk.Stack.of(role).resolve(resource))}]`, reason);
+      return [];
+    },
+  });
 }
 
-/** How cdk-nag spells a reference in the name of a finding: `<LogicalId.Arn>`. */
-function flattened(value: string | Readonly<Record<string, unknown>>): string {
+/**
+ * How cdk-nag spells a reference in the name of a finding, such as `<LogicalId.Arn>`.
+ *
+ * Source: its `flattenCfnReference`.
+ */
+function flattened(value: unknown): string {
   if (typeof value === 'string') return value;
-  const [[name, of] = ['']] = Object.entries(value) as [string, never][];
+  const [[name, of] = []] = Object.entries(value as object);
   switch (name) {
-    case 'Fn::Join': {
-      const [delimiter, items]: [string, (typeof value)[]] = of as never;
-      return items.map(flattened).join(delimiter);
-    }
+    case 'Fn::Join':
+      return of[1].map(flattened).join(of[0]);
     case 'Fn::GetAtt':
-      return `<${(of as unknown as string[]).join('.')}>`;
+      return `<${of.map(flattened).join('.')}>`;
+    case 'Fn::ImportValue':
+      return flattened(of);
     case 'Ref':
       return `<${of}>`;
     default:

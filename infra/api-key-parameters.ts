@@ -15,25 +15,45 @@ export function apiKeyParameters(routes: Secrets['routes']): string[] {
 
 /**
  * Where the API keys are, for the rule and the policies: each parameter by its name, or the folders that hold them where that would be
- * too long. The deepest folder that holds several comes first, so that no more is covered than has to be.
+ * too long. The deepest folders come first, and of those the fullest, so that no more is covered than has to be.
  *
  * @returns names, and folders, which end with `/`. They may still be too long ({@link fits}): a folder that holds another secret of the
  * stack is not taken, nor is the root, which holds those of the whole account.
  */
-export function apiKeyPaths({ routes, ...others }: Secrets): readonly string[] {
-  const secrets = [others.webhookTokenParameter, others.deliveryKeyParameter];
-  let paths: readonly string[] = apiKeyParameters(routes);
-  while (!fits(paths)) {
+export function apiKeyPaths({ routes, webhookTokenParameter, deliveryKeyParameter }: Secrets): readonly string[] {
+  const names = apiKeyParameters(routes);
+  const secrets = [webhookTokenParameter, deliveryKeyParameter];
+  let paths: readonly string[] = names;
+  for (let depth = Math.max(...names.map(depthOf)); depth > 0 && !fits(paths); depth--) {
     const held = new Map<string, number>();
-    for (const folder of paths.flatMap(foldersOf)) held.set(folder, (held.get(folder) ?? 0) + 1);
-    const [deepest] = [...held]
+    for (const path of paths) {
+      const folder = folderOf(path, depth);
+      if (folder !== undefined) held.set(folder, (held.get(folder) ?? 0) + 1);
+    }
+    const folders = [...held]
       .filter(([folder, count]) => count > 1 && !secrets.some((name) => name.startsWith(folder)))
-      .sort(([a, inA], [b, inB]) => depthOf(b) - depthOf(a) || inB - inA)
+      .sort(([, inA], [, inB]) => inB - inA)
       .map(([folder]) => folder);
-    if (deepest === undefined) return paths;
-    paths = [...paths.filter((path) => !path.startsWith(deepest)), deepest];
+    paths = fewest(folders.length, (count) => covered(paths, depth, folders.slice(0, count)));
   }
   return paths;
+}
+
+/** What fits with the fewest folders; with all of them where nothing does. By halves: there may be thousands. */
+function fewest(most: number, withFolders: (count: number) => readonly string[]): readonly string[] {
+  let [low, high] = [0, most];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(withFolders(middle))) high = middle;
+    else low = middle + 1;
+  }
+  return withFolders(high);
+}
+
+/** The folders, and the paths that are in none of them. */
+function covered(paths: readonly string[], depth: number, folders: readonly string[]): readonly string[] {
+  const taken = new Set<string | undefined>(folders);
+  return [...paths.filter((path) => !taken.has(folderOf(path, depth))), ...folders];
 }
 
 /** Whether EventBridge and IAM take as much. */
@@ -45,14 +65,14 @@ export function isFolder(path: string): boolean {
   return path.endsWith('/');
 }
 
-/** Those that a path is in, without the root and without itself. */
-function foldersOf(path: string): string[] {
-  const parts = path.split('/').slice(1, isFolder(path) ? -2 : -1);
-  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}/`);
+/** How many folders a path is in, without the root and without itself. */
+function depthOf(path: string): number {
+  return path.split('/').length - (isFolder(path) ? 3 : 2);
 }
 
-function depthOf(folder: string): number {
-  return folder.split('/').length;
+/** Its folder of this depth, if it is in one: of `/a/b/key`, `/a/` has depth 1. */
+function folderOf(path: string, depth: number): string | undefined {
+  return depth > depthOf(path) ? undefined : `${path.split('/', depth + 1).join('/')}/`;
 }
 
 /**

@@ -5,7 +5,8 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { present } from '../functions/domain/model/optional-fields.ts';
-import { defaultName } from './drop-names.ts';
+import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { defaultName, deployedStack, outputPrefix } from './drop-names.ts';
 import { readSettings, SettingsError } from './settings/read.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
 import { unknownName } from './settings/unknown-name.ts';
@@ -68,8 +69,8 @@ export interface StreampixelDropProps {
    */
   readonly prefix?: string;
   /**
-   * An existing bucket in the account and region of the stack, with versioning. It gets a notification, or, where `bucketEvents` is
-   * `eventbridge`, nothing. A bucket of the same stack also gets the statements that `delivery: 'cloudfront'` needs in its policy; for
+   * An existing bucket in the account and region of the stack, with versioning. It gets a notification, and nothing where
+   * `bucketEvents` is `eventbridge`. A bucket of the same stack also gets the statements that `delivery: 'cloudfront'` needs in its policy; for
    * others they are an output.
    *
    * @default a new one, which outlives the stack
@@ -142,7 +143,7 @@ export interface StreampixelDropProps {
   /**
    * Name of the SSM SecureString with the private half; `delivery-key create` fills it.
    *
-   * @default `/streampixel-drop/<name>/delivery-key`
+   * @default '/streampixel-drop/<name>/delivery-key'
    */
   readonly deliveryKeyParameter?: string;
   /**
@@ -154,7 +155,7 @@ export interface StreampixelDropProps {
   /**
    * What a download URL is signed for, in seconds. With `delivery: 's3'` the session of the function's role may end it sooner.
    *
-   * @default 21600 (6 hours); with CloudFront 86400 (24 hours)
+   * @default 21600 (6 hours), with CloudFront 86400 (24 hours)
    */
   readonly fileUrlLifetimeSeconds?: number;
   /**
@@ -179,7 +180,7 @@ export interface StreampixelDropProps {
   /**
    * Name of the SSM SecureString with the token in the addresses of webhooks; the tool's `webhook` fills it.
    *
-   * @default `/streampixel-drop/<name>/webhook-token`
+   * @default '/streampixel-drop/<name>/webhook-token'
    */
   readonly webhookTokenParameter?: string;
   /**
@@ -303,7 +304,7 @@ const _everyType: (settings: Omit<Taken, 'logRetentionDays'>) => Omit<Required<S
  * @throws StreampixelDropError with every problem there is
  */
 export function settingsOf(scope: Construct, props: StreampixelDropProps): Settings {
-  const { alertTopic, bucket, bucketKmsKey, ledgerTable, name, ...same } = present(props);
+  const { alertTopic, bucket, bucketKmsKey, ledgerTable, name, ...same } = present(props ?? {});
   const existing = present({ alertTopic, bucket, bucketKmsKey, ledgerTable });
   const emails: readonly unknown[] = Array.isArray(same.alertEmails) ? same.alertEmails : [];
   const tokens = {
@@ -319,10 +320,11 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
       : {}),
   });
   const unusable = tokenPaths({ ...concrete, name });
+  const stackName = unusable.includes('name') ? undefined : (name ?? defaultName(scope));
   const read = () =>
     readSettings({
       ...Object.fromEntries(Object.entries(concrete).filter(([prop]) => SAME_NAMES.includes(prop))),
-      stackName: unusable.includes('name') ? undefined : (name ?? defaultName(scope)),
+      ...present({ stackName }),
       // That they are there counts for the checks, and no more.
       bucketName: bucket && 'existing',
       bucketKmsKeyArn: bucketKmsKey && 'arn:aws:kms:eu-central-1:123456789012:key/existing',
@@ -334,7 +336,9 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
       (path) =>
         `${path}: is a token of CDK, known at deployment only. It is needed at synthesis: give the value itself`,
     ),
-    ...problems.map(inWordsOfProps).filter((problem) => !unusable.some((path) => isAbout(problem, path))),
+    ...problems
+      .map((problem) => inWordsOfProps(problem, scope, stackName ?? ''))
+      .filter((problem) => !unusable.some((path) => isAbout(problem, path))),
     ...existingProblems(scope, existing),
     ...unknownProps(same),
   ];
@@ -371,10 +375,17 @@ function isAbout(problem: string, path: string): boolean {
   return problem.startsWith(path) && /^[:.[]/.test(problem.slice(path.length));
 }
 
-function inWordsOfProps(problem: string): string {
+/** The settings' problems without what they say of the app's command line, and with the command for this drop. */
+function inWordsOfProps(problem: string, scope: Construct, name: string): string {
+  const drop = { stack: deployedStack(scope).stackName, drop: outputPrefix(scope) || undefined };
+  const ofApp = operatorCommands({ stack: name }).createDeliveryKey();
+  const text = problem
+    .replace(/[,;] with -c\b.*$/s, '')
+    .replace(/ over two stacks \(-c [^)]*\)/, ' over two drops')
+    .replace(ofApp, operatorCommands(drop).createDeliveryKey());
   return Object.entries(PROP_OF).reduce(
-    (text, [setting, prop]) => text.replace(new RegExp(`\\b${setting}\\b`, 'g'), prop),
-    problem,
+    (all, [setting, prop]) => all.replace(new RegExp(`\\b${setting}\\b`, 'g'), prop),
+    text,
   );
 }
 
@@ -385,14 +396,18 @@ function existingProblems(
   const stack = Stack.of(scope);
   return (Object.entries(existing) as [Existing, Partial<IBucket>][]).flatMap(([prop, resource]) => {
     const { by, has, same } = EXISTING[prop];
-    if (typeof resource !== 'object' || !(has in resource) || resource.env === undefined) {
+    if (resource?.[has as 'bucketArn'] === undefined || resource.env === undefined) {
       return [`${prop}: must be an object of CDK; ${by}(...) makes one of what is not of the app`];
     }
     const { env } = resource;
+    // CDK takes some imported things for those of the stack, whatever their ARN says.
+    const [, , , region, account] = String(resource[has as 'bucketArn']).split(':');
+    const parts = { account: account || env.account, region: region || env.region };
     return same
-      .filter((part) => !Token.isUnresolved(env[part]) && !Token.isUnresolved(stack[part]) && env[part] !== stack[part])
+      .filter((part) => ![parts[part], stack[part]].some(Token.isUnresolved) && parts[part] !== stack[part])
       .map(
-        (part) => `${prop}: is in ${part} ${env[part]}, and the drop in ${stack[part]}. Both have to be in one ${part}`,
+        (part) =>
+          `${prop}: is in ${part} ${parts[part]}, and the drop in ${stack[part]}. Both have to be in one ${part}`,
       );
   });
 }

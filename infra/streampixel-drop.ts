@@ -30,6 +30,7 @@ import { LedgerTable } from './ledger-table.ts';
 import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import { LOCAL_PORT_CONTEXT } from './local-port.ts';
 import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
+import { limitOutputs } from './outputs-limit.ts';
 import { PushPolicy } from './push-policy.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
@@ -70,6 +71,7 @@ export class StreampixelDrop extends Construct {
   readonly ledger: ITable;
   /** Where alerts and alarms are sent. */
   readonly alertTopic: ITopic;
+  /** The functions, by what they do. */
   readonly functions: StreampixelDropFunctions;
   /** What `push` and `push --follow` of the tool need, and no more: for the roles of build machines. */
   readonly pushPolicy: IManagedPolicy;
@@ -77,13 +79,16 @@ export class StreampixelDrop extends Construct {
   readonly githubRole: IRole | undefined;
   /** Where Streampixel sends its webhooks, followed by `/<projectId>/<token>`. */
   readonly webhookUrl: string;
+  private readonly prefix: string;
 
   /** @throws StreampixelDropError with every problem of the props */
   constructor(scope: Construct, id: string, props: StreampixelDropProps) {
     super(scope, id);
     const settings = settingsOf(this, props);
     this.dropName = settings.stackName;
-    this.refuseNameOfAnother();
+    this.prefix = settings.prefix;
+    const collisions = this.others().flatMap((other) => this.collisionsWith(other, props.bucket));
+    if (collisions.length > 0) throw new StreampixelDropError(this.node.path, collisions);
     const target = this.commandTarget();
     const commands = operatorCommands(target);
     const outputs = new DropOutputs(this);
@@ -166,6 +171,7 @@ export class StreampixelDrop extends Construct {
       output(id, "For the operator's tool", value);
     }
     outputNextSteps(outputs, resources, this.webhookUrl);
+    limitOutputs(this);
     this.warn(settings, props);
   }
 
@@ -178,23 +184,36 @@ export class StreampixelDrop extends Construct {
     return prefix === '' ? { stack, region } : { stack, region, drop: prefix };
   }
 
-  /** AWS would refuse it after minutes of deployment. */
-  private refuseNameOfAnother(): void {
-    const stack = Stack.of(this);
-    const sameName = this.node.root.node
+  /** The drops of the app that were made before. */
+  private others(): readonly StreampixelDrop[] {
+    return this.node.root.node
       .findAll()
-      .filter((each): each is StreampixelDrop => each instanceof StreampixelDrop && each !== this)
-      // The bucket's name has small letters only.
-      .filter(({ dropName }) => dropName.toLowerCase() === this.dropName.toLowerCase());
+      .filter((each): each is StreampixelDrop => each instanceof StreampixelDrop && each !== this);
+  }
+
+  /** What AWS would refuse after minutes of deployment, or take to the wrong drop. */
+  private collisionsWith(other: StreampixelDrop, bucket: IBucket | undefined): readonly string[] {
+    const [own, its] = [Stack.of(this), Stack.of(other)];
+    const path = other.node.path;
     // Stacks whose account and region are not known yet may be for different ones, unless they are deployed together.
-    const other = sameName.find((each) => {
-      const { account, region } = Stack.of(each);
-      return account === stack.account && region === stack.region && Stage.of(each) === Stage.of(this);
-    });
-    if (other === undefined) return;
-    throw new StreampixelDropError(this.node.path, [
-      `name: ${this.dropName} is the name of ${other.node.path} too, and queues, bucket and alarms would collide. Give each drop a name of its own`,
-    ]);
+    const together = own.account === its.account && own.region === its.region && Stage.of(this) === Stage.of(other);
+    const nameOf = ({ bucketName }: IBucket) => JSON.stringify(own.resolve(bucketName));
+    const isSameBucket =
+      bucket !== undefined && (bucket === other.bucket || (own === its && nameOf(bucket) === nameOf(other.bucket)));
+    return [
+      // The bucket's name has small letters only.
+      ...(together && other.dropName?.toLowerCase() === this.dropName.toLowerCase()
+        ? [
+            `name: ${this.dropName} is the name of ${path} too, and queues, bucket and alarms would collide. Give each a name of its own`,
+          ]
+        : []),
+      ...(isSameBucket && (this.prefix.startsWith(other.prefix) || other.prefix.startsWith(this.prefix))
+        ? [
+            `prefix: ${path} watches keys under "${other.prefix}" of the same bucket, this one under "${this.prefix}", and each build goes to ` +
+              'one drop only. Give each a prefix that does not start with the other',
+          ]
+        : []),
+    ];
   }
 
   private warn(settings: Settings, { alertTopic }: StreampixelDropProps): void {
@@ -322,5 +341,5 @@ function rateLimitText(isShared: boolean, table: string): string {
   const others = 'What others upload as the same user is not counted, and Streampixel answers 429.';
   return isShared
     ? `Shared by all stacks on the ledger ${table}. ${others}`
-    : `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table}`;
+    : `Not shared. ${others} Other stacks share it if they are deployed with -c ledgerTableName=${table} (prop of StreampixelDrop: ledgerTable)`;
 }

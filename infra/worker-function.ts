@@ -1,6 +1,13 @@
 import { type Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  RuntimeFamily,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -67,7 +74,8 @@ export class WorkerFunction extends Construct {
       ...own,
       code: functionCode(name, routes),
       handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
+      // By its name, which CDK versions before it take too.
+      runtime: new Runtime('nodejs24.x', RuntimeFamily.NODEJS),
       architecture: Architecture.ARM_64,
       // No reserved concurrency: an account that is new has 10 in all and may reserve none, so the deployment would fail.
       tracing: traced ? Tracing.ACTIVE : Tracing.DISABLED,

@@ -4,7 +4,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Labels } from '../../functions/domain/model/package-verdict.ts';
 import { type ComparedBuild, type Difference, differences } from '../../functions/domain/package/differences.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
-import { OperatorError } from '../operator-error.ts';
+import { unknownProject } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
 import { clockTime, iso } from '../units.ts';
 
@@ -36,11 +36,7 @@ export async function readLive({ ledger, settings }: Stack, wanted?: string): Pr
   };
   const projects = await Promise.all((wanted === undefined ? [...own] : [wanted]).map(read));
   if (wanted !== undefined && !own.has(wanted) && projects[0]?.live === undefined) {
-    throw new OperatorError(
-      'UnknownProject',
-      `No route has the project ${wanted}.`,
-      `Projects: ${[...own].join(', ')}`,
-    );
+    throw unknownProject(wanted, [...own]);
   }
   return projects;
 }

@@ -8,6 +8,7 @@ import {
 import { paginateListSubscriptionsByTopic } from '@aws-sdk/client-sns';
 import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
@@ -16,6 +17,7 @@ import { SettingsError } from '../../infra/settings/read.ts';
 import { SETTINGS_FILE, settingsName } from '../../infra/settings/settings-file.ts';
 import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
+import { concurrently } from '../concurrently.ts';
 import { aligned, type Console } from '../console.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
 import { EXIT, remedyText } from '../operator-error.ts';
@@ -34,7 +36,7 @@ import {
   readTokens,
   webhookText,
 } from '../stack/webhooks.ts';
-import { plural, span } from '../units.ts';
+import { NAMED, plural, span } from '../units.ts';
 
 const DEPLOY = 'npx cdk deploy';
 
@@ -82,7 +84,7 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
     }),
   );
   const findings = found.flat();
-  const rows = findings.flatMap(({ check, remedy, status, text }) => {
+  const rows = firstOfEachKind(findings).flatMap(({ check = '', remedy, status, text }) => {
     const [word, colour] = SHOWN[status];
     const lines = remedy?.split('\n') ?? [];
     return [
@@ -94,6 +96,23 @@ async function doctor(console: Console, stack: Stack): Promise<number> {
   const failures = findings.filter(({ status }) => status === 'fail').length;
   console.say(failures === 0 ? 'No problem that stops builds.' : `${plural(failures, 'problem')} to fix.`);
   return failures === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** With hundreds of routes: the first findings of a check with the same status, and how many more there are. */
+function firstOfEachKind(findings: readonly Finding[]): readonly Finding[] {
+  const kindOf = ({ check, status }: Finding) => `${check} ${status}`;
+  const counts = new Map<string, number>();
+  for (const finding of findings) counts.set(kindOf(finding), (counts.get(kindOf(finding)) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  return findings.flatMap((finding) => {
+    const kind = kindOf(finding);
+    const before = seen.get(kind) ?? 0;
+    seen.set(kind, before + 1);
+    if (before < NAMED) return [finding];
+    if (before > NAMED) return [];
+    const text = `and ${(counts.get(kind) ?? 0) - NAMED} more; --json lists all`;
+    return [{ ...present({ check: finding.check }), status: finding.status, text }];
+  });
 }
 
 const SKIPPED: Finding = { status: 'skipped', text: 'not checked on the embedded stack' };
@@ -127,26 +146,28 @@ async function checkStack({ drop, name, region, status }: Stack): Promise<readon
 }
 
 async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
-  const { clients, settings } = stack;
-  const findings: Finding[] = [];
-  for (const [parameter, userIds] of keyParameters(settings.routes)) {
-    const set = stack.commands.storeKey(parameter);
-    const stored = await storedKey(clients.ssm, parameter);
-    if (stored === undefined) {
-      findings.push(fail(`${parameter} does not exist, is empty, or is not a SecureString`, set));
-      continue;
-    }
-    findings.push(ok(`${parameter}, version ${stored.version}`));
-    for (const each of await checkKey(stack, userIds, stored.apiKey)) {
-      const { userId, verdict } = each;
-      const [check, text] = ['User', `${userId}: ${verdictText(each)}`];
-      if (verdict.kind === 'taken') findings.push(...(await checkProjects(stack, userId, stored.apiKey)));
-      else if (verdict.kind === 'unclear') {
-        findings.push({ check, ...warn(text, 'Try again later; check network and proxy.') });
-      } else {
-        const remedy = verdict.reason === 'InvalidApiKey' ? set : REASONS[verdict.reason].remedy;
-        findings.push({ check, ...fail(text, remedy) });
-      }
+  const keys = [...keyParameters(stack.settings.routes)];
+  return (await concurrently(keys, ([parameter, userIds]) => checkStoredKey(stack, parameter, userIds))).flat();
+}
+
+async function checkStoredKey(
+  stack: Stack,
+  parameter: string,
+  userIds: readonly string[],
+): Promise<readonly Finding[]> {
+  const set = stack.commands.storeKey(parameter);
+  const stored = await storedKey(stack.clients.ssm, parameter);
+  if (stored === undefined) return [fail(`${parameter} does not exist, is empty, or is not a SecureString`, set)];
+  const findings = [ok(`${parameter}, version ${stored.version}`)];
+  for (const each of await checkKey(stack, userIds, stored.apiKey)) {
+    const { userId, verdict } = each;
+    const [check, text] = ['User', `${userId}: ${verdictText(each)}`];
+    if (verdict.kind === 'taken') findings.push(...(await checkProjects(stack, userId, stored.apiKey)));
+    else if (verdict.kind === 'unclear') {
+      findings.push({ check, ...warn(text, 'Try again later; check network and proxy.') });
+    } else {
+      const remedy = verdict.reason === 'InvalidApiKey' ? set : REASONS[verdict.reason].remedy;
+      findings.push({ check, ...fail(text, remedy) });
     }
   }
   return findings;

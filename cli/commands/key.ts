@@ -8,6 +8,7 @@ import { sampleIds } from '../../infra/settings/checks.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import { settingsName } from '../../infra/settings/settings-file.ts';
 import type { Act, GlobalFlags } from '../command.ts';
+import { concurrently } from '../concurrently.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import {
@@ -137,13 +138,12 @@ async function readKey(parameter: string): Promise<Secret> {
 async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFlags): Promise<number> {
   const { routes } = stack.settings;
   const wanted = parameter === undefined ? undefined : chosenParameter(routes, parameter);
-  const keys: { parameter: string; version: number | undefined; users: readonly UserVerdict[] }[] = [];
-  for (const [name, userIds] of keyParameters(routes)) {
-    if (wanted !== undefined && name !== wanted) continue;
+  const chosen = [...keyParameters(routes)].filter(([name]) => wanted === undefined || name === wanted);
+  const keys = await concurrently(chosen, async ([name, userIds]) => {
     const stored = await storedKey(stack.clients.ssm, name);
     const users = stored === undefined ? [] : await checkKey(stack, userIds, stored.apiKey);
-    keys.push({ parameter: name, version: stored?.version, users });
-  }
+    return { parameter: name, version: stored?.version, users };
+  });
   const lines = keys.flatMap(({ parameter: name, version, users }) =>
     version === undefined
       ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${console.commands.storeKey(name)}`]

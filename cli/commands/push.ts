@@ -19,7 +19,7 @@ import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
-import { bytes, parseTimeout, rateText, span } from '../units.ts';
+import { bytes, listed, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { inspectBuild, sayVerdict } from '../upload/zip-file.ts';
 
@@ -202,7 +202,7 @@ function keyFor(
   { key, route }: PushFlags,
 ): string {
   const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  const list = prefixes.map((each) => `--route '${each}'`).join(', ');
+  const list = listed(prefixes.map((each) => `--route '${each}'`));
   if (route !== undefined && !prefixes.includes(route)) {
     throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
   }

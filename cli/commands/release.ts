@@ -19,7 +19,7 @@ import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { POLL_MS } from '../screens/follow.ts';
 import { createFollowLines } from '../screens/follow-lines.ts';
 import type { Stack } from '../stack/stack.ts';
-import { iso, span } from '../units.ts';
+import { iso, listed, span } from '../units.ts';
 
 interface ReleaseFlags {
   readonly previous?: boolean;
@@ -128,8 +128,11 @@ async function previousBuild(stack: Stack, wanted: string | undefined) {
   const projects = await readLive(stack, wanted);
   const [project, ...others] = projects;
   if (project === undefined || others.length > 0) {
-    const each = projects.map(({ projectId }) => `\n  ${stack.commands.releasePrevious(projectId)}`);
-    throw usageError('Say which project goes back: --project ID.', `These are in the routes:${each.join('')}`);
+    const each = projects.map(({ projectId }) => stack.commands.releasePrevious(projectId));
+    throw usageError(
+      'Say which project goes back: --project ID.',
+      `These are in the routes:\n  ${listed(each, '\n  ')}`,
+    );
   }
   const { live, previous, projectId } = project;
   if (previous === undefined) {

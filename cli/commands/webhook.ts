@@ -25,6 +25,7 @@ interface WebhookFlags {
   readonly finish?: boolean;
   readonly force?: boolean;
   readonly yes?: boolean;
+  readonly project?: string;
 }
 
 /** The function that receives webhooks may use tokens that it has read for so long, in s. */
@@ -44,6 +45,7 @@ export function addWebhookCommand(program: Command, act: Act): void {
     .description(
       "Print the addresses of the projects' webhooks, and when the last webhook came. Creates the token if there is none.",
     )
+    .option('--project <id>', 'only the address of this project')
     .option('--finish', 'with rotate: end the rotation; the old addresses stop working')
     .option('--force', 'with rotate --finish: also while a project has not used its new address')
     .option('--yes', 'with rotate --finish: do it; without it the command says what it would do')
@@ -58,16 +60,16 @@ export function addWebhookCommand(program: Command, act: Act): void {
             '--finish ends a rotation.',
             (commands) => `For example: ${commands.finishWebhookRotation()}`,
           );
-        return show(console, await stack());
+        return show(console, await stack(), flags);
       }),
     );
 }
 
-async function show(console: Console, stack: Stack): Promise<number> {
+async function show(console: Console, stack: Stack, { project }: WebhookFlags): Promise<number> {
   const { clients, settings } = stack;
   const { isNew, ...stored } = await ensureTokens(clients.ssm, settings.webhookTokenParameter);
   if (isNew) console.say(`Created a token, in the SSM parameter ${settings.webhookTokenParameter}.`);
-  await print(console, stack, stored, isNew);
+  await print(console, stack, stored, isNew, project);
   if (stored.tokens.length === MOST_TOKENS) {
     console.say(
       `A rotation is in progress: the old addresses stay valid until ${console.commands.finishWebhookRotation()}`,
@@ -207,10 +209,16 @@ async function isTestReceived(url: string): Promise<boolean> {
 }
 
 /** The addresses with the newest token, and what is known about each. */
-async function print(console: Console, stack: Stack, { tokens }: StoredTokens, isNew: boolean): Promise<void> {
+async function print(
+  console: Console,
+  stack: Stack,
+  { tokens }: StoredTokens,
+  isNew: boolean,
+  wanted?: string,
+): Promise<void> {
   const now = Date.now();
   const [token] = tokens;
-  const webhooks = await projectWebhooks(stack, tokens);
+  const webhooks = await projectWebhooks(stack, tokens, wanted);
   const projects = webhooks.map(({ formerUsedAt, isUsed, lastWebhookAt, projectId, testedAt, usedAt }) => ({
     projectId,
     address: token && addressOf(stack, projectId, token),

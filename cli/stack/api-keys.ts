@@ -5,7 +5,9 @@ import { createStreampixelKeyChecks } from '../../functions/adapters/streampixel
 import type { Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
+import { concurrently } from '../concurrently.ts';
 import { usageError } from '../operator-error.ts';
+import { listed } from '../units.ts';
 import { readParameter } from './parameters.ts';
 import type { Stack } from './stack.ts';
 
@@ -27,7 +29,7 @@ export function keyParameters(routes: readonly Route[]): ReadonlyMap<string, rea
  */
 export function chosenParameter(routes: readonly Route[], wanted: string | undefined): string {
   const names = [...keyParameters(routes).keys()];
-  const list = names.map((name) => `--parameter ${name}`).join(', ');
+  const list = listed(names.map((name) => `--parameter ${name}`));
   if (wanted === undefined) {
     const [only, ...others] = names;
     if (only !== undefined && others.length === 0) return only;
@@ -63,7 +65,7 @@ export async function checkKey(
 ): Promise<UserVerdict[]> {
   const checks = createStreampixelKeyChecks(settings.streampixelBaseUrl, { now: Date.now, agents });
   const ask = (userId: string) => checks.check(userId, apiKey, Date.now() + TIMEOUT_MS);
-  return Promise.all(userIds.map(async (userId) => ({ userId, verdict: await ask(userId) })));
+  return concurrently(userIds, async (userId) => ({ userId, verdict: await ask(userId) }));
 }
 
 /** Ids of the user's projects at Streampixel, or `undefined` where it does not list them. */

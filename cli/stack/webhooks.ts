@@ -5,7 +5,7 @@ import { tokensIn, webhookAddress } from '../../functions/domain/follow/webhook-
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import { usedAtField, type WebhookRecord } from '../../functions/domain/model/webhook-record.ts';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError, unknownProject } from '../operator-error.ts';
 import { span } from '../units.ts';
 import { readParameter, writeSecureString } from './parameters.ts';
 import type { Stack } from './stack.ts';
@@ -78,15 +78,21 @@ export interface ProjectWebhook extends WebhookRecord {
   readonly isUsed: boolean;
 }
 
-/** @param tokens the valid ones, the current one first */
+/**
+ * @param tokens the valid ones, the current one first
+ * @param wanted only this project
+ * @throws OperatorError where no route has it
+ */
 export async function projectWebhooks(
   { ledger, settings }: Stack,
   tokens: readonly Secret[],
+  wanted?: string,
 ): Promise<ProjectWebhook[]> {
   const [current, former] = tokens.map((token) => usedAtField(addressId(token.reveal())));
-  const projectIds = [...new Set(settings.routes.map(({ projectId }) => projectId))];
+  const own = [...new Set(settings.routes.map(({ projectId }) => projectId))];
+  if (wanted !== undefined && !own.includes(wanted)) throw unknownProject(wanted, own);
   return Promise.all(
-    projectIds.map(async (projectId) => {
+    (wanted === undefined ? own : [wanted]).map(async (projectId) => {
       const record = await ledger.webhookOf(projectId);
       const usedAt = current && record[current];
       const formerUsedAt = former && record[former];

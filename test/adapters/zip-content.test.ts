@@ -5,9 +5,9 @@ import { ZipFile } from 'yazl';
 import { createSparseZip } from '../../bench/sparse-zip.ts';
 import { readZip } from '../../functions/adapters/zip-content.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
-import { judged } from '../support/judged.ts';
+import { codesOf, judged } from '../support/judged.ts';
 import { largePackage } from '../support/large-package.ts';
-import { CountedFile, rawZip } from '../support/raw-zip.ts';
+import { CountedFile, type RawEntry, type RawZip, rawZip } from '../support/raw-zip.ts';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -19,6 +19,11 @@ async function zipOf(files: Files, options: { compress?: boolean; mtime?: Date }
 }
 
 const contentOf = async (file: Buffer | CountedFile) => (await judged(file)).content;
+
+/** The fixed part of an entry of a directory. */
+const CENTRAL_BYTES = 46;
+/** The record at the end without a comment. */
+const END_BYTES = 22;
 
 const FILES: Files = { 'Windows/MyGame.exe': 'MZ', 'Windows/MyGame/Content/Paks/MyGame.pak': 'pak '.repeat(100) };
 
@@ -123,12 +128,135 @@ describe('the content of a zip', () => {
     expect(await contentOf(file)).toBeUndefined();
   });
 
+  it.each([
+    ['200,000 files is read', 200_000, 200_000 * CENTRAL_BYTES, 'ZipDamaged', 3],
+    ['more files is not looked at', 200_001, 200_001 * CENTRAL_BYTES, 'NotJudged', 2],
+    ['32 MB is read', 5, 32 * 1024 ** 2, 'ZipDamaged', 3],
+    ['a byte more is not looked at', 5, 32 * 1024 ** 2 + 1, 'NotJudged', 2],
+  ])('of a directory of %s', async (_, entries, directorySize, code, requests) => {
+    // Nothing but zeros, so what is read of it is damaged.
+    const end = rawZip({ entries: [], zip64: true, end: { entries, directorySize } });
+    const file = new CountedFile(directorySize + end.length, (start, stop) => {
+      const bytes = Buffer.alloc(stop - start);
+      end.copy(bytes, Math.max(0, directorySize - start), Math.max(0, start - directorySize));
+      if (start === 0) bytes.write('PK\x03\x04', 'latin1');
+      return bytes;
+    });
+    expect(await codesOf(file)).toContain(code);
+    expect(file.requests).toBe(requests);
+  });
+
+  it('of names that are there twice, or of the same bytes twice, is the same in any order', async () => {
+    const files = [
+      ['a', 'x'],
+      ['a', 'yy'],
+      ['b', 'x'],
+    ].map(([name = '', text]) => ({ name, content: text ?? '' }));
+    const content = await contentOf(rawZip({ entries: files }));
+    for (const order of [
+      [1, 0, 2],
+      [2, 1, 0],
+      [0, 2, 1],
+    ]) {
+      expect(await contentOf(rawZip({ entries: order.flatMap((index) => files[index] ?? []) }))).toBe(content);
+    }
+  });
+
+  it('is known where there are bytes between its directory and its end, or at the end of the directory', async () => {
+    const files = ['a.exe', 'b.txt'].map((name) => ({ name, content: 'x' }));
+    const zip = rawZip({ entries: files });
+    const [end, gap] = [zip.length - END_BYTES, Buffer.alloc(8)];
+    const withGap = Buffer.concat([zip.subarray(0, end), gap, zip.subarray(end)]);
+    expect(await contentOf(withGap)).toBe(await contentOf(zip));
+    withGap.writeUInt32LE(zip.readUInt32LE(end + 12) + gap.length, end + gap.length + 12);
+    expect(await contentOf(withGap)).toBe(await contentOf(zip));
+  });
+
+  it.each<[string, RawEntry['said']]>([
+    ['extra fields', { extra: Buffer.from('7777040000000000', 'hex') }],
+    ['comments', { comment: Buffer.from('a comment') }],
+  ])('is not known where a directory with %s has more entries than its end counts', async (_, said = {}) => {
+    const entries = ['a.exe', 'b.txt', 'c.txt'].map((name) => ({ name, content: 'x', said }));
+    expect(await contentOf(rawZip({ entries }))).toMatch(/^[0-9a-f]{64}$/);
+    expect(await contentOf(rawZip({ entries, end: { entries: 2 } }))).toBeUndefined();
+  });
+
+  it('of a directory in front of the tail is read in one request more', async () => {
+    const file = largePackage(1_000);
+    expect(await contentOf(file)).toMatch(/^[0-9a-f]{64}$/);
+    // The first bytes, the tail, the directory, and the manifest.
+    expect(file.requests).toBe(4);
+  });
+
+  it('is not known, nor is the zip damaged, where the second part of a directory can’t be read', async () => {
+    const file = largePackage(30_000);
+    let requests = 0;
+    const failing = readZip(file.size, await file.head(), await file.tail(), (start, end) => {
+      requests += 1;
+      if (requests > 1) throw new Error('S3 is away');
+      return file.range(start, end);
+    });
+    await expect(failing).rejects.toThrow('S3 is away');
+    expect(requests).toBe(2);
+    const whole = largePackage(30_000);
+    expect((await judged(whole)).verdict.refusals).toEqual([]);
+  });
+
+  it('is not made of a part that is shorter than what was asked for', async () => {
+    const file = largePackage(5_000);
+    const short = async (start: number, end: number) => (await file.range(start, end)).subarray(0, 3);
+    await expect(readZip(file.size, await file.head(), await file.tail(), short)).rejects.toThrow('ends too early');
+  });
+
   it('says so where a part of the directory can’t be read, rather than that there is none', async () => {
     const file = largePackage(5_000);
     const failing = readZip(file.size, await file.head(), await file.tail(), async () => {
       throw new Error('S3 is away');
     });
     await expect(failing).rejects.toThrow('S3 is away');
+  });
+});
+
+describe('the manifest in a zip', () => {
+  const PLUGIN = 'Engine/Plugins/Media/PixelStreaming2/PixelStreaming2.uplugin';
+  const padded = (bytes: number) => `${PLUGIN}\n`.padEnd(bytes, ' ');
+  const name = 'Windows/Manifest_UFSFiles_Win64.txt';
+  const others = [{ name: 'Windows/A.exe' }, { name: 'Windows/A/Content/a.pak' }].map((entry) => ({
+    ...entry,
+    content: 'x',
+  }));
+
+  it.each<[string, string, Partial<RawEntry>, Omit<RawZip, 'entries'>?]>([
+    ['PixelStreaming2', 'stored', { content: PLUGIN }],
+    ['PixelStreaming2', 'packed', { content: PLUGIN, method: 8 }],
+    [
+      'PixelStreaming2',
+      'with bytes in front of the zip',
+      { content: PLUGIN },
+      { before: Buffer.from(`MZ${'x'.repeat(999)}`) },
+    ],
+    ['PixelStreaming2', 'behind extra fields', { content: `a\n${PLUGIN}`, extra: Buffer.alloc(60) }],
+    ['PixelStreaming2', 'of 1 MB', { content: padded(1024 ** 2) }],
+    ['unknown', 'of a byte more', { content: padded(1024 ** 2 + 1) }],
+    ['PixelStreaming2', 'that unpacks to 8 MB', { content: padded(8 * 1024 ** 2), method: 8 }],
+    ['unknown', 'that unpacks to a byte more', { content: padded(8 * 1024 ** 2 + 1), method: 8 }],
+    ['unknown', 'packed by another method', { content: PLUGIN, method: 12 }],
+  ])('says the plugin, %s, where it is %s', async (plugin, _, manifest, zip = {}) => {
+    const { verdict } = await judged(rawZip({ ...zip, entries: [{ name, ...manifest }, ...others] }));
+    expect(verdict).toMatchObject({ refusals: [], facts: { plugin } });
+  });
+
+  it.each<[string, number, Omit<RawZip, 'entries'>?]>([
+    ['behind the file', 4e9],
+    ['two bytes in front of the directory', -2],
+    ['in front of the file', 0, { end: { directoryOffset: 500 } }],
+  ])('is not read where it is said to be %s', async (_, offset, zip = {}) => {
+    const entries = [{ name, content: PLUGIN }, ...others];
+    const whole = rawZip({ entries });
+    const directoryAt = whole.readUInt32LE(whole.length - END_BYTES + 16);
+    const said = { offset: offset < 0 ? directoryAt + offset : offset };
+    const liar = rawZip({ ...zip, entries: [{ name, content: PLUGIN, said }, ...others] });
+    expect(await codesOf(liar)).toEqual(['ZipDamaged']);
   });
 });
 
@@ -156,9 +284,6 @@ describe('a directory that needs much memory', () => {
     expect(atOnce).toBe(most);
   });
 });
-
-/** The fixed part of an entry of a directory. */
-const CENTRAL_BYTES = 46;
 
 /** Of {@link FILES}, as version 0.1 wrote it. */
 const FORMER_DIGEST = 'c0af3896ca274060a4874ebca846a7e7ae5c15364e4663751968fcdbbe2bbbe2';

@@ -63,7 +63,6 @@ describe('a stack with two drops', () => {
     const commands = doctor.stdout.split('\n').filter((line) => line.includes(TOOL));
     expect(commands).not.toEqual([]);
     for (const line of commands) expect(line).toMatch(/ --stack Studio --region \S+ --drop Nightly\b/);
-    expect(doctor.stdout).not.toMatch(/cdk\.json differs/);
   });
 
   it('can be named by the environment, over which flags go, and which is not about the embedded stack', async () => {
@@ -71,8 +70,8 @@ describe('a stack with two drops', () => {
     const env = { STREAMPIXEL_DROP_STACK: 'Studio', STREAMPIXEL_DROP_DROP: 'Builds' };
     expect((await run('status', env)).stdout).toContain('game.zip');
     expect((await run('status --drop Nightly', env)).stdout).not.toContain('game.zip');
-    expect((await run(`status --local ${port} --stack StreampixelDrop`, env)).code).toBe(0);
-    expect((await run(`status --local ${port}`, env)).stderr).not.toContain('Studio');
+    const elsewhere = { STREAMPIXEL_DROP_STACK: 'Elsewhere', STREAMPIXEL_DROP_DROP: 'Weekly' };
+    expect((await run(`status --local ${port}`, elsewhere)).code).toBe(0);
   });
 
   it('has no other one', async () => {

@@ -486,6 +486,8 @@ describe('synthesis', () => {
 });
 
 function acknowledgedIn(app: App): string[] {
+  // Wildcards are named as the template names them, so at synthesis.
+  app.synth();
   const acknowledged = app.node
     .findAll()
     .flatMap(({ node }) => node.metadata)

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { Stack as CdkStack, CfnOutput } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
+import { newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import {
   ENVIRONMENT_LIMIT_BYTES,
@@ -8,7 +10,7 @@ import {
   OUTPUTS_LIMIT,
 } from '../../infra/limits.ts';
 import { OUTPUTS } from '../../infra/outputs.ts';
-import { STUDIO, type Stack, synthesized } from './synthesized.ts';
+import { appOf, STUDIO, type Stack, synthesized } from './synthesized.ts';
 
 /** As Streampixel's: nothing that compresses well. */
 const id = (of: string) => createHash('sha256').update(of).digest('hex').slice(0, 24);
@@ -124,4 +126,41 @@ describe.each([
       isOneKey ? undefined : expect.stringContaining('streampixel-drop key check '),
     );
   });
+});
+
+it('keep within the limits of IAM where the names of a studio are long', () => {
+  const long = (length: number) => `/${'x'.repeat(length)}`;
+  const stack = synthesized({
+    ...STUDIO,
+    prefix: `builds${long(900)}/`,
+    routes: USERS.slice(0, 30).map((route) => ({ ...route, prefix: `builds${long(900)}/${route.projectId}/` })),
+    bucketName: 'studio-builds',
+    bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/0f0f-1',
+    tagObjects: true,
+    delivery: 'cloudfront',
+    deliveryPublicKeys: [publicHalfOf(newPrivateKey())],
+    deliveryKeyParameter: long(900),
+  });
+  for (const { Properties } of stack.ofType('AWS::IAM::Policy')) {
+    expect(resolved(JSON.stringify(Properties.PolicyDocument)).length).toBeLessThan(10_240);
+  }
+  // CDK puts what has no room there into managed policies.
+  for (const { Properties } of stack.ofType('AWS::IAM::ManagedPolicy')) {
+    expect(resolved(JSON.stringify(Properties.PolicyDocument)).length).toBeLessThan(6_144);
+  }
+});
+
+it('are refused with what to do where their keys are spread over the whole account', () => {
+  const spread = USERS.map((route, index) => ({ ...route, apiKeyParameter: `/client-${index}/api-key` }));
+  expect(() => synthesized({ ...STUDIO, routes: spread })).toThrow(
+    /routes: the names of the 500 API key parameters, in 500 folders, are too long for one rule of EventBridge \(\d{5} of 2048 characters\) .* Put them into one folder/,
+  );
+});
+
+it('are refused where the stack has more outputs than CloudFormation takes', () => {
+  const app = appOf(STUDIO);
+  const [stack] = app.node.children;
+  if (!(stack instanceof CdkStack)) throw new Error('no stack');
+  for (let n = 0; n < OUTPUTS_LIMIT; n++) new CfnOutput(stack, `Own${n}`, { value: 'x' });
+  expect(() => app.synth()).toThrow(/The stack StreampixelDrop has \d{3} outputs, and CloudFormation takes 200\./);
 });

@@ -305,9 +305,6 @@ export const WARNED: Readonly<Partial<Record<WarningCode, readonly Sample[]>>> =
     sample('extra fields that are none', () =>
       rawZip({ entries: rawEntries(UE5, { said: { extra: Buffer.from('7777ffff00', 'hex') } }) }),
     ),
-    sample('200,001 entries', () =>
-      rawZip({ entries: Array.from({ length: 200_001 }, (_, n) => ({ name: `${n}` })), zip64: true }),
-    ),
   ],
   PluginMissing: [
     sample('no plugin', () => zipOf(withManifest('Engine/Plugins/A/A.uplugin'))),

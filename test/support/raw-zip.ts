@@ -8,6 +8,8 @@ export interface RawEntry {
   /** 0 stored (default), 8 deflated; others are written as if stored. */
   readonly method?: number;
   readonly flags?: number;
+  /** Extra fields of the local header. */
+  readonly extra?: Buffer;
   /** What the directory says instead. */
   readonly said?: {
     readonly size?: number;
@@ -15,6 +17,7 @@ export interface RawEntry {
     readonly offset?: number;
     readonly crc32?: number;
     readonly extra?: Buffer;
+    readonly comment?: Buffer;
   };
 }
 
@@ -35,30 +38,31 @@ export interface RawZip {
   readonly isAdjusted?: boolean;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** A zip byte by byte, so that each number in it can be wrong. Source: PKWARE APPNOTE 4.3. */
 export function rawZip(zip: RawZip): Buffer {
-  const { before = Buffer.alloc(0), behind = Buffer.alloc(0), comment = Buffer.alloc(0), entries, zip64 = false } = zip;
+  const { before = NOTHING, behind = NOTHING, comment = NOTHING, entries, zip64 = false } = zip;
   const locals: Buffer[] = [];
   const central: Buffer[] = [];
   let offset = zip.isAdjusted === true ? before.length : 0;
   for (const entry of entries) {
-    const { flags = 0x800, method = 0, said = {} } = entry;
+    const { extra: localExtra = NOTHING, flags = 0x800, method = 0, said = {} } = entry;
     const name = Buffer.from(entry.name);
     const content = Buffer.from(entry.content ?? '');
     const packed = method === 8 ? deflateRawSync(content) : content;
     const sum = said.crc32 ?? crc32(content);
-    const local = Buffer.concat([
-      pack('42222244422', 0x04034b50, 20, flags, method, 0, 0, sum, packed.length, content.length, name.length, 0),
-      name,
-      packed,
-    ]);
-    const extra = said.extra ?? Buffer.alloc(0);
+    const sizes = [packed.length, content.length, name.length, localExtra.length];
+    const header = pack('42222244422', 0x04034b50, 20, flags, method, 0, 0, sum, ...sizes);
+    const local = Buffer.concat([header, name, localExtra, packed]);
+    const { comment: entryComment = NOTHING, extra = NOTHING } = said;
     const [packedSize, size] = [said.packedSize ?? packed.length, said.size ?? content.length];
     central.push(
       pack('42222224442', 0x02014b50, 20, 20, flags, method, 0, 0, sum, packedSize, size, name.length),
-      pack('222244', extra.length, 0, 0, 0, 0, said.offset ?? offset),
+      pack('222244', extra.length, entryComment.length, 0, 0, 0, said.offset ?? offset),
       name,
       extra,
+      entryComment,
     );
     locals.push(local);
     offset += local.length;

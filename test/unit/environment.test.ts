@@ -31,6 +31,11 @@ describe('the environment', () => {
     });
   });
 
+  it('says which drop of a stack commands are for, where it holds several', () => {
+    const target = { stack: 'Studio', region: 'eu-central-1', drop: 'Builds' };
+    expect(readEnvironment({ ...GOOD, COMMAND_TARGET: JSON.stringify(target) }).commandTarget).toEqual(target);
+  });
+
   it('is refused with every variable at fault, and none of their values', () => {
     const { LEDGER_TABLE: _, ...bad } = {
       ...GOOD,

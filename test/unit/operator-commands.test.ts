@@ -19,8 +19,11 @@ function inSh(command: string): string[] {
 }
 
 describe('a command', () => {
-  it('names the stack and the region, or the port of the embedded stack', () => {
+  it('names the stack, the region and the drop, or the port of the embedded stack', () => {
     expect(COMMANDS.doctor()).toBe('npx --no streampixel-drop doctor --stack Second --region eu-central-1');
+    expect(operatorCommands({ stack: 'Studio', region: 'eu-central-1', drop: 'Builds' }).doctor()).toBe(
+      'npx --no streampixel-drop doctor --stack Studio --region eu-central-1 --drop Builds',
+    );
     expect(operatorCommands({ local: 4567 }).doctor()).toBe('npx --no streampixel-drop doctor --local 4567');
     expect(operatorCommands({}).doctor()).toBe('npx --no streampixel-drop doctor');
   });

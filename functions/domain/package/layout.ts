@@ -92,7 +92,7 @@ export function projectsIn(files: readonly PackagedFile[]): string[] {
   if (files.some(({ path }) => PAKS.test(path))) return [];
   const projects = new Set(files.flatMap(({ path }) => /^((?:[^/]+\/)?)[^/]+\.uproject$/i.exec(path)?.[1] ?? []));
   const sources = files.flatMap(({ path }) => {
-    const [, folder = '', rest = ''] = /^((?:[^/]+\/)?)((?:Source|Content)\/.*)$/i.exec(path) ?? [];
+    const [, folder = '', rest = ''] = /^((?:[^/]+\/)?)((?:Source|Content)\/.*)/i.exec(path) ?? [];
     const isSource = /^Source\//i.test(rest) || /\.(?:uasset|umap)$/i.test(rest);
     return isSource ? [folder] : [];
   });

@@ -1,0 +1,432 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { App, Aws, CfnParameter, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
+import { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket, BucketEncryption, type BucketProps, type IBucket } from 'aws-cdk-lib/aws-s3';
+import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { describe, expect, it } from 'vitest';
+import { METRIC_NAMESPACE } from '../../functions/domain/model/telemetry.ts';
+import { StreampixelDrop, StreampixelDropError, type StreampixelDropProps } from '../../infra/index.ts';
+import { OUTPUTS } from '../../infra/outputs.ts';
+import { ROUTE, synthesized } from './synthesized.ts';
+
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const PUBLIC_KEY = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+const PROPS: StreampixelDropProps = { routes: [ROUTE], alertEmails: ['builds@studio.example'] };
+const CLOUDFRONT = { delivery: 'cloudfront', deliveryPublicKeys: [PUBLIC_KEY] } as const;
+
+/** An app of a studio's own, checked by cdk-nag, without the functions' code. */
+function studioApp(): App {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a template has as many shapes as there are resources.
+type Json = any;
+interface Template {
+  readonly Resources: Readonly<Record<string, Json>>;
+  readonly Outputs: Readonly<Record<string, { readonly Value: Json }>>;
+}
+
+/** @throws Error where cdk-nag finds something */
+const templateOf = (stack: Stack): Template => {
+  const stage = Stage.of(stack) ?? stack;
+  return (stage as Stage).synth().getStackArtifact(stack.artifactId).template;
+};
+const ofType = ({ Resources }: Template, type: string): Json[] =>
+  Object.values(Resources).filter(({ Type }) => Type === type);
+const messagesOf = (stack: Stack) =>
+  (Stage.of(stack) as Stage)
+    .synth()
+    .getStackArtifact(stack.artifactId)
+    .messages.map(({ entry, level }) => `${level}: ${entry.data}`);
+/** A value of a template as text, with references by their names. */
+const flat = (value: Json): string => {
+  if (typeof value === 'string') return value;
+  if ('Fn::Join' in value) return value['Fn::Join'][1].map(flat).join('');
+  return `<${value.Ref ?? Object.values(value).flat().join('.')}>`;
+};
+const problemsOf = (make: () => unknown): StreampixelDropError => {
+  try {
+    make();
+  } catch (error) {
+    if (error instanceof StreampixelDropError) return error;
+    throw error;
+  }
+  throw new Error('no problem was found');
+};
+
+describe('the stack of the app, which is updated in place', () => {
+  const template = synthesized({
+    ...{ routes: [ROUTE, { ...ROUTE, prefix: 'b/', projectId: '5f0000000000000000000003' }], prefix: '' },
+    ...{ alertEmails: ['a@studio.example'], deliveryPublicKeys: [PUBLIC_KEY] },
+  });
+  const idsOf = (type: string) => template.ofType(type).map(({ id }) => id);
+
+  it.each([
+    ['AWS::S3::Bucket', ['DropBucket0EBEB047']],
+    ['AWS::DynamoDB::Table', ['LedgerTable9343E4AA']],
+    ['AWS::SNS::Topic', ['AlertsTopicCF7C81C9']],
+    [
+      'AWS::SQS::Queue',
+      [
+        'BuildsQueueDeadLetterQueueA18F2690',
+        'BuildsQueueDFEAB6C6',
+        'FollowQueueDeadLetterQueue4690EE24',
+        'FollowQueue97DD0D8E',
+      ],
+    ],
+    ['AWS::ApiGatewayV2::Api', ['ReceiveWebhookApiBE84D2B4']],
+    ['AWS::CloudWatch::Dashboard', ['OverviewDashboard78DADE12']],
+    ['AWS::CloudFront::Distribution', ['DeliveryDistribution45EACD51']],
+    ['AWS::CloudFront::KeyGroup', ['DeliveryKeyGroup8289CA96']],
+    ['AWS::CloudFront::OriginAccessControl', ['DeliveryAccessControlFCEA3B4C']],
+    ['AWS::CloudFront::OriginRequestPolicy', ['DeliveryForwardVersionBBBFF404']],
+    ['Custom::BucketNotification', ['DropBucketNotification7A629374']],
+  ])('keeps the logical ids of %s: another one would replace the resource, or fail on its name', (type, ids) => {
+    expect(idsOf(type)).toEqual(ids);
+  });
+
+  it('keeps those of the outputs, by which the tool finds things', () => {
+    expect(Object.keys(template.outputs).sort()).toEqual([
+      ...['AfterRouteChange', 'AlertTopicArn', 'BuildsQueueUrl', 'DeadLetterQueueUrl', 'Distribution', 'DropABuild'],
+      ...['DropBucketName', 'FollowQueueUrl', 'LedgerTableName', 'RateLimit', 'SetUpWebhooks', 'Settings'],
+      ...['StoreApiKey', 'SubmitBuildFunctionName', 'WebhookOfProject', 'WebhookOfProject2', 'WebhookUrl'],
+    ]);
+  });
+});
+
+describe('drops in stacks of a studio', () => {
+  const app = studioApp();
+  const studio = new Stack(app, 'Studio');
+  const builds = new StreampixelDrop(studio, 'Builds', PROPS);
+  const nightly = new StreampixelDrop(studio, 'Nightly', { ...PROPS, ...CLOUDFRONT, ledgerTable: builds.ledger });
+  const nested = new StreampixelDrop(new NestedStack(studio, 'Nested'), 'Builds', { ...PROPS, ...CLOUDFRONT });
+  const other = new Stack(app, 'Other', { env: { account: '123456789012', region: 'eu-central-1' } });
+  const elsewhere = new StreampixelDrop(other, 'Builds', PROPS);
+  const staged = new Stack(new Stage(app, 'Production'), 'Studio');
+  const inStage = new StreampixelDrop(staged, 'Builds', PROPS);
+  const template = templateOf(studio);
+
+  it('have names of their own, as text', () => {
+    const names = [builds, nightly, nested, elsewhere, inStage].map(({ dropName }) => dropName);
+    expect(names).toEqual([
+      ...['Studio-Builds', 'Studio-Nightly', 'Studio-Nested-Builds', 'Other-Builds', 'Production-Studio-Builds'],
+    ]);
+  });
+
+  it.each([
+    ['AWS::SQS::Queue', 'QueueName', 8],
+    ['AWS::CloudWatch::Dashboard', 'DashboardName', 2],
+    ['AWS::CloudWatch::Alarm', 'AlarmName', 39],
+    ['AWS::S3::Bucket', 'BucketName', 2],
+  ])('name no %s alike', (type, property, count) => {
+    const names = ofType(template, type).map(({ Properties }) => flat(Properties[property]));
+    expect(names).toHaveLength(count);
+    expect(new Set(names).size).toBe(count);
+  });
+
+  it('have the outputs of a drop behind their ids, in the stack that is deployed', () => {
+    for (const drop of ['Builds', 'Nightly', 'NestedBuilds']) {
+      for (const id of [OUTPUTS.dropBucketName, OUTPUTS.settings, OUTPUTS.storeApiKey, OUTPUTS.webhookUrl]) {
+        expect(Object.keys(template.Outputs)).toContain(`${drop}${id}`);
+      }
+    }
+    expect(Object.keys(template.Outputs)).toContain('NestedBuildsDistribution');
+  });
+
+  it.each([
+    ['Builds', studio, '--stack Studio --region <AWS::Region> --drop Builds'],
+    ['NestedBuilds', studio, '--stack Studio --region <AWS::Region> --drop NestedBuilds'],
+    ['Builds', other, '--stack Other --region eu-central-1 --drop Builds'],
+    ['Builds', staged, '--stack Production-Studio --region <AWS::Region> --drop Builds'],
+  ])('print commands that name stack, region and drop: %s', (drop, stack, flags) => {
+    expect(flat(templateOf(stack).Outputs[`${drop}SetUpWebhooks`]?.Value)).toBe(
+      `npx --no streampixel-drop webhook ${flags}`,
+    );
+  });
+
+  it('give the functions the same target for the commands in alerts', () => {
+    const targets = ofType(template, 'AWS::Lambda::Function')
+      .flatMap(({ Properties }) => Properties.Environment?.Variables.COMMAND_TARGET ?? [])
+      .map(flat);
+    expect(new Set(targets)).toEqual(
+      new Set(['Builds', 'Nightly'].map((drop) => `{"stack":"Studio","region":"<AWS::Region>","drop":"${drop}"}`)),
+    );
+  });
+
+  it('share a ledger, and so the rate limit, where one has the table of the other', () => {
+    expect(ofType(template, 'AWS::DynamoDB::Table')).toHaveLength(1);
+    const { BuildsLedgerTableName, NightlyLedgerTableName } = template.Outputs;
+    expect(NightlyLedgerTableName?.Value).toEqual(BuildsLedgerTableName?.Value);
+  });
+
+  it('have metrics of their own', () => {
+    expect(builds.metricFollowed('rejected')).toMatchObject({
+      namespace: METRIC_NAMESPACE,
+      metricName: 'BuildsFollowed',
+      dimensions: { Stack: 'Studio-Builds', Outcome: 'rejected' },
+      statistic: 'Sum',
+    });
+    expect(nightly.metricSubmitted().dimensions).toEqual({ Stack: 'Studio-Nightly', Outcome: 'submitted' });
+    expect(nightly.metric('WaitingAge').dimensions).toEqual({ Stack: 'Studio-Nightly' });
+    expect(builds.metricDeadLetters().metricName).toBe('ApproximateNumberOfMessagesVisible');
+  });
+});
+
+describe('names of drops', () => {
+  it('are cut where they are too long, and stay apart', () => {
+    const stack = new Stack(studioApp(), 'AStackWithAVeryLongNameThatNoBucketCanHave');
+    const names = ['One', 'Two'].map((id) => new StreampixelDrop(stack, id, PROPS).dropName);
+    for (const name of names) expect(name).toMatch(/^AStackWith[A-Za-z0-9-]{25}$/);
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it('are refused twice where they would collide', () => {
+    const app = studioApp();
+    new StreampixelDrop(new Stack(app, 'One'), 'Builds', { ...PROPS, name: 'studio' });
+    const second = () => new StreampixelDrop(new Stack(app, 'Two'), 'Builds', { ...PROPS, name: 'Studio' });
+    expect(problemsOf(second).message).toBe(
+      'Two/Builds: a problem with the props of StreampixelDrop:\n' +
+        '  - name: Studio is the name of One/Builds too, and queues, bucket and alarms would collide. Give each a name of its own',
+    );
+  });
+
+  it('may be the same in stages and in regions of their own', () => {
+    const app = studioApp();
+    for (const id of ['Staging', 'Production']) {
+      new StreampixelDrop(new Stack(new Stage(app, id), 'Studio'), 'Builds', { ...PROPS, name: 'studio' });
+    }
+    for (const region of ['eu-central-1', 'us-east-1']) {
+      const stack = new Stack(app, region, { env: { account: '123456789012', region } });
+      new StreampixelDrop(stack, 'Builds', { ...PROPS, name: 'studio' });
+    }
+  });
+});
+
+describe('props that can not be used', () => {
+  const drop = (props: object) => () =>
+    new StreampixelDrop(new Stack(studioApp(), 'Studio'), 'Builds', { ...PROPS, ...props } as StreampixelDropProps);
+
+  it('are reported together, in words of props, behind the path of the construct', () => {
+    const { message, problems } = problemsOf(
+      drop({ name: '1', maxConcurrency: 1, routes: [{ ...ROUTE, userId: 'me' }], intervalSecond: 5 }),
+    );
+    expect(message).toMatch(/^Studio\/Builds: 4 problems with the props of StreampixelDrop:\n {2}- /);
+    expect([...problems].sort()).toEqual([
+      expect.stringMatching(/^intervalSecond: is not a prop/),
+      expect.stringMatching(/^maxConcurrency: must be/),
+      expect.stringMatching(/^name: must start with/),
+      expect.stringMatching(/^routes\[0\]\.userId: must be/),
+    ]);
+  });
+
+  it.each([
+    ['stackName', 'name'],
+    ['bucketName', 'bucket'],
+    ['bucketKmsKeyArn', 'bucketKmsKey'],
+    ['ledgerTableName', 'ledgerTable'],
+  ])('name the prop that is there in place of the setting %s', (setting, prop) => {
+    const problem = `${setting}: is a setting of the app and no prop. Use ${prop}`;
+    expect(problemsOf(drop({ [setting]: 'x' })).problems).toEqual([problem]);
+  });
+
+  it.each(['bucket', 'bucketKmsKey', 'alertTopic', 'ledgerTable'])(
+    'say how to refer to %s, where it is text',
+    (prop) => {
+      expect(problemsOf(drop({ [prop]: 'name' })).problems).toContainEqual(
+        expect.stringMatching(`^${prop}: must be an object of CDK; \\w+\\.from`),
+      );
+    },
+  );
+
+  it('name no option of the app, and the command for this drop', () => {
+    expect(problemsOf(drop({ routes: 'x' })).message).not.toContain('-c');
+    expect(problemsOf(drop({ delivery: 'cloudfront' })).problems).toEqual([
+      expect.stringMatching(
+        /^deliveryPublicKeys: is empty.*: npx --no streampixel-drop delivery-key create --stack Studio --drop Builds$/,
+      ),
+    ]);
+  });
+
+  it('name a key without its bucket', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const make = () => new StreampixelDrop(stack, 'Builds', { ...PROPS, bucketKmsKey: new Key(stack, 'Key') });
+    expect(problemsOf(make).problems).toEqual([expect.stringMatching(/^bucketKmsKey: .* bucket only/)]);
+  });
+
+  it.each([
+    ['routes[0].userId', { routes: [{ ...ROUTE, userId: Aws.ACCOUNT_ID }] }],
+    ['routes[0].projectId', { routes: [{ ...ROUTE, projectId: Lazy.string({ produce: () => ROUTE.projectId }) }] }],
+    ['routes[0].apiKeyParameter', { routes: [{ ...ROUTE, apiKeyParameter: Aws.STACK_NAME }] }],
+    ['routes', { routes: Token.asList({ Ref: 'Routes' }) }],
+    ['routes', { routes: Lazy.any({ produce: () => [ROUTE] }) }],
+    ['name', { name: Aws.STACK_NAME }],
+    ['prefix', { prefix: Aws.STACK_NAME }],
+    ['intervalSeconds', { intervalSeconds: Token.asNumber({ Ref: 'Interval' }) }],
+    ['alertEmails', { alertEmails: Token.asList({ Ref: 'Emails' }) }],
+    ['deliveryPublicKeys[0]', { deliveryPublicKeys: [Aws.STACK_NAME] }],
+    ['dashboard', { dashboard: Lazy.any({ produce: () => true }) }],
+  ])('name %s, whose token is known too late', (path, props) => {
+    expect(problemsOf(drop(props)).problems).toEqual([
+      `${path}: is a token of CDK, known at deployment only. It is needed at synthesis: give the value itself`,
+    ]);
+  });
+
+  const ELSEWHERE = 'us-east-1:123456789012';
+  it.each([
+    [
+      'bucket',
+      'account',
+      (stack: Stack) => Bucket.fromBucketAttributes(stack, 'B', { bucketName: 'zips', account: '210987654321' }),
+    ],
+    [
+      'bucket',
+      'region',
+      (stack: Stack) => Bucket.fromBucketAttributes(stack, 'B', { bucketName: 'zips', region: 'us-east-1' }),
+    ],
+    [
+      'ledgerTable',
+      'account',
+      (stack: Stack) => Table.fromTableArn(stack, 'T', 'arn:aws:dynamodb:eu-central-1:210987654321:table/t'),
+    ],
+    ['alertTopic', 'region', (stack: Stack) => Topic.fromTopicArn(stack, 'T', `arn:aws:sns:${ELSEWHERE}:t`)],
+    [
+      'ledgerTable',
+      'region',
+      (stack: Stack) => Table.fromTableArn(stack, 'T', `arn:aws:dynamodb:${ELSEWHERE}:table/t`),
+    ],
+  ])('name a %s of another %s', (prop, part, existing) => {
+    const stack = new Stack(studioApp(), 'Studio', { env: { account: '123456789012', region: 'eu-central-1' } });
+    const make = () => new StreampixelDrop(stack, 'Builds', { ...PROPS, [prop]: existing(stack) });
+    expect(problemsOf(make).problems).toEqual([
+      expect.stringMatching(`^${prop}: is in ${part} .* Both have to be in one ${part}$`),
+    ]);
+  });
+});
+
+it('takes tokens where what they stand for is needed at deployment only', () => {
+  const stack = new Stack(studioApp(), 'Studio');
+  const email = new CfnParameter(stack, 'Email').valueAsString;
+  const baseUrl = new CfnParameter(stack, 'BaseUrl').valueAsString;
+  new StreampixelDrop(stack, 'Builds', {
+    ...{ routes: [ROUTE], alertEmails: [email, 'builds@studio.example'], streampixelBaseUrl: baseUrl },
+    bucket: Bucket.fromBucketName(stack, 'Existing', new CfnParameter(stack, 'Bucket').valueAsString),
+    ledgerTable: Table.fromTableName(stack, 'Ledger', new CfnParameter(stack, 'Table').valueAsString),
+  });
+  const template = templateOf(stack);
+  expect(ofType(template, 'AWS::SNS::Subscription').map(({ Properties }) => Properties.Endpoint)).toEqual([
+    'builds@studio.example',
+    { Ref: 'Email' },
+  ]);
+  expect(JSON.parse(flat(template.Outputs.BuildsSettings?.Value)).streampixelBaseUrl).toBe('<BaseUrl>');
+  expect(template.Outputs.BuildsDropBucketName?.Value).toEqual({ Ref: 'Bucket' });
+});
+
+describe('an existing bucket', () => {
+  // As an IBucket: with exactOptionalPropertyTypes CDK's own Bucket is none.
+  const zips = (stack: Stack, props: BucketProps = {}) =>
+    new Bucket(stack, 'Zips', {
+      ...{ versioned: true, enforceSSL: true, serverAccessLogsPrefix: 'log/' },
+      ...props,
+    }) as IBucket;
+
+  it('of the same stack gets the statements for CloudFront in its policy, and its key too', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const bucketKmsKey = new Key(stack, 'Key', { enableKeyRotation: true });
+    const bucket = zips(stack, { encryption: BucketEncryption.KMS, encryptionKey: bucketKmsKey });
+    const drop = new StreampixelDrop(stack, 'Builds', { ...PROPS, ...CLOUDFRONT, bucket, bucketKmsKey });
+    const template = templateOf(stack);
+    const services = (document: Json) => document.Statement.map(({ Principal }: Json) => Principal.Service);
+    const [policy] = ofType(template, 'AWS::S3::BucketPolicy');
+    const [key] = ofType(template, 'AWS::KMS::Key');
+    expect(services(policy.Properties.PolicyDocument)).toContain('cloudfront.amazonaws.com');
+    expect(services(key.Properties.KeyPolicy)).toContain('cloudfront.amazonaws.com');
+    expect(Object.keys(template.Outputs).filter((id) => id.endsWith('Policy'))).toEqual([]);
+    expect(ofType(template, 'AWS::S3::Bucket')).toHaveLength(1);
+    expect(drop.bucket).toBe(bucket);
+    expect(JSON.stringify(ofType(template, 'AWS::IAM::Policy'))).toContain('"kms:Decrypt"');
+  });
+
+  it('of another stack is left alone, its statements are printed, and cdk-nag finds nothing', () => {
+    const app = studioApp();
+    const shared = new Stack(app, 'Shared');
+    const stack = new Stack(app, 'Studio');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, ...CLOUDFRONT, bucket: zips(shared), tagObjects: true });
+    expect(flat(templateOf(stack).Outputs.BuildsDeliveryBucketPolicy?.Value)).toContain('cloudfront.amazonaws.com');
+    expect(JSON.stringify(templateOf(shared).Resources)).not.toContain('cloudfront');
+  });
+
+  it('whose notifications CDK sets is refused: they would replace the one that announces builds', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const bucket = zips(stack);
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket });
+    bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue', { enforceSSL: true })));
+    expect(() => templateOf(stack)).toThrow('Set bucketEvents to eventbridge');
+  });
+
+  it('is shared by drops with prefixes of their own, whose notifications are set one after another', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const watching = (id: string, prefix: string, name = 'zips') =>
+      new StreampixelDrop(stack, id, {
+        ...{ ...PROPS, prefix, routes: [{ ...ROUTE, prefix }] },
+        bucket: Bucket.fromBucketName(stack, `${id}Bucket`, name),
+      });
+    watching('Builds', 'builds/');
+    watching('Nightly', 'nightly/');
+    watching('Else', 'builds/', 'other');
+    expect(problemsOf(() => watching('Late', 'builds/late/')).problems).toEqual([
+      expect.stringMatching(/^prefix: Studio\/Builds watches keys under "builds\/" of the same bucket/),
+    ]);
+    stack.node.tryRemoveChild('Late');
+    const { Resources } = templateOf(stack);
+    const notifications = Object.keys(Resources).filter((id) => Resources[id].Type === 'Custom::BucketNotification');
+    const of = (drop: string) => notifications.find((id) => id.startsWith(drop)) ?? '';
+    expect(Resources[of('Nightly')].DependsOn).toContain(of('Builds'));
+    expect(Resources[of('Else')].DependsOn).not.toContain(of('Builds'));
+  });
+});
+
+describe('an existing topic', () => {
+  const withTopic = (makeTopic: (stack: Stack) => Topic) => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const alertTopic = makeTopic(stack);
+    for (const id of ['A', 'B']) new StreampixelDrop(stack, id, { routes: [ROUTE], alertTopic });
+    const template = templateOf(stack);
+    expect(ofType(template, 'AWS::SNS::Topic')).toHaveLength(1);
+    return { policies: ofType(template, 'AWS::SNS::TopicPolicy'), messages: messagesOf(stack) };
+  };
+
+  it('that has a policy lets alarms publish', () => {
+    const { messages, policies } = withTopic((stack) => new Topic(stack, 'Topic', { enforceSSL: true }));
+    const { Statement } = policies[0].Properties.PolicyDocument;
+    expect(Statement.map(({ Principal }: Json) => Principal.Service ?? Principal)).toEqual([
+      '*',
+      'cloudwatch.amazonaws.com',
+    ]);
+    expect(messages).toEqual([]);
+  });
+
+  it('that has none keeps the default policy, which lets them', () => {
+    const { policies } = withTopic((stack) => {
+      const topic = new Topic(stack, 'Topic');
+      Validations.of(topic).acknowledge({ id: 'AwsSolutions::AwsSolutions-SNS3', reason: 'a test' });
+      return topic;
+    });
+    expect(policies).toEqual([]);
+  });
+
+  it('of somewhere else is left alone, with a word on what its policy needs', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const alertTopic = Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:eu-central-1:123456789012:alerts');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, alertTopic });
+    expect(ofType(templateOf(stack), 'AWS::SNS::TopicPolicy')).toEqual([]);
+    expect(messagesOf(stack)).toEqual([
+      expect.stringMatching(/^info: .*let cloudwatch\.amazonaws\.com do sns:Publish/),
+    ]);
+  });
+});
