@@ -1,20 +1,12 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { parseYaml } from '../docs/markdown.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const requireHere = createRequire(import.meta.url);
-/** A package that comes inside the CDK's. */
-const { parse } = createRequire(requireHere.resolve('aws-cdk-lib'))('yaml') as { parse: (source: string) => unknown };
-
-/** @throws Error where it is no YAML */
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of the document.
-export const parseYaml = parse as (source: string) => any;
-
 interface Action {
   readonly inputs: Readonly<Record<string, { readonly default?: string; readonly required?: boolean }>>;
   readonly outputs: Readonly<Record<string, { readonly value: string }>>;
