@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { SETTINGS_FILE } from '../infra/settings/settings-file.ts';
 import { DEFAULT_PORT } from '../local/aws/account.ts';
 import type { Act, GlobalFlags } from './command.ts';
+import { addBoardCommand } from './commands/board.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addDeliveryKeyCommands } from './commands/delivery-key.ts';
 import { addDlqCommands } from './commands/dlq.ts';
@@ -19,8 +19,8 @@ import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console, helpColumns, printable } from './console.ts';
 import { findStack, type Stack, targetOf } from './stack/stack.ts';
+import { VERSION } from './version.ts';
 
-const PACKAGE = new URL('../package.json', import.meta.url);
 /** What commander prints holds the words of the command line. */
 const printTo = (stream: NodeJS.WriteStream) => (text: string) =>
   void stream.write(text.split('\n').map(printable).join('\n'));
@@ -53,7 +53,7 @@ export function createProgram(
         .argParser(port),
     )
     .option('--json', 'print data as JSON on stdout; everything else goes to stderr')
-    .version(JSON.parse(readFileSync(PACKAGE, 'utf8')).version, '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .configureOutput({
       writeOut: printTo(process.stdout),
       writeErr: printTo(process.stderr),
@@ -88,6 +88,7 @@ export function createProgram(
   addInitCommand(program, act);
   addStatusCommand(program, act);
   addLiveCommand(program, act);
+  addBoardCommand(program, act);
   addCheckCommand(program, act);
   addPushCommand(program, act);
   addReleaseCommand(program, act);

@@ -301,6 +301,7 @@ const _everyType: (settings: Omit<Taken, 'logRetentionDays'>) => Omit<Required<S
 /**
  * The props as settings, with the app's checks.
  *
+ * @internal The declarations of the package leave it out, and with it the schema's.
  * @throws StreampixelDropError with every problem there is
  */
 export function settingsOf(scope: Construct, props: StreampixelDropProps): Settings {

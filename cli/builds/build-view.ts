@@ -85,6 +85,11 @@ export function buildFacts({ differences, entry, live = {}, releaseSlot, slot, s
   };
 }
 
+/** A build's history as `--json` prints it. */
+export function historyFacts({ history }: LedgerEntry) {
+  return history.map(({ at, ...rest }) => ({ at: iso(at), ...rest }));
+}
+
 /** Why it was skipped or dead-lettered, or why its last attempt failed. What failed before Streampixel accepted it is over. */
 function problemOf({ lastFailure, reason, skipCause }: LedgerEntry, status: BuildStatus) {
   if (status === 'skipped') return { reason: skipCause };

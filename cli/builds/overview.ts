@@ -7,7 +7,7 @@ import type { Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
 import { receivesWebhooks, statusOf } from './build-status.ts';
 import { type BuildView, buildFacts, readLanes, slotsOf } from './build-view.ts';
-import { liveOfBuild } from './live.ts';
+import { differencesFromLive, liveOfBuild } from './live.ts';
 import { ENDED_STATES, entriesOf, FINAL_STATES, OPEN_STATES, STREAMPIXEL_STATES } from './search.ts';
 import { isOvertaken, STATUS_DISPLAY } from './status-display.ts';
 
@@ -117,6 +117,12 @@ export async function readViews({ ledger, ...stack }: Stack, entries: readonly L
     };
   };
   return { recordOf, view };
+}
+
+/** All that is known about one build. */
+export async function readBuild(stack: Stack, entry: LedgerEntry): Promise<BuildView> {
+  const { view } = await readViews(stack, [entry]);
+  return { ...view(entry), differences: await differencesFromLive(stack.ledger, entry) };
 }
 
 function distinct(entries: readonly LedgerEntry[], field: 'userId' | 'projectId'): readonly string[] {

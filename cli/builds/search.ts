@@ -188,3 +188,13 @@ export function createObjectLookup(ledger: Ledger): (object: StoredObject) => Pr
     return isOlder ? undefined : entry;
   };
 }
+
+/** Reads once for each project, build or the like. */
+export function once<Read>(read: (key: string) => Promise<Read>): (key: string) => Promise<Read> {
+  const known = new Map<string, Promise<Read>>();
+  return (key) => {
+    const answer = known.get(key) ?? read(key);
+    known.set(key, answer);
+    return answer;
+  };
+}

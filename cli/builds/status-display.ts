@@ -28,6 +28,8 @@ interface StatusDisplay {
   /** The list of `status` that has the build. */
   readonly list: 'waiting' | 'at-streampixel' | 'ended';
   readonly colour: Colour;
+  /** For a list: no times, nothing of a single build. */
+  readonly name: string;
   /** Whether it changes by itself. All others stay until a person does something. */
   readonly isOngoing?: boolean;
   /** Error code of `push --follow`, where viewers will not get the build as things are. */
@@ -46,6 +48,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   waiting: {
     list: 'waiting',
     colour: 'cyan',
+    name: 'waiting for its slot',
     isOngoing: true,
     label: ({ entry: { state }, slot }, now) => {
       if (state === 'submitting') return 'being submitted right now';
@@ -61,6 +64,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'under-way': {
     list: 'at-streampixel',
     colour: 'cyan',
+    name: 'at Streampixel',
     isOngoing: true,
     label: ({ entry }) => `at Streampixel: ${stageOf(entry)}`,
     note: ({ entry }, now) => `for ${span(now - stageSince(entry))}, submitted ${span(now - submittedAt(entry))} ago`,
@@ -68,6 +72,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   stuck: {
     list: 'at-streampixel',
     colour: 'red',
+    name: 'stuck at Streampixel',
     failure: 'Stuck',
     label: ({ entry }, now) => `stuck at Streampixel: ${stageOf(entry)}, ${silence(entry, now)}`,
     note: ({ entry }, now) => `${silence(entry, now)}, submitted ${span(now - submittedAt(entry))} ago`,
@@ -80,6 +85,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'no-webhook-yet': {
     list: 'ended',
     colour: 'yellow',
+    name: 'submitted, result unknown',
     label: () => 'submitted; Streampixel has sent no webhook for its project yet, so the rest is unknown',
     note: uploadIdText,
     advice: ({ projectId }, commands) => ({
@@ -92,12 +98,14 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   live: {
     list: 'ended',
     colour: 'green',
+    name: 'live',
     label: (view, now) => liveText(view, now) ?? 'approved: live, or live within minutes',
     note: (view, now) => `${liveText(view, now) ?? 'live, or live within minutes'}; ${uploadIdText(view)}`,
   },
   'was-live': {
     list: 'ended',
     colour: 'gray',
+    name: 'was live',
     label: (view, now) => liveText(view, now) ?? 'live before',
     note: (view, now) => `${liveText(view, now)}; ${uploadIdText(view)}`,
     advice: ({ build }, commands) => ({
@@ -108,6 +116,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'waits-for-person': {
     list: 'at-streampixel',
     colour: 'green',
+    name: 'waits for a person to release it',
     label: () => 'approved, and waits for a person to release it',
     note: ({ entry }, now) => `waits for a person to release it, for ${span(now - stageSince(entry))}`,
     advice: ({ build }, commands) => ({ act: 'Release it when viewers should get it.', run: commands.release(build) }),
@@ -115,6 +124,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'waits-for-release': {
     list: 'at-streampixel',
     colour: 'cyan',
+    name: 'being released',
     isOngoing: true,
     label: ({ entry: { state } }) =>
       state === 'released' ? 'released; another release is requested' : 'approved, and its release is requested',
@@ -123,6 +133,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   'release-failed': {
     list: 'at-streampixel',
     colour: 'red',
+    name: 'release failed',
     failure: 'ReleaseFailed',
     label: ({ entry: { state } }) => `${state}, but the last request to release it failed`,
     note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
@@ -135,6 +146,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   superseded: {
     list: 'ended',
     colour: 'gray',
+    name: 'approved, superseded',
     label: () => 'approved, and not released: a newer build of its project is live',
     note: () => 'superseded: a newer build of its project is live',
     advice: ({ build }, commands) => ({
@@ -146,12 +158,14 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   released: {
     list: 'ended',
     colour: 'green',
+    name: 'released',
     label: (view, now) => liveText(view, now) ?? 'released: live within minutes',
     note: (view, now) => `${liveText(view, now) ?? 'live within minutes'}; ${uploadIdText(view)}`,
   },
   rejected: {
     list: 'ended',
     colour: 'red',
+    name: 'rejected by Streampixel',
     failure: 'Rejected',
     label: () => 'rejected by Streampixel',
     note: ({ entry: { objection = '' } }) => objection,
@@ -168,12 +182,14 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   skipped: {
     list: 'ended',
     colour: 'gray',
+    name: 'skipped',
     label: ({ entry: { skipCause } }) => `skipped as ${skipCause}`,
     note: ({ entry: { skipCause = '' } }) => skipCause,
   },
   'dead-lettered': {
     list: 'ended',
     colour: 'red',
+    name: 'failed, in the dead-letter queue',
     failure: 'DeadLettered',
     label: ({ entry: { reason } }) => `dead-lettered as ${reason}`,
     note: ({ entry: { reason = '' } }) => reason,
@@ -186,6 +202,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
   discarded: {
     list: 'ended',
     colour: 'gray',
+    name: 'discarded',
     failure: 'Discarded',
     label: ({ entry: { discardedAt = 0, reason } }, now) =>
       `discarded by a person at ${clockTime(discardedAt, now)}${reason === undefined ? '' : `; it was dead-lettered as ${reason}`}`,

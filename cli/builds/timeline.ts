@@ -1,6 +1,8 @@
 import { isAtStreampixel } from '../../functions/domain/model/following-transitions.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
+import { present } from '../../functions/domain/model/optional-fields.ts';
+import { iso } from '../units.ts';
 import { ownRelease } from './build-status.ts';
 import { OPEN_STATES } from './search.ts';
 
@@ -29,6 +31,14 @@ export function timelineOf(entry: LedgerEntry): readonly Step[] {
     if (next === undefined || isOpenEnd || (step.name === 'dropped' && waiting.isAgain)) return step;
     // By its own clock Streampixel may report a stage earlier than its answer arrived here.
     return { ...step, tookMs: Math.max(0, next.at - step.at) };
+  });
+}
+
+/** As `--json` prints it. */
+export function timelineFacts(entry: LedgerEntry) {
+  return timelineOf(entry).map(({ at, name, tookMs }) => {
+    const tookSeconds = tookMs === undefined ? undefined : Math.round(tookMs / 1_000);
+    return { step: name, at: iso(at), ...present({ tookSeconds }) };
   });
 }
 

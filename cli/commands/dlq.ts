@@ -1,33 +1,29 @@
 import { type Command, Option } from 'commander';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { findRoute, keyParameterOf } from '../../functions/domain/model/route.ts';
+import { keyParameterOf } from '../../functions/domain/model/route.ts';
 import type { DeadLetterChoice } from '../../functions/domain/notify/operator-commands.ts';
 import {
-  collectDeadLetters,
-  redriveDeadLetters,
-  type StoredDeadLetter,
-} from '../../functions/domain/redrive/redrive.ts';
-import { shortId, shortNames } from '../builds/build-view.ts';
-import { BUILD_NAMES, keyOf } from '../builds/search.ts';
-import { afterSubmission } from '../builds/status-display.ts';
+  countsByReason,
+  type DeadLetterGroup,
+  type DeadLetterSelection,
+  discardedText,
+  discardPicked,
+  groupedBy,
+  nameOfDeadLetter,
+  type PickedDeadLetters,
+  previewLines,
+  redrivenText,
+  redrivePicked,
+  withPicked,
+} from '../actions/dead-letters.ts';
+import { shortNames } from '../builds/build-view.ts';
+import { BUILD_NAMES } from '../builds/search.ts';
 import { type Act, NOTHING_CHANGED, YES_FLAG } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';
-import { EXIT, OperatorError } from '../operator-error.ts';
-import {
-  asSentBy,
-  type DeadLetterFacts,
-  type DeadLetterFilter,
-  deadLetterFacts,
-  matches,
-  NO_REASON,
-  namedAmong,
-  type OpenedQueue,
-  recordDiscarded,
-  withDeadLetters,
-} from '../stack/dead-letters.ts';
-import { batchesOf } from '../stack/queues.ts';
+import { EXIT } from '../operator-error.ts';
+import { type DeadLetterFacts, type DeadLetterFilter, NO_REASON } from '../stack/dead-letters.ts';
 import type { Stack } from '../stack/stack.ts';
 import { parseSpan, plural, span } from '../units.ts';
 
@@ -40,7 +36,6 @@ interface Flags extends DeadLetterFilter {
 const MOST_NAMED = 5;
 /** Fewer are done in a second or two. */
 const LEAST_FOR_A_BAR = 50;
-const NOTHING_TO_DO = 'No dead letter matches: nothing to do.';
 
 export function addDlqCommands(program: Command, act: Act): void {
   const dlq = program
@@ -94,42 +89,33 @@ function filters(command: Command): Command {
     .option('--newer-than <time>', 'only dead-lettered more recently than this, such as 36h', parseSpan);
 }
 
-type Picked = OpenedQueue & {
-  readonly messages: readonly StoredDeadLetter[];
-  readonly facts: readonly DeadLetterFacts[];
-  readonly signal: AbortSignal;
-};
-
-/** Reads the queue to its end and gives `work` what the filter matches and `names` name. Ctrl-C ends it without a loss. */
+/** Reads the queue to its end and gives `work` what is selected. Ctrl-C ends it without a loss. */
 async function withMatching(
   console: Console,
   stack: Stack,
-  names: readonly string[],
-  filter: DeadLetterFilter,
-  work: (picked: Picked) => Promise<number>,
+  selection: DeadLetterSelection,
+  work: (picked: PickedDeadLetters, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const signal = interruptible(() => console.say('Stopping after the dead letters in progress; all others stay.'));
-  return withDeadLetters(stack, signal, async (opened) => {
-    const { deadLetterQueue, store } = opened;
-    console.say('Reading the dead-letter queue ...');
-    const found = await console.progress('Reading', deadLetterQueue.visible, { least: LEAST_FOR_A_BAR }, (progress) =>
-      collectDeadLetters(store, matches(filter, Date.now()), (found) => {
-        progress.total(Math.max(found, deadLetterQueue.visible));
-        progress.update(found);
-      }),
-    );
-    if (signal.aborted) {
-      const remedy = 'Run the same command again.';
-      throw new OperatorError('Interrupted', 'Interrupted before anything was moved.', remedy, EXIT.interrupted);
-    }
-    const messages = names.length === 0 ? found : await namedAmong(found, names, stack.ledger);
-    const facts = messages.map((message) => deadLetterFacts(message, deadLetterQueue.retentionMs));
-    return work({ ...opened, messages, facts, signal });
-  });
+  return withPicked(
+    stack,
+    selection,
+    signal,
+    (picked) => work(picked, signal),
+    ({ visible }, read) => {
+      console.say('Reading the dead-letter queue ...');
+      return console.progress('Reading', visible, { least: LEAST_FOR_A_BAR }, (progress) =>
+        read((found) => {
+          progress.total(Math.max(found, visible));
+          progress.update(found);
+        }),
+      );
+    },
+  );
 }
 
 async function list(console: Console, stack: Stack, { all, ...filter }: Flags): Promise<number> {
-  return withMatching(console, stack, [], filter, async ({ facts, deadLetterQueue: { hidden } }) => {
+  return withMatching(console, stack, { names: [], filter }, async ({ facts, deadLetterQueue: { hidden } }) => {
     const lines = groupedBy(titleOf, facts).flatMap((group) =>
       groupLines(console, stack, group, filter, all ? facts.length : MOST_NAMED),
     );
@@ -142,26 +128,15 @@ async function list(console: Console, stack: Stack, { all, ...filter }: Flags): 
   });
 }
 
-type Group = readonly [title: string, messages: readonly DeadLetterFacts[]];
-
-/** The largest group first. */
-function groupedBy(titleIn: (message: DeadLetterFacts) => string, facts: readonly DeadLetterFacts[]): readonly Group[] {
-  return [...Map.groupBy(facts, titleIn)].sort(([, a], [, b]) => b.length - a.length);
-}
-
 /** The reason, and who sent it where that is the cause. */
 function titleOf({ reason, sentBy }: DeadLetterFacts): string {
   return sentBy === 'EventBridge' ? `${reason}, sent by EventBridge` : reason;
 }
 
-function countsByReason(facts: readonly DeadLetterFacts[]): Readonly<Record<string, number>> {
-  return Object.fromEntries(groupedBy(({ reason }) => reason, facts).map(([reason, { length }]) => [reason, length]));
-}
-
 function groupLines(
   console: Console,
   stack: Stack,
-  [title, group]: Group,
+  [title, group]: DeadLetterGroup,
   filter: DeadLetterFilter,
   named: number,
 ): readonly string[] {
@@ -173,7 +148,7 @@ function groupLines(
     console.columns,
   );
   const rows = group.slice(0, named).map((message) => {
-    return [`${span(now - Date.parse(message.at))} ago`, nameOf(message, shortName), message.project ?? ''];
+    return [`${span(now - Date.parse(message.at))} ago`, nameOfDeadLetter(message, shortName), message.project ?? ''];
   });
   const explained = explanation(stack, group, choice).map(
     ([label, text]) => [console.paint('gray', label), text] as const,
@@ -186,10 +161,6 @@ function groupLines(
     ...(group.length > named ? [`  and ${group.length - named} more (--all names them)`] : []),
     '',
   ];
-}
-
-function nameOf({ builds, messageId }: DeadLetterFacts, shortName = shortId): string {
-  return printable(builds.map(shortName).join(', ')) || `message ${messageId}`;
 }
 
 /** Why, what to do, and the command of each API key, as label and text. All of `group` are there for the same cause. */
@@ -241,7 +212,7 @@ function causeOf(group: readonly DeadLetterFacts[]): readonly [string, string] {
 }
 
 async function show(console: Console, stack: Stack, build: string): Promise<number> {
-  return withMatching(console, stack, [build], {}, async ({ facts, messages }) => {
+  return withMatching(console, stack, { names: [build], filter: {} }, async ({ facts, messages }) => {
     const deadLetters = facts.map((each, index) => ({ ...each, body: messages[index]?.body ?? '' }));
     const pages = deadLetters.map(({ body, ...each }) => {
       const { attempts = 0, detail, status } = each;
@@ -268,26 +239,15 @@ async function show(console: Console, stack: Stack, build: string): Promise<numb
   });
 }
 
-/** @param then what happens to one of them after that */
+/** Says what would be done. */
 function preview(
   console: Console,
-  verb: string,
+  stack: Stack,
+  what: 'redrive' | 'discard',
   facts: readonly DeadLetterFacts[],
-  then: (message: DeadLetterFacts) => string = () => '',
 ): number {
-  const lines = [
-    `Would ${verb} ${plural(facts.length, 'dead letter')}:`,
-    ...aligned(
-      Object.entries(countsByReason(facts)).map(([reason, count]) => [`${count}`, reason]),
-      2,
-    ),
-    ...aligned(
-      facts.map((message) => [nameOf(message), message.reason, then(message)]),
-      4,
-    ),
-  ];
   const data = { dryRun: true, count: facts.length, byReason: countsByReason(facts), deadLetters: facts };
-  console.data(data, facts.length === 0 ? [NOTHING_TO_DO] : lines);
+  console.data(data, previewLines(stack, what, facts));
   if (facts.length > 0) console.say(NOTHING_CHANGED);
   return EXIT.done;
 }
@@ -298,21 +258,14 @@ async function redrive(
   names: readonly string[],
   { yes, ...filter }: Flags,
 ): Promise<number> {
-  return withMatching(console, stack, names, filter, async ({ facts, messages, queue, signal, store }) => {
-    if (yes !== true) {
-      const { routes } = stack.settings;
-      const then = ({ builds }: DeadLetterFacts) =>
-        [...new Set(builds.map((id) => afterSubmission(findRoute(routes, keyOf(id)))))].join('; ');
-      return preview(console, 'send back to the builds queue', facts, then);
-    }
-    const namedQueue = asSentBy(await stack.caller(), queue);
-    const { moved, left } = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
-      redriveDeadLetters(messages, store, namedQueue, (count) => progress.update(count)),
+  return withMatching(console, stack, { names, filter }, async (picked, signal) => {
+    const { facts, messages } = picked;
+    if (yes !== true) return preview(console, stack, 'redrive', facts);
+    const report = await console.progress('Moving', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
+      redrivePicked(stack, picked, (count) => progress.update(count)),
     );
-    const rest = left === 0 ? '.' : `, ${left} left in the dead-letter queue.`;
-    console.data({ moved, left, byReason: countsByReason(facts) }, [
-      messages.length === 0 ? NOTHING_TO_DO : `${plural(moved, 'dead letter')} sent back to the builds queue${rest}`,
-    ]);
+    const { left, moved } = report;
+    console.data({ moved, left, byReason: countsByReason(facts) }, [redrivenText(messages.length, report)]);
     if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${console.commands.watch()}`);
     return exitCode(left, signal);
   });
@@ -324,18 +277,12 @@ async function discard(
   names: readonly string[],
   { yes, ...filter }: Flags,
 ): Promise<number> {
-  return withMatching(console, stack, names, filter, async ({ facts, messages, signal, store }) => {
-    if (yes !== true) return preview(console, 'delete for good', facts);
-    const by = await stack.caller();
-    const deleted = new Set<StoredDeadLetter>();
-    await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, async (progress) => {
-      for (const batch of batchesOf(messages)) {
-        if (signal.aborted) return;
-        await Promise.all(batch.map((message) => recordDiscarded(message, stack.ledger, Date.now(), by)));
-        for (const message of await store.delete(batch)) deleted.add(message);
-        progress.update(deleted.size);
-      }
-    });
+  return withMatching(console, stack, { names, filter }, async (picked, signal) => {
+    const { facts, messages } = picked;
+    if (yes !== true) return preview(console, stack, 'discard', facts);
+    const deleted = await console.progress('Deleting', messages.length, { least: LEAST_FOR_A_BAR }, (progress) =>
+      discardPicked(stack, picked, signal, (count) => progress.update(count)),
+    );
     const left = messages.length - deleted.size;
     // In full: after this they exist nowhere else.
     const deadLetters = messages.flatMap((message, index) => {
@@ -343,10 +290,8 @@ async function discard(
       return each !== undefined && deleted.has(message) ? [{ ...each, body: message.body }] : [];
     });
     console.data({ discarded: deleted.size, left, deadLetters }, [
-      ...aligned(deadLetters.map((message) => [message.reason, nameOf(message)])),
-      messages.length === 0
-        ? NOTHING_TO_DO
-        : `${plural(deleted.size, 'dead letter')} discarded${left === 0 ? '.' : `, ${left} left.`}`,
+      ...aligned(deadLetters.map((message) => [message.reason, nameOfDeadLetter(message)])),
+      discardedText(messages.length, deleted.size),
     ]);
     return exitCode(left, signal);
   });

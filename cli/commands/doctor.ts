@@ -20,6 +20,7 @@ import type { Act } from '../command.ts';
 import { concurrently } from '../concurrently.ts';
 import { aligned, type Console } from '../console.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
+import { groupBy } from '../group-by.ts';
 import { EXIT, remedyText } from '../operator-error.ts';
 import { checkKey, keyParameters, projectIds, storedKey, verdictText } from '../stack/api-keys.ts';
 import { explained } from '../stack/aws-errors.ts';
@@ -218,7 +219,7 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
   const underWay = await entriesOf(ledger, UNDER_WAY);
   const known = new Set(settings.routes.map(({ projectId }) => projectId));
   const former = underWay.filter(({ projectId }) => projectId !== undefined && !known.has(projectId));
-  const findings = [...Map.groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
+  const findings = [...groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
     warn(
       `${plural(builds.length, 'build')} under way for project ${projectId}, which no route has any more`,
       'Each is finished with the settings it was submitted with. Until then keep the webhook on the dashboard of that project.',

@@ -2,15 +2,21 @@ import { text } from 'node:stream/consumers';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import password from '@inquirer/password';
 import type { Command } from 'commander';
-import { REASONS } from '../../functions/domain/model/reasons.ts';
-import { Secret } from '../../functions/domain/model/secret.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import { settingsName } from '../../infra/settings/settings-file.ts';
+import {
+  AFTER_FORCED_KEY,
+  AFTER_NEW_KEY,
+  checkNewKey,
+  type KeyPlace,
+  keyIn,
+  storeCheckedKey,
+} from '../actions/store-key.ts';
 import type { Act, GlobalFlags } from '../command.ts';
 import { concurrently } from '../concurrently.ts';
 import { aligned, type Console } from '../console.ts';
-import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import { EXIT, OperatorError } from '../operator-error.ts';
 import {
   checkKey,
   chosenParameter,
@@ -19,7 +25,6 @@ import {
   type UserVerdict,
   verdictText,
 } from '../stack/api-keys.ts';
-import { writeSecureString } from '../stack/parameters.ts';
 import { settingsHere } from '../stack/project-settings.ts';
 import { createAgents } from '../stack/proxy.ts';
 import { clientConfig, NO_STACK, type Stack } from '../stack/stack.ts';
@@ -47,10 +52,7 @@ interface KeyFlags extends GlobalFlags {
   readonly force?: boolean;
 }
 
-/** Where the keys are, and what they are for. */
-interface KeyStore extends Pick<Stack, 'agents'> {
-  readonly settings: Pick<Stack['settings'], 'routes' | 'streampixelBaseUrl'>;
-  readonly clients: Pick<Stack['clients'], 'ssm'>;
+interface KeyStore extends KeyPlace {
   readonly isDeployed: boolean;
 }
 
@@ -83,28 +85,15 @@ function settingsToDeploy({ settings: file }: KeyFlags): Settings {
   throw new OperatorError('SampleSettings', message, 'Put your own there first: a key belongs to a user.');
 }
 
-async function setKey(console: Console, stack: KeyStore, { parameter, force }: KeyFlags): Promise<number> {
-  const { routes } = stack.settings;
-  const name = chosenParameter(routes, parameter);
-  const apiKey = await readKey(name);
-  const userIds = keyParameters(routes).get(name) ?? [];
+async function setKey(console: Console, stack: KeyStore, { parameter, force = false }: KeyFlags): Promise<number> {
+  const name = chosenParameter(stack.settings.routes, parameter);
+  const apiKey = keyIn(await readKey(name));
   console.say('Asking Streampixel ...');
-  const verdicts = await checkKey(stack, userIds, apiKey);
-  for (const line of aligned(verdictRows(console, verdicts), 2)) console.say(line);
-  const refused = verdicts.find(({ verdict }) => verdict.kind === 'refused');
-  if (refused?.verdict.kind === 'refused' && force !== true) {
-    const { reason } = refused.verdict;
-    throw new OperatorError(
-      reason,
-      `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
-      reason === 'InvalidUser'
-        ? REASONS.InvalidUser.remedy
-        : 'Check it for a typing error. Only the newest key of an account works. --force stores it anyway.',
-    );
-  }
-  const version = await writeSecureString(stack.clients.ssm, name, apiKey.reveal());
-  const forced = refused !== undefined;
-  const checks = verdicts.map(({ userId, verdict }) => ({ userId, verdict: verdict.kind }));
+  const checked = await checkNewKey(stack, name, apiKey);
+  for (const line of aligned(verdictRows(console, checked.verdicts), 2)) console.say(line);
+  const version = await storeCheckedKey(stack, checked, force);
+  const forced = checked.refusal !== undefined;
+  const checks = checked.verdicts.map(({ userId, verdict }) => ({ userId, verdict: verdict.kind }));
   console.data({ parameter: name, version, checks, forced }, [
     console.paint('green', `Stored as version ${version} of ${name}.`),
   ]);
@@ -112,27 +101,19 @@ async function setKey(console: Console, stack: KeyStore, { parameter, force }: K
     console.say('There is no stack yet. Deploy it: npx cdk deploy');
     return EXIT.done;
   }
-  console.say(
-    forced
-      ? 'Builds that need it go to the dead-letter queue until a valid key is stored.'
-      : `Builds that the old key stopped are sent again within a minute, without another command: ${console.commands.watch()}`,
-  );
+  console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}: ${console.commands.watch()}`);
   return EXIT.done;
 }
 
 /** From a prompt that shows nothing, or from stdin: an argument would be in the process list and in the shell's history. */
-async function readKey(parameter: string): Promise<Secret> {
-  const typed = process.stdin.isTTY
-    ? await password(
+async function readKey(parameter: string): Promise<string> {
+  return process.stdin.isTTY
+    ? password(
         // Without this the prompt shows on Ctrl-T what was typed.
         { message: `New API key for ${parameter} (hidden)`, toggleMask: false },
         { output: process.stderr },
       )
-    : await text(process.stdin);
-  const value = typed.trim();
-  if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
-  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Pipe in the key and nothing else.');
-  return new Secret(value);
+    : text(process.stdin);
 }
 
 async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFlags): Promise<number> {

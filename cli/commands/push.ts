@@ -1,12 +1,10 @@
 import { basename } from 'node:path';
 import { HeadObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { Command } from 'commander';
-import { buildId, whyNotABuild } from '../../functions/domain/model/build.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { SKIP_CAUSES } from '../../functions/domain/model/reasons.ts';
-import { findRoute } from '../../functions/domain/model/route.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import type { DeployedSettings } from '../../infra/outputs.ts';
 import { type BuildView, buildFacts } from '../builds/build-view.ts';
 import { createObjectLookup, type StoredObject } from '../builds/search.ts';
 import { adviceOn, adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
@@ -19,8 +17,9 @@ import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
-import { bytes, listed, parseTimeout, rateText, span } from '../units.ts';
+import { bytes, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
+import { keyFor } from '../upload/upload-key.ts';
 import { inspectBuild, sayVerdict } from '../upload/zip-file.ts';
 
 interface PushFlags {
@@ -193,32 +192,6 @@ function stillUnderWay(object: StoredObject, timeoutMs: number, view: BuildView 
 function statusOf(commands: OperatorCommands, object: StoredObject, view: BuildView | undefined): string {
   if (view !== undefined) return commands.status(view.entry.build);
   return object.versionId === undefined ? commands.statusNamed(object.key) : commands.status(object);
-}
-
-/** @throws OperatorError (usage) where no route matches such a key, or it is unclear which one is meant */
-function keyFor(
-  { routes, prefix }: Pick<DeployedSettings, 'routes' | 'prefix'>,
-  fileName: string,
-  { key, route }: PushFlags,
-): string {
-  const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  const list = listed(prefixes.map((each) => `--route '${each}'`));
-  if (route !== undefined && !prefixes.includes(route)) {
-    throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
-  }
-  if (route === undefined && key === undefined && prefixes.length > 1) {
-    throw usageError('There are several routes.', `Add one of: ${list}.`);
-  }
-  const chosen = key ?? `${route ?? prefixes[0] ?? ''}${fileName}`;
-  const remedy = 'Choose another --key.';
-  if (whyNotABuild(chosen) !== undefined) throw usageError(`The key ${chosen} does not end in .zip.`, remedy);
-  if (!chosen.startsWith(prefix)) {
-    throw usageError(`The pipeline only takes keys that start with '${prefix}', and ${chosen} does not.`, remedy);
-  }
-  if (findRoute(routes, chosen) === undefined) {
-    throw usageError(`No route matches the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
-  }
-  return chosen;
 }
 
 async function upload(console: Console, { clients }: Stack, name: string, request: UploadRequest, signal: AbortSignal) {

@@ -3,19 +3,18 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BuildState } from '../../functions/domain/model/ledger-entry.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type BuildStatus, readStatus, STATES_WITH } from '../builds/build-status.ts';
-import { buildFacts, readLanes, slotsOf } from '../builds/build-view.ts';
+import { buildFacts, historyFacts } from '../builds/build-view.ts';
 import { readPage } from '../builds/listing.ts';
-import { differencesFromLive, readBuildLive } from '../builds/live.ts';
-import { overviewFacts, readOverview, readViews } from '../builds/overview.ts';
-import { ALL_STATES, BUILD_NAMES, findBuild } from '../builds/search.ts';
-import { timelineOf } from '../builds/timeline.ts';
+import { overviewFacts, readBuild, readOverview, readViews } from '../builds/overview.ts';
+import { ALL_STATES, BUILD_NAMES, findBuild, once } from '../builds/search.ts';
+import { timelineFacts } from '../builds/timeline.ts';
 import type { Act } from '../command.ts';
 import type { Console } from '../console.ts';
 import { EXIT, usageError } from '../operator-error.ts';
 import { buildPage } from '../screens/build-page.ts';
 import { listPage, overviewPage } from '../screens/overview-page.ts';
 import type { Stack } from '../stack/stack.ts';
-import { iso, parseSpan } from '../units.ts';
+import { parseSpan } from '../units.ts';
 
 /** How often --watch reads everything again, in ms: a few queries each time, which cost next to nothing. */
 const WATCH_INTERVAL_MS = 2_000;
@@ -119,16 +118,6 @@ async function showList(console: Console, stack: Stack, flags: StatusFlags): Pro
   if (next !== undefined) console.say(`There are more: repeat the command with --from ${next}`);
 }
 
-/** Reads once for each project. */
-function once<Read>(read: (projectId: string) => Promise<Read>): (projectId: string) => Promise<Read> {
-  const known = new Map<string, Promise<Read>>();
-  return (projectId) => {
-    const answer = known.get(projectId) ?? read(projectId);
-    known.set(projectId, answer);
-    return answer;
-  };
-}
-
 function statesOf(wanted: Wanted): readonly BuildState[] {
   const own = ALL_STATES.filter((state) => state === wanted);
   return isStatus(wanted) ? [...own, ...STATES_WITH[wanted]] : own;
@@ -144,20 +133,8 @@ async function showAll(console: Console, stack: Stack, sinceMs: number): Promise
 }
 
 async function showBuild(console: Console, stack: Stack, wanted: string): Promise<void> {
-  const entry = await findBuild(stack.ledger, wanted);
-  const lanes = entry.userId === undefined ? undefined : await readLanes(stack, entry.userId);
-  const live = await readBuildLive(stack.ledger, entry);
-  const status = await readStatus(stack.ledger, entry);
-  const view = {
-    entry,
-    live,
-    status,
-    differences: await differencesFromLive(stack.ledger, entry),
-    ...slotsOf(entry, lanes),
-  };
-  const history = entry.history.map(({ at, ...rest }) => ({ at: iso(at), ...rest }));
-  const timeline = timelineOf(entry).map(({ at, name, tookMs }) => {
-    return { step: name, at: iso(at), tookSeconds: tookMs === undefined ? undefined : Math.round(tookMs / 1_000) };
-  });
-  console.data({ ...buildFacts(view), timeline, history }, buildPage(console, view, Date.now()));
+  const view = await readBuild(stack, await findBuild(stack.ledger, wanted));
+  const { entry } = view;
+  const history = historyFacts(entry);
+  console.data({ ...buildFacts(view), timeline: timelineFacts(entry), history }, buildPage(console, view, Date.now()));
 }

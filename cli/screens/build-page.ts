@@ -2,6 +2,7 @@ import { downloadText } from '../../functions/domain/model/file-url.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import type { BuildView } from '../builds/build-view.ts';
 import { byWhom, whenLive } from '../builds/live.ts';
 import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
@@ -13,7 +14,11 @@ import { packageRows, warningRows } from './package-rows.ts';
 /** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */
 export function buildPage(console: Console, view: BuildView, now: number): string[] {
   return [
-    ...aligned(formRows(console, view, now).filter(([, value]) => value !== '')),
+    ...aligned(
+      buildRows(view, now, console.commands).map(([name, value]) => {
+        return [name, name === 'Status' ? console.paint(STATUS_DISPLAY[view.status].colour, value) : value];
+      }),
+    ),
     ...warningLines(console, view.entry.warnings),
     ...differenceLines(console, view.differences),
     '',
@@ -44,16 +49,17 @@ function historyRows({ entry }: BuildView, now: number): string[][] {
   ]);
 }
 
-function formRows(console: Console, view: BuildView, now: number): [string, string][] {
+/** What is known about a build as label and value, in the order in which people read it. */
+export function buildRows(view: BuildView, now: number, commands: OperatorCommands): (readonly [string, string])[] {
   const { entry, status } = view;
   const { build, formerUploadIds = [], lateAt, projectId, releaseMode, submittedAt = 0, uploadId, userId } = entry;
-  const { colour, label, message } = STATUS_DISPLAY[status];
-  const advice = adviceOn(entry, status, console.commands);
+  const { label, message } = STATUS_DISPLAY[status];
+  const advice = adviceOn(entry, status, commands);
   const isLate = entry.state === 'submitted' && lateAt !== undefined;
   const [messageLabel, text] = message?.(entry) ?? ['', ''];
-  return [
+  const rows: readonly (readonly [string, string])[] = [
     ['Build', entry.id],
-    ['Status', console.paint(colour, label(view, now))],
+    ['Status', label(view, now)],
     ['Late', isLate ? `since ${clockTime(lateAt, now)}; submitted ${span(now - submittedAt)} ago` : ''],
     ['Size', build.size === undefined ? '' : bytes(build.size)],
     ['Dropped', `${iso(build.droppedAt)}, ${span(now - build.droppedAt)} ago`],
@@ -72,6 +78,7 @@ function formRows(console: Console, view: BuildView, now: number): [string, stri
     ['What to do', advice?.act ?? ''],
     [advice?.when ?? 'Then run', advice?.run ?? ''],
   ];
+  return rows.filter(([, value]) => value !== '');
 }
 
 /** Until when Streampixel can download it, while it may still have to. */

@@ -6,6 +6,7 @@ import type { Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import type { KeyVerdict } from '../../functions/domain/ports.ts';
 import { concurrently } from '../concurrently.ts';
+import { groupBy } from '../group-by.ts';
 import { usageError } from '../operator-error.ts';
 import { listed } from '../units.ts';
 import { readParameter } from './parameters.ts';
@@ -18,7 +19,7 @@ const ANSWER_LIMIT = 1024 * 1024;
 
 /** The API key parameters of the routes, each with the users that its key has to work for. */
 export function keyParameters(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
-  const groups = Map.groupBy(routes, ({ apiKeyParameter }) => apiKeyParameter);
+  const groups = groupBy(routes, ({ apiKeyParameter }) => apiKeyParameter);
   return new Map([...groups].map(([name, group]) => [name, [...new Set(group.map(({ userId }) => userId))]]));
 }
 

@@ -9,6 +9,7 @@ import { judgeFolder } from '../../functions/domain/package/judge.ts';
 import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
+import { bytes, plural } from '../units.ts';
 import {
   fileChanged,
   isSameFile,
@@ -44,8 +45,24 @@ export interface FolderPlan {
   readonly source: UploadSource;
 }
 
-interface FoundFile {
+/** A file of a packaged build, wherever it is. */
+export interface FolderFile {
+  /** Path in the zip, with forward slashes. */
   readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /**
+   * Reads it in order.
+   *
+   * @param idle buffers of `CHUNK` bytes that may be overwritten
+   * @throws OperatorError where it is not what it was when it was planned
+   */
+  read(idle: Buffer[]): AsyncGenerator<Buffer>;
+  /** All of it, as UTF-8. */
+  text(): Promise<string>;
+}
+
+interface FoundFile extends FolderFile {
   readonly path: string;
   readonly stats: BigIntStats;
 }
@@ -66,52 +83,66 @@ const UNUSABLE = /[\\<>:"|?*\p{Cc}\uFFFD]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\
 export async function planFolder(folder: string): Promise<FolderPlan> {
   const found = await findFiles(folder);
   const files = found.filter(({ name }) => !DEBUG_SYMBOLS.test(name));
-  const symbols = found.filter(({ name }) => DEBUG_SYMBOLS.test(name));
+  return planFiles(basename(resolve(folder)), found, async () => {
+    const now = (await findFiles(folder)).filter(({ name }) => !DEBUG_SYMBOLS.test(name));
+    const others = [[files, now] as const, [now, files] as const].flatMap(([some, rest]) => {
+      const byName = new Map(rest.map((file) => [file.name, file]));
+      return some.filter(({ name, stats }) => {
+        const other = byName.get(name);
+        return other === undefined || !isSameFile(stats, other.stats);
+      });
+    });
+    if (others[0] !== undefined) throw fileChanged(others[0].path);
+  });
+}
+
+/**
+ * The zip that is made of a packaged build's files.
+ *
+ * @param folder its name
+ * @param found all its files; the zip has them in the order of their names, which no machine's language decides
+ * @param checkUnchanged of the source
+ * @throws OperatorError where no build can be made of them
+ */
+export async function planFiles(
+  folder: string,
+  found: readonly FolderFile[],
+  checkUnchanged: UploadSource['checkUnchanged'],
+): Promise<FolderPlan> {
+  const ordered = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const files = ordered.filter(({ name }) => !DEBUG_SYMBOLS.test(name));
+  const symbols = ordered.filter(({ name }) => DEBUG_SYMBOLS.test(name));
   refuseNamesThatDifferInCase(files);
-  const entries = files.map(
-    ({ name, stats }) => ({ name, size: Number(stats.size), method: 0, flags: FLAGS }) as const,
-  );
+  const entries = files.map(({ name, size }) => ({ name, size, method: 0, flags: FLAGS }) as const);
   const { size } = zipOf(entries, () => undefined);
   const verdict = judgeFolder(
-    files.map(({ name, stats }) => ({ path: name, size: Number(stats.size) })),
+    files.map(({ name, size }) => ({ path: name, size })),
     size,
-    await manifestIn(files),
+    // The list of the package's files, from which its plugins are known.
+    await files.find(({ name }) => isManifest(name))?.text(),
   );
   return {
     entries,
-    leftOut: { count: symbols.length, bytes: symbols.reduce((total, { stats }) => total + Number(stats.size), 0) },
+    leftOut: { count: symbols.length, bytes: symbols.reduce((total, each) => total + each.size, 0) },
     verdict,
-    fileName: fileNameFor(basename(resolve(folder)), verdict),
-    source: {
-      size,
-      open: (from) => openZip(files, entries, from),
-      async checkUnchanged() {
-        const now = (await findFiles(folder)).filter(({ name }) => !DEBUG_SYMBOLS.test(name));
-        const others = [[files, now] as const, [now, files] as const].flatMap(([some, rest]) => {
-          const byName = new Map(rest.map((file) => [file.name, file]));
-          return some.filter(({ name, stats }) => {
-            const other = byName.get(name);
-            return other === undefined || !isSameFile(stats, other.stats);
-          });
-        });
-        if (others[0] !== undefined) throw fileChanged(others[0].path);
-      },
-    },
+    fileName: fileNameFor(folder, verdict),
+    source: { size, open: (from) => openZip(files, entries, from), checkUnchanged },
   };
 }
 
-/** The list of the package's files, from which its plugins are known. */
-async function manifestIn(files: readonly FoundFile[]): Promise<string | undefined> {
-  const manifest = files.find(({ name }) => isManifest(name));
-  return (
-    manifest &&
-    readTextFile(manifest.path, 'utf8').catch((error) => {
-      throw unreadable(manifest.path, error);
-    })
-  );
+/** What to say of the files that the zip does not have. */
+export function leftOutNotes({ leftOut: { bytes: size, count } }: FolderPlan): readonly string[] {
+  return count === 0
+    ? []
+    : [`Left out: ${plural(count, 'file')} with debug symbols (.pdb) under Binaries, ${bytes(size)}.`];
 }
 
-/** All files, in an order that no machine's language decides. */
+/** @throws OperatorError where Windows, where the build is unpacked, can have no such file or folder */
+export function refuseUnusableName(name: string, path: string): void {
+  if (UNUSABLE.test(name)) throw unusableName(`Windows can have no file of the name ${path}.`);
+}
+
+/** All files. */
 async function findFiles(folder: string, prefix = ''): Promise<FoundFile[]> {
   const unreadableIf = (path: string) => (error: NodeJS.ErrnoException) => {
     throw unreadable(path, error);
@@ -120,22 +151,36 @@ async function findFiles(folder: string, prefix = ''): Promise<FoundFile[]> {
   const listed: Dirent[] = await readdir(folder, { withFileTypes: true }).catch(unreadableIf(folder));
   for (const { name } of listed) {
     const path = join(folder, name);
-    if (UNUSABLE.test(name)) throw unusableName(`Windows can have no file of the name ${path}.`);
+    refuseUnusableName(name, path);
     const stats = await lstat(path, { bigint: true }).catch(unreadableIf(path));
     if (stats.isDirectory()) files.push(...(await findFiles(path, `${prefix}${name}/`)));
     else if (stats.isFile()) {
       await access(path, constants.R_OK).catch(unreadableIf(path));
-      files.push({ name: `${prefix}${name}`, path, stats });
+      files.push(foundFile(`${prefix}${name}`, path, stats));
     } else {
       const remedy = 'Put the file itself in its place, or push the folder that Unreal has packaged.';
       throw new OperatorError('NotAFile', `${printable(path)} is a link, or something else that is no file.`, remedy);
     }
   }
-  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return files;
+}
+
+function foundFile(name: string, path: string, stats: BigIntStats): FoundFile {
+  return {
+    name,
+    path,
+    stats,
+    size: Number(stats.size),
+    read: (idle) => readFile(path, stats, idle),
+    text: () =>
+      readTextFile(path, 'utf8').catch((error) => {
+        throw unreadable(path, error);
+      }),
+  };
 }
 
 /** Windows would unpack one over the other. */
-function refuseNamesThatDifferInCase(files: readonly FoundFile[]): void {
+function refuseNamesThatDifferInCase(files: readonly FolderFile[]): void {
   const names = new Map<string, string>();
   for (const { name } of files) {
     const other = names.get(name.toLowerCase());
@@ -182,14 +227,14 @@ function zipOf(entries: readonly PlannedEntry[], contentOf: (index: number) => R
 }
 
 /** Makes the zip and reads it, from this byte on. */
-async function openZip(files: readonly FoundFile[], entries: readonly PlannedEntry[], from: number): Promise<Pass> {
+async function openZip(files: readonly FolderFile[], entries: readonly PlannedEntry[], from: number): Promise<Pass> {
   let content: Readable | undefined;
   // Chunks that are read to their end are used again: the garbage collector takes longer than all the rest.
   const idle: Buffer[] = [];
   const { zip, output } = zipOf(entries, (index) => {
     const file = files[index];
     content =
-      file && Readable.from(readFile(file, idle), { objectMode: false }).on('error', (error) => output.destroy(error));
+      file && Readable.from(file.read(idle), { objectMode: false }).on('error', (error) => output.destroy(error));
     return content;
   });
   zip.on('error', (error) => output.destroy(error));
@@ -225,7 +270,7 @@ async function openZip(files: readonly FoundFile[], entries: readonly PlannedEnt
  * @param idle buffers of `CHUNK` bytes that may be overwritten
  * @throws OperatorError where it is not what it was when it was planned
  */
-async function* readFile({ path, stats }: FoundFile, idle: Buffer[]): AsyncGenerator<Buffer> {
+async function* readFile(path: string, stats: BigIntStats, idle: Buffer[]): AsyncGenerator<Buffer> {
   const size = Number(stats.size);
   const file = await openFile(path);
   try {

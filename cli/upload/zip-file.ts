@@ -10,8 +10,7 @@ import { warningText } from '../../functions/domain/package/package-text.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
-import { bytes, plural } from '../units.ts';
-import { planFolder } from './folder-source.ts';
+import { leftOutNotes, planFolder } from './folder-source.ts';
 import { fileSource, readFully, type UploadSource } from './upload-source.ts';
 
 /** A build that can be pushed, and whether Streampixel can run what is in it. */
@@ -37,10 +36,8 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
     throw usageError(`There is no file ${path}.`, "Name a packaged build's folder, or the zip of one.");
   }
   if (stats.isDirectory()) {
-    const { fileName, leftOut, source, verdict } = await planFolder(path);
-    const { count, bytes: size } = leftOut;
-    const note = `Left out: ${plural(count, 'file')} with debug symbols (.pdb) under Binaries, ${bytes(size)}.`;
-    return { fileName, source, verdict, notes: count > 0 ? [note] : [] };
+    const plan = await planFolder(path);
+    return { ...plan, notes: leftOutNotes(plan) };
   }
   if (!stats.isFile()) throw usageError(`${path} is not a file.`, "Name a packaged build's folder, or the zip of one.");
   if (whyNotABuild(path) !== undefined) {

@@ -44,6 +44,8 @@ export interface LocalEvent {
   /** Of an alert by a function: the text that subscribers get; `detail` is its subject. */
   readonly message?: string;
   readonly possiblyDoubled?: boolean;
+  /** Of the board: the address to open. It lets one browser in. */
+  readonly url?: string;
   /** Of a redrive: the SSM parameter whose new key has started it. */
   readonly parameter?: string;
   /** Of a redrive: the dead letters that were moved back to the builds queue. */
@@ -54,6 +56,8 @@ export interface LocalEvent {
 
 /** The outcomes of the functions, and what only the local stack can see: each with its colour on the screen. */
 export const EVENTS = {
+  /** The page that shows all builds can be opened. */
+  board: 'cyan',
   dropped: 'cyan',
   postponed: 'yellow',
   retried: 'yellow',

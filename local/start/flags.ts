@@ -18,6 +18,8 @@ export interface Flags {
   readonly course: CourseName;
   readonly delivery?: ZipDelivery;
   readonly port: number;
+  readonly board: boolean;
+  readonly boardPort: number;
 }
 
 /** What can happen to builds at the stand-in. */
@@ -108,6 +110,8 @@ function createCommand(): Command {
       ).choices(DELIVERIES),
     )
     .option('--port <number>', 'port of the AWS endpoint; 0 for any free one', port, DEFAULT_PORT)
+    .option('--board-port <number>', 'port of the board, the page that shows all builds; 0 for any free one', port, 0)
+    .option('--no-board', 'without the board; with --once there is none in any case')
     .allowExcessArguments(false)
     .showHelpAfterError('npm start -- --help lists the flags.')
     .exitOverride();

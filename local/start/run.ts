@@ -1,12 +1,15 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startBoard } from '../../cli/board/server.ts';
+import { findStack, type Stack } from '../../cli/stack/stack.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { printableJson } from '../../functions/domain/model/printable.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import { settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import type { Course } from '../streampixel/streampixel-stand-in.ts';
 import { type EmbeddedStack, startEmbeddedStack } from './embedded-stack.ts';
+import type { LocalEvent } from './events.ts';
 import { type CourseName, DEFAULT_INTERVAL_S, type Flags, placeOf } from './flags.ts';
 import { lineOf, printableLines, troubleOf } from './screen.ts';
 import { keepRunning, runOnce } from './session.ts';
@@ -42,6 +45,20 @@ export async function run(flags: Flags): Promise<number> {
 
   const place = placeOf(flags);
 
+  // Before everything else: what a newcomer can look at.
+  const found = Promise.withResolvers<Stack>();
+  const board =
+    flags.once || !flags.board
+      ? undefined
+      : await startBoard(found.promise, {
+          port: flags.boardPort,
+          onAddress(url, isFirst) {
+            const event: LocalEvent = { time: new Date().toISOString(), event: 'board', url };
+            if (flags.json) process.stdout.write(`${printableJson(event)}\n`);
+            else say(`  Board         ${url}  (${isFirst ? 'open it: all builds, live' : 'for another browser'})\n`);
+          },
+        });
+
   let stack: EmbeddedStack | undefined;
   let interruptedAt: number | undefined;
   const interrupted = new Promise<number>((resolve) => {
@@ -54,7 +71,8 @@ export async function run(flags: Flags): Promise<number> {
       }
       interruptedAt = now;
       say('\nStopping as soon as running work is finished. Press Ctrl-C again to stop at once.');
-      stack.stop().then(() => resolve(flags.once ? INTERRUPTED : 0));
+      const ended = Promise.all([board?.close(), stack.stop()]);
+      ended.then(() => resolve(flags.once ? INTERRUPTED : 0));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
     // Where the reader closes the pipe (`| head`), the run ends as if it had pressed Ctrl-C.
@@ -86,6 +104,7 @@ export async function run(flags: Flags): Promise<number> {
     onNotice: say,
   });
   const { endpoint, environment, standIn, stop } = stack;
+  if (board !== undefined) found.resolve(findStack({ local: stack.port }));
   if (flags.course !== 'live') {
     standIn?.plan(...Array.from({ length: MOST_BUILDS }, () => COURSES[flags.course]));
   }

@@ -39,6 +39,8 @@ function describe(event: LocalEvent): string {
   const { reason = '', detail, status, attempt } = event;
   const why = [reason, ...(status === undefined ? [] : [`HTTP ${status}`])].join(', ');
   switch (event.event) {
+    case 'board':
+      return event.url ?? '';
     case 'dropped':
       return bytes(event.size ?? 0);
     case 'submitted':

@@ -5,11 +5,12 @@ import { run } from './run.ts';
 /** Exit code for flags that can't be used. */
 const USAGE = 2;
 
-function explain(error: unknown, { port }: Flags): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === 'EADDRINUSE'
-    ? `Port ${port} is taken, perhaps by another local stack. Choose another: npm start -- --port ${port + 1}`
-    : message;
+function explain(error: unknown, { boardPort, port }: Flags): string {
+  const { code, message, port: taken } = error as NodeJS.ErrnoException & { readonly port?: number };
+  if (code !== 'EADDRINUSE') return message;
+  return taken === boardPort
+    ? `Port ${boardPort} is taken. Choose another: npm start -- --board-port ${boardPort + 1}`
+    : `Port ${port} is taken, perhaps by another local stack. Choose another: npm start -- --port ${port + 1}`;
 }
 
 let flags: Flags | undefined;

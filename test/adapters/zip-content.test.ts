@@ -189,7 +189,7 @@ describe('the content of a zip', () => {
   });
 
   it('is not known, nor is the zip damaged, where the second part of a directory can’t be read', async () => {
-    const file = largePackage(30_000);
+    const file = largePackage(40_000);
     let requests = 0;
     const failing = readZip(file.size, await file.head(), await file.tail(), (start, end) => {
       requests += 1;
@@ -198,8 +198,16 @@ describe('the content of a zip', () => {
     });
     await expect(failing).rejects.toThrow('S3 is away');
     expect(requests).toBe(2);
-    const whole = largePackage(30_000);
+    const whole = largePackage(40_000);
     expect((await judged(whole)).verdict.refusals).toEqual([]);
+  });
+
+  it('is not looked for behind the file', async () => {
+    const zip = rawZip({ entries: [{ name: 'a.exe', content: 'x' }] });
+    zip.writeUInt16LE(60_000, zip.readUInt32LE(zip.length - END_BYTES + 16) + 28);
+    const file = CountedFile.of(zip);
+    expect(await codesOf(file)).toEqual(['ZipDamaged']);
+    expect(file.requests).toBe(2);
   });
 
   it('is not made of a part that is shorter than what was asked for', async () => {
@@ -246,16 +254,17 @@ describe('the manifest in a zip', () => {
     expect(verdict).toMatchObject({ refusals: [], facts: { plugin } });
   });
 
-  it.each<[string, number, Omit<RawZip, 'entries'>?]>([
+  it.each<[string, number, number?]>([
     ['behind the file', 4e9],
     ['two bytes in front of the directory', -2],
-    ['in front of the file', 0, { end: { directoryOffset: 500 } }],
-  ])('is not read where it is said to be %s', async (_, offset, zip = {}) => {
+    ['in front of the file', 0, 20],
+  ])('is not read where it is said to be %s', async (_, offset, shift) => {
     const entries = [{ name, content: PLUGIN }, ...others];
     const whole = rawZip({ entries });
     const directoryAt = whole.readUInt32LE(whole.length - END_BYTES + 16);
     const said = { offset: offset < 0 ? directoryAt + offset : offset };
-    const liar = rawZip({ ...zip, entries: [{ name, content: PLUGIN, said }, ...others] });
+    const end = shift === undefined ? {} : { directoryOffset: directoryAt + shift };
+    const liar = rawZip({ end, entries: [{ name, content: PLUGIN, said }, ...others] });
     expect(await codesOf(liar)).toEqual(['ZipDamaged']);
   });
 });

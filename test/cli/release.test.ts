@@ -191,7 +191,7 @@ describe.concurrent('release', () => {
       'is of a user without a key in the settings',
       { ...approvedAt(ago(5)), userId: 'deleted', apiKeyParameter: '/deleted' },
       'NoRoute',
-      /user deleted.*\n.*cdk\.json/,
+      /user deleted.*\n.*streampixel-drop\.json/,
     ],
   ] as const)('refuses a build that %s', async ([, entry, name, words], { onTestFinished }) => {
     const stack = await stackWith(onTestFinished, entry);

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
@@ -10,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { LocalEvent } from '../../local/start/events.ts';
 import { readFlags } from '../../local/start/flags.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
+import { openPage, raw } from '../cli/board-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -154,9 +157,36 @@ describe('npm start', () => {
     });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
+    expect(stdout.trimStart()).toMatch(/^Board {9}http:\/\/127\.0\.0\.1:\d+\/\?token=/);
     expect(stdout).toMatch(/downloaded\s+sample-build\.zip\s+1\.0 MB through the signed URL, byte for byte/);
     expect(stdout).toMatch(/aws --endpoint-url http:\/\/127\.0\.0\.1:\d+ s3 cp MyGame\.zip s3:\/\/[\w-]+\//);
     expect(code).toBe(0);
+  });
+
+  it('gives the address of the board first, also as JSON, and serves the stack there as soon as it is up', async () => {
+    const { child, ended } = start('--json', '--port', '0');
+    const [first] = (await once(createInterface(child.stdout), 'line')) as [string];
+    const event: LocalEvent = JSON.parse(first);
+    expect(event).toEqual({ time: expect.any(String), event: 'board', url: expect.any(String) });
+    const { origin, port, search } = new URL(event.url ?? '');
+    const entered = await raw(Number(port), { path: `/${search}` });
+    const cookie = entered.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+    const page = await openPage(
+      { origin, port: Number(port), own: { cookie, 'sec-fetch-site': 'same-origin' } },
+      'page0000',
+    );
+    await page.event('summary', ({ finished }) => finished.some(({ key }) => key === 'sample-build.zip'));
+    child.kill('SIGINT');
+    await page.event('end');
+    expect((await ended).code).toBe(0);
+  });
+
+  it('--no-board has none', async () => {
+    const { child, ended } = start('--json', '--port', '0', '--no-board');
+    const [first] = (await once(createInterface(child.stdout), 'line')) as [string];
+    expect(JSON.parse(first).event).toBe('dropped');
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(0);
   });
 
   it('takes the settings of a file, and deploys them again when it is saved', async () => {

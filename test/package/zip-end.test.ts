@@ -124,6 +124,11 @@ describe('the end of a zip64', () => {
     expect(find(changed(place), 10)).toMatchObject(expected);
   });
 
+  it('has numbers of 64 bits', () => {
+    const directoryOffset = 5 * 2 ** 32 + 7;
+    expect(find(rawZip({ entries, zip64: true, end: { directoryOffset } }))).toMatchObject({ directoryOffset });
+  });
+
   it('is not what looks like it behind its locator', () => {
     const comment = Buffer.concat([Buffer.from('....'), ZIP64, Buffer.alloc(52)]);
     expect(find(changed(zip.length + 4, { comment }))).toMatchObject(expected);

@@ -58,6 +58,13 @@ describe('a build that Streampixel can not run', () => {
     },
   );
 
+  it('is dead-lettered with its labels also where it is no zip', async () => {
+    world.inspection = { kind: 'refused', reason: 'NotAZip', detail: 'It is an HTML page.', labels, status: 206 };
+    expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'NotAZip' });
+    expect(world.alerts).toMatchObject([{ kind: 'dead-lettered', labels }]);
+    expect(await world.entry()).toMatchObject({ labels });
+  });
+
   it('is dead-lettered only after a look whether its key holds a newer version', async () => {
     judged(refusedAs('NotAPackage'));
     const superseded = { kind: 'superseded', detail: 'The key now holds version v2.' } as const;

@@ -50,13 +50,13 @@ export async function notifyDeadLettered(
   ports: NoticePorts,
 ): Promise<void> {
   const subject = entry === undefined ? {} : subjectOf(entry);
+  const content = entry === undefined ? {} : packageContext(entry);
   const possiblyDoubled = entry?.possiblyDoubled ?? false;
   const facts = { at, deadLetterId, reason, detail, attempts, possiblyDoubled, ...present({ status }) };
   await emitEvent(ports, { name: 'Build Dead-Lettered', subject, ...facts });
   if (isAlertSent) return;
   const more = present({ parameter: entry?.apiKeyParameter, earlierUploadId: entry?.formerUploadIds?.at(-1) });
-  const about = { ...subject, ...(entry && packageContext(entry)), ...more };
-  await sendAlert(ports, { kind: 'dead-lettered', ...about, ...facts, logPointer });
+  await sendAlert(ports, { kind: 'dead-lettered', ...subject, ...content, ...more, ...facts, logPointer });
 }
 
 /** @returns whether people have got an alert */

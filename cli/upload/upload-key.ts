@@ -1,0 +1,36 @@
+import { whyNotABuild } from '../../functions/domain/model/build.ts';
+import { findRoute } from '../../functions/domain/model/route.ts';
+import type { DeployedSettings } from '../../infra/outputs.ts';
+import { usageError } from '../operator-error.ts';
+import { listed } from '../units.ts';
+
+/**
+ * The key in the bucket under which a build is dropped.
+ *
+ * @param route prefix of a route; needed where there are several and no key
+ * @throws OperatorError (usage) where no route matches such a key, or it is unclear which one is meant
+ */
+export function keyFor(
+  { routes, prefix }: Pick<DeployedSettings, 'routes' | 'prefix'>,
+  fileName: string,
+  { key, route }: { readonly key?: string; readonly route?: string },
+): string {
+  const prefixes = [...new Set(routes.map((each) => each.prefix))];
+  const list = listed(prefixes.map((each) => `--route '${each}'`));
+  if (route !== undefined && !prefixes.includes(route)) {
+    throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
+  }
+  if (route === undefined && key === undefined && prefixes.length > 1) {
+    throw usageError('There are several routes.', `Add one of: ${list}.`);
+  }
+  const chosen = key ?? `${route ?? prefixes[0] ?? ''}${fileName}`;
+  const remedy = 'Choose another --key.';
+  if (whyNotABuild(chosen) !== undefined) throw usageError(`The key ${chosen} does not end in .zip.`, remedy);
+  if (!chosen.startsWith(prefix)) {
+    throw usageError(`The pipeline only takes keys that start with '${prefix}', and ${chosen} does not.`, remedy);
+  }
+  if (findRoute(routes, chosen) === undefined) {
+    throw usageError(`No route matches the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
+  }
+  return chosen;
+}

@@ -1,0 +1,3 @@
+import { run } from './node-24.mjs';
+
+run('scripts/build-package.ts');

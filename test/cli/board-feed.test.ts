@@ -1,0 +1,181 @@
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { describe, expect, it, vi } from 'vitest';
+import { createLedgerMirror } from '../../cli/board/ledger-mirror.ts';
+import { expectationFrom } from '../../cli/builds/expected.ts';
+import { findStack } from '../../cli/stack/stack.ts';
+import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { openBoard, raw } from './board-client.ts';
+import { anEntry, approvedAt, MINUTE } from './entries.ts';
+import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
+import { EVENTUALLY, PATIENCE } from './tool.ts';
+
+vi.setConfig(PATIENCE);
+
+const NOW = Date.now();
+const BUILDS = 1_000;
+
+/** Builds that wait, one a second. */
+function waiting(count: number): LedgerEntry[] {
+  return Array.from({ length: count }, (_, index) =>
+    anEntry({ key: `game-${index}.zip`, droppedAt: NOW - index * 1_000 }),
+  );
+}
+
+describe('the board with many builds', () => {
+  it('sends a start page that does not grow with them, and reads again only what has changed', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const builds = waiting(BUILDS);
+    for (let from = 0; from < BUILDS; from += 40) {
+      await Promise.all(builds.slice(from, from + 40).map((entry) => stack.ledger.save(entry)));
+    }
+    const found = await findStack({ local: stack.port });
+    let read = 0;
+    const list: typeof found.ledger.list = async (...args) => {
+      const page = await found.ledger.list(...args);
+      read += page.entries.length;
+      return page;
+    };
+    const board = await openBoard({ ...found, ledger: { ...found.ledger, list } }, onTestFinished);
+    const page = await board.page('page0000');
+    const { lanes } = await page.event('summary');
+    expect(lanes).toMatchObject([{ builds: { count: BUILDS } }]);
+    expect(lanes[0]?.builds.items).toHaveLength(20);
+    expect(JSON.stringify(page.received).length).toBeLessThan(60_000);
+    expect(read).toBeGreaterThanOrEqual(BUILDS);
+
+    read = 0;
+    const [one] = builds;
+    if (one === undefined) throw new Error('no build');
+    await stack.change(one.id, (entry) => ({ ...entry, attempts: 1, updatedAt: Date.now() }));
+    const { builds: changed } = await page.event('changed');
+    expect(changed).toEqual([one.id]);
+    expect(read).toBeLessThan(BUILDS / 2);
+
+    const answer = await raw(board.port, { path: '/api/builds', headers: board.own });
+    expect(JSON.parse(answer.text)).toMatchObject({ next: expect.any(String) });
+    expect(JSON.parse(answer.text).builds).toHaveLength(50);
+  });
+
+  it('reads nothing while no page is open, and once for all pages that are', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const found = await findStack({ local: stack.port });
+    let looks = 0;
+    const list: typeof found.ledger.list = (state, options) => {
+      if (state === 'waiting') looks += 1;
+      return found.ledger.list(state, options);
+    };
+    const board = await openBoard({ ...found, ledger: { ...found.ledger, list } }, onTestFinished);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(looks).toBe(0);
+    const pages = await Promise.all(['page0000', 'page1111', 'page2222'].map((client) => board.page(client)));
+    await Promise.all(pages.map((page) => page.event('summary')));
+    expect(looks).toBe(1);
+    await vi.waitFor(() => expect(looks).toBe(3), EVENTUALLY);
+    // Nothing has changed since the first one.
+    for (const { received } of pages) expect(received.filter(({ name }) => name === 'summary')).toHaveLength(1);
+    for (const page of pages) page.close();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const then = looks;
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(looks).toBe(then);
+  });
+
+  it('says when AWS does not answer, and when it does again', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const found = await findStack({ local: stack.port });
+    let isDown = true;
+    const list: typeof found.ledger.list = (...args) => {
+      if (isDown)
+        throw Object.assign(new Error('connect ECONNREFUSED https://x?X-Amz-Signature=c4nary'), { name: 'Error' });
+      return found.ledger.list(...args);
+    };
+    const board = await openBoard({ ...found, ledger: { ...found.ledger, list } }, onTestFinished);
+    const page = await board.page('page0000');
+    expect(await page.event('trouble')).toMatchObject({ code: 'NothingThere', remedy: expect.any(String) });
+    isDown = false;
+    await page.event('trouble', (trouble) => trouble === null);
+    await page.event('summary');
+    expect(JSON.stringify(page.received)).not.toContain('c4nary');
+  });
+
+  it('names no action with --read-only, and shows the rest', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.put(...waiting(1), approvedAt(NOW, { key: 'approved.zip' }));
+    for (const readOnly of [true, false]) {
+      const { page: open } = await openBoard(stack.port, onTestFinished, { readOnly });
+      const page = await open('page0000');
+      expect(await page.event('hello')).toMatchObject({ readOnly });
+      const { lanes, waitsForPerson } = await page.event('summary');
+      expect(lanes).toMatchObject([{ builds: { count: 1 } }]);
+      const actions = readOnly ? [] : ['release', 'submit-again'];
+      expect(waitsForPerson.items).toMatchObject([{ key: 'approved.zip', actions }]);
+    }
+  });
+
+  it('shows dead letters of which no function has recorded why', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.urlOf(DEAD_LETTERS), MessageBody: 'no event' }));
+    const { page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    const { failed } = await page.event('summary', (each) => each.failed.length > 0);
+    expect(failed).toMatchObject([{ kind: 'unexplained', reason: 'none', builds: { count: 1, items: [] } }]);
+    const plan = await post('/api/plan', { action: 'redrive', reason: 'none' });
+    expect(plan.body).toMatchObject({ title: 'Redrive 1 dead letter', isEmpty: false });
+  });
+
+  it('says to its pages that it ends', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { board, page: open } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    await page.event('hello');
+    const closed = board.close();
+    await page.event('end');
+    await closed;
+  });
+});
+
+describe('the mirror of the ledger', () => {
+  it('has what the ledger has, also where a build moves on between two looks', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const builds = waiting(12);
+    await stack.put(...builds);
+    const mirror = createLedgerMirror(stack.ledger);
+    expect(await mirror.refresh(NOW)).toEqual([]);
+    const [one] = builds;
+    if (one === undefined) throw new Error('no build');
+    await stack.change(one.id, (entry) => ({ ...entry, state: 'skipped', updatedAt: NOW + 1_000 }));
+    await stack.put(anEntry({ key: 'new.zip', droppedAt: NOW }));
+    expect(await mirror.refresh(NOW + 2_000)).toHaveLength(2);
+    for (const state of ['waiting', 'skipped', 'submitted'] as const) {
+      const own = (await mirror.list(state)).entries.map(({ id }) => id).sort();
+      const theirs = (await stack.ledger.list(state, { limit: 100 })).entries.map(({ id }) => id).sort();
+      expect(own).toEqual(theirs);
+    }
+    expect(await mirror.refresh(NOW + 4_000)).toEqual([]);
+  });
+});
+
+describe('when a build is expected', () => {
+  const took = (minutes: number, key: string) =>
+    approvedAt(NOW, { key, submittedAt: NOW - minutes * MINUTE, news: [['approved', NOW]] });
+  const known = [took(10, 'a.zip'), took(12, 'b.zip'), took(500, 'c.zip')];
+
+  it('is known by how long the last ones of its project took, without the one that was stuck', () => {
+    const entry = anEntry({ key: 'd.zip', droppedAt: NOW });
+    expect(expectationFrom(known)({ entry, status: 'waiting', slot: NOW })).toBe(NOW + 12 * MINUTE);
+    const submitted = anEntry({ key: 'd.zip', droppedAt: NOW, submittedAt: NOW });
+    expect(expectationFrom(known)({ entry: submitted, status: 'under-way' })).toBe(NOW + 12 * MINUTE);
+  });
+
+  it('is unknown without a slot, without such a build, and for one that is over', () => {
+    const entry = anEntry({ key: 'd.zip', droppedAt: NOW });
+    expect(expectationFrom(known)({ entry, status: 'waiting' })).toBeUndefined();
+    expect(expectationFrom([])({ entry, status: 'waiting', slot: NOW })).toBeUndefined();
+    expect(expectationFrom(known)({ entry, status: 'discarded', slot: NOW })).toBeUndefined();
+    expect(
+      expectationFrom(known)({ entry: { ...entry, projectId: 'other' }, status: 'waiting', slot: NOW }),
+    ).toBeUndefined();
+  });
+});
