@@ -45,7 +45,9 @@ const child = spawn(process.execPath, [existsSync(bundle) ? bundle : sources, ..
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 // A job that is cancelled: the build goes on, or the next push resumes the upload.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+// Windows has no signals: the runner's Ctrl-C reaches both processes, and a kill would end the tool in the middle of its work.
+const pass = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, pass);
 // What is printed of a build must not be a command to the runner.
 const token = randomUUID();
 console.log(`::stop-commands::${token}`);

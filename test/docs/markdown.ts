@@ -1,14 +1,20 @@
 import { globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = new URL('../../', import.meta.url);
+
+/** Files of the repository, as paths from the root with slashes. */
+export function filesLike(...patterns: readonly string[]): string[] {
+  return globSync(patterns, { cwd: fileURLToPath(ROOT) }).map((file) => file.split(sep).join('/'));
+}
 
 /** The documents for people, as paths from the root. */
 export const DOCUMENTS: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
-  ...globSync(['docs/**/*.md', 'local/**/README.md'], { cwd: fileURLToPath(ROOT) }),
+  ...filesLike('docs/**/*.md', 'local/**/README.md'),
 ];
 
 /** @param path from the root */
