@@ -37,7 +37,7 @@ export function apiPage(): string {
     '# API',
     '<!-- Made by `npm run docs` from the types in infra: change those. -->',
     'The construct `StreampixelDrop` of the package `streampixel-drop`, for CDK apps of your own. Examples: [TypeScript](examples/own-app), ' +
-      '[JavaScript](examples/own-app-js). Names and units of the props are those of the [settings](README.md#settings).',
+      '[JavaScript](examples/own-app-js). Names and units of the props are those of the [settings](docs/settings.md).',
     [
       '```ts',
       "import { StreampixelDrop } from 'streampixel-drop';",

@@ -6,7 +6,7 @@ import { aboutSetting, dependentDefaults, routeSettings, settingsSchema } from '
 import { withSection } from './marked-section.ts';
 
 const SCHEMA = new URL('../streampixel-drop.schema.json', import.meta.url);
-const README = new URL('../README.md', import.meta.url);
+const DOCUMENT = new URL('../docs/settings.md', import.meta.url);
 
 const SETTINGS: Readonly<Record<string, v.GenericSchema>> = settingsSchema.entries;
 const FIELDS: Readonly<Record<string, v.GenericSchema>> = routeSettings.entries;
@@ -32,14 +32,20 @@ export function settingsJsonSchema(): object {
   return JSON.parse(JSON.stringify(schema, (key, value) => (key === 'description' ? withoutMarkdown(value) : value)));
 }
 
-/** Editors show it as it is. */
+/** Editors show it as it is; links are relative to the document. */
 function withoutMarkdown(text: string): string {
   return text
-    .replaceAll(/\[([^\]]+)\]\(([^)]+)\)/g, (_, name, target) => `${name} (${target.replace(/^#/, 'README.md#')})`)
+    .replaceAll(/\[([^\]]+)\]\(([^)]+)\)/g, (_, name, target) => `${name} (${pathOf(target)})`)
     .replaceAll(/[`*]/g, '');
 }
 
-/** The README's table of settings. */
+/** A link of the document, from the top level. */
+function pathOf(target: string): string {
+  const { hash, pathname } = new URL(target, 'file:///docs/settings.md');
+  return `${pathname.slice(1)}${hash}`;
+}
+
+/** The table of settings. */
 function settingsTable(): string {
   const defaults: Readonly<Record<string, unknown>> = dependentDefaults({
     stackName: DEFAULT_STACK_NAME,
@@ -57,19 +63,19 @@ function shown(value: unknown): string {
   return `\`${typeof value === 'string' && value !== '' ? value : JSON.stringify(value)}\``;
 }
 
-/** The README's table of the fields of a route. */
+/** The table of the fields of a route. */
 function routesTable(): string {
   const rows = Object.entries(FIELDS).map(([name, schema]) => `| \`${name}\` | ${aboutSetting(schema).description} |`);
   return ['| field | |', '| --- | --- |', ...rows].join('\n');
 }
 
-/** The README with its tables as the code has them. */
-export function withSettings(readme: string): string {
-  return withSection(withSection(readme, 'settings', settingsTable()), 'routes', routesTable());
+/** The document with its tables as the code has them. */
+export function withSettings(document: string): string {
+  return withSection(withSection(document, 'settings', settingsTable()), 'routes', routesTable());
 }
 
 // Run by `npm run docs`; imported by the test that compares the files with the code.
 if (import.meta.main) {
   writeFileSync(SCHEMA, `${JSON.stringify(settingsJsonSchema(), undefined, 2)}\n`);
-  writeFileSync(README, withSettings(readFileSync(README, 'utf8')));
+  writeFileSync(DOCUMENT, withSettings(readFileSync(DOCUMENT, 'utf8')));
 }

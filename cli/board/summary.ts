@@ -21,6 +21,8 @@ import { isFailed, type RowContext, rowsOf, shownLabels, someOf } from './rows.t
 const DAY_MS = 86_400_000;
 /** A rejected build is listed among what failed for so long, in ms. */
 const REJECTED_FOR_MS = 7 * DAY_MS;
+/** So long after its submission a project's first webhook may take, and nothing is wrong, in ms. */
+const FIRST_WEBHOOK_MS = 5 * 60_000;
 
 /**
  * Everything on the start page, from what `status` and `live` read. No time in it depends on when it was read, so it is the same as long
@@ -53,7 +55,12 @@ export async function readSummary(
     readLive(read),
     entriesOf(read.ledger, ['dead-lettered', 'rejected'], now - KEPT_MS),
   ]);
-  const { view } = await readViews(read, failed);
+  const latest = mirror
+    .all()
+    .filter(({ state, submittedAt = 0 }) => state === 'submitted' && submittedAt > now - FIRST_WEBHOOK_MS);
+  const { view } = await readViews(read, [...failed, ...latest]);
+  const awaited = latest.map(view).filter(({ status }) => status === 'no-webhook-yet');
+  const isAwaited = new Set(awaited.map(({ entry }) => entry.id));
   const context: RowContext = { readOnly, expectedAt: expectationFrom(mirror.all()) };
   const byStatus = (...statuses: readonly BuildView['status'][]) =>
     overview.atStreampixel.filter(({ status }) => statuses.includes(status));
@@ -67,7 +74,7 @@ export async function readSummary(
     projects: projects.map((project) => projectRow(stack, project, readOnly)),
     lanes: lanesOf(stack, overview, context),
     unread: overview.unread,
-    atStreampixel: someOf(byStatus('under-way', 'stuck', 'waits-for-release'), context),
+    atStreampixel: someOf([...byStatus('under-way', 'stuck', 'waits-for-release'), ...awaited], context),
     failed: [
       ...deadLetterGroups(stack, deadLetters, context),
       ...otherGroup('rejected', rejected, context),
@@ -77,8 +84,11 @@ export async function readSummary(
     ].sort((a, b) => b.builds.count - a.builds.count),
     deadLetters: overview.deadLetters,
     waitsForPerson: someOf(byStatus('waits-for-person').toReversed(), context),
-    notices: noticesOf(stack, overview),
-    finished: rowsOf(overview.lastEnded, context),
+    notices: noticesOf(stack, overview, awaited),
+    finished: rowsOf(
+      overview.lastEnded.filter(({ entry }) => !isAwaited.has(entry.id)),
+      context,
+    ),
     lastDay: overview.ended.filter(([, count]) => count > 0).map(([state, count]) => ({ state, count })),
   };
 }
@@ -191,14 +201,24 @@ function unexplainedGroup({ commands }: Stack, count: number, readOnly: boolean)
   };
 }
 
-function noticesOf({ commands }: Stack, { moves, noWebhookYet }: Overview): readonly Notice[] {
+function noticesOf(
+  { commands }: Stack,
+  { moves, noWebhookYet }: Overview,
+  awaited: readonly BuildView[],
+): readonly Notice[] {
+  const unknown = noWebhookYet.map(({ builds, projectId }) => ({
+    projectId,
+    builds: builds - awaited.filter(({ entry }) => entry.projectId === projectId).length,
+  }));
   return [
-    ...noWebhookYet.map(({ builds, projectId }) => ({
-      text: printable(
-        `The result of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet.`,
-      ),
-      command: commands.webhook(),
-    })),
+    ...unknown
+      .filter(({ builds }) => builds > 0)
+      .map(({ builds, projectId }) => ({
+        text: printable(
+          `The result of ${plural(builds, 'build')} of project ${projectId} is unknown: Streampixel has sent no webhook for it yet.`,
+        ),
+        command: commands.webhook(),
+      })),
     ...moves.map(({ moved, of, status }) => ({
       text: `SQS is moving dead letters (${status.toLowerCase()}): ${moved}${of === undefined ? '' : ` of ${of}`}.`,
     })),

@@ -43,7 +43,7 @@ interface About {
 /**
  * A setting, or a field of one.
  *
- * @param description what it does: for the README, which its links are relative to, and for editors, by the JSON schema
+ * @param description what it does: for docs/settings.md, which its links are relative to, and for editors, by the JSON schema
  * @param message says, whatever is wrong with a value, what it has to be and where to get it
  */
 const described = <const S extends v.GenericSchema>(description: string, message: string, schema: S) =>
@@ -105,7 +105,7 @@ const routeFields = {
   ),
   release: v.exactOptional(
     described(
-      'With `autoRelease` at `false`: `manual` (default) waits until you [release the build](#day-to-day); `on-approval` ' +
+      'With `autoRelease` at `false`: `manual` (default) waits until you [release the build](../README.md#day-to-day); `on-approval` ' +
         'releases each build when Streampixel approves it.',
       'must be manual (a person releases an approved build) or on-approval (the stack releases it), or left out for manual; ' +
         'with autoRelease true leave it out: Streampixel releases the build',
@@ -145,7 +145,7 @@ const ROUTES_MESSAGE = `must be a list with at least one route; with -c, as JSON
 const PATIENCE_MESSAGE = `must be whole minutes from 1 to ${LONGEST_PATIENCE_MIN} (2 days); Streampixel calls 2 hours unusual`;
 const TRUE_OR_FALSE = 'must be true or false';
 
-/** What a studio decides, in `streampixel-drop.json`; `-c name=value` sets one for a single run. In the order of the README. */
+/** What a studio decides, in `streampixel-drop.json`; `-c name=value` sets one for a single run. In the order of docs/settings.md. */
 export const settingsSchema = v.object(
   {
     routes: described(
@@ -199,7 +199,7 @@ export const settingsSchema = v.object(
     bucketEvents: v.optional(
       described(
         'How S3 announces builds: `notification`, or `eventbridge` for a bucket whose notifications belong to another tool: ' +
-          '[which to choose](docs/operations.md#the-bucket).',
+          '[which to choose](operations.md#the-bucket).',
         'must be notification (the bucket sends to the builds queue by itself) or eventbridge (by a rule of EventBridge: for a ' +
           'bucket whose notifications belong to another tool)',
         v.picklist(BUCKET_EVENTS),
@@ -208,8 +208,8 @@ export const settingsSchema = v.object(
     ),
     ledgerTableName: v.optional(
       described(
-        'Use the ledger of another stack, to [share the rate limit](docs/operations.md#several-stacks), or of a ' +
-          '[deleted one](docs/operations.md#take-down). Without it the stack makes one.',
+        'Use the ledger of another stack, to [share the rate limit](operations.md#several-stacks), or of a ' +
+          '[deleted one](operations.md#take-down). Without it the stack makes one.',
         'must be the name of the ledger table of a stack in the same account and region (its output LedgerTableName), not an ' +
           'ARN. Leave it out to get a table made',
         pattern(/^[\w.-]{3,255}$/),
@@ -253,7 +253,7 @@ export const settingsSchema = v.object(
     deliveryPublicKeys: v.optional(
       described(
         'What `delivery-key create` prints. With a key here the stack has a CloudFront distribution: ' +
-          '[set it up](docs/operations.md#delivery-by-cloudfront).',
+          '[set it up](operations.md#delivery-by-cloudfront).',
         'must be what the command delivery-key create prints: the public half of an ECDSA key on P-256, as base64 on ' +
           `one line or as PEM; several as a list, at most ${MOST_PUBLIC_KEYS}. Never the private half`,
         v.pipe(
@@ -285,7 +285,7 @@ export const settingsSchema = v.object(
     fileUrlLifetimeSeconds: v.optional(
       described(
         'How long the download URL is valid, at most 7 days; with `cloudfront` the default is `86400`: ' +
-          '[limits](docs/operations.md#how-long-streampixel-can-download).',
+          '[limits](operations.md#how-long-streampixel-can-download).',
         `must be whole seconds from 1 to ${LONGEST_LIFETIME_S} (7 days): no signature lives longer`,
         wholeNumber(1, LONGEST_LIFETIME_S),
       ),
@@ -390,7 +390,7 @@ export const settingsSchema = v.object(
     ),
     runbookUrl: v.optional(
       described(
-        'Where alarms link to: the address under which your team finds [the runbook](docs/runbook.md). Each alarm adds the section.',
+        'Where alarms link to: the address under which your team finds [the runbook](runbook.md). Each alarm adds the section.',
         `must be an https address without a fragment, of at most ${LONGEST_RUNBOOK_URL} characters; each alarm adds the section`,
         v.pipe(pattern(/^(?:docs\/runbook\.md|https:\/\/[^\s#]+)$/), v.maxLength(LONGEST_RUNBOOK_URL)),
       ),

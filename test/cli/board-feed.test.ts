@@ -125,6 +125,21 @@ describe('the board with many builds', () => {
     expect(plan.body).toMatchObject({ title: 'Redrive 1 dead letter', isEmpty: false });
   });
 
+  it('shows a build as being at Streampixel until the first webhook of its project may have come', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const submitted = (key: string, minutesAgo: number) =>
+      anEntry({ key, droppedAt: NOW - 10 * MINUTE, submittedAt: NOW - minutesAgo * MINUTE });
+    await stack.put(submitted('new.zip', 0), submitted('silent.zip', 6));
+    const { page: open } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    const { atStreampixel, finished, notices } = await page.event('summary');
+    expect(atStreampixel).toMatchObject({ count: 1, items: [{ key: 'new.zip' }] });
+    expect(finished).toMatchObject([{ key: 'silent.zip' }]);
+    expect(notices).toMatchObject([{ text: expect.stringContaining('The result of 1 build ') }]);
+  });
+
   it('says to its pages that it ends', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const { board, page: open } = await openBoard(stack.port, onTestFinished);

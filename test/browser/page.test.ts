@@ -1,0 +1,85 @@
+import { expect } from 'vitest';
+import { approvedAt, MINUTE, requestEnded, requestedAt } from '../cli/entries.ts';
+import { openQuietStack } from '../cli/quiet-stack.ts';
+import { it, openBoard, openPage, PATIENCE_MS, useBrowser } from './pages.ts';
+
+const browser = useBrowser();
+const anApproved = () => approvedAt(Date.now() - MINUTE, { key: 'approved.zip' });
+
+it('works without a mouse, and keeps the focus where it belongs', async ({ onTestFinished }) => {
+  // Prepare
+  const stack = await openQuietStack(onTestFinished);
+  const build = anApproved();
+  await stack.put(build);
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  const release = page.getByRole('button', { name: 'Release approved.zip' });
+  await release.waitFor();
+  const focused = () => page.evaluate('document.activeElement.textContent.trim() || document.activeElement.id');
+  const getsFocus = (text: string) => expect.poll(focused, { timeout: PATIENCE_MS }).toContain(text);
+
+  // Act and assess
+  await page.keyboard.press('Tab');
+  expect(await focused()).toBe('To the content');
+  await page.keyboard.press('Enter');
+  expect(await page.evaluate('document.activeElement.id')).toBe('main');
+
+  await release.focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Cancel' }).waitFor();
+  expect(await page.evaluate('document.querySelector("dialog").contains(document.activeElement)')).toBe(true);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await getsFocus('Release');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Cancel' }).press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await getsFocus('Release');
+
+  // What had the focus is gone once the build is released.
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Cancel' }).waitFor();
+  const now = Date.now();
+  await stack.change(build.id, (entry) => requestEnded(requestedAt(entry, now), now, 'released'));
+  await release.waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => page.evaluate('document.activeElement.id'), { timeout: PATIENCE_MS }).toBe('main');
+
+  await page.getByRole('link', { name: 'approved.zip' }).first().focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+  expect(await page.evaluate('document.activeElement.id')).toBe('main');
+});
+
+it('shows what changes without being asked, and says it to screen readers', async ({ onTestFinished }) => {
+  const stack = await openQuietStack(onTestFinished);
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  await page.getByText('Drop a zip here').waitFor();
+  await stack.put(anApproved());
+  await page.getByRole('link', { name: 'approved.zip' }).first().waitFor();
+  await page.getByRole('status').filter({ hasText: 'approved.zip' }).waitFor({ state: 'attached' });
+  await page.getByText('up to date').waitFor();
+});
+
+it('says when the connection is lost, connects again, and says when the board has ended', async ({
+  onTestFinished,
+}) => {
+  // Prepare
+  const stack = await openQuietStack(onTestFinished);
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address, { expected: /503/ });
+  await page.getByText('up to date').waitFor();
+
+  // Act and assess
+  await page.route('**/api/events*', (route) => route.fulfill({ status: 503 }));
+  await page.reload();
+  await page.getByText('The connection to the board is lost').waitFor();
+  await page.unroute('**/api/events*');
+  await page.getByText('up to date').waitFor();
+  await page.getByText('The connection to the board is lost').waitFor({ state: 'detached' });
+  await board.close();
+  await page.getByText('The board has ended').waitFor();
+});
