@@ -398,7 +398,7 @@ export const settingsSchema = v.object(
     ),
     githubRepositories: v.optional(
       described(
-        'GitHub repositories whose workflows may push builds, by [a role without a stored key](docs/ci.md#github-actions): ' +
+        'GitHub repositories whose workflows may push builds, by [a role without a stored key](ci.md#github-actions): ' +
           '`studio/game`, or one branch of it: `studio/game:ref:refs/heads/main`.',
         'must be a repository on github.com, such as studio/game for all of its branches, studio/game:ref:refs/heads/main for one ' +
           'branch or studio/game:environment:release for one environment, without wildcards; one made after 18 June 2026 with its ids, ' +

@@ -228,7 +228,7 @@ exec "${process.execPath}" "${MAIN}" "$@" --local ${use().stack.port} --route ${
       env: {
         ...process.env,
         PATH: `${directory}:${process.env.PATH}`,
-        ...{ CI_COMMIT_SHA: 'abc', STREAMPIXEL_DROP: 'https://packages.example/drop.tgz' },
+        ...{ CI_COMMIT_SHA: 'abc', STREAMPIXEL_DROP_PACKAGE: 'https://packages.example/drop.tgz' },
         ...{ AWS_TOKEN: 'token', AWS_WEB_IDENTITY_TOKEN_FILE: join(directory, 'token') },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
