@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GITHUB_REPOSITORY } from '../../infra/github-subjects.ts';
 import { withSection } from '../../scripts/marked-section.ts';
 import { exitCodesTable } from '../../scripts/write-exit-codes.ts';
-import { blocksIn, parseYaml, read, yamlIn } from './markdown.ts';
+import { blocksIn, filesLike, parseYaml, read, yamlIn } from './markdown.ts';
 
 const PAGE = 'docs/ci.md';
 const action = parseYaml(read('action.yml'));
@@ -62,3 +62,13 @@ it('npm scripts run in cmd too: no bash, and nothing of its syntax', () => {
     expect(script).not.toMatch(/\b(bash|sh|rm|cp|mv|mkdir|export|test)\b (?!-)|\[ |\$|'|;|^\w+=/);
   }
 });
+
+it.each(filesLike('.github/workflows/*.yml'))(
+  '%s is YAML, and no text of others becomes part of its scripts',
+  (file) => {
+    const { jobs } = parseYaml(read(file)) as { jobs: Record<string, { steps: { run?: string }[] }> };
+    for (const { run = '' } of Object.values(jobs).flatMap(({ steps }) => steps)) {
+      expect(run).not.toMatch(/\$\{\{ *(github|inputs|steps|env)\./);
+    }
+  },
+);
