@@ -25,7 +25,7 @@ export interface ExistingBucket {
 }
 
 /** S3's filter is case-sensitive, as is Streampixel's rule that the URL's path must end so. */
-const BUILD_SUFFIX = '.zip';
+export const BUILD_SUFFIX = '.zip';
 
 /** The bucket that builds are dropped in. Each `.zip` under the prefix is announced to the builds queue. */
 export class DropBucket extends Construct {

@@ -246,6 +246,20 @@ export interface StreampixelDropProps {
    */
   readonly rehearsal?: boolean;
   /**
+   * The repositories on github.com whose workflows may push builds: `studio/game` for all of its branches, tags and pull requests,
+   * `studio/game:ref:refs/heads/main` for one branch, `studio/game:environment:release` for one environment. Repositories made after
+   * 18 June 2026 have ids in their tokens: `studio@123/game@456`. With one, the drop has a role for them (`githubRole`).
+   *
+   * @default none
+   */
+  readonly githubRepositories?: readonly string[];
+  /**
+   * GitHub's OIDC provider, of which an account has one: there already, or made with the drop. It outlives the drop.
+   *
+   * @default 'existing'
+   */
+  readonly githubProvider?: 'existing' | 'create';
+  /**
    * Whether to make a CloudWatch dashboard; three are free in an account.
    *
    * @default true

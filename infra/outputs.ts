@@ -24,6 +24,10 @@ export const OUTPUTS = {
   /** Which uploads count towards Streampixel's rate limit here, and which do not: a sentence. */
   rateLimit: 'RateLimit',
   setUpWebhooks: 'SetUpWebhooks',
+  /** For the roles of build machines: `push`, and no more. */
+  pushPolicyArn: 'PushPolicyArn',
+  /** The role that jobs of GitHub Actions assume, where there is one. */
+  githubRoleArn: 'GithubRoleArn',
   /** The command that says which builds are under way for a project that has left the routes. */
   afterRouteChange: 'AfterRouteChange',
   /** For the first few projects: this id for the first, then `WebhookOfProject2`, `WebhookOfProject3`, ... */

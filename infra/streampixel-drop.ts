@@ -1,6 +1,7 @@
 import { Annotations, Stack, Stage } from 'aws-cdk-lib';
 import { type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -25,11 +26,13 @@ import { StreampixelDropError, type StreampixelDropProps, settingsOf } from './d
 import { environmentValues, fileUrlsValue } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
+import { GithubRole } from './github-role.ts';
 import { LedgerTable } from './ledger-table.ts';
 import { LISTED_OUTPUTS, OBSERVED_SESSION_HOURS } from './limits.ts';
 import { LOCAL_PORT_CONTEXT } from './local-port.ts';
 import { deployedSettings, numbered, OUTPUTS } from './outputs.ts';
 import { limitOutputs } from './outputs-limit.ts';
+import { PushPolicy } from './push-policy.ts';
 import { ReceiveWebhookFunction } from './receive-webhook-function.ts';
 import { RedriveBuildsFunction } from './redrive-builds-function.ts';
 import { Rehearsal } from './rehearsal.ts';
@@ -73,6 +76,10 @@ export class StreampixelDrop extends Construct {
   readonly alertTopic: ITopic;
   /** The functions, by what they do. */
   readonly functions: StreampixelDropFunctions;
+  /** What `push` and `push --follow` of the tool need, and no more: for the roles of build machines. */
+  readonly pushPolicy: IManagedPolicy;
+  /** The role with that policy for jobs of GitHub Actions, where `githubRepositories` names any. */
+  readonly githubRole: IRole | undefined;
   /** Where Streampixel sends its webhooks, followed by `/<projectId>/<token>`. */
   readonly webhookUrl: string;
   private readonly prefix: string;
@@ -125,6 +132,11 @@ export class StreampixelDrop extends Construct {
     const alarms = new Alarms(this, 'Alarms', watched);
     if (settings.dashboard) new OverviewDashboard(this, 'Overview', watched, alarms);
 
+    const isExistingBucket = props.bucket !== undefined;
+    const pushPolicy = new PushPolicy(this, 'Push', { ...resources, isExistingBucket }).policy;
+    const githubRole =
+      settings.githubRepositories.length === 0 ? undefined : new GithubRole(this, 'Github', settings, pushPolicy).role;
+
     this.bucket = bucket.bucket;
     this.buildsQueue = buildsQueue.queue;
     this.deadLetterQueue = buildsQueue.deadLetterQueue;
@@ -137,6 +149,8 @@ export class StreampixelDrop extends Construct {
       redriveBuilds: redriveBuilds.function,
       remindOfDeadLetters: reminder.function,
     };
+    this.pushPolicy = pushPolicy;
+    this.githubRole = githubRole;
     this.webhookUrl = receiveWebhook.api.apiEndpoint;
 
     const output = outputs.add.bind(outputs);
@@ -148,6 +162,13 @@ export class StreampixelDrop extends Construct {
     output(OUTPUTS.alertTopicArn, 'Where alerts and alarms are sent', environment.alertTopicArn);
     output(OUTPUTS.webhookUrl, 'Where webhooks are sent, followed by /<projectId>/<token>', this.webhookUrl);
     output(OUTPUTS.followQueueUrl, 'What is to be done for builds at Streampixel', environment.followQueueUrl);
+    output(
+      OUTPUTS.pushPolicyArn,
+      'For the roles of build machines: push builds and follow them',
+      pushPolicy.managedPolicyArn,
+    );
+    if (githubRole !== undefined)
+      output(OUTPUTS.githubRoleArn, 'For GitHub Actions: role-to-assume', githubRole.roleArn);
     output(
       OUTPUTS.rateLimit,
       "Who keeps to Streampixel's rate limit",

@@ -23,8 +23,10 @@ export function run(program) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, PATH: [dirname(node), join(modules, '.bin'), process.env.PATH].join(delimiter) },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  if (process.env.npm_execpath) endWithNpm(() => child.kill('SIGTERM'));
+  // Windows has no signals: the console gives Ctrl-C to both processes, and a kill would end the program in the middle of its work.
+  const pass = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, pass);
+  if (process.env.npm_execpath && process.platform !== 'win32') endWithNpm(() => child.kill('SIGTERM'));
   // Without a code it was ended by a signal; 130 is what a shell reports for Ctrl-C.
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }
@@ -44,7 +46,7 @@ function endWithNpm(stop) {
   timer.unref();
 }
 
-/** `undefined` where the system does not tell, as on Windows. */
+/** `undefined` where the system does not tell. */
 function parentOf(pid) {
   try {
     // After the name, which may have spaces in it: its state, and its parent.

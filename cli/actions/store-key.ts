@@ -25,6 +25,13 @@ export function keyIn(typed: string): Secret {
   const value = typed.trim();
   if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
   if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Pipe in the key and nothing else.');
+  // Such as of UTF-16, which PowerShell may pipe.
+  if (/[^\x21-\x7e]/.test(value)) {
+    throw usageError(
+      'That is no API key: it has characters that no key has.',
+      'Pipe the key in as plain text, or type it at the prompt.',
+    );
+  }
   return new Secret(value);
 }
 

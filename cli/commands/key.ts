@@ -1,10 +1,10 @@
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import password from '@inquirer/password';
 import type { Command } from 'commander';
 import { sampleIds } from '../../infra/settings/checks.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
-import { settingsName } from '../../infra/settings/settings-file.ts';
+import { settingsName, textOf } from '../../infra/settings/settings-file.ts';
 import {
   AFTER_FORCED_KEY,
   AFTER_NEW_KEY,
@@ -113,7 +113,8 @@ async function readKey(parameter: string): Promise<string> {
         { message: `New API key for ${parameter} (hidden)`, toggleMask: false },
         { output: process.stderr },
       )
-    : text(process.stdin);
+    : // What is no text is no key either.
+      (textOf(await buffer(process.stdin)) ?? '\0');
 }
 
 async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFlags): Promise<number> {

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { HeadObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { Command } from 'commander';
 import { buildId } from '../../functions/domain/model/build.ts';
@@ -20,6 +19,7 @@ import type { Stack } from '../stack/stack.ts';
 import { bytes, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { keyFor } from '../upload/upload-key.ts';
+import { nameOf } from '../upload/upload-source.ts';
 import { inspectBuild, sayVerdict } from '../upload/zip-file.ts';
 
 interface PushFlags {
@@ -112,7 +112,7 @@ async function push(
   const signal = interruptible(() => console.say('\nStopping.'));
   const metadata = Object.keys(label).length === 0 ? undefined : metadataOf(label);
   const request = { source, bucket, key, ...present({ metadata }) };
-  const { eTag, resumed, versionId: version } = await upload(console, stack, basename(path), request, signal);
+  const { eTag, resumed, versionId: version } = await upload(console, stack, nameOf(path), request, signal);
   // A bucket that keeps no versions any more says so.
   const versionId = version === 'null' ? undefined : version;
   const object = { bucket, key, eTag, ...present({ versionId }) };

@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
@@ -51,8 +52,14 @@ function nameOf({ local, rehearsal, settings, stack }: StackOptions): string | u
   return rehearsal === true ? rehearsalName(name) : name;
 }
 
-/** The stack that printed commands act on, as far as the command line says it. */
-export function targetOf({ drop, local, region, settings, stack }: StackOptions): CommandTarget {
+/**
+ * The stack that printed commands act on, as far as the command line says it.
+ *
+ * @param separator of the system's paths
+ */
+export function targetOf({ drop, local, region, settings: file, stack }: StackOptions, separator = sep): CommandTarget {
+  // A slash is good everywhere; a backslash needs other quotes in each shell.
+  const settings = file?.replaceAll(separator, '/');
   return local === undefined ? { stack, region, drop, settings } : { local };
 }
 

@@ -1,7 +1,7 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import { constants } from 'node:fs';
 import { access, lstat, readdir, readFile as readTextFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
@@ -13,6 +13,7 @@ import { bytes, plural } from '../units.ts';
 import {
   fileChanged,
   isSameFile,
+  nameOf,
   openFile,
   type Pass,
   readFully,
@@ -83,7 +84,7 @@ const UNUSABLE = /[\\<>:"|?*\p{Cc}\uFFFD]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\
 export async function planFolder(folder: string): Promise<FolderPlan> {
   const found = await findFiles(folder);
   const files = found.filter(({ name }) => !DEBUG_SYMBOLS.test(name));
-  return planFiles(basename(resolve(folder)), found, async () => {
+  return planFiles(nameOf(folder), found, async () => {
     const now = (await findFiles(folder)).filter(({ name }) => !DEBUG_SYMBOLS.test(name));
     const others = [[files, now] as const, [now, files] as const].flatMap(([some, rest]) => {
       const byName = new Map(rest.map((file) => [file.name, file]));

@@ -1,5 +1,6 @@
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
+import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
 import type { DeployedSettings } from '../../infra/outputs.ts';
 import { usageError } from '../operator-error.ts';
 import { listed } from '../units.ts';
@@ -16,7 +17,8 @@ export function keyFor(
   { key, route }: { readonly key?: string; readonly route?: string },
 ): string {
   const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  const list = listed(prefixes.map((each) => `--route '${each}'`));
+  // PowerShell 5.1 leaves out a word that is empty.
+  const list = listed(prefixes.map((each) => (each === '' ? '--route=""' : `--route ${shellWord(each)}`)));
   if (route !== undefined && !prefixes.includes(route)) {
     throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
   }
@@ -25,6 +27,9 @@ export function keyFor(
   }
   const chosen = key ?? `${route ?? prefixes[0] ?? ''}${fileName}`;
   const remedy = 'Choose another --key.';
+  if (key?.includes('\\')) {
+    throw usageError(`The key ${key} has a backslash.`, `Keys have slashes: ${key.replaceAll('\\', '/')}`);
+  }
   if (whyNotABuild(chosen) !== undefined) throw usageError(`The key ${chosen} does not end in .zip.`, remedy);
   if (!chosen.startsWith(prefix)) {
     throw usageError(`The pipeline only takes keys that start with '${prefix}', and ${chosen} does not.`, remedy);

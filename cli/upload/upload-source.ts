@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
 
@@ -22,6 +23,15 @@ export interface Pass {
    */
   fill(buffer: Buffer): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * The last part of a path, whatever is at its end: `Windows` of `C:\\Builds\\Windows\\`.
+ *
+ * @param by the rules of a system
+ */
+export function nameOf(file: string, { basename, resolve }: Pick<path.PlatformPath, 'basename' | 'resolve'> = path) {
+  return basename(resolve(file));
 }
 
 /** @param stats of the file when it was inspected */

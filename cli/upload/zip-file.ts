@@ -1,5 +1,4 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { readZip } from '../../functions/adapters/zip-content.ts';
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
@@ -11,7 +10,7 @@ import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import { leftOutNotes, planFolder } from './folder-source.ts';
-import { fileSource, readFully, type UploadSource } from './upload-source.ts';
+import { fileSource, nameOf, readFully, type UploadSource } from './upload-source.ts';
 
 /** A build that can be pushed, and whether Streampixel can run what is in it. */
 export interface InspectedBuild {
@@ -33,7 +32,7 @@ export interface InspectedBuild {
 export async function inspectBuild(path: string): Promise<InspectedBuild> {
   const stats = await stat(path, { bigint: true }).catch(() => undefined);
   if (stats === undefined) {
-    throw usageError(`There is no file ${path}.`, "Name a packaged build's folder, or the zip of one.");
+    throw usageError(`There is no file ${path}.`, remedyFor(path));
   }
   if (stats.isDirectory()) {
     const plan = await planFolder(path);
@@ -43,7 +42,13 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
   if (whyNotABuild(path) !== undefined) {
     throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
   }
-  return { fileName: basename(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
+  return { fileName: nameOf(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
+}
+
+/** Windows takes `\\"` at the end of a quoted path for a quote in it, and what follows for a part of the path. */
+function remedyFor(path: string): string {
+  const usual = "Name a packaged build's folder, or the zip of one.";
+  return path.includes('"') ? `${usual} Leave out a backslash in front of the closing quote.` : usual;
 }
 
 /** @throws the errors of the file system */

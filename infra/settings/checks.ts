@@ -3,6 +3,7 @@ import { operatorCommands } from '../../functions/domain/notify/operator-command
 import { apiKeyParameters, apiKeyPaths, fits, patternLength } from '../api-key-parameters.ts';
 import { writeDeployedSettings } from '../deployed-settings.ts';
 import { environmentBytes } from '../environment.ts';
+import { TRUST_POLICY_LIMIT, trustPolicyLength } from '../github-subjects.ts';
 import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT, ROUTES_OUTPUTS_LIMIT } from '../limits.ts';
 import { deployedSettings } from '../outputs.ts';
 import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './sample.ts';
@@ -112,7 +113,12 @@ function deliveryProblems({ delivery, deliveryPublicKeys, stackName }: Unchecked
 
 /** What AWS would refuse after minutes of deployment. */
 export function sizeProblems(settings: Settings): readonly string[] {
-  return [...environmentProblems(settings), ...keyProblems(settings), ...routesProblems(settings)];
+  return [
+    ...environmentProblems(settings),
+    ...keyProblems(settings),
+    ...routesProblems(settings),
+    ...trustProblems(settings),
+  ];
 }
 
 function environmentProblems(settings: Settings): readonly string[] {
@@ -133,6 +139,16 @@ function keyProblems(settings: Settings): readonly string[] {
       `long for one rule of EventBridge (${patternLength(paths)} of ${EVENT_PATTERN_LIMIT} characters) or for one policy of IAM. Put them ` +
       'into one folder with no other secret of the stack in it, such as /streampixel-drop/keys/NAME, let routes share a parameter, or ' +
       'spread the routes over two stacks (-c stackName=...)',
+  ];
+}
+
+function trustProblems({ githubRepositories }: Settings): readonly string[] {
+  const length = trustPolicyLength(githubRepositories);
+  if (length <= TRUST_POLICY_LIMIT) return [];
+  return [
+    `githubRepositories: ${githubRepositories.length} are too many for one role, whose trust policy would take up to ${length} of IAM's ` +
+      `${TRUST_POLICY_LIMIT} characters. Name whole repositories instead of branches, or give the others a role of your own with the policy ` +
+      'of the output PushPolicyArn',
   ];
 }
 

@@ -56,6 +56,8 @@ export function rehearsalOf(settings: Settings): Settings {
     bucketKmsKeyArn: undefined,
     ledgerTableName: undefined,
     alertEmails: [],
+    // An account has one OIDC provider of GitHub's, and nobody's workflows push to a rehearsal.
+    githubRepositories: [],
     // Three are free in an account.
     dashboard: false,
   };

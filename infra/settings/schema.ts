@@ -4,6 +4,7 @@ import { DELIVERIES } from '../../functions/domain/model/file-url.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { PACKAGE_CHECKS } from '../../functions/domain/package/applied.ts';
+import { GITHUB_REPOSITORY } from '../github-subjects.ts';
 import { LONGEST_NAME, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
 import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
 import { PUBLIC_KEY, publicKeyOf } from './public-key.ts';
@@ -397,12 +398,34 @@ export const settingsSchema = v.object(
     ),
     rehearsal: v.optional(
       described(
-        '`true`: deploys a [rehearsal](docs/operations.md#rehearsal) beside the real stack, with a stand-in for Streampixel. Set it with ' +
+        '`true`: deploys a [rehearsal](operations.md#rehearsal) beside the real stack, with a stand-in for Streampixel. Set it with ' +
           '`-c` only.',
         TRUE_OR_FALSE,
         v.boolean(),
       ),
       false,
+    ),
+    githubRepositories: v.optional(
+      described(
+        'GitHub repositories whose workflows may push builds, by [a role without a stored key](ci.md#github-actions): ' +
+          '`studio/game`, or one branch of it: `studio/game:ref:refs/heads/main`.',
+        'must be a repository on github.com, such as studio/game for all of its branches, studio/game:ref:refs/heads/main for one ' +
+          'branch or studio/game:environment:release for one environment, without wildcards; one made after 18 June 2026 with its ids, ' +
+          'such as studio@123/game@456; several as a list, with -c also with commas between them',
+        v.pipe(
+          v.array(pattern(GITHUB_REPOSITORY)),
+          v.transform((repositories) => [...new Set(repositories)]),
+        ),
+      ),
+      [],
+    ),
+    githubProvider: v.optional(
+      described(
+        "GitHub's OIDC provider, of which an AWS account has one: there already (`existing`), or made with this stack (`create`).",
+        "must be existing (the account has GitHub's OIDC provider) or create (this stack makes it; an account can have one only)",
+        v.picklist(['existing', 'create']),
+      ),
+      'existing',
     ),
     dashboard: v.optional(
       described('Creates a CloudWatch dashboard; three are free in an account.', TRUE_OR_FALSE, v.boolean()),

@@ -60,8 +60,12 @@ export function readSettingsFile(place: SettingsPlace): SettingsFile | undefined
   return { name, values, problems: [] };
 }
 
-/** Without a byte order mark. Windows PowerShell 5.1 writes UTF-16 with `>`. */
-function textOf(bytes: Uint8Array): string | undefined {
+/**
+ * Text without a byte order mark. Windows PowerShell 5.1 writes UTF-16 with `>`.
+ *
+ * @returns `undefined` for what is no text in UTF-8, nor in UTF-16 with its mark
+ */
+export function textOf(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8', { fatal: true }).decode(
       bytes,

@@ -55,6 +55,9 @@ export interface EmbeddedStackOptions {
   readonly onNotice?: (notice: string) => void;
 }
 
+/** Windows keeps the files of a process that was just killed for a moment. */
+const REMOVED = { recursive: true, force: true, maxRetries: 10 } as const;
+
 export type EmbeddedStack = Awaited<ReturnType<typeof startEmbeddedStack>>;
 
 /**
@@ -86,7 +89,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
     })();
     return stopped;
   }
-  const removeAtEnd = (directory: string) => cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const removeAtEnd = (directory: string) => cleanups.push(() => rm(directory, REMOVED));
 
   try {
     // Outside the project: a package that the bundle lacks must not be found in the project's node_modules.
@@ -109,7 +112,7 @@ export async function startEmbeddedStack(options: EmbeddedStackOptions = {}) {
       },
     });
     // Not before the port is taken: until then another stack may use the directory.
-    await rm(objectsDirectory, { recursive: true, force: true });
+    await rm(objectsDirectory, REMOVED);
     await mkdir(objectsDirectory, { recursive: true });
     removeAtEnd(objectsDirectory);
     cleanups.push(() => gateway.close());

@@ -58,14 +58,36 @@ export async function keepRunning(
   return new Promise<never>(() => {});
 }
 
+/** For the shells of a system: on Windows `cmd` and PowerShell both know it. */
+export function copyCommand(file: string, folder: string, platform = process.platform): string {
+  return platform === 'win32' ? `copy ${file} "${folder}"` : `cp ${file} ${folder}/`;
+}
+
+/**
+ * A command with environment variables of its own, for the shell that is usual on a system: PowerShell on Windows.
+ *
+ * @returns its lines
+ */
+export function withVariables(
+  variables: Readonly<Record<string, string>>,
+  command: string,
+  platform = process.platform,
+): readonly string[] {
+  const all = Object.entries(variables);
+  if (platform === 'win32') return [all.map(([name, value]) => `$env:${name}='${value}'`).join('; '), command];
+  return [`${all.map(([name, value]) => `${name}=${value}`).join(' ')} \\`, `  ${command}`];
+}
+
 function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undefined, say: Say): void {
   const { accessKeyId, secretAccessKey } = LOCAL_CREDENTIALS;
   say('\nStill running; Ctrl-C stops it. To drop your own build, copy it into the folder or upload it:\n');
-  if (dropFolder !== undefined) say(`  cp MyGame.zip ${relative(process.cwd(), dropFolder)}/\n`);
-  say(
-    `  AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${LOCAL_REGION} \\`,
+  if (dropFolder !== undefined) say(`  ${copyCommand('MyGame.zip', relative(process.cwd(), dropFolder))}\n`);
+  const lines = withVariables(
+    { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_DEFAULT_REGION: LOCAL_REGION },
+    `aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}`,
   );
-  say(`    aws --endpoint-url ${stack.endpoint} s3 cp MyGame.zip s3://${stack.bucket}/${keyOf(stack, '')}\n`);
+  for (const line of lines) say(`  ${line}`);
+  say();
   if (stack.environment.routes.some((route) => releaseMode(route) === 'manual')) {
     say('An approved build waits until you release it:\n');
     say(`  ${stack.commands.releaseNamed('NAME.zip')}\n`);

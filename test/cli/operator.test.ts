@@ -166,7 +166,7 @@ describe.concurrent('push', () => {
     ]);
     expect(runs.map(({ code }) => code)).toEqual([1, 2, 2, 2]);
     expect(runs[0]?.stderr).toContain('It is an HTML page, not a zip.');
-    expect(runs[2]?.stderr).toContain("--route 'push/'");
+    expect(runs[2]?.stderr).toContain('--route push/');
   });
 });
 

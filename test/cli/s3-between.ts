@@ -7,6 +7,10 @@ export interface Call {
   /** Of S3, as far as an upload is concerned; `other` for everything else. */
   readonly operation: 'CreateMultipartUpload' | 'UploadPart' | 'CompleteMultipartUpload' | 'HeadObject' | 'other';
   readonly partNumber: number;
+  readonly method: string;
+  readonly url: string;
+  /** As far as it has arrived. */
+  readonly body: readonly Buffer[];
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -22,7 +26,9 @@ export async function startBetween(
   const calls: Call[] = [];
   let hanging = 0;
   const server = http.createServer(async (request, response) => {
-    const call = { ...operationOf(request.method, request.url ?? ''), headers: request.headers };
+    const { headers, method = '', url = '' } = request;
+    const body: Buffer[] = [];
+    const call = { ...operationOf(method, url), method, url, body, headers };
     calls.push(call);
     const step = await decide(call);
     if (step === 'hang') {
@@ -36,7 +42,6 @@ export async function startBetween(
       response.writeHead(step.status, { 'content-type': 'application/xml' });
       return void response.end(`<Error><Code>${step.code}</Code><Message>no</Message></Error>`);
     }
-    const { headers, method, url = '' } = request;
     // A client that takes this for its proxy sends a whole URL.
     const path = url.replace(/^http:\/\/[^/]+/, '');
     const onward = http.request({ host: '127.0.0.1', port: targetPort, method, path, headers, agent: false });
@@ -45,6 +50,7 @@ export async function startBetween(
       else answer.pipe(response.writeHead(answer.statusCode ?? 0, answer.headers));
     });
     onward.on('error', () => request.socket.destroy());
+    request.on('data', (chunk) => body.push(chunk));
     request.on('error', () => onward.destroy()).pipe(onward);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,5 @@
-import { globSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { ROOT, read } from './markdown.ts';
+import { filesLike, read } from './markdown.ts';
 
 const [, section = ''] = read('docs/architecture.md').split('### To read in order');
 const [toTheCall = '', ends = ''] = section.split('Where a visit ends');
@@ -21,7 +19,7 @@ it('the path from the handler to the call of upload-file is short enough to be r
 
 it('all files of the submission are in the tables, with about as many lines as these say', () => {
   const listed = [...filesIn(toTheCall), ...filesIn(ends)];
-  const files = globSync('functions/domain/submit/*.ts', { cwd: fileURLToPath(ROOT) });
+  const files = filesLike('functions/domain/submit/*.ts');
   expect(files.filter((file) => !listed.some((each) => each.file === file.replaceAll('\\', '/')))).toEqual([]);
   expect(listed.filter(({ lines, said }) => Math.abs(lines - said) > 20)).toEqual([]);
 });

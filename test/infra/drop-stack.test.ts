@@ -373,6 +373,7 @@ describe('outputs', () => {
       distribution,
       rehearsal,
       rehearse,
+      githubRoleArn,
       moreApiKeys,
       moreWebhooks,
       routes,
@@ -473,13 +474,15 @@ describe('synthesis', () => {
     const always = [
       'IAM5[Resource::*]',
       'IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]',
+      'IAM5[Resource::arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/StreampixelDrop/*]',
       'APIG1',
       'APIG4',
     ];
-    const builds = (bucket: string) => `IAM5[Resource::arn:<AWS::Partition>:s3:::${bucket}/builds/*]`;
-    expect(acknowledgedIn(appOf(STUDIO))).toEqual([...always, 'S1', builds(BUCKET)].sort());
+    const builds = (bucket: string) =>
+      ['*', '*.zip'].map((end) => `IAM5[Resource::arn:<AWS::Partition>:s3:::${bucket}/builds/${end}]`);
+    expect(acknowledgedIn(appOf(STUDIO))).toEqual([...always, 'S1', ...builds(BUCKET)].sort());
     expect(acknowledgedIn(appOf({ ...STUDIO, bucketName: 'studio-builds' }))).toEqual(
-      [...always, builds('studio-builds')].sort(),
+      [...always, ...builds('studio-builds')].sort(),
     );
   });
 });

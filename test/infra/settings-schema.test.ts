@@ -46,6 +46,36 @@ const VALUES: Readonly<Record<keyof typeof settingsSchema.entries, readonly [goo
     [[], ['a.b+c@studio.example']],
     ['a@studio.example', ['a@studio'], ['@studio.example'], [1]],
   ],
+  githubRepositories: [
+    [
+      [],
+      ['studio/game', 'my-studio/my.game_2:ref:refs/heads/release/5.1'],
+      ['studio@12/game@345:environment:live', 'studio@12/game@345'],
+    ],
+    [
+      'studio/game',
+      ...[
+        ['studio'],
+        ['*/game'],
+        ['studio/*'],
+        ['studio/game:*'],
+        ['studio/game:ref:refs/heads/*'],
+        ['studio/game:pull_request'],
+      ],
+      ...[
+        ['studio@12/game'],
+        ['repo:studio/game'],
+        ['https://github.com/studio/game'],
+        ['studio/game?'],
+        ['studio/$game'],
+        [1],
+      ],
+    ],
+  ],
+  githubProvider: [
+    ['existing', 'create'],
+    ['', 'import', true],
+  ],
   alertFormat: [
     ['email', 'chat'],
     ['slack', true],

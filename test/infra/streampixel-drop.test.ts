@@ -94,7 +94,15 @@ describe('the stack of the app, which is updated in place', () => {
   it('keeps those of the outputs, by which the tool finds things', () => {
     expect(Object.keys(template.outputs).sort()).toEqual([
       ...['AfterRouteChange', 'AlertTopicArn', 'BuildsQueueUrl', 'DeadLetterQueueUrl', 'Distribution', 'DropABuild'],
-      ...['DropBucketName', 'FollowQueueUrl', 'LedgerTableName', 'RateLimit', 'SetUpWebhooks', 'Settings'],
+      ...[
+        'DropBucketName',
+        'FollowQueueUrl',
+        'LedgerTableName',
+        'PushPolicyArn',
+        'RateLimit',
+        'SetUpWebhooks',
+        'Settings',
+      ],
       ...['StoreApiKey', 'SubmitBuildFunctionName', 'WebhookOfProject', 'WebhookOfProject2', 'WebhookUrl'],
     ]);
   });

@@ -70,7 +70,7 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 describe('the package', () => {
   it('has the code that runs, the documents, and nothing else', () => {
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|API\.md|streampixel-drop\.schema\.json|cli\/streampixel-drop\.mjs|docs\/.+\.(md|json|svg)|dist\/THIRD-PARTY-LICENSES\.txt|dist\/cli\/main\.js|dist\/cli\/board-page\/.+|dist\/infra\/index\.js|dist\/.+\.d\.ts|dist\/bundles\/[a-z-]+\/index\.mjs)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|API\.md|streampixel-drop\.schema\.json|cli\/streampixel-drop\.mjs|docs\/.+\.(md|json|svg|webp)|dist\/THIRD-PARTY-LICENSES\.txt|dist\/cli\/main\.js|dist\/cli\/board-page\/.+|dist\/infra\/index\.js|dist\/.+\.d\.ts|dist\/bundles\/[a-z-]+\/index\.mjs)$/;
     expect([...files.keys()].filter((path) => !allowed.test(path))).toEqual([]);
     const functions = readdirSync(join(ROOT, 'functions')).filter((name) =>
       existsSync(join(ROOT, 'functions', name, 'handler.ts')),
