@@ -51,9 +51,9 @@ describe.concurrent('delivery-key', () => {
     expect(first.data).toEqual({ parameter: PARAMETER, version: 1, isNew: true, deliveryPublicKeys });
     expect(again.data).toEqual({ ...first.data, isNew: false });
     const { stdout, stderr } = await tool(stack.port, ['delivery-key', 'create']);
-    // As cdk.json takes it.
+    // As streampixel-drop.json takes it.
     expect(JSON.parse(`{${stdout}}`)).toEqual({ deliveryPublicKeys });
-    expect(stderr).toMatch(/cdk\.json.*npx cdk deploy/s);
+    expect(stderr).toMatch(/streampixel-drop\.json.*npx cdk deploy/s);
   });
 
   it('create prints the public keys that are deployed too: they may have signed URLs that are in use', async ({
