@@ -178,7 +178,7 @@ function targetIn(stack: string, region: string, drop: string): CommandTarget {
  * commands that were printed before there were others still act on it.
  *
  * @param target of the commands for a drop
- * @throws OperatorError where it can't be told which one is meant
+ * @throws OperatorError where it is not clear which one is meant
  */
 export function chosenDrop(
   drops: readonly string[],

@@ -80,7 +80,7 @@ describe('the table of the stand-in', () => {
     return openUploads(openTable(dynamoDb.client, await dynamoDb.newTable()));
   }
 
-  it('opens one window for each endpoint and user, whoever asks at the same time', async () => {
+  it('opens one window for each endpoint and user, however many ask at the same time', async () => {
     const uploads = await open();
     const ask = (endpoint: 'upload-file' | 'distribute-file', user: string, now: number) =>
       uploads.acquire(endpoint, user, now, 9_000);
