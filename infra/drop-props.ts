@@ -97,8 +97,8 @@ export interface StreampixelDropProps {
    */
   readonly ledgerTable?: ITable;
   /**
-   * An existing topic for alerts and alarms, in the region of the stack. Where it has a policy of its own, that has to let
-   * `cloudwatch.amazonaws.com` publish: added to a topic of the app, yours to add to another one.
+   * An existing topic for alerts and alarms, in the region of the stack. Where it has a policy or a KMS key of its own, these have to
+   * let `cloudwatch.amazonaws.com` publish: added to a topic and a key of the app, yours to add to others.
    *
    * @default a new one
    */

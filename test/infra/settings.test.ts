@@ -397,6 +397,18 @@ describe('routes', () => {
     ]);
   });
 
+  it('refuses names of parameters that are together too long for a policy of IAM only', () => {
+    const routes = Array.from({ length: 100 }, (_, index) => ({
+      ...ROUTE,
+      prefix: `${index}/`,
+      userId: String(index).padStart(24, '0'),
+      apiKeyParameter: `/s/${index}`,
+    }));
+    expect(problemsOf({ routes, webhookTokenParameter: '/s/token' })).toEqual([
+      expect.stringMatching(/ are too long for a statement of an IAM policy \(\d+ of 2560 characters\)/),
+    ]);
+  });
+
   it('names the field that was meant by a typo', () => {
     expect(problemsOfRoute({ onlylatest: true })).toEqual([
       'routes[0].onlylatest: is not a field of a route. Did you mean onlyLatest?',
