@@ -1,11 +1,14 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StreampixelDrop } from '../../infra/index.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { openQuietStack } from '../cli/quiet-stack.ts';
 import { addPackages, filesIn, installedIn, NODES, pack, ROOT, temporaryDirectory } from './packed.ts';
 
 // npm, tsc and CDK are processes of their own, many times as slow on a busy machine.
@@ -147,6 +150,18 @@ describe.each(NODES)('on Node %s', (version, node) => {
       // On Node 20 the SDK warns of its later versions.
       stderr: expect.not.stringContaining('Warning'),
     });
+  });
+
+  it('the tool serves the board, and takes the address of a proxy', async ({ onTestFinished }) => {
+    const { port } = await openQuietStack(onTestFinished);
+    const bin = join(app, 'node_modules', 'streampixel-drop', 'cli', 'streampixel-drop.mjs');
+    const env = { ...process.env, HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: '127.0.0.1' };
+    const board = spawn(node, [bin, 'board', '--no-open', '--local', String(port)], { env });
+    onTestFinished(() => void board.kill());
+    const [line] = await once(createInterface(board.stdout), 'line');
+    expect(line).toMatch(/^Board {2}http:\/\/127\.0\.0\.1:/);
+    board.kill('SIGINT');
+    expect(await once(board, 'exit')).toEqual([0, null]);
   });
 
   it.each(['app.mjs', 'app.cjs'])('%s has the same template as an app in the clone, functions included', (file) => {
