@@ -17,7 +17,7 @@ import { routeSettings, settingsSchema } from '../../infra/settings/schema.ts';
 import { SETTINGS_FILE, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import type { Act, GlobalFlags } from '../command.ts';
 import type { Console } from '../console.ts';
-import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import { EXIT, OperatorError, usageError, WHERE_HELP_IS } from '../operator-error.ts';
 import { checkKey, projectIds, verdictText } from '../stack/api-keys.ts';
 import { createAgents } from '../stack/proxy.ts';
 import { schemaReference, takeOutOfCdkJson, writeWhole } from './settings-writer.ts';
@@ -183,7 +183,7 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
   if (given !== undefined || !isTerminal()) {
     const value = given ?? fallback ?? '';
     const wrong = problem(value);
-    if (wrong !== undefined) throw usageError(`${flag} ${wrong}.`, '--help lists commands and options.');
+    if (wrong !== undefined) throw usageError(`${flag} ${wrong}.`, WHERE_HELP_IS);
     return value;
   }
   const answer = await input(
