@@ -448,7 +448,7 @@ describe('an existing bucket', () => {
     expect(problemsOf(() => new StreampixelDrop(elsewhere, 'Builds', { ...PROPS, bucket })).problems).toContainEqual(
       expect.stringMatching(/^prefix: Studio\/Builds watches keys under/),
     );
-    elsewhere.node.tryRemoveChild('Builds');
+    stack.node.scope?.node.tryRemoveChild('Elsewhere');
     const { Resources } = templateOf(stack);
     const notifications = Object.keys(Resources).filter((id) => Resources[id].Type === 'Custom::BucketNotification');
     const of = (drop: string) => notifications.find((id) => id.startsWith(drop)) ?? '';
