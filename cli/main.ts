@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import type { GlobalFlags } from './command.ts';
 import { Console } from './console.ts';
-import { EXIT, type Facts, FailedWithFacts, remedyText, usageError } from './operator-error.ts';
+import { EXIT, type Facts, FailedWithFacts, remedyText, usageError, WHERE_HELP_IS } from './operator-error.ts';
 import { createProgram } from './program.ts';
 import { explained } from './stack/aws-errors.ts';
 import { endpointOf, targetOf } from './stack/stack.ts';
@@ -38,7 +38,7 @@ function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): 
   if (exitCode === 0) return EXIT.done;
   // Where the command line makes no sense, its flags may not have been read.
   if (process.argv.includes('--json')) {
-    const { code, remedy } = usageError('', '--help lists commands and options.');
+    const { code, remedy } = usageError('', WHERE_HELP_IS);
     new Console(true).data({ ...facts, error: { code, message: message.replace(/^error: /, ''), remedy } }, []);
   }
   return EXIT.usage;

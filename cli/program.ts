@@ -19,6 +19,7 @@ import { addStatusCommand } from './commands/status.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addWebhookCommand } from './commands/webhook.ts';
 import { Console, helpColumns, printable } from './console.ts';
+import { WHERE_HELP_IS } from './operator-error.ts';
 import { findStack, type Stack, type StackOptions, targetOf } from './stack/stack.ts';
 import { VERSION } from './version.ts';
 
@@ -63,7 +64,7 @@ export function createProgram(
     })
     // Also beside long flags on a narrow terminal.
     .configureHelp({ minWidthToWrap: 20 })
-    .showHelpAfterError('--help lists commands and options.')
+    .showHelpAfterError(WHERE_HELP_IS)
     .exitOverride();
 
   const act: Act =

@@ -12,7 +12,10 @@ export class AlertTopic extends Construct {
   constructor(scope: Construct, id: string, emails: readonly string[], existing?: ITopic) {
     super(scope, id);
     this.topic = existing ?? this.createTopic();
-    if (existing !== undefined) this.letAlarmsPublish(existing);
+    if (existing !== undefined) {
+      this.letAlarmsPublish(existing);
+      this.letAlarmsEncrypt(existing);
+    }
     for (const email of emails) this.topic.addSubscription(new EmailSubscription(email));
   }
 
@@ -37,6 +40,25 @@ export class AlertTopic extends Construct {
         if (node === this && existing.node.tryFindChild('Policy')) existing.addToResourcePolicy(allowAlarms(existing));
       },
     });
+  }
+
+  /** Under a key of the studio's own: alarms publish as CloudWatch, which no policy of a role permits anything. */
+  private letAlarmsEncrypt({ masterKey }: ITopic): void {
+    if (masterKey === undefined) return;
+    // Source: "Notifying users on alarm changes", where the topic is encrypted.
+    const { statementAdded } = masterKey.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AllowAlarms',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+      }),
+    );
+    if (statementAdded) return;
+    Annotations.of(this).addInfo(
+      'The KMS key of alertTopic is not of this app: its policy has to let cloudwatch.amazonaws.com do kms:Decrypt and ' +
+        'kms:GenerateDataKey*, or the alarms send nothing.',
+    );
   }
 }
 

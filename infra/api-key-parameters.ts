@@ -98,7 +98,7 @@ export function patternLength(paths: readonly string[]): number {
 }
 
 /** Of one statement that lists the parameters' ARNs, in characters. */
-function statementLength(paths: readonly string[]): number {
+export function statementLength(paths: readonly string[]): number {
   // The longest partition and region.
   return JSON.stringify(paths.map((path) => `arn:aws-us-gov:ssm:ap-southeast-1:123456789012:parameter${path}*`)).length;
 }

@@ -80,7 +80,7 @@ export interface StreampixelDropProps {
   /**
    * The customer managed key that `bucket` is encrypted with.
    *
-   * @default none: the bucket has no key of its own
+   * @default the bucket's `encryptionKey`, which CDK knows for a bucket of the app
    */
   readonly bucketKmsKey?: IKey;
   /**
@@ -98,8 +98,8 @@ export interface StreampixelDropProps {
    */
   readonly ledgerTable?: ITable;
   /**
-   * An existing topic for alerts and alarms, in the region of the stack. Where it has a policy of its own, that has to let
-   * `cloudwatch.amazonaws.com` publish: added to a topic of the app, yours to add to another one.
+   * An existing topic for alerts and alarms, in the region of the stack. Where it has a policy or a KMS key of its own, these have to
+   * let `cloudwatch.amazonaws.com` publish: added to a topic and a key of the app, yours to add to others.
    *
    * @default a new one
    */
@@ -299,6 +299,11 @@ const EXISTING = {
 } as const;
 type Existing = keyof typeof EXISTING;
 
+/** The key of an existing bucket: without a permission for it no build can be read. */
+export function bucketKey({ bucket, bucketKmsKey }: Partial<StreampixelDropProps>): IKey | undefined {
+  return bucketKmsKey ?? bucket?.encryptionKey;
+}
+
 type Same = Omit<StreampixelDropProps, Existing | 'name'>;
 // A setting without a prop, or with one of another type, does not compile.
 type Taken = Pick<Settings, Exclude<keyof Settings, keyof typeof PROP_OF>>;
@@ -313,8 +318,9 @@ const _everyType: (settings: Omit<Taken, 'logRetentionDays'>) => Omit<Required<S
  * @throws StreampixelDropError with every problem there is
  */
 export function settingsOf(scope: Construct, props: StreampixelDropProps): Settings {
-  const { alertTopic, bucket, bucketKmsKey, ledgerTable, name, ...same } = present(props ?? {});
-  const existing = present({ alertTopic, bucket, bucketKmsKey, ledgerTable });
+  const { alertTopic, bucket, bucketKmsKey, ledgerTable, name, routes, ...others } = present(props ?? {});
+  const existing = present({ alertTopic, bucket, bucketKmsKey: bucketKey(props ?? {}), ledgerTable });
+  const same = present({ ...others, routes: Array.isArray(routes) ? routes.map(withoutUndefined) : routes });
   const emails: readonly unknown[] = Array.isArray(same.alertEmails) ? same.alertEmails : [];
   const tokens = {
     // They go to resources and variables only, which take what is known at deployment.
@@ -335,9 +341,9 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
       ...Object.fromEntries(Object.entries(concrete).filter(([prop]) => SAME_NAMES.includes(prop))),
       ...present({ stackName }),
       // That they are there counts for the checks, and no more.
-      bucketName: bucket && 'existing',
-      bucketKmsKeyArn: bucketKmsKey && 'arn:aws:kms:eu-central-1:123456789012:key/existing',
-      ledgerTableName: ledgerTable && 'existing',
+      ...(bucket !== undefined && { bucketName: 'existing' }),
+      ...(bucketKmsKey !== undefined && { bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/existing' }),
+      ...(ledgerTable !== undefined && { ledgerTableName: 'existing' }),
     });
   const { problems, settings } = attempt(read);
   const all = [
@@ -359,6 +365,11 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
     alertEmails: [...settings.alertEmails, ...tokens.alertEmails],
     ...present({ streampixelBaseUrl: tokens.streampixelBaseUrl }),
   };
+}
+
+/** An optional field that is `undefined` counts as left out, as everywhere in CDK. */
+function withoutUndefined(route: unknown): unknown {
+  return typeof route === 'object' && route !== null && !Array.isArray(route) ? present(route) : route;
 }
 
 function attempt(read: () => Settings): { readonly problems: readonly string[]; readonly settings?: Settings } {
@@ -405,10 +416,18 @@ function existingProblems(
   existing: Partial<Pick<StreampixelDropProps, Existing>>,
 ): readonly string[] {
   const stack = Stack.of(scope);
-  return (Object.entries(existing) as [Existing, Partial<IBucket>][]).flatMap(([prop, resource]) => {
+  return (Object.entries(existing) as [Existing, Partial<IBucket & ITopic>][]).flatMap(([prop, resource]) => {
     const { by, has, same } = EXISTING[prop];
     if (resource?.[has as 'bucketArn'] === undefined || resource.env === undefined) {
       return [`${prop}: must be an object of CDK; ${by}(...) makes one of what is not of the app`];
+    }
+    if ('aliasName' in resource) {
+      return [
+        `${prop}: is an alias, and permissions need the key itself. Give ${by}(...), or what the alias stands for`,
+      ];
+    }
+    if (prop === 'alertTopic' && resource.fifo) {
+      return [`${prop}: is a FIFO topic, which neither alarms nor e-mail addresses work with. Give a standard one`];
     }
     const { env } = resource;
     // CDK takes some imported things for those of the stack, whatever their ARN says.

@@ -55,10 +55,28 @@ export function readParameters(what: string, paths: readonly string[]): Permissi
   ];
 }
 
+/** To publish to a topic, also to one that is encrypted with a key of its own. */
+export function sendAlerts({ masterKey, topicArn }: ITopic): Permission[] {
+  return [
+    { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topicArn] },
+    ...(masterKey === undefined
+      ? []
+      : [
+          {
+            sid: 'EncryptAlerts',
+            // SNS asks whether the publisher may use the key.
+            actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+            resources: [masterKey.keyArn],
+            conditions: { StringEquals: { 'kms:ViaService': `sns.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+          },
+        ]),
+  ];
+}
+
 /** To notify people and pipelines. */
 export function sendNotifications(topic: ITopic): Permission[] {
   return [
-    { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topic.topicArn] },
+    ...sendAlerts(topic),
     {
       sid: 'EmitEvents',
       actions: ['events:PutEvents'],

@@ -4,6 +4,7 @@ import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { ENV } from '../functions/remind-of-dead-letters/environment.ts';
 import { environmentOf } from './environment.ts';
+import { sendAlerts } from './permissions.ts';
 import type { Resources } from './resources.ts';
 import { WorkerFunction } from './worker-function.ts';
 
@@ -30,7 +31,7 @@ export class RemindOfDeadLettersFunction extends WorkerFunction {
           actions: ['sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
           resources: [buildsQueue.deadLetterQueue.queueArn],
         },
-        { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topic.topicArn] },
+        ...sendAlerts(topic),
       ],
     });
     this.rule = new Rule(this, 'Hourly', {

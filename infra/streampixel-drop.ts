@@ -1,4 +1,4 @@
-import { Annotations, Stack, Stage } from 'aws-cdk-lib';
+import { Annotations, Stack, Stage, Token } from 'aws-cdk-lib';
 import { type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
@@ -22,7 +22,7 @@ import { DropBucket } from './drop-bucket.ts';
 import { dropMetric } from './drop-metrics.ts';
 import { deployedStack, outputPrefix } from './drop-names.ts';
 import { DropOutputs } from './drop-outputs.ts';
-import { StreampixelDropError, type StreampixelDropProps, settingsOf } from './drop-props.ts';
+import { bucketKey, StreampixelDropError, type StreampixelDropProps, settingsOf } from './drop-props.ts';
 import { environmentValues, fileUrlsValue } from './environment.ts';
 import { FOLLOW_BUILDS_TIMEOUT, FollowBuildsFunction } from './follow-builds-function.ts';
 import { FollowQueue } from './follow-queue.ts';
@@ -102,7 +102,7 @@ export class StreampixelDrop extends Construct {
     const buildsQueue = new BuildsQueue(this, 'BuildsQueue', this.dropName, SUBMIT_BUILD_TIMEOUT);
     const bucket = new DropBucket(this, 'DropBucket', settings, buildsQueue, {
       bucket: existing.bucket,
-      kmsKey: existing.bucketKmsKey,
+      kmsKey: bucketKey(existing),
     });
     const delivery =
       settings.deliveryPublicKeys.length === 0 ? undefined : new Delivery(this, 'Delivery', settings, bucket, outputs);
@@ -209,11 +209,20 @@ export class StreampixelDrop extends Construct {
     const [own, its] = [Stack.of(this), Stack.of(other)];
     const path = other.node.path;
     // Stacks whose account and region are not known yet may be for different ones, unless they are deployed together.
-    const together = own.account === its.account && own.region === its.region && Stage.of(this) === Stage.of(other);
-    const nameOf = ({ bucketName }: IBucket) => JSON.stringify(own.resolve(bucketName));
+    const isKnown = ![own.account, own.region].some(Token.isUnresolved);
+    const together =
+      own.account === its.account && own.region === its.region && (isKnown || Stage.of(this) === Stage.of(other));
+    // A reference means the same within a stack only; the name itself is one bucket everywhere.
+    const nameOf = ({ bucketName }: IBucket) =>
+      own === its || !Token.isUnresolved(bucketName) ? JSON.stringify(own.resolve(bucketName)) : undefined;
     const isSameBucket =
-      bucket !== undefined && (bucket === other.bucket || (own === its && nameOf(bucket) === nameOf(other.bucket)));
+      bucket !== undefined &&
+      (bucket === other.bucket || (nameOf(bucket) !== undefined && nameOf(bucket) === nameOf(other.bucket)));
+    const prefix = outputPrefix(this);
     return [
+      ...(deployedStack(this) === deployedStack(other) && prefix === outputPrefix(other)
+        ? [`id: the outputs of ${path} have the same ids, which start with "${prefix}". Give one of the two another id`]
+        : []),
       // The bucket's name has small letters only.
       ...(together && other.dropName?.toLowerCase() === this.dropName.toLowerCase()
         ? [

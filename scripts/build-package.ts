@@ -11,6 +11,7 @@ import { writeBundles } from '../infra/function-code.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
+const TYPES = join(DIST, 'types');
 
 /** Of the oldest Node that `engines` in package.json allows. Files are found from the same depth below dist/ as below the root. */
 const MODULE = {
@@ -80,9 +81,11 @@ function writeDeclarations(entry: string): void {
       for (const [, path = ''] of text.matchAll(/(?:from |import\()["'](\.{1,2}\/[^"']+)\.ts["']/g)) {
         files.add(`${join(dirname(file), path)}.d.ts`);
       }
-      mkdirSync(dirname(join(DIST, file)), { recursive: true });
-      cpSync(join(all, file), join(DIST, file));
+      mkdirSync(dirname(join(TYPES, file)), { recursive: true });
+      cpSync(join(all, file), join(TYPES, file));
     }
+    // As those of CommonJS they are for both: TypeScript refuses to `require` a module, which Node has done since 20.19.
+    writeFileSync(join(TYPES, 'package.json'), JSON.stringify({ type: 'commonjs' }));
   } finally {
     rmSync(all, { recursive: true });
   }

@@ -33,13 +33,13 @@ export function addBoardCommand(program: Command, act: Act): void {
 
 async function board(console: Console, stack: Stack, { open, port, readOnly = false }: BoardFlags): Promise<number> {
   const signal = interruptible(() => console.say('\nStopping.'));
-  const opened = new DisposableStack();
+  let removeFile = () => {};
   const started = await startBoard(Promise.resolve(stack), {
     port,
     readOnly,
     onAddress(address, isFirst) {
       console.data({ board: address, readOnly }, [`Board  ${address}`]);
-      if (isFirst && open && hasDesktop()) opened.defer(openBrowser(address));
+      if (isFirst && open && hasDesktop()) removeFile = openBrowser(address);
     },
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error;
@@ -47,7 +47,7 @@ async function board(console: Console, stack: Stack, { open, port, readOnly = fa
   });
   console.say('Open this address in a browser: it lets one in. Ctrl-C ends the board.');
   if (!signal.aborted) await once(signal, 'abort');
-  opened.dispose();
+  removeFile();
   await started.close();
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
@@ -17,7 +17,7 @@ import { routeSettings, settingsSchema } from '../../infra/settings/schema.ts';
 import { SETTINGS_FILE, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import type { Act, GlobalFlags } from '../command.ts';
 import type { Console } from '../console.ts';
-import { EXIT, OperatorError, usageError } from '../operator-error.ts';
+import { EXIT, OperatorError, usageError, WHERE_HELP_IS } from '../operator-error.ts';
 import { checkKey, projectIds, verdictText } from '../stack/api-keys.ts';
 import { createAgents } from '../stack/proxy.ts';
 import { schemaReference, takeOutOfCdkJson, writeWhole } from './settings-writer.ts';
@@ -69,7 +69,8 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   const directory = process.cwd();
   const file = flags.file ?? flags.settings;
   const [path, name] = [settingsPath({ directory, file }), settingsName({ file })];
-  if (!existsSync(dirname(path))) throw usageError(`There is no folder ${dirname(path)}.`, 'Make it first.');
+  if (!isFolder(dirname(path))) throw usageError(`There is no folder ${dirname(path)}.`, 'Make it first.');
+  if (isFolder(path)) throw usageError(`${name} is a folder.`, 'Name a file: --file FILE.');
   if (existsSync(path) && flags.force !== true && !(await isAgreed(`${name} exists. Replace it?`))) {
     const remedy = 'Edit it, write another one (--file FILE), or replace it (--force).';
     throw new OperatorError('FileExists', `${name} exists. It was not changed.`, remedy);
@@ -105,6 +106,10 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   if (names.length > 0) console.say(`Taken out of cdk.json: ${names.join(', ')}.`);
   console.say(`Next, store the API key: ${next[0]}\nThen deploy: ${next[1]}`);
   return EXIT.done;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /**
@@ -178,7 +183,7 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
   if (given !== undefined || !isTerminal()) {
     const value = given ?? fallback ?? '';
     const wrong = problem(value);
-    if (wrong !== undefined) throw usageError(`${flag} ${wrong}.`, '--help lists commands and options.');
+    if (wrong !== undefined) throw usageError(`${flag} ${wrong}.`, WHERE_HELP_IS);
     return value;
   }
   const answer = await input(

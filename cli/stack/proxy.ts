@@ -36,7 +36,7 @@ function proxyAddress(name: string, value: string | undefined): string | undefin
   if (value === undefined || value === '') return undefined;
   // Without a scheme, as curl takes it.
   const address = value.includes('://') ? value : `http://${value}`;
-  const { protocol, hostname } = URL.parse(address) ?? { protocol: '', hostname: '' };
+  const { protocol, hostname } = URL.canParse(address) ? new URL(address) : { protocol: '', hostname: '' };
   if (/^https?:$/.test(protocol) && hostname !== '') return address;
   throw usageError(
     `${name} is not the address of an HTTP proxy.`,

@@ -11,6 +11,9 @@ import { unknownName } from './unknown-name.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** The name in the context that is no setting, but the file of them. */
+const FILE_NAME = 'settings';
+
 /**
  * The settings of the app: those of the file in the directory, or of the one that `-c settings=FILE` names, with what `-c name=value`
  * sets on top. Where there is no file, and no `-c routes=`, the routes are the sample's.
@@ -60,7 +63,7 @@ export function settingsIn(path: string, contextOf = ({ context }: Values): unkn
 
 /** Up to version 0.1 settings were in cdk.json. */
 function problemsOf(name: string, names: readonly string[], isFirstFile: boolean): readonly string[] {
-  const settings = names.filter(isSetting);
+  const settings = names.filter((each) => each !== FILE_NAME && isSetting(each));
   const others = names.filter((each) => !isSetting(each));
   const how =
     name === 'cdk.json' && isFirstFile
@@ -70,10 +73,11 @@ function problemsOf(name: string, names: readonly string[], isFirstFile: boolean
     ...(settings.length === 0
       ? []
       : [`${name}: has settings (${settings.join(', ')}), which belong in ${SETTINGS_FILE} now. ${how}`]),
+    ...(names.includes(FILE_NAME) ? [`${name}: ${FILE_NAME}: can be named with -c only: -c ${FILE_NAME}=FILE`] : []),
     ...others.map((each) => `${name}: ${each}: ${unknownName(each, 'a setting', Object.keys(settingsSchema.entries))}`),
   ];
 }
 
 function isSetting(name: string): boolean {
-  return name === 'settings' || Object.hasOwn(settingsSchema.entries, name);
+  return name === FILE_NAME || Object.hasOwn(settingsSchema.entries, name);
 }

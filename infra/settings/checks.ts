@@ -1,10 +1,10 @@
 import type { Route } from '../../functions/domain/model/route.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { apiKeyParameters, apiKeyPaths, fits, patternLength } from '../api-key-parameters.ts';
+import { apiKeyParameters, apiKeyPaths, fits, patternLength, statementLength } from '../api-key-parameters.ts';
 import { writeDeployedSettings } from '../deployed-settings.ts';
 import { environmentBytes } from '../environment.ts';
 import { TRUST_POLICY_LIMIT, trustPolicyLength } from '../github-subjects.ts';
-import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT, ROUTES_OUTPUTS_LIMIT } from '../limits.ts';
+import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT, KEY_STATEMENT_LIMIT, ROUTES_OUTPUTS_LIMIT } from '../limits.ts';
 import { deployedSettings } from '../outputs.ts';
 import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './sample.ts';
 import type { Settings } from './schema.ts';
@@ -133,12 +133,16 @@ function keyProblems(settings: Settings): readonly string[] {
   const paths = apiKeyPaths(settings);
   if (fits(paths)) return [];
   const names = apiKeyParameters(settings.routes);
+  const [pattern, statement] = [patternLength(paths), statementLength(paths)];
+  const exceeded =
+    pattern > EVENT_PATTERN_LIMIT
+      ? `one rule of EventBridge (${pattern} of ${EVENT_PATTERN_LIMIT}`
+      : `a statement of an IAM policy (${statement} of ${KEY_STATEMENT_LIMIT}`;
   const folders = new Set(names.map((name) => name.slice(0, name.lastIndexOf('/') + 1)));
   return [
     `routes: the names of the ${names.length} API key parameters, in ${folders.size} folder${folders.size === 1 ? '' : 's'}, are too ` +
-      `long for one rule of EventBridge (${patternLength(paths)} of ${EVENT_PATTERN_LIMIT} characters) or for one policy of IAM. Put them ` +
-      'into one folder with no other secret of the stack in it, such as /streampixel-drop/keys/NAME, let routes share a parameter, or ' +
-      'spread the routes over two stacks (-c stackName=...)',
+      `long for ${exceeded} characters). Put them into one folder with no other secret of the stack in it, such as ` +
+      '/streampixel-drop/keys/NAME, let routes share a parameter, or spread the routes over two stacks (-c stackName=...)',
   ];
 }
 

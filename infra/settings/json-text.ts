@@ -55,14 +55,16 @@ class JsonText {
 
   /** @param entry makes what reads one entry after the other */
   #list(end: string, entry: () => () => void): void {
-    const opened = this.#place(this.#at++);
+    // Places are worked out for a problem only: to count the lines of each bracket would take a minute for thousands of routes.
+    const opened = this.#at++;
     const read = entry();
     if (this.#next() !== end) {
       for (;;) {
         read();
         const next = this.#next();
         if (next === end) break;
-        if (next === '') throw this.#wrong(`the text ends here, and the bracket of ${opened} is still open`);
+        if (next === '')
+          throw this.#wrong(`the text ends here, and the bracket of ${this.#place(opened)} is still open`);
         if (next !== ',') throw this.#wrong(`a comma or ${end} is missing before this`);
         const comma = this.#at++;
         if (this.#next() === end) throw new Wrong(comma, `JSON has no comma before ${end}. Take it out`);
@@ -71,16 +73,19 @@ class JsonText {
     this.#at++;
   }
 
-  #member(places: Map<string, string>): () => void {
+  #member(places: Map<string, number>): () => void {
     return () => {
       const next = this.#next();
       if (next !== '"') throw this.#wrong(`a name in double quotes is expected here, such as "prefix": ""`);
-      const place = this.#place(this.#at);
+      const at = this.#at;
       const name: string = JSON.parse(this.#string());
       const first = places.get(name);
-      if (first !== undefined)
-        this.#twice.push(`${place}: ${name} is here for the second time (${first}). Keep one of them`);
-      places.set(name, place);
+      if (first !== undefined) {
+        this.#twice.push(
+          `${this.#place(at)}: ${name} is here for the second time (${this.#place(first)}). Keep one of them`,
+        );
+      }
+      places.set(name, at);
       if (this.#next() !== ':') throw this.#wrong(`a colon is missing after ${JSON.stringify(name)}`);
       this.#at++;
       this.#value();

@@ -192,6 +192,8 @@ describe('init without a terminal', () => {
     [[...IDS, '--email', 'nobody'], '--email must be an e-mail address'],
     [[...IDS, '--key-parameter', 'sk-1'], '--key-parameter must be the name of the SSM parameter'],
     [[...IDS, '--file', 'missing/x.json'], 'There is no folder'],
+    [[...IDS, '--file', 'cdk.json/x.json'], 'There is no folder'],
+    [[...IDS, '--file', '.', '--force'], 'is a folder'],
   ])('refuses %j and writes nothing', async (flags, message) => {
     const directory = await newDirectory();
     const { code, stderr } = await init(directory, flags);

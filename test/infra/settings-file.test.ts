@@ -57,6 +57,12 @@ describe('the file of settings', () => {
     ]);
   });
 
+  it('may have more routes than anyone needs', () => {
+    // By the square of its length, this would take an hour.
+    const directory = directoryWith({ [FILE]: { routes: Array.from({ length: 30_000 }, () => ROUTE) } });
+    expect(readSettingsFile({ directory })?.problems).toEqual([]);
+  });
+
   it('has single settings unset by -c', () => {
     const directory = directoryWith({
       [FILE]: { routes: [ROUTE], bucketName: 'builds', alertEmails: ['a@studio.example'] },
@@ -195,6 +201,13 @@ describe('settings in the files of the CDK CLI', () => {
     ]);
     expect(problemsOf(directoryWith({ 'cdk.context.json': former }), former)).toEqual([
       expect.stringMatching(/^cdk\.context\.json: .* by hand$/),
+    ]);
+  });
+
+  it('is not named in cdk.json: each run names the one that it is for', () => {
+    const context = { settings: 'staging.json' };
+    expect(problemsOf(directoryWith({ 'cdk.json': { context } }), context)).toEqual([
+      'cdk.json: settings: can be named with -c only: -c settings=FILE',
     ]);
   });
 

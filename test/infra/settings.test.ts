@@ -63,6 +63,7 @@ describe('settings', () => {
       lateAfterMinutes: 60,
       stuckAfterMinutes: 120,
       reconcile: false,
+      rehearsal: false,
       tagObjects: false,
     });
   });
@@ -133,6 +134,7 @@ describe('settings', () => {
       lateAfterMinutes: 30,
       stuckAfterMinutes: 90,
       reconcile: true,
+      rehearsal: false,
       tagObjects: true,
       stackName: 'BuildsOfTeamA',
     });
@@ -399,6 +401,18 @@ describe('routes', () => {
       expect.stringMatching(
         /^routes: the names of the 3 API key parameters, in 1 folder, are too long .* EventBridge \(\d+ of 2048 characters\)/,
       ),
+    ]);
+  });
+
+  it('refuses names of parameters that are together too long for a policy of IAM only', () => {
+    const routes = Array.from({ length: 100 }, (_, index) => ({
+      ...ROUTE,
+      prefix: `${index}/`,
+      userId: String(index).padStart(24, '0'),
+      apiKeyParameter: `/s/${index}`,
+    }));
+    expect(problemsOf({ routes, webhookTokenParameter: '/s/token' })).toEqual([
+      expect.stringMatching(/ are too long for a statement of an IAM policy \(\d+ of 2560 characters\)/),
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { App, Aws, CfnParameter, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
 import { Table } from 'aws-cdk-lib/aws-dynamodb';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { Alias, Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption, type BucketProps, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -204,6 +204,26 @@ describe('names of drops', () => {
     );
   });
 
+  it('are refused too where two stages are deployed to one account and region', () => {
+    const app = studioApp();
+    const env = { account: '123456789012', region: 'eu-central-1' };
+    const inStage = (id: string) =>
+      new StreampixelDrop(new Stack(new Stage(app, id, { env }), 'Studio'), 'Builds', { ...PROPS, name: 'studio' });
+    inStage('Staging');
+    expect(problemsOf(() => inStage('Production')).problems).toEqual([
+      expect.stringMatching(/^name: studio is the name of Staging\/Studio\/Builds too/),
+    ]);
+  });
+
+  it('are not all: ids that are alike without what outputs can not have are refused', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    new StreampixelDrop(stack, 'Builds', PROPS);
+    const second = () => new StreampixelDrop(stack, 'Builds_', { ...PROPS, name: 'other' });
+    expect(problemsOf(second).problems).toEqual([
+      expect.stringMatching(/^id: .*Studio\/Builds .* start with "Builds"/),
+    ]);
+  });
+
   it('may be the same in stages and in regions of their own', () => {
     const app = studioApp();
     for (const id of ['Staging', 'Production']) {
@@ -251,6 +271,33 @@ describe('props that can not be used', () => {
       );
     },
   );
+
+  it.each(['bucket', 'alertTopic', 'ledgerTable'])('are named once where %s is null', (prop) => {
+    const all = problemsOf(drop({ bucket: Bucket.fromBucketName(new Stack(), 'B', 'zips'), [prop]: null })).problems;
+    expect(all).toEqual([expect.stringMatching(`^${prop}: must be an object of CDK`)]);
+  });
+
+  it('name an alias where the key is needed', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const encryptionKey = Alias.fromAliasName(stack, 'Alias', 'alias/zips');
+    const bucket = Bucket.fromBucketAttributes(stack, 'Zips', { bucketName: 'zips', encryptionKey });
+    expect(problemsOf(() => new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket })).problems).toEqual([
+      expect.stringMatching(/^bucketKmsKey: is an alias/),
+    ]);
+  });
+
+  it('name a FIFO topic', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const alertTopic = Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:eu-central-1:123456789012:alerts.fifo');
+    expect(problemsOf(() => new StreampixelDrop(stack, 'Builds', { ...PROPS, alertTopic })).problems).toEqual([
+      expect.stringMatching(/^alertTopic: is a FIFO topic/),
+    ]);
+  });
+
+  it('are none where an optional field is undefined, as in JavaScript and in most TypeScript', () => {
+    const fields = { release: undefined, onlyLatest: undefined, everyVersion: undefined };
+    expect(drop({ dashboard: undefined, name: undefined, routes: [{ ...ROUTE, ...fields }] })).not.toThrow();
+  });
 
   it('name no option of the app, and the command for this drop', () => {
     expect(problemsOf(drop({ routes: 'x' })).message).not.toContain('-c');
@@ -360,6 +407,19 @@ describe('an existing bucket', () => {
     expect(JSON.stringify(ofType(template, 'AWS::IAM::Policy'))).toContain('"kms:Decrypt"');
   });
 
+  it('is read with the key that CDK knows of it', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
+    const bucket = zips(stack, { encryption: BucketEncryption.KMS, encryptionKey });
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket });
+    const statements = ofType(templateOf(stack), 'AWS::IAM::Policy').flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
+    expect(statements).toContainEqual(
+      expect.objectContaining({ Sid: 'DecryptBuilds', Resource: stack.resolve(encryptionKey.keyArn) }),
+    );
+  });
+
   it('of another stack is left alone, its statements are printed, and cdk-nag finds nothing', () => {
     const app = studioApp();
     const shared = new Stack(app, 'Shared');
@@ -391,6 +451,12 @@ describe('an existing bucket', () => {
       expect.stringMatching(/^prefix: Studio\/Builds watches keys under "builds\/" of the same bucket/),
     ]);
     stack.node.tryRemoveChild('Late');
+    const elsewhere = new Stack(stack.node.scope as App, 'Elsewhere');
+    const bucket = Bucket.fromBucketName(elsewhere, 'Zips', 'zips');
+    expect(problemsOf(() => new StreampixelDrop(elsewhere, 'Builds', { ...PROPS, bucket })).problems).toContainEqual(
+      expect.stringMatching(/^prefix: Studio\/Builds watches keys under/),
+    );
+    stack.node.scope?.node.tryRemoveChild('Elsewhere');
     const { Resources } = templateOf(stack);
     const notifications = Object.keys(Resources).filter((id) => Resources[id].Type === 'Custom::BucketNotification');
     const of = (drop: string) => notifications.find((id) => id.startsWith(drop)) ?? '';
@@ -417,6 +483,33 @@ describe('an existing topic', () => {
       'cloudwatch.amazonaws.com',
     ]);
     expect(messages).toEqual([]);
+  });
+
+  it('that is encrypted with a key lets alarms and functions use it', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const masterKey = new Key(stack, 'Key', { enableKeyRotation: true });
+    const alertTopic = new Topic(stack, 'Topic', { enforceSSL: true, masterKey });
+    for (const id of ['A', 'B']) new StreampixelDrop(stack, id, { routes: [ROUTE], alertTopic });
+    const template = templateOf(stack);
+    const [key] = ofType(template, 'AWS::KMS::Key');
+    const services = key.Properties.KeyPolicy.Statement.map(({ Principal }: Json) => Principal.Service);
+    expect(services).toEqual([undefined, 'cloudwatch.amazonaws.com']);
+    const encrypting = ofType(template, 'AWS::IAM::Policy').filter(({ Properties }) =>
+      Properties.PolicyDocument.Statement.some(({ Sid }: Json) => Sid === 'EncryptAlerts'),
+    );
+    const publishing = ofType(template, 'AWS::IAM::Policy').filter((policy) =>
+      JSON.stringify(policy).includes('"sns:Publish"'),
+    );
+    expect(encrypting).toEqual(publishing);
+    expect(encrypting.length).toBeGreaterThan(0);
+  });
+
+  it('whose key is of somewhere else is used with a word on what its policy needs', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const masterKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-central-1:123456789012:key/alerts');
+    const alertTopic = new Topic(stack, 'Topic', { enforceSSL: true, masterKey });
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, alertTopic });
+    expect(messagesOf(stack)).toEqual([expect.stringMatching(/^info: The KMS key of alertTopic .*kms:Decrypt/)]);
   });
 
   it('that has none keeps the default policy, which lets them', () => {

@@ -1,11 +1,14 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StreampixelDrop } from '../../infra/index.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { openQuietStack } from '../cli/quiet-stack.ts';
 import { addPackages, filesIn, installedIn, NODES, pack, ROOT, temporaryDirectory } from './packed.ts';
 
 // npm, tsc and CDK are processes of their own, many times as slow on a busy machine.
@@ -38,26 +41,27 @@ const USE = `const app = new App({ outdir: process.argv[2] });
 new StreampixelDrop(new Stack(app, 'Studio'), 'Builds', ${PROPS});
 app.synth();
 `;
-/** What an app of a studio is made of. */
-const APP = {
-  'app.mjs': `import { App, Stack } from 'aws-cdk-lib';\nimport { StreampixelDrop } from 'streampixel-drop';\n${USE}`,
-  'app.cjs': `const { App, Stack } = require('aws-cdk-lib');\nconst { StreampixelDrop } = require('streampixel-drop');\n${USE}`,
-  'app.ts': `import { App, Stack } from 'aws-cdk-lib';
+const TYPED = `import { App, Stack } from 'aws-cdk-lib';
 import { StreampixelDrop, type StreampixelDropProps } from 'streampixel-drop';
 const props: StreampixelDropProps = ${PROPS};
 const drop = new StreampixelDrop(new Stack(new App(), 'Studio'), 'Builds', props);
 drop.bucket.bucketName.toUpperCase();
 // @ts-expect-error: no such prop, so the types are there.
 new StreampixelDrop(drop, 'Other', { ...props, route: [] });
-`,
+`;
+/** What an app of a studio is made of. */
+const APP = {
+  'app.mjs': `import { App, Stack } from 'aws-cdk-lib';\nimport { StreampixelDrop } from 'streampixel-drop';\n${USE}`,
+  'app.cjs': `const { App, Stack } = require('aws-cdk-lib');\nconst { StreampixelDrop } = require('streampixel-drop');\n${USE}`,
+  'app.ts': TYPED,
+  // CommonJS, as `cdk init` makes it.
+  'app.cts': TYPED,
 };
 
 function run(node: string, cwd: string, ...args: string[]) {
   const env = {
     ...process.env,
     PATH: [dirname(node), process.env.PATH].join(delimiter),
-    // An old Node, and the SDK on it, warn.
-    NODE_NO_WARNINGS: '1',
     NO_COLOR: '1',
     CDK_DISABLE_CLI_TELEMETRY: 'true',
   };
@@ -70,7 +74,7 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 describe('the package', () => {
   it('has the code that runs, the documents, and nothing else', () => {
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|API\.md|streampixel-drop\.schema\.json|cli\/streampixel-drop\.mjs|docs\/.+\.(md|json|svg|webp)|dist\/THIRD-PARTY-LICENSES\.txt|dist\/cli\/main\.js|dist\/cli\/board-page\/.+|dist\/infra\/index\.js|dist\/.+\.d\.ts|dist\/bundles\/[a-z-]+\/index\.mjs)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|API\.md|streampixel-drop\.schema\.json|cli\/streampixel-drop\.mjs|docs\/.+\.(md|json|svg|webp)|dist\/THIRD-PARTY-LICENSES\.txt|dist\/cli\/main\.js|dist\/cli\/board-page\/.+|dist\/infra\/index\.js|dist\/types\/package\.json|dist\/types\/.+\.d\.ts|dist\/bundles\/[a-z-]+\/index\.mjs)$/;
     expect([...files.keys()].filter((path) => !allowed.test(path))).toEqual([]);
     const functions = readdirSync(join(ROOT, 'functions')).filter((name) =>
       existsSync(join(ROOT, 'functions', name, 'handler.ts')),
@@ -87,7 +91,9 @@ describe('the package', () => {
   });
 
   it('has every file that its package.json names', () => {
-    const { bin, exports } = packageJson;
+    const { bin, exports, main, types } = packageJson;
+    // For TypeScript that knows no `exports`, as with module commonjs.
+    expect({ default: main, types }).toEqual(exports['.']);
     const named = [
       ...Object.values(bin),
       ...Object.values(exports).flatMap((each) => (typeof each === 'string' ? [each] : Object.values(each))),
@@ -134,6 +140,9 @@ describe.each(NODES)('on Node %s', (version, node) => {
   it('the tool runs', async () => {
     expect(tool('--version')).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
     expect(tool('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: streampixel-drop') });
+    // With npx a `--help` before any command is npm's own.
+    expect(tool('help')).toEqual(tool('--help'));
+    expect(tool('chekc')).toMatchObject({ status: 2, stderr: expect.stringContaining('"help" lists the commands') });
     writeFileSync(join(directory, 'good.zip'), await makeSampleBuild());
     const clone = run(node, directory, join(ROOT, 'cli', 'streampixel-drop.mjs'), 'check', 'good.zip', '--json');
     expect(clone).toMatchObject({ status: 0, stdout: expect.stringContaining('"ok":true') });
@@ -141,7 +150,21 @@ describe.each(NODES)('on Node %s', (version, node) => {
     expect(tool('status', '--json', '--region', 'eu-central-1', '--local', '1')).toMatchObject({
       status: 1,
       stdout: expect.stringContaining('"error"'),
+      // On Node 20 the SDK warns of its later versions.
+      stderr: expect.not.stringContaining('Warning'),
     });
+  });
+
+  it('the tool serves the board, and takes the address of a proxy', async ({ onTestFinished }) => {
+    const { port } = await openQuietStack(onTestFinished);
+    const bin = join(app, 'node_modules', 'streampixel-drop', 'cli', 'streampixel-drop.mjs');
+    const env = { ...process.env, HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: '127.0.0.1' };
+    const board = spawn(node, [bin, 'board', '--no-open', '--local', String(port)], { env });
+    onTestFinished(() => void board.kill());
+    const [line] = await once(createInterface(board.stdout), 'line');
+    expect(line).toMatch(/^Board {2}http:\/\/127\.0\.0\.1:/);
+    board.kill('SIGINT');
+    expect(await once(board, 'exit')).toEqual([0, null]);
   });
 
   it.each(['app.mjs', 'app.cjs'])('%s has the same template as an app in the clone, functions included', (file) => {
@@ -169,6 +192,8 @@ function templateOfClone(): unknown {
 it.each([
   ['nodenext', 'NodeNext'],
   ['bundler', 'ESNext'],
+  // Refuses to `require` a module in app.cts.
+  ['node16', 'Node16'],
 ])('TypeScript has its types with moduleResolution %s', (moduleResolution, module) => {
   const compilerOptions = {
     module,
@@ -181,7 +206,7 @@ it.each([
   const config = join(app, `tsconfig.${moduleResolution}.json`);
   writeFileSync(
     config,
-    JSON.stringify({ compilerOptions: { ...compilerOptions, target: 'ES2023' }, files: ['app.ts'] }),
+    JSON.stringify({ compilerOptions: { ...compilerOptions, target: 'ES2023' }, files: ['app.ts', 'app.cts'] }),
   );
   expect(run(process.execPath, app, TSC, '-p', config)).toEqual({ status: 0, stdout: '', stderr: '' });
 });
