@@ -9,7 +9,7 @@ export async function deliverWebhook(
   url: string,
   payload: WebhookPayload,
   timeoutMs = WEBHOOK_TIMEOUT_MS,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<boolean> {
   const answer = await exchange(
     {
