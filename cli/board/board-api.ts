@@ -374,7 +374,8 @@ export interface StartUpload {
   readonly route?: string;
   /** The whole key; default: the route's prefix and {@link UploadState.fileName}. */
   readonly key?: string;
-  readonly labels?: Labels;
+  /** Each as `name=value`. */
+  readonly labels?: readonly string[];
 }
 
 /** `stopped`: by a person, or because the page was closed. What S3 has stays: dropping the same files again resumes. */

@@ -32,7 +32,7 @@ export const newUpload: v.GenericSchema<unknown, NewUpload> = v.strictObject({
 export const startUpload: v.GenericSchema<unknown, StartUpload> = v.strictObject({
   route: v.exactOptional(v.string()),
   key: v.exactOptional(text),
-  labels: v.exactOptional(v.record(text, v.string())),
+  labels: v.exactOptional(v.array(text)),
 });
 
 /** Uploads that run or are judged at a time: each has four parts in memory. */
@@ -182,7 +182,7 @@ export function createUploads(stack: Stack, feed: Feed) {
     },
 
     /** @throws OperatorError where it can't be uploaded like this */
-    start(id: string, { key: wanted, labels: named = {}, route }: StartUpload): UploadState {
+    start(id: string, { key: wanted, labels: named = [], route }: StartUpload): UploadState {
       const upload = find(id);
       const { inspected } = upload;
       if (upload.state.state !== 'ready' || inspected === undefined) {
@@ -264,9 +264,9 @@ function speedOf(done: number, left: number, startedAt: number): Pick<UploadStat
 }
 
 /** @throws OperatorError (usage) where one can't be a label */
-function labelsFrom(named: Labels): Labels {
+function labelsFrom(named: readonly string[]): Labels {
   try {
-    return Object.entries(named).reduce<Labels>((all, [name, value]) => withLabel(`${name}=${value}`, all), {});
+    return named.reduce<Labels>((all, label) => withLabel(label, all), {});
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
     throw usageError(`This is no label. ${error.message}`, 'Correct it.');

@@ -96,6 +96,17 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   await page.getByText('Uploaded:').waitFor();
 });
 
+it('sends bytes again that did not arrive', async ({ onTestFinished }) => {
+  const zip = join(use().directory, 'lost.zip');
+  await writeFile(zip, await zipOf(samplePackage()));
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address, { expected: /ERR_CONNECTION_RESET/ });
+  await page.route('**/api/uploads/*/slices/*', (route) => route.abort('connectionreset'), { times: 2 });
+  await choose(page, zip);
+  await start(page);
+  await page.getByText('Uploaded:').waitFor();
+});
+
 it('takes a folder as Unreal packages it', async ({ onTestFinished }) => {
   // Prepare
   const { directory, stack } = use();
