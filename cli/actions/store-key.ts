@@ -23,8 +23,8 @@ export interface CheckedKey {
 /** @throws OperatorError (usage) where the text can't be a key; the error does not have the text */
 export function keyIn(typed: string): Secret {
   const value = typed.trim();
-  if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
-  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Pipe in the key and nothing else.');
+  if (value === '') throw usageError('There is no key to store.', 'Type or paste it, or pipe it in.');
+  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Give the key and nothing else.');
   return new Secret(value);
 }
 

@@ -30,7 +30,7 @@ import type { Stack } from '../stack/stack.ts';
 import { plural } from '../units.ts';
 import type { ActionRequest, Done, Plan } from './board-api.ts';
 
-const text = v.pipe(v.string(), v.maxLength(4_096));
+const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4_096));
 const isAsked = v.exactOptional(v.boolean());
 const deadLetters = {
   builds: v.exactOptional(v.pipe(v.array(text), v.minLength(1), v.maxLength(1_000))),
