@@ -60,8 +60,8 @@ export interface Hello {
   readonly readOnly: boolean;
   readonly version: string;
   readonly drop: Drop;
-  /** Where the dashboard of Streampixel is. */
-  readonly streampixelDashboard: string;
+  /** Ids of the page's uploads. A board that was started again knows none of those that the page still shows. */
+  readonly uploads: readonly string[];
 }
 
 /** Where builds can be dropped. */

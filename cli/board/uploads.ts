@@ -62,6 +62,8 @@ interface Upload {
   readonly needs: Map<number, OpenNeed>;
   inspected?: InspectedBuild;
   state: UploadState;
+  /** Resolves once nothing is being done for it. */
+  work: Promise<void>;
   lastNumber: number;
   reportedAt: number;
 }
@@ -173,11 +175,12 @@ export function createUploads(stack: Stack, feed: Feed) {
         stop: new AbortController(),
         needs: new Map(),
         state: { id, state: 'judging', name: printable(request.name), notes: [] },
+        work: Promise.resolve(),
         lastNumber: 0,
         reportedAt: 0,
       };
       uploads.set(id, upload);
-      void judge(upload, request);
+      upload.work = judge(upload, request);
       return upload.state;
     },
 
@@ -191,7 +194,7 @@ export function createUploads(stack: Stack, feed: Feed) {
       const key = keyFor(stack.settings, inspected.fileName, present({ key: wanted, route }));
       const labels = labelsFrom(named);
       change(upload, { state: 'uploading', key, labels, uploaded: 0, resumed: 0 });
-      void run(upload, inspected, key, labels);
+      upload.work = run(upload, inspected, key, labels);
       return upload.state;
     },
 
@@ -230,6 +233,11 @@ export function createUploads(stack: Stack, feed: Feed) {
       return { status: 204 };
     },
 
+    /** Ids of those that belong to a page. */
+    of(client: string): readonly string[] {
+      return [...uploads.values()].filter((each) => each.client === client).map(({ state }) => state.id);
+    },
+
     /** A page has connected, maybe again: it learns what it may have missed. */
     onConnected(client: string): void {
       for (const upload of uploads.values()) {
@@ -247,8 +255,10 @@ export function createUploads(stack: Stack, feed: Feed) {
       }, PATIENCE_MS).unref();
     },
 
-    stopAll(): void {
-      for (const { stop } of uploads.values()) stop.abort();
+    /** Resolves once their pages know it. */
+    async stopAll(): Promise<void> {
+      for (const id of uploads.keys()) this.stop(id);
+      await Promise.all([...uploads.values()].map(({ work }) => work));
     },
   };
 }

@@ -96,6 +96,19 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   await page.getByText('Uploaded:').waitFor();
 });
 
+it('offers to resume what a board that was started again does not know', async ({ onTestFinished }) => {
+  const zip = join(use().directory, 'unknown.zip');
+  await writeFile(zip, await zipOf(samplePackage()));
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  await choose(page, zip);
+  await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
+  await page.evaluate("import('/uploads.js').then(({ stopUnknown }) => stopUnknown([]))");
+  await page.getByRole('button', { name: 'Resume the upload of unknown.zip' }).click();
+  await start(page);
+  await page.getByText('Uploaded:').waitFor();
+});
+
 it('sends bytes again that did not arrive', async ({ onTestFinished }) => {
   const zip = join(use().directory, 'lost.zip');
   await writeFile(zip, await zipOf(samplePackage()));

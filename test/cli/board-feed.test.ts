@@ -149,6 +149,38 @@ describe('the board with many builds', () => {
     await page.event('end');
     await closed;
   });
+
+  it('says first that their uploads have stopped', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { board, page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    page.answerOnly(0);
+    const files = [{ path: 'game.zip', size: 100 }];
+    const { body } = await post('/api/uploads', { client: 'page0000', kind: 'zip', name: 'game.zip', files });
+    await page.event('need');
+    const closed = board.close();
+    await page.upload(body.id, 'stopped');
+    await closed;
+  });
+
+  it('ends what a person has asked for, and answers, before it ends', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const found = await findStack({ local: stack.port });
+    const isAsked = Promise.withResolvers<void>();
+    const mayAnswer = Promise.withResolvers<void>();
+    const list: typeof found.ledger.list = async (...args) => {
+      isAsked.resolve();
+      await mayAnswer.promise;
+      return found.ledger.list(...args);
+    };
+    const { board, post } = await openBoard({ ...found, ledger: { ...found.ledger, list } }, onTestFinished);
+    const answer = post('/api/plan', { action: 'release', build: 'game' });
+    await isAsked.promise;
+    const closed = board.close();
+    setTimeout(mayAnswer.resolve, 100);
+    expect(await answer).toMatchObject({ status: 404 });
+    await closed;
+  });
 });
 
 describe('the mirror of the ledger', () => {

@@ -1,7 +1,7 @@
 /** What the server of the board reports by itself. */
 import { announceChanges } from './announcements.js';
 import { currentState, update } from './state.js';
-import { answerNeed, applyUpload, client, isNeeded } from './uploads.js';
+import { answerNeed, applyUpload, client, isNeeded, stopUnknown } from './uploads.js';
 
 /** The server says at least every 10 s that it is alive; in ms. */
 const SILENCE_MS = 35_000;
@@ -60,6 +60,7 @@ function connect() {
     // What has changed while the page was not connected, nobody says.
     const missed = currentState().hello && { changed: { builds: [], more: true } };
     update({ hello, connection: 'open', ...missed });
+    stopUnknown(hello.uploads);
   });
   on('summary', (summary) => {
     announceChanges(currentState().summary, summary);

@@ -75,9 +75,21 @@ export async function stopUpload(id) {
   await post(`/api/uploads/${id}/stop`, {});
 }
 
+/** @param {UploadState} upload whether the server may still need bytes of it */
+function isOpen({ state }) {
+  return state === 'judging' || state === 'ready' || state === 'uploading';
+}
+
 /** Whether the server may still need bytes of what was dropped. */
 export function isNeeded() {
-  return currentState().uploads.some(({ state }) => ['judging', 'ready', 'uploading'].includes(state));
+  return currentState().uploads.some(isOpen);
+}
+
+/** The board was started again, and goes on with nothing by itself. @param {readonly string[]} known ids of uploads */
+export function stopUnknown(known) {
+  for (const upload of currentState().uploads) {
+    if (isOpen(upload) && !known.includes(upload.id)) applyUpload({ ...upload, state: 'stopped' });
+  }
 }
 
 /** Whether the page still has the files of an upload, so that it can go on without a new drop. @param {string} id */
@@ -91,7 +103,8 @@ export async function resumeUpload({ id, key, labels = {} }) {
   if (drop === undefined) return;
   forgetUpload(id);
   const named = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  await addUpload(drop, { ...(key && { key }), labels: named });
+  // Where it was stopped before the person had chosen a key, the page asks again.
+  await addUpload(drop, key === undefined ? undefined : { key, labels: named });
 }
 
 /** Takes an upload that is over off the page. @param {string} id */
