@@ -163,6 +163,21 @@ describe('the board with many builds', () => {
     await closed;
   });
 
+  it('does what was confirmed once', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { id } = approvedAt(NOW - MINUTE);
+    await stack.put(approvedAt(NOW - MINUTE));
+    const { post } = await openBoard(stack.port, onTestFinished);
+    const request = { action: 'release', build: id };
+    const plans = [await post('/api/plan', request), await post('/api/plan', request)];
+    const [first, second] = plans.map(({ body }) => ({ request, confirm: body.confirm }));
+    expect(await post('/api/do', first)).toMatchObject({ status: 200 });
+    const again = await post('/api/do', first);
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'PlanChanged' } } });
+    expect(await post('/api/do', second)).toMatchObject({ status: 200 });
+    expect(await post('/api/do', { request, confirm: again.body.plan.confirm })).toMatchObject({ status: 200 });
+  });
+
   it('ends what a person has asked for, and answers, before it ends', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const found = await findStack({ local: stack.port });
