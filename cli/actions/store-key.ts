@@ -40,7 +40,7 @@ export async function checkNewKey(place: KeyPlace, parameter: string, apiKey: Se
     `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
     reason === 'InvalidUser'
       ? REASONS.InvalidUser.remedy
-      : 'Check it for a typing error. Only the newest key of an account works. --force stores it anyway.',
+      : 'Check it for a typing error. Only the newest key of an account works. You can store it anyway (--force).',
   );
   return { parameter, apiKey, verdicts, refusal };
 }

@@ -256,6 +256,8 @@ async function storeKey(
   const parameter = chosenParameter(stack.settings.routes, wanted);
   const checked = await checkNewKey(stack, parameter, keyIn(key));
   const { refusal, verdicts } = checked;
+  const isStored = refusal === undefined || force;
+  const after = refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY;
   // This profile may be allowed to write it only.
   const stored = await readParameter(stack.clients.ssm, parameter).catch(() => undefined);
   return {
@@ -263,11 +265,10 @@ async function storeKey(
       title: 'Store a new API key',
       lines: [
         ...verdicts.map((each) => printable(`Streampixel, for user ${each.userId}: ${verdictText(each)}`)),
-        `Would store it as a new version of ${parameter}.`,
-        refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY,
+        ...(isStored ? [`Would store it as a new version of ${parameter}.`, after] : []),
       ],
       warnings: refusal === undefined ? [] : [refusal.message, remedyOf(refusal, stack.commands)],
-      isEmpty: refusal !== undefined && !force,
+      isEmpty: !isStored,
       verb: refusal === undefined ? 'Store it' : 'Store it all the same',
       isGrave: refusal !== undefined,
       command: stack.commands.storeKey(parameter),
@@ -275,7 +276,6 @@ async function storeKey(
     depends: [stored?.Version, verdicts.map(({ userId, verdict }) => [userId, verdict.kind])],
     async run() {
       const version = await storeCheckedKey(stack, checked, force);
-      const after = refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY;
       return { lines: [`Stored as version ${version} of ${parameter}.`, after], isPartial: false };
     },
   };

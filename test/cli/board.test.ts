@@ -146,6 +146,7 @@ describe('the board', () => {
     const wrong = await board.post('/api/plan', { action: 'store-key', parameter, key: 'c4nary-other-key' });
     expect(wrong.body).toMatchObject({
       isEmpty: true,
+      lines: [expect.stringContaining('InvalidApiKey')],
       warnings: [expect.stringContaining('refuses this key'), expect.anything()],
     });
     expect(
