@@ -143,8 +143,9 @@ export async function answerNeed(need) {
   } finally {
     answering.delete(path);
   }
+  const isWanted = () => currentState().uploads.some((upload) => upload.id === need.upload && isOpen(upload));
   // Where only this request was lost, the server still waits for it.
-  if (isAgain) setTimeout(() => dropped.has(need.upload) && answerNeed(need), RETRY_MS);
+  if (isAgain) setTimeout(() => isWanted() && answerNeed(need), RETRY_MS);
 }
 
 /**
