@@ -23,13 +23,13 @@ export interface CheckedKey {
 /** @throws OperatorError (usage) where the text can't be a key; the error does not have the text */
 export function keyIn(typed: string): Secret {
   const value = typed.trim();
-  if (value === '') throw usageError('There is no key to store.', 'Type or paste it at the prompt, or pipe it in.');
-  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Pipe in the key and nothing else.');
+  if (value === '') throw usageError('There is no key to store.', 'Type or paste it, or pipe it in.');
+  if (/\s/.test(value)) throw usageError('An API key contains no white space.', 'Give the key and nothing else.');
   // Such as of UTF-16, which PowerShell may pipe.
   if (/[^\x21-\x7e]/.test(value)) {
     throw usageError(
       'That is no API key: it has characters that no key has.',
-      'Pipe the key in as plain text, or type it at the prompt.',
+      'Pipe the key in as plain text, or type or paste it.',
     );
   }
   return new Secret(value);
@@ -47,7 +47,7 @@ export async function checkNewKey(place: KeyPlace, parameter: string, apiKey: Se
     `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
     reason === 'InvalidUser'
       ? REASONS.InvalidUser.remedy
-      : 'Check it for a typing error. Only the newest key of an account works. --force stores it anyway.',
+      : 'Check it for a typing error. Only the newest key of an account works. You can store it anyway (--force).',
   );
   return { parameter, apiKey, verdicts, refusal };
 }

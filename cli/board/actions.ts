@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
@@ -30,7 +30,7 @@ import type { Stack } from '../stack/stack.ts';
 import { plural } from '../units.ts';
 import type { ActionRequest, Done, Plan } from './board-api.ts';
 
-const text = v.pipe(v.string(), v.maxLength(4_096));
+const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4_096));
 const isAsked = v.exactOptional(v.boolean());
 const deadLetters = {
   builds: v.exactOptional(v.pipe(v.array(text), v.minLength(1), v.maxLength(1_000))),
@@ -77,6 +77,8 @@ const MOST_LINES = 60;
  */
 export function createActions(stack: Stack, signal: AbortSignal) {
   const secret = randomBytes(32);
+  /** Confirmations that were acted on: none counts twice. */
+  const used = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
 
   /** One after the other: two that read the dead-letter queue would hide its messages from each other. */
@@ -86,11 +88,11 @@ export function createActions(stack: Stack, signal: AbortSignal) {
     return next;
   }
 
-  /** A digest that says nothing of what is in it, such as the key. */
-  const confirmOf = (request: ActionRequest, { depends }: Prepared) =>
-    createHmac('sha256', secret)
-      .update(JSON.stringify([request, depends]))
-      .digest('base64url');
+  /** A digest that says nothing of what is in it, such as the key; another one for each plan, by its number in front. */
+  function confirmOf(request: ActionRequest, { depends }: Prepared, number: string = randomUUID()): string {
+    const digest = createHmac('sha256', secret).update(JSON.stringify([number, request, depends]));
+    return `${number}.${digest.digest('base64url')}`;
+  }
 
   return {
     /** Says what would be done, and does nothing. */
@@ -103,8 +105,11 @@ export function createActions(stack: Stack, signal: AbortSignal) {
      */
     perform: (request: ActionRequest, confirm: string): Promise<Done | { readonly changed: Plan }> =>
       prepare(request, async (each) => {
-        const now = confirmOf(request, each);
-        return now === confirm ? each.run() : { changed: { ...each.plan, confirm: now } };
+        const isSame = confirm === confirmOf(request, each, confirm.split('.')[0]);
+        if (!isSame || used.has(confirm)) return { changed: { ...each.plan, confirm: confirmOf(request, each) } };
+        const done = await each.run();
+        used.add(confirm);
+        return done;
       }),
     /** Resolves once nothing is being done. */
     idle: (): Promise<unknown> => last,
@@ -251,6 +256,8 @@ async function storeKey(
   const parameter = chosenParameter(stack.settings.routes, wanted);
   const checked = await checkNewKey(stack, parameter, keyIn(key));
   const { refusal, verdicts } = checked;
+  const isStored = refusal === undefined || force;
+  const after = refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY;
   // This profile may be allowed to write it only.
   const stored = await readParameter(stack.clients.ssm, parameter).catch(() => undefined);
   return {
@@ -258,11 +265,10 @@ async function storeKey(
       title: 'Store a new API key',
       lines: [
         ...verdicts.map((each) => printable(`Streampixel, for user ${each.userId}: ${verdictText(each)}`)),
-        `Would store it as a new version of ${parameter}.`,
-        refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY,
+        ...(isStored ? [`Would store it as a new version of ${parameter}.`, after] : []),
       ],
       warnings: refusal === undefined ? [] : [refusal.message, remedyOf(refusal, stack.commands)],
-      isEmpty: refusal !== undefined && !force,
+      isEmpty: !isStored,
       verb: refusal === undefined ? 'Store it' : 'Store it all the same',
       isGrave: refusal !== undefined,
       command: stack.commands.storeKey(parameter),
@@ -270,7 +276,6 @@ async function storeKey(
     depends: [stored?.Version, verdicts.map(({ userId, verdict }) => [userId, verdict.kind])],
     async run() {
       const version = await storeCheckedKey(stack, checked, force);
-      const after = refusal === undefined ? `${AFTER_NEW_KEY}.` : AFTER_FORCED_KEY;
       return { lines: [`Stored as version ${version} of ${parameter}.`, after], isPartial: false };
     },
   };

@@ -12,7 +12,6 @@ import { type Answer, apiError, BodyTooLarge, readJson, sendJson, statusFor } fr
 import type { BuildsQuery, ConfirmedAction, Hello, PlanChanged } from './board-api.ts';
 import { logGroupOf, readBuilds, readDetail } from './build-detail.ts';
 import { createFeed, write } from './feed.ts';
-import { DASHBOARD } from './summary.ts';
 import { createUploads, newUpload, startUpload } from './uploads.ts';
 
 /** Pages that may be open at a time. */
@@ -98,7 +97,11 @@ export function createApi(stack: Stack, readOnly: boolean) {
     }
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.flushHeaders();
-    write(response, 'hello', JSON.stringify(hello(stack, readOnly)));
+    write(
+      response,
+      'hello',
+      JSON.stringify({ ...hello(stack, readOnly), uploads: uploads.of(client) } satisfies Hello),
+    );
     feed.add(response, client);
     uploads.onConnected(client);
   }
@@ -123,14 +126,13 @@ export function createApi(stack: Stack, readOnly: boolean) {
     /** Ends what runs, without a loss. */
     async close(): Promise<void> {
       stopping.abort();
-      uploads.stopAll();
-      await actions.idle();
+      await Promise.all([uploads.stopAll(), actions.idle()]);
       await feed.close();
     },
   };
 }
 
-function hello({ bucket, drop, isLocal, name, region, settings }: Stack, readOnly: boolean): Hello {
+function hello({ bucket, drop, isLocal, name, region, settings }: Stack, readOnly: boolean): Omit<Hello, 'uploads'> {
   const { routes } = settings;
   return {
     stack: drop === undefined ? name : `${name}, ${drop}`,
@@ -146,6 +148,5 @@ function hello({ bucket, drop, isLocal, name, region, settings }: Stack, readOnl
       }),
       keys: [...keyParameters(routes)].map(([parameter, userIds]) => ({ parameter, userIds })),
     },
-    streampixelDashboard: DASHBOARD,
   };
 }

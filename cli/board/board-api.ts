@@ -60,8 +60,8 @@ export interface Hello {
   readonly readOnly: boolean;
   readonly version: string;
   readonly drop: Drop;
-  /** Where the dashboard of Streampixel is. */
-  readonly streampixelDashboard: string;
+  /** Ids of the page's uploads. A board that was started again knows none of those that the page still shows. */
+  readonly uploads: readonly string[];
 }
 
 /** Where builds can be dropped. */
@@ -374,7 +374,8 @@ export interface StartUpload {
   readonly route?: string;
   /** The whole key; default: the route's prefix and {@link UploadState.fileName}. */
   readonly key?: string;
-  readonly labels?: Labels;
+  /** Each as `name=value`. */
+  readonly labels?: readonly string[];
 }
 
 /** `stopped`: by a person, or because the page was closed. What S3 has stays: dropping the same files again resumes. */

@@ -20,8 +20,8 @@ import { adviceFor, dashboardOf } from './summary.ts';
 const PAGE_SIZE = 50;
 const LARGEST_PAGE = 100;
 
-/** Rows that the page shows in other ways. */
-const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(['Status', 'What to do', 'Labels']);
+/** Rows that the page shows in other ways; spans of time go on there. */
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(['Status', 'What to do', 'Labels', 'Late', 'Dropped']);
 
 export type LogGroup = () => Promise<string | undefined>;
 

@@ -1,11 +1,10 @@
 import { readZip } from '../../functions/adapters/zip-content.ts';
-import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import { HEAD_BYTES } from '../../functions/domain/package/first-bytes.ts';
 import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import { type FolderFile, leftOutNotes, planFiles, refuseUnusableName } from '../upload/folder-source.ts';
 import type { UploadSource } from '../upload/upload-source.ts';
-import type { InspectedBuild } from '../upload/zip-file.ts';
+import { type InspectedBuild, refuseOtherName } from '../upload/zip-file.ts';
 import type { NewUpload } from './board-api.ts';
 
 /** The files that a person has dropped on the page: the browser has their bytes, and gives those that are asked for. */
@@ -47,9 +46,7 @@ async function inspectZip([file, ...others]: NewUpload['files'], dropped: Droppe
   if (file === undefined || others.length > 0) throw usageError('A zip is one file.', 'Drop one zip, or a folder.');
   const { path, size } = file;
   if (path.includes('/')) throw usageError(`${path} is no name of a file.`, 'Drop the zip again.');
-  if (whyNotABuild(path) !== undefined) {
-    throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
-  }
+  refuseOtherName(path);
   const range = async (start: number, end: number): Promise<Buffer> => {
     const buffer = Buffer.alloc(Math.max(0, end - start));
     await readAll(dropped, 0, start, buffer);

@@ -37,8 +37,8 @@ export type Guard = ReturnType<typeof createGuard>;
  * @param port of the server, on 127.0.0.1
  */
 export function createGuard(port: number, newSecret = () => randomBytes(32).toString('base64url')) {
-  const host = `127.0.0.1:${port}`;
-  const origin = `http://${host}`;
+  // As browsers send them: without the port where it is that of HTTP.
+  const { host, origin } = new URL(`http://127.0.0.1:${port}`);
   const cookieName = `streampixel-drop-board-${port}`;
   const session = newSecret();
   const spent: string[] = [];

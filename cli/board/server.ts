@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { Stack } from '../stack/stack.ts';
 import { createApi } from './api.ts';
 import { boardFiles } from './files.ts';
@@ -77,7 +78,10 @@ export async function startBoard(stack: Promise<Stack>, { onAddress, port = 0, r
     url: guard.origin,
     async close(): Promise<void> {
       // One that is still starting has no page to say goodbye to.
-      await Promise.race([api.then((each) => each.close()), Promise.resolve()]).catch(() => {});
+      const started = await Promise.race([api, Promise.resolve(undefined)]).catch(() => undefined);
+      await started?.close();
+      // What was done last is answered.
+      await setImmediate();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

@@ -124,7 +124,7 @@ function liveUpload(span: Parameters<typeof liveFacts>[0]): LiveUpload {
 }
 
 /** Streampixel's own address; a stand-in, or another API, has no dashboard that is known. Source: its docs, "Get project id". */
-export const DASHBOARD = 'https://dashboard.streampixel.io';
+const DASHBOARD = 'https://dashboard.streampixel.io';
 
 /** Page of a project on the dashboard of Streampixel. */
 export function dashboardOf({ isLocal, settings }: Stack, projectId: string): string | undefined {

@@ -32,7 +32,7 @@ export const newUpload: v.GenericSchema<unknown, NewUpload> = v.strictObject({
 export const startUpload: v.GenericSchema<unknown, StartUpload> = v.strictObject({
   route: v.exactOptional(v.string()),
   key: v.exactOptional(text),
-  labels: v.exactOptional(v.record(text, v.string())),
+  labels: v.exactOptional(v.array(text)),
 });
 
 /** Uploads that run or are judged at a time: each has four parts in memory. */
@@ -62,6 +62,8 @@ interface Upload {
   readonly needs: Map<number, OpenNeed>;
   inspected?: InspectedBuild;
   state: UploadState;
+  /** Resolves once nothing is being done for it. */
+  work: Promise<void>;
   lastNumber: number;
   reportedAt: number;
 }
@@ -173,16 +175,17 @@ export function createUploads(stack: Stack, feed: Feed) {
         stop: new AbortController(),
         needs: new Map(),
         state: { id, state: 'judging', name: printable(request.name), notes: [] },
+        work: Promise.resolve(),
         lastNumber: 0,
         reportedAt: 0,
       };
       uploads.set(id, upload);
-      void judge(upload, request);
+      upload.work = judge(upload, request);
       return upload.state;
     },
 
     /** @throws OperatorError where it can't be uploaded like this */
-    start(id: string, { key: wanted, labels: named = {}, route }: StartUpload): UploadState {
+    start(id: string, { key: wanted, labels: named = [], route }: StartUpload): UploadState {
       const upload = find(id);
       const { inspected } = upload;
       if (upload.state.state !== 'ready' || inspected === undefined) {
@@ -191,7 +194,7 @@ export function createUploads(stack: Stack, feed: Feed) {
       const key = keyFor(stack.settings, inspected.fileName, present({ key: wanted, route }));
       const labels = labelsFrom(named);
       change(upload, { state: 'uploading', key, labels, uploaded: 0, resumed: 0 });
-      void run(upload, inspected, key, labels);
+      upload.work = run(upload, inspected, key, labels);
       return upload.state;
     },
 
@@ -230,6 +233,11 @@ export function createUploads(stack: Stack, feed: Feed) {
       return { status: 204 };
     },
 
+    /** Ids of those that belong to a page. */
+    of(client: string): readonly string[] {
+      return [...uploads.values()].filter((each) => each.client === client).map(({ state }) => state.id);
+    },
+
     /** A page has connected, maybe again: it learns what it may have missed. */
     onConnected(client: string): void {
       for (const upload of uploads.values()) {
@@ -247,8 +255,10 @@ export function createUploads(stack: Stack, feed: Feed) {
       }, PATIENCE_MS).unref();
     },
 
-    stopAll(): void {
-      for (const { stop } of uploads.values()) stop.abort();
+    /** Resolves once their pages know it. */
+    async stopAll(): Promise<void> {
+      for (const id of uploads.keys()) this.stop(id);
+      await Promise.all([...uploads.values()].map(({ work }) => work));
     },
   };
 }
@@ -264,9 +274,9 @@ function speedOf(done: number, left: number, startedAt: number): Pick<UploadStat
 }
 
 /** @throws OperatorError (usage) where one can't be a label */
-function labelsFrom(named: Labels): Labels {
+function labelsFrom(named: readonly string[]): Labels {
   try {
-    return Object.entries(named).reduce<Labels>((all, [name, value]) => withLabel(`${name}=${value}`, all), {});
+    return named.reduce<Labels>((all, label) => withLabel(label, all), {});
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
     throw usageError(`This is no label. ${error.message}`, 'Correct it.');

@@ -26,7 +26,7 @@ export function keyFor(
     throw usageError('There are several routes.', `Add one of: ${list}.`);
   }
   const chosen = key ?? `${route ?? prefixes[0] ?? ''}${fileName}`;
-  const remedy = 'Choose another --key.';
+  const remedy = 'Choose another key (--key).';
   if (key?.includes('\\')) {
     throw usageError(`The key ${key} has a backslash.`, `Keys have slashes: ${key.replaceAll('\\', '/')}`);
   }
@@ -35,7 +35,7 @@ export function keyFor(
     throw usageError(`The pipeline only takes keys that start with '${prefix}', and ${chosen} does not.`, remedy);
   }
   if (findRoute(routes, chosen) === undefined) {
-    throw usageError(`No route matches the key ${chosen}.`, `Choose another --key, or a route: ${list}.`);
+    throw usageError(`No route matches the key ${chosen}.`, `Choose another key (--key), or a route: ${list}.`);
   }
   return chosen;
 }

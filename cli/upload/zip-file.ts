@@ -39,9 +39,7 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
     return { ...plan, notes: leftOutNotes(plan) };
   }
   if (!stats.isFile()) throw usageError(`${path} is not a file.`, "Name a packaged build's folder, or the zip of one.");
-  if (whyNotABuild(path) !== undefined) {
-    throw usageError(`${path} does not end in .zip.`, 'The pipeline only takes files named .zip, in lower case.');
-  }
+  refuseOtherName(path);
   return { fileName: nameOf(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
 }
 
@@ -49,6 +47,15 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
 function remedyFor(path: string): string {
   const usual = "Name a packaged build's folder, or the zip of one.";
   return path.includes('"') ? `${usual} Leave out a backslash in front of the closing quote.` : usual;
+}
+
+/** @throws OperatorError (usage) for a file that S3 would not announce */
+export function refuseOtherName(path: string): void {
+  if (whyNotABuild(path) === undefined) return;
+  throw usageError(
+    `${path} does not end in .zip.`,
+    'The pipeline only takes zips whose names end in .zip, in lower case.',
+  );
 }
 
 /** @throws the errors of the file system */

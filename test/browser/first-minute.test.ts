@@ -95,6 +95,9 @@ it('takes a zip that is dropped on it, and says what is wrong with another file'
   await page.getByRole('button', { name: 'Choose a zip' }).waitFor();
   await drop(page, 'readme.txt', Buffer.from('no zip'));
   await page.getByText('That is neither a zip nor a folder.').waitFor();
+  await drop(page, 'UPPER.ZIP', await makeSampleBuild());
+  await page.getByText("It can't be uploaded.").waitFor();
+  expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0);
   await drop(page, 'dropped.zip', await makeSampleBuild());
   await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
   await page.getByText('Shipping').waitFor();

@@ -96,6 +96,30 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   await page.getByText('Uploaded:').waitFor();
 });
 
+it('offers to resume what a board that was started again does not know', async ({ onTestFinished }) => {
+  const zip = join(use().directory, 'unknown.zip');
+  await writeFile(zip, await zipOf(samplePackage()));
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  await choose(page, zip);
+  await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
+  await page.evaluate("import('/uploads.js').then(({ stopUnknown }) => stopUnknown([]))");
+  await page.getByRole('button', { name: 'Resume the upload of unknown.zip' }).click();
+  await start(page);
+  await page.getByText('Uploaded:').waitFor();
+});
+
+it('sends bytes again that did not arrive', async ({ onTestFinished }) => {
+  const zip = join(use().directory, 'lost.zip');
+  await writeFile(zip, await zipOf(samplePackage()));
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address, { expected: /ERR_CONNECTION_RESET/ });
+  await page.route('**/api/uploads/*/slices/*', (route) => route.abort('connectionreset'), { times: 2 });
+  await choose(page, zip);
+  await start(page);
+  await page.getByText('Uploaded:').waitFor();
+});
+
 it('takes a folder as Unreal packages it', async ({ onTestFinished }) => {
   // Prepare
   const { directory, stack } = use();

@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { approvedAt, MINUTE, requestEnded, requestedAt } from '../cli/entries.ts';
 import { openQuietStack } from '../cli/quiet-stack.ts';
@@ -83,3 +84,38 @@ it('says when the connection is lost, connects again, and says when the board ha
   await board.close();
   await page.getByText('The board has ended').waitFor();
 });
+
+it('works in as many tabs as one likes: those that nobody sees catch up when they are looked at', async ({
+  onTestFinished,
+}) => {
+  // Prepare
+  const stack = await openQuietStack(onTestFinished);
+  const board = await openBoard(onTestFinished, stack.port);
+  const first = await openPage(onTestFinished, browser(), board.address);
+  const tabs = [first];
+  await first.getByText('up to date').waitFor();
+
+  // Act: more than the six connections that a browser opens to a server.
+  for (let count = 0; count < 8; count++) {
+    await isSeen(tabs.at(-1) ?? first, false);
+    const next = await first.context().newPage();
+    await next.goto(`${board.url}/#/builds`);
+    await next.getByText('up to date').waitFor();
+    tabs.push(next);
+  }
+  await stack.put(anApproved());
+
+  // Assess
+  await tabs.at(-1)?.getByRole('link', { name: 'approved.zip' }).waitFor();
+  await expect.poll(() => first.title(), { timeout: PATIENCE_MS }).toMatch(/^\(1\)/);
+  const rested = tabs[3] ?? first;
+  expect(await rested.getByRole('link', { name: 'approved.zip' }).count()).toBe(0);
+  await isSeen(rested, true);
+  await rested.getByRole('link', { name: 'approved.zip' }).waitFor();
+});
+
+/** As if the person had changed to or from its tab. */
+async function isSeen(page: Page, seen: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${!seen}, configurable: true })`);
+  await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+}

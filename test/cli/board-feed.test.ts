@@ -149,6 +149,53 @@ describe('the board with many builds', () => {
     await page.event('end');
     await closed;
   });
+
+  it('says first that their uploads have stopped', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { board, page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    page.answerOnly(0);
+    const files = [{ path: 'game.zip', size: 100 }];
+    const { body } = await post('/api/uploads', { client: 'page0000', kind: 'zip', name: 'game.zip', files });
+    await page.event('need');
+    const closed = board.close();
+    await page.upload(body.id, 'stopped');
+    await closed;
+  });
+
+  it('does what was confirmed once', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { id } = approvedAt(NOW - MINUTE);
+    await stack.put(approvedAt(NOW - MINUTE));
+    const { post } = await openBoard(stack.port, onTestFinished);
+    const request = { action: 'release', build: id };
+    const plans = [await post('/api/plan', request), await post('/api/plan', request)];
+    const [first, second] = plans.map(({ body }) => ({ request, confirm: body.confirm }));
+    expect(await post('/api/do', first)).toMatchObject({ status: 200 });
+    const again = await post('/api/do', first);
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'PlanChanged' } } });
+    expect(await post('/api/do', second)).toMatchObject({ status: 200 });
+    expect(await post('/api/do', { request, confirm: again.body.plan.confirm })).toMatchObject({ status: 200 });
+  });
+
+  it('ends what a person has asked for, and answers, before it ends', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const found = await findStack({ local: stack.port });
+    const isAsked = Promise.withResolvers<void>();
+    const mayAnswer = Promise.withResolvers<void>();
+    const list: typeof found.ledger.list = async (...args) => {
+      isAsked.resolve();
+      await mayAnswer.promise;
+      return found.ledger.list(...args);
+    };
+    const { board, post } = await openBoard({ ...found, ledger: { ...found.ledger, list } }, onTestFinished);
+    const answer = post('/api/plan', { action: 'release', build: 'game' });
+    await isAsked.promise;
+    const closed = board.close();
+    setTimeout(mayAnswer.resolve, 100);
+    expect(await answer).toMatchObject({ status: 404 });
+    await closed;
+  });
 });
 
 describe('the mirror of the ledger', () => {

@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, vi } from 'vitest';
+import { createGuard } from '../../cli/board/guard.ts';
 import { openBoard, raw } from './board-client.ts';
 import { openQuietStack } from './quiet-stack.ts';
 import { PATIENCE } from './tool.ts';
@@ -188,6 +189,14 @@ describe('the board refuses, whatever the cookie', () => {
     }
     expect(await raw(port, { path: '/api/builds', headers: own })).toMatchObject({ status: 200 });
   });
+});
+
+it('the port of HTTP is in no Host that a browser sends', () => {
+  const { address, admit, origin } = createGuard(80);
+  const { search } = new URL(address);
+  expect(origin).toBe('http://127.0.0.1');
+  const headers = { host: '127.0.0.1' };
+  expect(admit({ method: 'GET', url: `/${search}`, headers })).toMatchObject({ kind: 'enter' });
 });
 
 describe('the board', () => {

@@ -146,6 +146,7 @@ describe('the board', () => {
     const wrong = await board.post('/api/plan', { action: 'store-key', parameter, key: 'c4nary-other-key' });
     expect(wrong.body).toMatchObject({
       isEmpty: true,
+      lines: [expect.stringContaining('InvalidApiKey')],
       warnings: [expect.stringContaining('refuses this key'), expect.anything()],
     });
     expect(
@@ -221,6 +222,7 @@ describe('the board', () => {
       { action: 'delete' },
       { action: 'release' },
       { action: 'release', build: 1 },
+      { action: 'release', build: '' },
       { action: 'store-key', parameter: '/p', key: ['c4nary'] },
       { action: 'redrive', reason: 'c4nary' },
       { action: 'release', build: 'x', extra: 'c4nary' },
@@ -248,11 +250,14 @@ describe('an upload on the board', () => {
       size: zip.length,
       verdict: { refusals: [], facts: expect.arrayContaining([['Game', 'Sample']]) },
     });
-    expect(await board.post(`/api/uploads/${body.id}/start`, { labels: { commit: '' } })).toMatchObject({
-      status: 400,
-    });
+    for (const labels of [['commit='], ['=abc'], ['commit=abc', 'commit=abd']]) {
+      expect(await board.post(`/api/uploads/${body.id}/start`, { route: 'uploads/', labels })).toMatchObject({
+        status: 400,
+        body: { error: { message: expect.stringContaining('This is no label.') } },
+      });
+    }
     expect(await board.post(`/api/uploads/${body.id}/start`, { route: 'none/' })).toMatchObject({ status: 400 });
-    const started = await board.post(`/api/uploads/${body.id}/start`, { route: 'uploads/', labels: { commit: 'abc' } });
+    const started = await board.post(`/api/uploads/${body.id}/start`, { route: 'uploads/', labels: ['commit=abc'] });
     expect(started.body).toMatchObject({ state: 'uploading', key: 'uploads/game.zip' });
     const done = await page.upload(body.id, 'done', 'failed');
     expect(done).toMatchObject({

@@ -22,7 +22,7 @@ export function BuildPage({ id }) {
   }, [build]);
   if (build === undefined) {
     if (failure === undefined) return html`<h1>Reading the build ...</h1>`;
-    return html`<div class="title"><h1>No such build</h1></div><${ProblemText} problem=${failure} /><p><a href="#/">To the board</a></p>`;
+    return html`<div class="title"><h1>This build can't be shown</h1></div><${ProblemText} problem=${failure} /><p><a href="#/">To the board</a></p>`;
   }
   const { advice, differences, facts, formerUploadIds, history, links, row, statusSentence, warnings } = build;
   return html`

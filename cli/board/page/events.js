@@ -1,36 +1,67 @@
 /** What the server of the board reports by itself. */
 import { announceChanges } from './announcements.js';
 import { currentState, update } from './state.js';
-import { answerNeed, applyUpload, client } from './uploads.js';
+import { answerNeed, applyUpload, client, isNeeded, stopUnknown } from './uploads.js';
 
 /** The server says at least every 10 s that it is alive; in ms. */
 const SILENCE_MS = 35_000;
 const RETRY_MS = 2_000;
 
-/** Receives what the server reports, and connects again where the connection is lost. */
-export function connect() {
-  const source = new EventSource(`/api/events?client=${client}`);
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let silence;
+/** @type {EventSource | undefined} */
+let source;
+/** Until the connection counts as lost, or is tried again. @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+/**
+ * Receives what the server reports, while it matters. Browsers open six connections to a server for all tabs together, and with six
+ * tabs connected no other request would go through: of the tabs that nobody sees only one stays connected, so that its title is right.
+ */
+export function followServer() {
+  const look = () => {
+    if (!document.hidden) return connect();
+    navigator.locks.request('unseen', { ifAvailable: true }, (lock) => {
+      if (!document.hidden) return undefined;
+      if (lock === null) return isNeeded() ? undefined : disconnect();
+      connect();
+      return new Promise((seen) => document.addEventListener('visibilitychange', seen, { once: true }));
+    });
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
+}
+
+function disconnect() {
+  clearTimeout(timer);
+  source?.close();
+  source = undefined;
+}
+
+function connect() {
+  if (source !== undefined || currentState().connection === 'ended') return;
+  clearTimeout(timer);
+  source = new EventSource(`/api/events?client=${client}`);
   const again = () => {
-    clearTimeout(silence);
-    source.close();
-    if (currentState().connection === 'ended') return;
+    disconnect();
     update({ connection: 'lost' });
-    setTimeout(connect, RETRY_MS);
+    timer = setTimeout(connect, RETRY_MS);
   };
   const isAlive = () => {
-    clearTimeout(silence);
-    silence = setTimeout(again, SILENCE_MS);
+    clearTimeout(timer);
+    timer = setTimeout(again, SILENCE_MS);
   };
   /** @param {string} name @param {(data: any) => void} apply */
   const on = (name, apply) =>
-    source.addEventListener(name, ({ data }) => {
+    source?.addEventListener(name, ({ data }) => {
       isAlive();
       apply(JSON.parse(data));
     });
   source.addEventListener('error', again);
-  on('hello', (hello) => update({ hello, connection: 'open' }));
+  on('hello', (hello) => {
+    // What has changed while the page was not connected, nobody says.
+    const missed = currentState().hello && { changed: { builds: [], more: true } };
+    update({ hello, connection: 'open', ...missed });
+    stopUnknown(hello.uploads);
+  });
   on('summary', (summary) => {
     announceChanges(currentState().summary, summary);
     update({ summary });
@@ -42,8 +73,7 @@ export function connect() {
   on('need', answerNeed);
   on('end', () => {
     update({ connection: 'ended' });
-    source.close();
-    clearTimeout(silence);
+    disconnect();
   });
   isAlive();
 }

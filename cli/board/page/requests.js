@@ -25,12 +25,14 @@ const UNREACHABLE = {
 async function request(path, init) {
   /** @type {Response} */
   let response;
+  /** @type {string} */
+  let text;
   try {
     response = await fetch(path, init);
+    text = await response.text();
   } catch {
     throw new ServerError(UNREACHABLE);
   }
-  const text = await response.text();
   /** @type {any} */
   let body;
   try {
@@ -40,7 +42,7 @@ async function request(path, init) {
   }
   if (response.ok) return body;
   throw new ServerError(
-    body?.error ?? { ...UNREACHABLE, message: `The board refuses the request (${response.status}).` },
+    body?.error ?? { ...UNREACHABLE, code: 'Refused', message: `The board refuses the request (${response.status}).` },
     body,
   );
 }

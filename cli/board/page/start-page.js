@@ -13,6 +13,7 @@ import { WayColumn } from './way-column.js';
 export function StartPage() {
   const summary = useShared((state) => state.summary);
   const hello = useShared((state) => state.hello);
+  const isUnreadable = useShared((state) => state.trouble !== null);
   const hasUploads = useShared((state) => state.uploads.length > 0);
   const wanted = summary === undefined ? 0 : countWanted(summary);
   useEffect(() => {
@@ -20,7 +21,8 @@ export function StartPage() {
     document.title = wanted === 0 ? stack : `(${wanted}) ${stack}`;
   }, [wanted, hello]);
   if (hello === undefined) return html`<h1>Starting ...</h1>`;
-  if (summary === undefined) return html`<h1>Reading the builds ...</h1>`;
+  if (summary === undefined)
+    return html`<h1>${isUnreadable ? "The builds can't be read" : 'Reading the builds ...'}</h1>`;
   const isNew = isEmpty(summary);
   return html`
     <h1 class="unseen">Builds of ${printable(hello.stack)}</h1>

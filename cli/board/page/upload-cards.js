@@ -85,7 +85,7 @@ function Ready({ run, upload }) {
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
     const labels = labelsIn(String(form.get('labels') ?? ''));
     run(async () => {
-      await startUpload(upload.id, { route: prefix, key: key ?? `${prefix}${fileName}`, ...(labels && { labels }) });
+      await startUpload(upload.id, { route: prefix, key: key ?? `${prefix}${fileName}`, labels });
     });
   };
   return html`<form onSubmit=${start} class="stack">
@@ -114,19 +114,12 @@ function Ready({ run, upload }) {
   </form>`;
 }
 
-/** @param {string} text `name=value`, with commas between them @returns {Record<string, string> | undefined} */
+/** @param {string} text `name=value`, with commas between them */
 function labelsIn(text) {
-  const labels = text
-    .split(/[,\n]/)
-    .map((label) => label.trim())
+  return text
+    .split(',')
+    .map((label) => label.trim().replace(/\s*=\s*/, '='))
     .filter((label) => label !== '');
-  if (labels.length === 0) return undefined;
-  return Object.fromEntries(
-    labels.map((label) => {
-      const [name = '', ...value] = label.split('=');
-      return [name.trim(), value.join('=').trim()];
-    }),
-  );
 }
 
 /** @param {{ upload: UploadState, run: (act: () => Promise<void>) => void }} props */
@@ -146,7 +139,9 @@ function Progress({ run, upload }) {
 
 /** @param {{ upload: UploadState, run: (act: () => Promise<void>) => void }} props */
 function Stopped({ run, upload }) {
-  const { id, name, state, uploaded = 0 } = upload;
+  const { id, key, name, state, uploaded = 0 } = upload;
+  // Why is below it, and the same files would fail again.
+  if (state === 'failed' && key === undefined) return html`<p>It can't be uploaded.</p>`;
   const what = state === 'stopped' ? 'Stopped.' : 'The upload failed.';
   const kept = uploaded > 0 ? ` ${bytes(uploaded)} are in the bucket already, and stay there.` : '';
   const canResume = hasFiles(id);

@@ -75,17 +75,36 @@ export async function stopUpload(id) {
   await post(`/api/uploads/${id}/stop`, {});
 }
 
+/** @param {UploadState} upload whether the server may still need bytes of it */
+function isOpen({ state }) {
+  return state === 'judging' || state === 'ready' || state === 'uploading';
+}
+
+/** Whether the server may still need bytes of what was dropped. */
+export function isNeeded() {
+  return currentState().uploads.some(isOpen);
+}
+
+/** The board was started again, and goes on with nothing by itself. @param {readonly string[]} known ids of uploads */
+export function stopUnknown(known) {
+  for (const upload of currentState().uploads) {
+    if (isOpen(upload) && !known.includes(upload.id)) applyUpload({ ...upload, state: 'stopped' });
+  }
+}
+
 /** Whether the page still has the files of an upload, so that it can go on without a new drop. @param {string} id */
 export function hasFiles(id) {
   return dropped.has(id);
 }
 
 /** Continues a stopped or failed upload with the files that the page still has. @param {UploadState} upload */
-export async function resumeUpload({ id, key, labels }) {
+export async function resumeUpload({ id, key, labels = {} }) {
   const drop = dropped.get(id);
   if (drop === undefined) return;
   forgetUpload(id);
-  await addUpload(drop, { ...(key && { key }), ...(labels && { labels }) });
+  const named = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  // Where it was stopped before the person had chosen a key, the page asks again.
+  await addUpload(drop, key === undefined ? undefined : { key, labels: named });
 }
 
 /** Takes an upload that is over off the page. @param {string} id */
@@ -103,6 +122,8 @@ function showFailure(upload, error) {
 
 /** @type {import('../board-api.ts').Need[]} */
 const early = [];
+/** Before bytes that did not arrive are sent again, in ms. */
+const RETRY_MS = 2_000;
 /** Requests for bytes that are being answered: the server repeats them after a reconnect. @type {Set<string>} */
 const answering = new Set();
 
@@ -113,14 +134,18 @@ export async function answerNeed(need) {
   const path = `/api/uploads/${need.upload}/slices/${need.number}`;
   if (answering.has(path)) return;
   answering.add(path);
+  let isAgain = false;
   try {
     await send(path, 'PUT', await bytesFor(drop, need));
   } catch (error) {
-    // Without an answer the server asks again once the page is connected again.
     if (!(error instanceof ServerError)) await send(path, 'DELETE').catch(() => {});
+    else isAgain = error.problem.code === 'Unreachable';
   } finally {
     answering.delete(path);
   }
+  const isWanted = () => currentState().uploads.some((upload) => upload.id === need.upload && isOpen(upload));
+  // Where only this request was lost, the server still waits for it.
+  if (isAgain) setTimeout(() => isWanted() && answerNeed(need), RETRY_MS);
 }
 
 /**
