@@ -7,6 +7,25 @@ import { it, openBoard, openPage, PATIENCE_MS, useBrowser } from './pages.ts';
 const browser = useBrowser();
 const anApproved = () => approvedAt(Date.now() - MINUTE, { key: 'approved.zip' });
 
+it('opens a dialog while the browser still closes the one before', async ({ onTestFinished }) => {
+  const stack = await openQuietStack(onTestFinished);
+  await stack.put(anApproved());
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  const release = page.getByRole('button', { name: 'Release approved.zip' });
+  await release.press('Enter');
+  const cancel = page.getByRole('dialog').getByRole('button', { name: 'Cancel' });
+  await cancel.waitFor();
+  await page.evaluate(`
+    globalThis.closing = new Promise((resolve) => document.querySelector('dialog').addEventListener('close', resolve));
+    document.querySelector('dialog').close();
+    document.activeElement.click();
+  `);
+  await page.evaluate('globalThis.closing.then(() => {})');
+  await cancel.waitFor();
+  expect(await page.getByRole('dialog').count()).toBe(1);
+});
+
 it('works without a mouse, and keeps the focus where it belongs', async ({ onTestFinished }) => {
   // Prepare
   const stack = await openQuietStack(onTestFinished);

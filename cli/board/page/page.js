@@ -10,7 +10,7 @@ import { html } from './html.js';
 import { KeyDialog } from './key-dialog.js';
 import { useRoute } from './route.js';
 import { StartPage } from './start-page.js';
-import { update, useShared } from './state.js';
+import { currentState, update, useShared } from './state.js';
 import { printable } from './text.js';
 
 export function Page() {
@@ -28,7 +28,10 @@ export function Page() {
       main.current?.focus();
     }
   }, [address]);
-  const close = () => update({ dialog: undefined });
+  const close = () => {
+    // The browser says late that it has closed one: by then the next may be open.
+    if (currentState().dialog === dialog) update({ dialog: undefined });
+  };
   const canAct = hello !== undefined && !hello.readOnly;
   return html`
     <a class="unseen skip" href="#main" onClick=${(/** @type {Event} */ event) => {
@@ -43,8 +46,8 @@ export function Page() {
       ${route.name === 'build' && html`<${BuildPage} key=${address} id=${route.query.get('id') ?? ''} />`}
     </main>
     ${canAct && html`<${DropTarget} />`}
-    ${dialog?.kind === 'action' && html`<${ActionDialog} key=${JSON.stringify(dialog.request)} request=${dialog.request} onClose=${close} />`}
-    ${dialog?.kind === 'key' && html`<${KeyDialog} parameters=${dialog.parameters} onClose=${close} />`}
+    ${dialog?.kind === 'action' && html`<${ActionDialog} key=${dialog.number} request=${dialog.request} onClose=${close} />`}
+    ${dialog?.kind === 'key' && html`<${KeyDialog} key=${dialog.number} parameters=${dialog.parameters} onClose=${close} />`}
     <${Speaker} />
   `;
 }

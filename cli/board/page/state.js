@@ -12,7 +12,7 @@ import { useEffect, useReducer, useRef } from '/vendor/hooks.js';
  * @property {Problem | null} trouble
  * @property {{ builds: readonly string[], more: boolean }} changed the last change of builds
  * @property {readonly import('../board-api.ts').UploadState[]} uploads newest first
- * @property {Dialog | undefined} [dialog] that is open
+ * @property {(Dialog & { readonly number: number }) | undefined} [dialog] that is open; each time it has another number
  * @property {unknown} [dropFailure] why what was dropped last could not be taken
  *
  * @typedef {{ kind: 'action', request: ActionRequest } | { kind: 'key', parameters: readonly string[] }} Dialog
@@ -60,9 +60,12 @@ export function useShared(select) {
   return shown.current;
 }
 
+let opened = 0;
+
 /** @param {Dialog} dialog */
 export function openDialog(dialog) {
-  update({ dialog });
+  opened += 1;
+  update({ dialog: { ...dialog, number: opened } });
 }
 
 /** Opens the dialog that shows what would happen, and asks. @param {ActionRequest} request */
