@@ -1,10 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that wait for minutes. At the end of a run they would wait alone, with a core idle. */
+const LONGEST = /\/test\/(cli\/rehearse|local\/(start|delivery|rejected-key))\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
     setupFiles: ['test/support/loopback-only.ts'],
     // Most of the time is spent waiting for slots and webhooks: a machine with two cores has room for four.
     maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     // Tests wait for what has to happen. These limits are reached only where something is wrong, on a busy machine too.
     testTimeout: 180_000,
     hookTimeout: 180_000,

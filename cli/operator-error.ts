@@ -33,7 +33,7 @@ export class OperatorError extends Error {
 }
 
 /** As a command: npx takes a flag before the first command for its own, and shows npm's help. */
-export const WHERE_HELP_IS = '"help" lists the commands, and "help COMMAND" the options of one.';
+export const WHERE_HELP_IS = '"help" lists the commands, "help COMMAND" their options.';
 
 /** The command line makes no sense. */
 export function usageError(message: string, remedy: Remedy): OperatorError {
