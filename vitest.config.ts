@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -14,6 +15,8 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    // Hundreds of processes run the tool and the app: each starts in half the time with the code that another one has compiled.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/streampixel-drop', import.meta.url)) },
     setupFiles: ['test/support/loopback-only.ts'],
     // Most of the time is spent waiting for slots and webhooks: a machine with two cores has room for four.
     maxWorkers: 4,
