@@ -93,7 +93,7 @@ export function nameOfDeadLetter({ builds, messageId }: DeadLetterFacts, shortNa
   return printable(builds.map(shortName).join(', ')) || `message ${messageId}`;
 }
 
-export const NOTHING_TO_DO = 'No dead letter matches: nothing to do.';
+const NOTHING_TO_DO = 'No dead letter matches: nothing to do.';
 
 /** What a redrive or a discard would do. */
 export function previewLines(

@@ -21,7 +21,7 @@ export interface DroppedFiles {
 }
 
 /** Asked for at once, in bytes; a part of an upload is as large or larger. */
-export const LARGEST_SLICE = 8 * 1024 * 1024;
+const LARGEST_SLICE = 8 * 1024 * 1024;
 
 /**
  * Judges what was dropped as {@link InspectedBuild} does with files of this machine.

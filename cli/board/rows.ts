@@ -79,7 +79,7 @@ const TONES = {
   gray: 'quiet',
 } as const satisfies Partial<Record<Colour, Tone>>;
 
-export function toneOf(status: BuildStatus): Tone {
+function toneOf(status: BuildStatus): Tone {
   if (status === 'waits-for-person') return 'attention';
   return TONES[STATUS_DISPLAY[status].colour as keyof typeof TONES] ?? 'quiet';
 }
@@ -104,7 +104,7 @@ function problemOf({ entry, status }: BuildView): string | undefined {
 }
 
 /** What a person can do about a build in this status. The plan says whether it is possible, and what it does. */
-export function actionsOn({ entry, status }: BuildView): readonly BuildAction[] {
+function actionsOn({ entry, status }: BuildView): readonly BuildAction[] {
   const again: readonly BuildAction[] = ['submit-again'];
   switch (status) {
     case 'waiting':

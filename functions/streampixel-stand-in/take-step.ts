@@ -32,7 +32,7 @@ export interface StepPorts {
 }
 
 /** How long a stage takes, in s. */
-export const STAGE_S = 2;
+const STAGE_S = 2;
 /** Longest that SQS delays a message, in s. */
 const LONGEST_DELAY_S = 900;
 

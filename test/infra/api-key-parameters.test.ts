@@ -10,7 +10,7 @@ const numbered = (count: number, nameOf: (index: number) => string) =>
   Array.from({ length: count }, (_, n) => nameOf(n));
 
 describe('where the API keys are', () => {
-  it('is told name by name while that fits', () => {
+  it('are named one by one while that fits', () => {
     const names = numbered(30, (n) => `/studio/keys/client-${n}`);
     expect(pathsOf(names)).toEqual(names);
   });
