@@ -1,5 +1,5 @@
 /** Shows what an action would do, asks, does it, and shows what was done. */
-import { useEffect, useRef, useState } from '/vendor/hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '/vendor/hooks.js';
 import { Dialog } from './dialog.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
@@ -91,6 +91,6 @@ function Lines({ lines }) {
 /** Gets the focus: what had it may be gone. @param {{ onClose: () => void }} props */
 function CloseButton({ onClose }) {
   const button = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => button.current?.focus(), []);
+  useLayoutEffect(() => button.current?.focus(), []);
   return html`<div class="buttons"><button type="button" ref=${button} class="main" onClick=${onClose}>Close</button></div>`;
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from '/vendor/hooks.js';
+import { useLayoutEffect, useRef } from '/vendor/hooks.js';
 import { html } from './html.js';
 
 /**
@@ -8,16 +8,19 @@ import { html } from './html.js';
  */
 export function Dialog({ children, onClose, title }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  // What moves the focus does it before the next frame: a key that is pressed until then would go to the wrong place.
+  useLayoutEffect(() => {
     const before = document.activeElement;
-    dialog.current?.showModal();
+    const shown = dialog.current;
+    shown?.showModal();
     return () => {
-      const place = before instanceof HTMLElement && before.isConnected ? before : document.getElementById('main');
-      place?.focus();
+      // The browser gives the focus back when a dialog is closed, not when it is taken out of the page.
+      shown?.close();
+      if (!before?.isConnected) document.getElementById('main')?.focus();
     };
   }, []);
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => heading.current?.focus(), [title]);
+  useLayoutEffect(() => heading.current?.focus(), [title]);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
     <h2 id="dialog-title" ref=${heading} tabindex="-1">${title}</h2>
     ${children}

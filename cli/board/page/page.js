@@ -1,5 +1,5 @@
 /** The whole page: its head, the part that the address names, and the dialog that is open. */
-import { useEffect, useRef, useState } from '/vendor/hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '/vendor/hooks.js';
 import { ActionDialog } from './action-dialog.js';
 import { useSpeaker } from './announcements.js';
 import { BuildPage } from './build-page.js';
@@ -20,7 +20,7 @@ export function Page() {
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
   const address = `${route.name}?${route.query}`;
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The address that the page was opened with needs no move of the focus.
     if (isFirst.current) isFirst.current = false;
     else {

@@ -1,5 +1,5 @@
 /** What was dropped on this page: what the check says, then how far the upload is. */
-import { useEffect, useRef, useState } from '/vendor/hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '/vendor/hooks.js';
 import { BuildLink, LabelTags, Outside } from './build-parts.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
@@ -34,7 +34,7 @@ function UploadCard({ upload }) {
   };
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   // What the person does next is in this card.
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   const look =
     state === 'refused' || state === 'failed' ? 'card failed' : state === 'done' ? 'card live' : 'card wanted';
   return html`<article class=${look}>
