@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 import { build } from 'esbuild';
-import { OUTPUTS } from '../infra/outputs.ts';
+import { OUTPUTS } from '../infra/outputs/outputs.ts';
 import { LOCAL_REGION } from '../local/aws/account.ts';
 import type { Template } from '../local/aws/intrinsics.ts';
 import type { FunctionSpec } from '../local/aws/lambda-process.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { DEFAULT_STACK_NAME, OUTPUTS } from '../infra/outputs.ts';
+import { DEFAULT_STACK_NAME, OUTPUTS } from '../infra/outputs/outputs.ts';
 import { LOCAL_REGION } from '../local/aws/account.ts';
 import { createQueryServices } from '../local/aws/query-services.ts';
 import { sendS3Xml } from '../local/aws/s3-request.ts';

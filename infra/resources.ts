@@ -1,11 +1,11 @@
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { OperatorCommands } from '../functions/domain/notify/operator-commands.ts';
-import type { BuildsQueue } from './builds-queue.ts';
-import type { DropBucket } from './drop-bucket.ts';
-import type { EnvironmentValues } from './environment.ts';
-import type { FollowQueue } from './follow-queue.ts';
-import type { LedgerTable } from './ledger-table.ts';
+import type { EnvironmentValues } from './lambda/environment.ts';
+import type { BuildsQueue } from './queues/builds-queue.ts';
+import type { FollowQueue } from './queues/follow-queue.ts';
 import type { Settings } from './settings/schema.ts';
+import type { DropBucket } from './storage/drop-bucket.ts';
+import type { LedgerTable } from './storage/ledger-table.ts';
 
 /** What the functions, the alarms and the dashboard are made from. */
 export interface Resources {

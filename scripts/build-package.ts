@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { boardFiles } from '../cli/board/files.ts';
-import { BUNDLING } from '../infra/bundling.ts';
-import { writeBundles } from '../infra/function-code.ts';
+import { BUNDLING } from '../infra/lambda/bundling.ts';
+import { writeBundles } from '../infra/lambda/function-code.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
-import { DEFAULT_STACK_NAME } from '../infra/outputs.ts';
+import { DEFAULT_STACK_NAME } from '../infra/outputs/outputs.ts';
 import { aboutSetting, dependentDefaults, routeSettings, settingsSchema } from '../infra/settings/schema.ts';
 import { withSection } from './marked-section.ts';
 

@@ -12,7 +12,7 @@ import { present } from '../../functions/domain/model/optional-fields.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { Secret } from '../../functions/domain/model/secret.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { deployedSettings } from '../../infra/outputs.ts';
+import { deployedSettings } from '../../infra/outputs/outputs.ts';
 import { SettingsError } from '../../infra/settings/read.ts';
 import { SETTINGS_FILE, settingsName } from '../../infra/settings/settings-file.ts';
 import { entriesOf } from '../builds/search.ts';

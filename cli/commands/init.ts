@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { RELEASE_MODES, type ReleaseMode, type Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import { operatorCommands, shellWord } from '../../functions/domain/notify/operator-commands.ts';
-import { DEFAULT_STACK_NAME } from '../../infra/outputs.ts';
+import { DEFAULT_STACK_NAME } from '../../infra/outputs/outputs.ts';
 import { settingsIn } from '../../infra/settings/app-settings.ts';
 import { valueOfText } from '../../infra/settings/from-text.ts';
 import { readSettings } from '../../infra/settings/read.ts';

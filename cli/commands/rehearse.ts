@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type DeployedRehearsal, OUTPUTS } from '../../infra/outputs.ts';
+import { type DeployedRehearsal, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import type { Act } from '../command.ts';
 import { type Console, printable } from '../console.ts';
 import { interruptible } from '../interruption.ts';

@@ -8,7 +8,7 @@ import type { Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import type { Dashboard } from '../../functions/streampixel-stand-in/dashboard.ts';
 import { testWebhook } from '../../functions/streampixel-stand-in/lifecycle.ts';
-import type { DeployedRehearsal } from '../../infra/outputs.ts';
+import type { DeployedRehearsal } from '../../infra/outputs/outputs.ts';
 import type { Console } from '../console.ts';
 import { pause } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';

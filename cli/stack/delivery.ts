@@ -16,7 +16,7 @@ import type { Build } from '../../functions/domain/model/build.ts';
 import type { Inspection } from '../../functions/domain/model/inspection.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { type DeployedDistribution, OUTPUTS } from '../../infra/outputs.ts';
+import { type DeployedDistribution, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { printable } from '../console.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
 import { OperatorError } from '../operator-error.ts';

@@ -1,7 +1,7 @@
 import { paginateDescribeStacks, type Stack as StackDescription } from '@aws-sdk/client-cloudformation';
 import * as v from 'valibot';
-import { readDeployedSettings } from '../../infra/deployed-settings.ts';
-import { dropsIn, OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/outputs/deployed-settings.ts';
+import { dropsIn, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { type Finding, ok, warn } from '../finding.ts';
 import { explained } from './aws-errors.ts';
 import type { Stack } from './stack.ts';

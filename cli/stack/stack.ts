@@ -12,8 +12,8 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { type CommandTarget, operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { readDeployedSettings } from '../../infra/deployed-settings.ts';
-import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/outputs/deployed-settings.ts';
+import { DEFAULT_STACK_NAME, dropsIn, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { rehearsalName } from '../../infra/settings/rehearsal.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { OperatorError } from '../operator-error.ts';

@@ -1,7 +1,7 @@
 import { whyNotABuild } from '../../functions/domain/model/build.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
-import type { DeployedSettings } from '../../infra/outputs.ts';
+import type { DeployedSettings } from '../../infra/outputs/outputs.ts';
 import { usageError } from '../operator-error.ts';
 import { listed } from '../units.ts';
 

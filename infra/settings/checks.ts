@@ -1,11 +1,11 @@
 import type { Route } from '../../functions/domain/model/route.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import { apiKeyParameters, apiKeyPaths, fits, patternLength, statementLength } from '../api-key-parameters.ts';
-import { writeDeployedSettings } from '../deployed-settings.ts';
-import { environmentBytes } from '../environment.ts';
-import { TRUST_POLICY_LIMIT, trustPolicyLength } from '../github-subjects.ts';
+import { apiKeyParameters, apiKeyPaths, fits, patternLength, statementLength } from '../access/api-key-parameters.ts';
+import { TRUST_POLICY_LIMIT, trustPolicyLength } from '../access/github-subjects.ts';
+import { environmentBytes } from '../lambda/environment.ts';
 import { ENVIRONMENT_LIMIT_BYTES, EVENT_PATTERN_LIMIT, KEY_STATEMENT_LIMIT, ROUTES_OUTPUTS_LIMIT } from '../limits.ts';
-import { deployedSettings } from '../outputs.ts';
+import { writeDeployedSettings } from '../outputs/deployed-settings.ts';
+import { deployedSettings } from '../outputs/outputs.ts';
 import { SAMPLE_PROJECT_ID, SAMPLE_USER_ID } from './sample.ts';
 import type { Settings } from './schema.ts';
 

@@ -1,5 +1,5 @@
 import type { Route } from '../../functions/domain/model/route.ts';
-import { apiKeyParameters } from '../api-key-parameters.ts';
+import { apiKeyParameters } from '../access/api-key-parameters.ts';
 import { LONGEST_NAME } from '../limits.ts';
 import type { Unchecked } from './checks.ts';
 import type { Settings } from './schema.ts';

@@ -4,9 +4,9 @@ import { DELIVERIES } from '../../functions/domain/model/file-url.ts';
 import { type Route, routeSchema } from '../../functions/domain/model/route.ts';
 import { MARGIN_MS, STREAMPIXEL_WINDOW_MS } from '../../functions/domain/pacing/pacer.ts';
 import { PACKAGE_CHECKS } from '../../functions/domain/package/applied.ts';
-import { GITHUB_REPOSITORY } from '../github-subjects.ts';
+import { GITHUB_REPOSITORY } from '../access/github-subjects.ts';
 import { LONGEST_NAME, MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS } from '../limits.ts';
-import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs.ts';
+import { BUCKET_EVENTS, DEFAULT_STACK_NAME } from '../outputs/outputs.ts';
 import { PUBLIC_KEY, publicKeyOf } from './public-key.ts';
 import { unknownName } from './unknown-name.ts';
 

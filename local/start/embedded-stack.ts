@@ -13,8 +13,8 @@ import { operatorCommands } from '../../functions/domain/notify/operator-command
 import { ROUTES_FILE, readRoutes } from '../../functions/routes-file.ts';
 import { windowOf } from '../../functions/streampixel-stand-in/api.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { readDeployedSettings } from '../../infra/deployed-settings.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/outputs/deployed-settings.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
 import { readSettingsFile, type SettingsPlace } from '../../infra/settings/settings-file.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';

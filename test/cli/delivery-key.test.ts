@@ -3,7 +3,7 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { fingerprintOf, newPrivateKey, privateKeysIn, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { openQuietStack, type QuietStack } from './quiet-stack.ts';
 import { PATIENCE, printed, tool, toolJson } from './tool.ts';
 

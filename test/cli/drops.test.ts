@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { chosenDrop } from '../../cli/stack/stack.ts';
 import type { CommandTarget } from '../../functions/domain/notify/operator-commands.ts';
-import { dropsIn, OUTPUTS } from '../../infra/outputs.ts';
+import { dropsIn, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { createLedgerTable } from '../support/ledger-table.ts';
 import { anEntry } from './entries.ts';

@@ -8,7 +8,7 @@ import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createAgents } from '../../cli/stack/proxy.ts';
 import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { exchange } from '../../functions/adapters/http-exchange.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';

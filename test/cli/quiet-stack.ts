@@ -13,7 +13,7 @@ import { type FollowMessage, parseFollowMessage } from '../../functions/domain/f
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Route } from '../../functions/domain/model/route.ts';
 import type { Ledger, Pacer } from '../../functions/domain/ports.ts';
-import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs.ts';
+import { DEFAULT_STACK_NAME, type DeployedSettings, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { type Gateway, startGateway } from '../../local/aws/gateway.ts';
 import { createLedgerTable } from '../support/ledger-table.ts';

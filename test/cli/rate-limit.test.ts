@@ -1,7 +1,7 @@
 import { CloudFormationClient, type DescribeStacksCommandInput, type Stack } from '@aws-sdk/client-cloudformation';
 import { describe, expect, it, vi } from 'vitest';
 import { checkRateLimit } from '../../cli/stack/rate-limit.ts';
-import { DEFAULT_STACK_NAME, OUTPUTS } from '../../infra/outputs.ts';
+import { DEFAULT_STACK_NAME, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { ROUTE } from '../support/world.ts';
 import { openQuietStack } from './quiet-stack.ts';

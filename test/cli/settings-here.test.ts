@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, type TestContext, vi } from 'vitest';
-import { deployedSettings } from '../../infra/outputs.ts';
+import { deployedSettings } from '../../infra/outputs/outputs.ts';
 import { readSettings } from '../../infra/settings/read.ts';
 import { SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GITHUB_REPOSITORY } from '../../infra/github-subjects.ts';
+import { GITHUB_REPOSITORY } from '../../infra/access/github-subjects.ts';
 import { withSection } from '../../scripts/marked-section.ts';
 import { exitCodesTable } from '../../scripts/write-exit-codes.ts';
 import { blocksIn, filesLike, parseYaml, read, yamlIn } from './markdown.ts';

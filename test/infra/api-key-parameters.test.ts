@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { apiKeyPaths, fits, isFolder, keyStoredPattern } from '../../infra/api-key-parameters.ts';
+import { apiKeyPaths, fits, isFolder, keyStoredPattern } from '../../infra/access/api-key-parameters.ts';
 import { matches } from '../../local/aws/event-rules.ts';
 
 const OTHERS = { webhookTokenParameter: '/streampixel-drop/webhook-token', deliveryKeyParameter: '/studio/cdn/key' };

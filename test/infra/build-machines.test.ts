@@ -1,6 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
-import { GITHUB_ISSUER, TRUST_POLICY_LIMIT, trustPolicyLength } from '../../infra/github-subjects.ts';
+import { GITHUB_ISSUER, TRUST_POLICY_LIMIT, trustPolicyLength } from '../../infra/access/github-subjects.ts';
 import { SettingsError } from '../../infra/settings/read.ts';
 import { StreampixelDrop } from '../../infra/streampixel-drop.ts';
 import { ROUTE, STUDIO, type Stack as Synthesized, synthesized } from './synthesized.ts';

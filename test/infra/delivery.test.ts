@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { readEnvironment } from '../../functions/submit-build/environment.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { STUDIO, type Stack, synthesized } from './synthesized.ts';
 
 const [FIRST, SECOND] = [publicHalfOf(newPrivateKey()), publicHalfOf(newPrivateKey())] as const;

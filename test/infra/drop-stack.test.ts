@@ -2,7 +2,7 @@ import { type App, Validations } from 'aws-cdk-lib';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it, vi } from 'vitest';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { appOf, type Resource, ROUTE, STUDIO, type Stack, synthesized } from './synthesized.ts';
 
 const DAY_S = 24 * 3600;

@@ -5,7 +5,7 @@ import { App, Aws, Stack } from 'aws-cdk-lib';
 import { Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Route } from '../../functions/domain/model/route.ts';
-import { functionCode, writeBundles } from '../../infra/function-code.ts';
+import { functionCode, writeBundles } from '../../infra/lambda/function-code.ts';
 import { ROUTE } from './synthesized.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'streampixel-drop-code-'));

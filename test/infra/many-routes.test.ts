@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { Stack as CdkStack, CfnOutput } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import { newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
-import { readDeployedSettings } from '../../infra/deployed-settings.ts';
 import {
   ENVIRONMENT_LIMIT_BYTES,
   EVENT_PATTERN_LIMIT,
   OUTPUT_VALUE_LIMIT_BYTES,
   OUTPUTS_LIMIT,
 } from '../../infra/limits.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { readDeployedSettings } from '../../infra/outputs/deployed-settings.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { appOf, STUDIO, type Stack, synthesized } from './synthesized.ts';
 
 /** As Streampixel's: nothing that compresses well. */

@@ -3,7 +3,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, newPrivateKey, publicHalfOf } from '../../functions/adapters/delivery-key.ts';
 import { LONGEST_LIFETIME_S } from '../../functions/adapters/s3-build-store.ts';
-import { environmentBytes } from '../../infra/environment.ts';
+import { environmentBytes } from '../../infra/lambda/environment.ts';
 import { sampleIds } from '../../infra/settings/checks.ts';
 import { readSettings, SettingsError } from '../../infra/settings/read.ts';
 import { SAMPLE_PROJECT_ID, SAMPLE_ROUTES } from '../../infra/settings/sample.ts';

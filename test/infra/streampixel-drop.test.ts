@@ -10,7 +10,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { METRIC_NAMESPACE } from '../../functions/domain/model/telemetry.ts';
 import { StreampixelDrop, StreampixelDropError, type StreampixelDropProps } from '../../infra/index.ts';
-import { OUTPUTS } from '../../infra/outputs.ts';
+import { OUTPUTS } from '../../infra/outputs/outputs.ts';
 import { ROUTE, synthesized } from './synthesized.ts';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

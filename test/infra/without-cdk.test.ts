@@ -17,7 +17,7 @@ function reachableFrom(entry: URL): { readonly files: ReadonlySet<string>; reado
 }
 
 // The CDK is 41.8 MB and a development dependency: a user of the tool neither has it nor waits for it to load.
-it.each(['cli/main.ts', 'infra/settings/read.ts', 'infra/limits.ts', 'infra/outputs.ts'])(
+it.each(['cli/main.ts', 'infra/settings/read.ts', 'infra/limits.ts', 'infra/outputs/outputs.ts'])(
   '%s does without the CDK',
   (entry) => {
     const { packages } = reachableFrom(new URL(`../../${entry}`, import.meta.url));
