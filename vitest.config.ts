@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     // Hundreds of processes run the tool and the app: each starts in half the time with the code that another one has compiled.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/streampixel-drop', import.meta.url)) },
-    setupFiles: ['test/support/loopback-only.ts'],
+    setupFiles: ['test/support/own-environment.ts', 'test/support/loopback-only.ts'],
     // Most of the time is spent waiting for slots and webhooks: a machine with two cores has room for four.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

@@ -23,7 +23,7 @@ it.each<[string, (response: http.ServerResponse) => void]>([
   });
   const getParameter = createGetParameter(
     new SSMClient({
-      ...clientSettings({ requestTimeout: 100, maxAttempts: 2 }),
+      ...clientSettings({ requestTimeout: 2_000, maxAttempts: 2 }),
       credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' },
       region: 'eu-central-1',
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -13,7 +13,7 @@ const HEAD = 'HTTP/1.1 200 OK\r\n';
 const JSON_BODY = '{"uploadId":"665a"}';
 
 /** Long enough for an answer that comes at once, on a machine that is busy. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 8_000;
 
 /** Asks a server that does with the connection what the test says. */
 async function ask(
