@@ -8,7 +8,7 @@ import {
 import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import type { ProjectFilesRead } from '../../functions/domain/ports.ts';
-import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { type Reply, type ScriptedServer, SILENCE_MS, startScriptedServer } from '../support/scripted-server.ts';
 
 const SIGNATURE = '0123456789abcdef'.repeat(4);
 const REQUEST = {
@@ -31,7 +31,7 @@ const ACCEPTED = '{"message":"Build queued for processing","uploadId":"665a"}';
 const GATEWAY_STATUSES = [502, 504, 520, 521, 522, 523, 524, 527, 530, 598, 599];
 
 /** Until when an answer has to be there, in ms since the epoch: a server that hangs costs the whole time. */
-const deadlineFor = (reply: unknown) => Date.now() + (reply === 'hang' ? 5_000 : 60_000);
+const deadlineFor = (reply: unknown) => Date.now() + (reply === 'hang' ? SILENCE_MS : 60_000);
 
 let server: ScriptedServer | undefined;
 afterEach(() => server?.close());
