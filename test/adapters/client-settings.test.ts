@@ -9,7 +9,7 @@ import { clientSettings } from '../../functions/composition.ts';
 it.each<[string, (response: http.ServerResponse) => void]>([
   ['never begins', () => {}],
   ['stops halfway', (response) => response.writeHead(200, { 'content-length': '4096' }).write('{"Parameter":')],
-])('a call of AWS whose answer %s fails, after as many tries as it has', { timeout: 60_000 }, async (_, answer) => {
+])('a call of AWS whose answer %s fails, after as many tries as it has', async (_, answer) => {
   let requests = 0;
   const server = http.createServer((_request, response) => {
     requests++;

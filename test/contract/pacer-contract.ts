@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
@@ -11,6 +10,7 @@ import {
   tryAcquire,
 } from '../../functions/domain/pacing/pacer.ts';
 import type { Pacer } from '../../functions/domain/ports.ts';
+import { fc } from '../support/fast-check.ts';
 
 const INTERVAL = 121_000;
 /** From slot to slot. */
