@@ -4,5 +4,7 @@ import { devNull } from 'node:os';
 for (const name of Object.keys(process.env)) {
   if (/^(AWS_|CDK_|STREAMPIXEL_|COLUMNS$|FORCE_COLOR$|NO_COLOR$)|_PROXY$/i.test(name)) delete process.env[name];
 }
+// By it the CDK tells a test from an app.
+process.env.NODE_ENV = 'test';
 process.env.AWS_CONFIG_FILE = devNull;
 process.env.AWS_SHARED_CREDENTIALS_FILE = devNull;
