@@ -520,6 +520,12 @@ describe('an existing bucket', () => {
     },
   );
 
+  it('of a rehearsal is not used, and build machines need not find builds without versions', () => {
+    const stack = new Stack(studioApp(), 'Studio-Rehearsal');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, rehearsal: true, bucket: zips(stack) });
+    expect(statementsOf(templateOf(stack)).map(({ Sid }) => Sid)).not.toContain('FindBuildsWithoutVersion');
+  });
+
   it('without versions comes with a warning', () => {
     const stack = new Stack(studioApp(), 'Studio');
     new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket: zips(stack, { versioned: false }) });
