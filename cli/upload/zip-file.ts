@@ -43,10 +43,12 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
   return { fileName: nameOf(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
 }
 
-/** Windows takes `\\"` at the end of a quoted path for a quote in it, and what follows for a part of the path. */
 function remedyFor(path: string): string {
   const usual = "Name a packaged build's folder, or the zip of one.";
-  return path.includes('"') ? `${usual} Leave out a backslash in front of the closing quote.` : usual;
+  // Windows takes `\\"` at the end of a quoted path for a quote in it, and what follows for a part of the path.
+  if (path.includes('"')) return `${usual} Leave out a backslash in front of the closing quote.`;
+  // PowerShell, cmd and the action give the tool what sh would replace.
+  return /[*?]/.test(path) ? `${usual} One name: wildcards are not replaced here.` : usual;
 }
 
 /** @throws OperatorError (usage) for a file that S3 would not announce */

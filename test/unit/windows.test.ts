@@ -4,6 +4,7 @@ import { keyIn } from '../../cli/actions/store-key.ts';
 import { targetOf } from '../../cli/stack/stack.ts';
 import { keyFor } from '../../cli/upload/upload-key.ts';
 import { nameOf } from '../../cli/upload/upload-source.ts';
+import { inspectBuild } from '../../cli/upload/zip-file.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { settingsPath, textOf } from '../../infra/settings/settings-file.ts';
 import { copyCommand, withVariables } from '../../local/start/session.ts';
@@ -21,6 +22,10 @@ describe('paths of Windows', () => {
     ['D:MyGame.zip', 'MyGame.zip'],
   ])('name a build by their last part: %s', (path, name) => {
     expect(nameOf(path, win32)).toBe(name);
+  });
+
+  it('are one name: cmd and PowerShell leave wildcards to the program', async () => {
+    await expect(inspectBuild('Builds\\*.zip')).rejects.toMatchObject({ remedy: expect.stringContaining('wildcards') });
   });
 
   it.each([
