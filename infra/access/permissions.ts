@@ -105,6 +105,23 @@ export function keepLedger({ table }: LedgerTable): Permission {
   return { sid: 'KeepLedger', actions, resources: [table.tableArn] };
 }
 
+/**
+ * To use the key of an existing ledger: DynamoDB asks KMS whether its caller may. Source: "AWS KMS key permissions" in "DynamoDB
+ * encryption at rest", and what CDK grants with a table of its own.
+ */
+export function useLedgerKey({ table: { encryptionKey } }: LedgerTable, to: 'read' | 'write'): Permission[] {
+  if (encryptionKey === undefined) return [];
+  const write = ['kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'];
+  return [
+    {
+      sid: 'UseLedgerKey',
+      actions: ['kms:Decrypt', 'kms:DescribeKey', ...(to === 'write' ? write : [])],
+      resources: [encryptionKey.keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+    },
+  ];
+}
+
 /** To act on the objects under the watched prefix. */
 export function onBuilds({ bucket, settings }: Resources, sid: string, actions: string[]): Permission {
   const why = 'The person who drops a build chooses its key: only the watched prefix is known.';

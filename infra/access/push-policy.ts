@@ -9,6 +9,7 @@ import { LISTED_OUTPUTS } from '../limits.ts';
 import type { Resources } from '../resources.ts';
 import { BUILD_SUFFIX } from '../storage/drop-bucket.ts';
 import { arn } from './arn.ts';
+import { useLedgerKey } from './permissions.ts';
 
 export interface PushPolicyProps extends Pick<Resources, 'bucket' | 'ledger' | 'settings'> {
   /** Whether the bucket is not the drop's own, and may keep no versions. */
@@ -76,6 +77,7 @@ function permissionsToPush(
           },
         ]
       : []),
+    ...useLedgerKey(ledger, 'read'),
     ...(bucket.kmsKey === undefined
       ? []
       : [

@@ -9,6 +9,7 @@ import {
   readApiKeys,
   readParameters,
   sendNotifications,
+  useLedgerKey,
 } from '../access/permissions.ts';
 import type { Resources } from '../resources.ts';
 import { environmentOf } from './environment.ts';
@@ -43,6 +44,7 @@ function permissions(resources: Resources): Permission[] {
     consumeMessages(buildsQueue),
     { sid: 'SendDeadLetters', actions: ['sqs:SendMessage'], resources: [buildsQueue.deadLetterQueue.queueArn] },
     keepLedger(ledger),
+    ...useLedgerKey(ledger, 'write'),
     {
       sid: 'CountWaitingBuilds',
       // How many builds a refused key has stopped, for the alert.

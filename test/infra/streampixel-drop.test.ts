@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { App, Aws, CfnParameter, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
-import { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Alias, Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption, type BucketProps, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
@@ -463,6 +463,23 @@ describe('an existing bucket', () => {
     expect(Resources[of('Nightly')].DependsOn).toContain(of('Builds'));
     expect(Resources[of('Else')].DependsOn).not.toContain(of('Builds'));
   });
+});
+
+it('an existing ledger that is encrypted with a key lets all that call it use the key, and build machines only read', () => {
+  const stack = new Stack(studioApp(), 'Studio');
+  const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
+  const ledgerTable = new Table(stack, 'Ledger', {
+    partitionKey: { name: 'pk', type: AttributeType.STRING },
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    encryptionKey,
+  }) as ITable;
+  new StreampixelDrop(stack, 'Builds', { ...PROPS, ledgerTable });
+  const policies = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'].flatMap((type) => ofType(templateOf(stack), type));
+  const keyStatementOf = ({ Properties }: Json) =>
+    Properties.PolicyDocument.Statement.find(({ Sid }: Json) => Sid === 'UseLedgerKey');
+  expect(policies.filter(keyStatementOf)).toEqual(policies.filter((each) => /"dynamodb:/.test(JSON.stringify(each))));
+  expect(policies.filter(keyStatementOf)).toHaveLength(4);
+  expect(keyStatementOf(policies.at(-1)).Action).toEqual(['kms:Decrypt', 'kms:DescribeKey']);
 });
 
 describe('an existing topic', () => {
