@@ -10,7 +10,7 @@ import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import { leftOutNotes, planFolder } from './folder-source.ts';
-import { fileSource, nameOf, readFully, type UploadSource } from './upload-source.ts';
+import { fileSource, nameOf, readFully, type UploadSource, unreadable } from './upload-source.ts';
 
 /** A build that can be pushed, and whether Streampixel can run what is in it. */
 export interface InspectedBuild {
@@ -60,9 +60,11 @@ export function refuseOtherName(path: string): void {
   );
 }
 
-/** @throws the errors of the file system */
+/** @throws OperatorError where it can't be read */
 export async function judgeZipFile(path: string): Promise<Verdict> {
-  const file = await open(path);
+  const file = await open(path).catch((error) => {
+    throw unreadable(path, error);
+  });
   try {
     const { size } = await file.stat();
     const range = (start: number, end: number) => readRange(file, path, start, end);
