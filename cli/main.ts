@@ -7,6 +7,9 @@ import { createProgram } from './program.ts';
 import { explained } from './stack/aws-errors.ts';
 import { endpointOf, targetOf } from './stack/stack.ts';
 
+// Of the SDK, on Node 20: it is about later versions of the SDK, and this package brings the one that it works with.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
     // A reader that closes the pipe early (`| head`) is no error: the command ends as it would have, without more output.

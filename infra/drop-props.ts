@@ -250,7 +250,7 @@ export interface StreampixelDropProps {
   /**
    * The repositories on github.com whose workflows may push builds: `studio/game` for all of its branches, tags and pull requests,
    * `studio/game:ref:refs/heads/main` for one branch, `studio/game:environment:release` for one environment. Repositories made after
-   * 18 June 2026 have ids in their tokens: `studio@123/game@456`. With one, the drop has a role for them (`githubRole`).
+   * 15 July 2026 have ids in their tokens: `studio@123/game@456`. With one, the drop has a role for them (`githubRole`).
    *
    * @default none
    */

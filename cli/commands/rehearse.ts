@@ -9,6 +9,7 @@ import { type ReceivedAlert, reportLines, STEPS, type StepName, type StepResult 
 import { createSteps, type Seen } from '../rehearsal/steps.ts';
 import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
+import { routeFlags } from '../upload/upload-key.ts';
 
 interface RehearseFlags {
   readonly route?: string;
@@ -65,6 +66,6 @@ function failedStep(error: unknown): Seen {
 function routeOf({ settings: { routes } }: Stack, { route: wanted }: RehearseFlags) {
   const route = wanted === undefined ? routes[0] : routes.find(({ prefix }) => prefix === wanted);
   if (route !== undefined) return route;
-  const list = routes.map(({ prefix }) => `--route '${prefix}'`).join(', ');
+  const list = routeFlags(routes.map(({ prefix }) => prefix));
   throw usageError(`There is no route '${printable(wanted ?? '')}'.`, printable(`There are: ${list}.`));
 }

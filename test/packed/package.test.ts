@@ -153,7 +153,9 @@ describe.each(NODES)('on Node %s', (version, node) => {
     const clone = run(node, directory, join(ROOT, 'cli', 'streampixel-drop.mjs'), 'check', 'good.zip', '--json');
     expect(clone).toMatchObject({ status: 0, stdout: expect.stringContaining('"ok":true') });
     expect(tool('check', 'good.zip', '--json')).toEqual(clone);
-    expect(tool('status', '--json', '--region', 'eu-central-1', '--local', '1')).toMatchObject({
+    // As the action starts it.
+    const bundle = join(app, 'node_modules', 'streampixel-drop', 'dist', 'cli', 'main.js');
+    expect(run(node, directory, bundle, 'status', '--json', '--region', 'eu-central-1', '--local', '1')).toMatchObject({
       status: 1,
       stdout: expect.stringContaining('"error"'),
       // On Node 20 the SDK warns of its later versions.
