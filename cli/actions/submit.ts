@@ -233,8 +233,11 @@ async function planFor(
   return {
     id,
     why,
-    ...present({ state: entry?.state }),
-    ...(attributes === undefined ? {} : { message: { build: known, attributes }, afterwards: afterSubmission(route) }),
+    ...present({
+      state: entry?.state,
+      message: attributes && { build: known, attributes },
+      afterwards: attributes && afterSubmission(route),
+    }),
   };
 }
 
