@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { PACKAGE_WARNINGS } from '../../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { packageRows, warningRows } from '../screens/package-rows.ts';
 import type { Stack } from '../stack/stack.ts';
 import { type JudgedObject, judgeObject } from '../stack/zip-object.ts';
-import { bytes } from '../units.ts';
 import { planFolder } from '../upload/folder-source.ts';
 import { judgeZipFile } from '../upload/zip-file.ts';
 

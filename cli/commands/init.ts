@@ -5,6 +5,7 @@ import input from '@inquirer/input';
 import password from '@inquirer/password';
 import { type Command, Option } from 'commander';
 import * as v from 'valibot';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { RELEASE_MODES, type ReleaseMode, type Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
 import { operatorCommands, shellWord } from '../../functions/domain/notify/operator-commands.ts';
@@ -189,7 +190,7 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
   const answer = await input(
     {
       message,
-      ...(fallback === undefined ? {} : { default: fallback }),
+      ...present({ default: fallback }),
       validate: (text) => problem(text.trim()) ?? true,
     },
     PROMPTS,

@@ -2,6 +2,7 @@ import { type Build, buildId } from '../model/build.ts';
 import { downloadText } from '../model/file-url.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
 import { REASONS, type Reason } from '../model/reasons.ts';
+import { bytes } from '../model/size.ts';
 import { labelText } from '../package/labels.ts';
 import { packageText, warningText } from '../package/package-text.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
   UploadAlert,
   UrlEndedAlert,
 } from './alert.ts';
-import { bytes, page, subject, utc } from './alert-page.ts';
+import { page, subject, utc } from './alert-page.ts';
 import { type OperatorCommands, REJECTED_TEXT, SUPPORT, wordFor } from './operator-commands.ts';
 
 export interface AlertText {
@@ -268,7 +269,7 @@ function atStreampixel(alert: UploadAlert): [string, string | undefined][] {
 
 function describePackage({ labels, package: facts }: UploadAlert | DeadLetterAlert): [string, string | undefined][] {
   return [
-    ['Package', facts && packageText(facts, bytes)],
+    ['Package', facts && packageText(facts)],
     ['Labels', labels && labelText(labels)],
   ];
 }
