@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
 import password from '@inquirer/password';
@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander';
 import * as v from 'valibot';
 import { RELEASE_MODES, type ReleaseMode, type Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { operatorCommands, shellWord } from '../../functions/domain/notify/operator-commands.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME } from '../../infra/outputs/outputs.ts';
 import { settingsIn } from '../../infra/settings/app-settings.ts';
 import { valueOfText } from '../../infra/settings/from-text.ts';
@@ -20,6 +20,7 @@ import type { Console } from '../console.ts';
 import { EXIT, OperatorError, usageError, WHERE_HELP_IS } from '../operator-error.ts';
 import { checkKey, projectIds, verdictText } from '../stack/api-keys.ts';
 import { createAgents } from '../stack/proxy.ts';
+import { withSlashes } from '../stack/stack.ts';
 import { schemaReference, takeOutOfCdkJson, writeWhole } from './settings-writer.ts';
 
 /** Where the key for the check may be; it is that of `npm start`, too. */
@@ -96,12 +97,8 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
 
   writeWhole(path, { $schema: schemaReference(dirname(path)), ...values });
   if (names.length > 0) takeOutOfCdkJson(join(directory, 'cdk.json'), names);
-  // A slash is good everywhere; a backslash needs other quotes in each shell.
-  const named = path === settingsPath({ directory }) ? undefined : name.split(sep).join('/');
-  const next = [
-    operatorCommands({ settings: named }).storeKey(),
-    `npx cdk deploy${named === undefined ? '' : ` -c ${shellWord(`settings=${named}`)}`}`,
-  ];
+  const commands = operatorCommands({ settings: path === settingsPath({ directory }) ? undefined : withSlashes(name) });
+  const next = [commands.storeKey(), commands.deploy()];
   console.data({ file: path, checked, takenOver: names, next }, [console.paint('green', `${name} is written.`)]);
   if (names.length > 0) console.say(`Taken out of cdk.json: ${names.join(', ')}.`);
   console.say(`Next, store the API key: ${next[0]}\nThen deploy: ${next[1]}`);

@@ -98,7 +98,7 @@ async function setKey(console: Console, stack: KeyStore, { parameter, force = fa
     console.paint('green', `Stored as version ${version} of ${name}.`),
   ]);
   if (!stack.isDeployed) {
-    console.say('There is no stack yet. Deploy it: npx cdk deploy');
+    console.say(`There is no stack yet. Deploy it: ${console.commands.deploy()}`);
     return EXIT.done;
   }
   console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}: ${console.commands.watch()}`);

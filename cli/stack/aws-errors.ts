@@ -1,12 +1,12 @@
 import { describeError } from '../../functions/domain/model/redaction.ts';
 import { SettingsError } from '../../infra/settings/read.ts';
-import { EXIT, OperatorError } from '../operator-error.ts';
+import { EXIT, OperatorError, type Remedy } from '../operator-error.ts';
 
 type Explanation = readonly [
   pattern: RegExp,
   code: string,
   message: (text: string, endpoint: string) => string,
-  remedy: string,
+  remedy: Remedy,
 ];
 
 /** Errors of AWS and of the network, by what their name, code or text matches. The first match counts. */
@@ -52,7 +52,7 @@ const EXPLANATIONS: readonly Explanation[] = [
     /QueueDoesNotExist|NonExistentQueue|ResourceNotFound|NoSuchBucket|NotFoundException/,
     'ResourceGone',
     (text) => `A part of the stack is missing. ${text}`,
-    'It was deleted by hand, or --region is wrong. Deploy again: npx cdk deploy.',
+    (commands) => `It was deleted by hand, or --region is wrong. Deploy again: ${commands.deploy()}`,
   ],
   [
     /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|TimeoutError|socket hang up/,

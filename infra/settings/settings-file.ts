@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { SETTINGS_FILE } from '../../functions/domain/notify/operator-commands.ts';
 import { parseJsonText } from './json-text.ts';
 
-/** The file of settings, in the current directory. */
-export const SETTINGS_FILE = 'streampixel-drop.json';
+export { SETTINGS_FILE };
 
 /** Where settings are looked for: in the directory's {@link SETTINGS_FILE}, or in the file that is named. */
 export interface SettingsPlace {

@@ -20,7 +20,7 @@ export const REASONS = {
   InvalidUser: {
     cause: 'Streampixel does not know the userId, or the API key belongs to another account (401 Invalid User).',
     remedy:
-      "Correct the route's userId in streampixel-drop.json (dashboard > account menu > Copy User ID), deploy, then redrive.",
+      "Correct the route's userId (dashboard > account menu > Copy User ID) in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive.",
   },
   Unauthorised: {
     cause: 'Streampixel answered 401 without saying whether the API key or the userId is wrong.',
@@ -38,7 +38,7 @@ export const REASONS = {
   ProjectNotFound: {
     cause: 'Streampixel has no such project for this user (404).',
     remedy:
-      "Correct the route's projectId in streampixel-drop.json (it is in the project page's address), deploy, then redrive.",
+      "Correct the route's projectId (it is in the project page's address) in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive.",
   },
   RequestRejected: {
     cause: 'Streampixel refused the request itself (another 4xx status, or a redirect).',
@@ -80,7 +80,7 @@ export const REASONS = {
   NoRoute: {
     cause: "No route has a prefix that matches the object's key.",
     remedy:
-      'Add a route for the prefix in streampixel-drop.json, deploy, then redrive. Or drop the build under a prefix with a route.',
+      'Add a route for the prefix in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive. Or drop the build under a prefix with a route.',
   },
   UnrecognisedMessage: {
     cause: 'The message is not an S3 event.',
