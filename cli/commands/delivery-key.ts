@@ -23,7 +23,9 @@ interface DeliveryKeyFlags {
 }
 
 export function addDeliveryKeyCommands(program: Command, act: Act): void {
-  const key = program.command('delivery-key').description('Make or replace the key that signs download URLs of CloudFront.');
+  const key = program
+    .command('delivery-key')
+    .description('Make or replace the key that signs download URLs of CloudFront.');
   key
     .command('create')
     .description(
@@ -124,7 +126,5 @@ function publicKeysWith(privateKeys: readonly Secret[], { settings }: Stack): re
 }
 
 function printSetting(console: Console, facts: object, deliveryPublicKeys: readonly string[]): void {
-  console.data({ ...facts, deliveryPublicKeys }, [
-    `"deliveryPublicKeys": ${JSON.stringify(deliveryPublicKeys, undefined, 2)}`,
-  ]);
+  console.data({ ...facts, deliveryPublicKeys }, [`"deliveryPublicKeys": ${JSON.stringify(deliveryPublicKeys)}`]);
 }

@@ -141,7 +141,7 @@ function checkRouteFlags({ keyParameter, projectId, release, userId }: InitFlags
   const missing = Object.entries(ids).flatMap(([flag, value]) => (value === undefined ? [flag] : []));
   if (!isComplete && !isTerminal() && missing.length > 0) {
     const message = `${missing.join(' and ')}: missing, and without a terminal it can't be asked for.`;
-    throw usageError(message, '--help lists the flags.');
+    throw usageError(message, WHERE_HELP_IS);
   }
 }
 
@@ -195,7 +195,9 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
 }
 
 /** By the checks of the settings themselves. */
-const problemBy = (schema: v.GenericSchema) => (answer: unknown) => v.safeParse(schema, answer).issues?.[0].message;
+const problemBy = (schema: v.GenericSchema) => (answer: unknown) =>
+  // Without how a list is written for CDK.
+  v.safeParse(schema, answer).issues?.[0].message.replace(/; several as a list.*/s, '');
 const { entries: ofRoute } = routeSettings;
 
 function problemOfId(schema: v.GenericSchema) {
@@ -292,7 +294,7 @@ async function refusalOf(
     case 'refused': {
       const remedy =
         'Check the user id and the key: only the newest key of an account works. --no-check does not ask Streampixel.';
-      return new OperatorError(answer.verdict.reason, `Streampixel refuses this key for user ${userId}.`, remedy);
+      return new OperatorError(answer.verdict.reason, `Streampixel rejects this key for user ${userId}.`, remedy);
     }
     case 'unclear':
       console.say(`The ids ${verdictText(answer)}`);

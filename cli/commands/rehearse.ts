@@ -11,6 +11,8 @@ import { type ReceivedAlert, reportLines, STEPS, type StepName, type StepResult 
 import { createSteps, type Seen } from '../rehearsal/steps.ts';
 import { explained } from '../stack/aws-errors.ts';
 import { type Stack, targetOf } from '../stack/stack.ts';
+import { listed } from '../units.ts';
+import { routeFlag } from '../upload/upload-key.ts';
 
 interface RehearseFlags {
   readonly route?: string;
@@ -34,7 +36,7 @@ async function rehearse(console: Console, stack: Stack, flags: RehearseFlags): P
     const how = stack.drop === undefined ? ofApp : 'with the prop rehearsal, and a name that ends in -Rehearsal';
     throw new OperatorError(
       'NoRehearsal',
-      `The stack ${printable(stack.name)} is no rehearsal: its builds go to Streampixel.`,
+      `The stack ${printable(stack.name)} was not deployed as a rehearsal.`,
       `Deploy a rehearsal, which is a stack of its own: ${how}`,
     );
   }
@@ -69,6 +71,6 @@ function failedStep(error: unknown): Seen {
 function routeOf({ settings: { routes } }: Stack, { route: wanted }: RehearseFlags) {
   const route = wanted === undefined ? routes[0] : routes.find(({ prefix }) => prefix === wanted);
   if (route !== undefined) return route;
-  const list = routes.map(({ prefix }) => `--route '${prefix}'`).join(', ');
+  const list = listed(routes.map(({ prefix }) => routeFlag(prefix)));
   throw usageError(`There is no route '${printable(wanted ?? '')}'.`, printable(`There are: ${list}.`));
 }

@@ -26,7 +26,10 @@ const EXPLANATIONS: readonly Explanation[] = [
   [
     /CredentialsProviderError|Could not load credentials/,
     'NoCredentials',
-    () => 'There are no AWS credentials.',
+    () => {
+      const { AWS_PROFILE: profile } = process.env;
+      return `There are no AWS credentials${profile ? ` in the profile ${profile} (AWS_PROFILE)` : ''}.`;
+    },
     'Sign in (`aws sso login`), or set AWS_PROFILE. For the embedded stack of `npm start` add --local instead.',
   ],
   [/Region is missing/, 'NoRegion', () => 'No AWS region is set.', 'Add --region, or set AWS_REGION or AWS_PROFILE.'],
@@ -58,7 +61,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|TimeoutError|socket hang up/,
     'Unreachable',
     (text) => `AWS cannot be reached. ${text}`,
-    'Check network and proxy, then try again.',
+    'Check the region (--region, AWS_REGION), the network and the proxy, then try again.',
+  ],
+  [
+    /Invalid URL/,
+    'BadAddress',
+    () => 'The address in AWS_ENDPOINT_URL is not a URL.',
+    'Correct it, or unset it to use AWS itself.',
   ],
 ];
 

@@ -37,7 +37,7 @@ export interface StackOptions {
 
 /** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
-  return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
+  return local === undefined ? process.env.AWS_ENDPOINT_URL || undefined : `http://127.0.0.1:${local}`;
 }
 
 /**

@@ -5,6 +5,11 @@ import type { DeployedSettings } from '../../infra/outputs/outputs.ts';
 import { usageError } from '../operator-error.ts';
 import { listed } from '../units.ts';
 
+/** The flag that chooses the route. PowerShell 5.1 leaves out a word that is empty. */
+export function routeFlag(prefix: string): string {
+  return prefix === '' ? '--route=""' : `--route ${shellWord(prefix)}`;
+}
+
 /**
  * The key in the bucket under which a build is dropped.
  *
@@ -17,8 +22,7 @@ export function keyFor(
   { key, route }: { readonly key?: string; readonly route?: string },
 ): string {
   const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  // PowerShell 5.1 leaves out a word that is empty.
-  const list = listed(prefixes.map((each) => (each === '' ? '--route=""' : `--route ${shellWord(each)}`)));
+  const list = listed(prefixes.map(routeFlag));
   if (route !== undefined && !prefixes.includes(route)) {
     throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
   }

@@ -153,7 +153,7 @@ describe('an alert', () => {
     [newKeyRejected(), [...alwaysNamed, 'User', 'Key']],
     [reminder, ['Look', 'Kept for']],
     [redriveFinished({ left: 1 }), ['Not moved', 'Then run', 'Watch']],
-    [rejected(), ['Message', 'What to do', 'To try again', ...AT_STREAMPIXEL]],
+    [rejected(), ['Message', 'What to do', 'If wrong', ...AT_STREAMPIXEL]],
     [stuck(), ['Submitted', 'Last webhook', 'What to do', 'Look', ...AT_STREAMPIXEL]],
     [silentWebhook, ['Why', 'What to do', 'Get it with', 'First build', 'Upload id']],
     [releaseFailed(), ['Message', 'What to do', 'Then run', ...AT_STREAMPIXEL]],
@@ -207,7 +207,9 @@ describe('an alert', () => {
       const commands = lines.filter((line) => line.includes('streampixel-drop '));
       expect(commands).not.toEqual([]);
       for (const line of commands) {
-        expect(line).toMatch(/^[A-Z][\w ]{0,12} +npx --no streampixel-drop .* --stack Second --region eu-central-1$/);
+        expect(line).toMatch(
+          /^[A-Z][\w ]{0,12} +npx --no streampixel-drop .* --stack Second --region eu-central-1$/,
+        );
       }
     },
   );
@@ -265,7 +267,7 @@ describe('of a dead letter', () => {
   it.each([
     [0, '0 bytes'],
     [999, '999 bytes'],
-    [1_000, '1.0 KB'],
+    [1_000, '1.0 kB'],
     [5_368_709_120, '5.4 GB'],
     [2_500_000_000_000, '2.5 TB'],
     [1_000_000_000_000_000, '1000.0 TB'],
@@ -369,7 +371,7 @@ describe('of a rejected build', () => {
         '',
         'Message       Build contains unsupported file formats.',
         "What to do    Fix what Streampixel's message names, package the build again, and drop it.",
-        'To try again  npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes --stack Second --region eu-central-1',
+        'If wrong      npx --no streampixel-drop submit --again drop/games/MyGame.zip@v1 --yes --stack Second --region eu-central-1',
         'Build         drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC',
         `Project       ${projectId} of user ${userId}`,
         'Upload id     upload-1',
@@ -434,7 +436,7 @@ describe('of a silent webhook', () => {
     const { subject, body } = alertText(silentWebhook);
     expect(subject).toBe(`No webhook from project ${projectId}: results are unknown`);
     expect(`${subject}\n${body}`).not.toMatch(/stuck|support@/i);
-    expect(body).toContain('select every event, save, and press Test Webhook.');
+    expect(body).toContain('tick every event, save, and press Test Webhook.');
     expect(body).toContain('Get it with   npx --no streampixel-drop webhook --stack Second --region eu-central-1\n');
     expect(body).toContain(
       'First build   drop/games/MyGame.zip@v1, dropped 2026-04-21 12:00 UTC\nUpload id     upload-1',

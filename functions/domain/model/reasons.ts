@@ -13,7 +13,7 @@ interface Explanation {
 /** Why a build is in the dead-letter queue. */
 export const REASONS = {
   InvalidApiKey: {
-    cause: 'Streampixel refused the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
+    cause: 'Streampixel rejected the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
     remedy:
       'Store a key that works (key set). The builds are then queued again automatically. Request a new key only if your team has none: it cancels the old one everywhere.',
   },
@@ -41,7 +41,7 @@ export const REASONS = {
       "Correct the route's projectId (it is in the project page's address) in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive.",
   },
   RequestRejected: {
-    cause: 'Streampixel refused the request itself (another 4xx status, or a redirect).',
+    cause: 'Streampixel rejected the request itself (another 4xx status, or a redirect).',
     remedy: "Read Streampixel's message in the detail. Fix what it names, then redrive.",
   },
   BuildMissing: {
@@ -56,7 +56,7 @@ export const REASONS = {
       'key and its storage class. Then redrive.',
   },
   NotAZip: {
-    cause: 'The object is no zip file, whatever its name says.',
+    cause: 'The file is not a zip, whatever its name says.',
     remedy: 'Package the build again and drop it, and discard the dead letter.',
   },
   ZipDamaged: {

@@ -22,7 +22,7 @@ export function utc(ms: number): string {
 
 /** A size for people. */
 export function bytes(count: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
   const power = Math.min(units.length - 1, count < 1_000 ? 0 : Math.floor(Math.log10(count) / 3));
   return `${power === 0 ? count : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
 }

@@ -116,7 +116,7 @@ function newKeyRejectedText(
 ): AlertText {
   return {
     subject: subject(`${reason}: the new API key does not work`),
-    body: page(`Streampixel refuses the key that was just put into ${parameter}. Nothing was redriven.`, [
+    body: page(`Streampixel rejects the key that was just put into ${parameter}. Nothing was redriven.`, [
       ['Why', REASONS[reason].cause],
       ['Message', withStatus({ detail, status: 401 })],
       ['What to do', REASONS[reason].remedy],
@@ -157,7 +157,7 @@ function rejectedText(alert: RejectedAlert, commands: OperatorCommands): AlertTe
     body: page(`Streampixel has rejected ${name}. The build that was live stays live.`, [
       ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
       ['What to do', REJECTED_TEXT.remedy],
-      ['To try again', commands.submitAgain(alert.build)],
+      ['If wrong', commands.submitAgain(alert.build)],
       ...(alert.warnings ?? []).map((warning): [string, string] => ['It may be', warningText(warning)]),
       ...atStreampixel(alert),
     ]),
@@ -218,7 +218,7 @@ function silentWebhookText(alert: SilentWebhookAlert, commands: OperatorCommands
         ['Why', 'The address is missing on the dashboard of the project, or it is wrong.'],
         [
           'What to do',
-          "Put it into the project's settings on the dashboard, select every event, save, and press Test Webhook.",
+          "Put it into the project's settings on the dashboard, tick every event, save, and press Test Webhook.",
         ],
         ['Get it with', commands.webhook()],
         ['First build', describeBuild(alert.build)],

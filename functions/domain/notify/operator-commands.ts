@@ -42,6 +42,7 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'help'
   | 'init'
   | 'key check'
   | 'key set'
@@ -76,6 +77,7 @@ export function operatorCommands(target: CommandTarget, settings = 'settings' in
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    help: (of?: string) => command('help', ...(of === undefined ? [] : [of])),
     /** Makes the file of settings. */
     init: () => command('init'),
     /** Where a person changes the drop's settings: the app of a studio's own has no file of them. */
@@ -122,6 +124,8 @@ export function operatorCommands(target: CommandTarget, settings = 'settings' in
     live: () => command('live'),
     /** @param build that is not at Streampixel */
     submit: (build: NamedBuild) => command('submit', wordFor(build), '--yes'),
+    /** @param name what the person calls the build */
+    submitNamed: (name: string) => command('submit', name),
     /** Submits a build whatever the check of its package says. */
     submitUnchecked: (build: NamedBuild) => command('submit', '--no-check', wordFor(build), '--yes'),
     submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),
