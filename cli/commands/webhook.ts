@@ -141,7 +141,11 @@ async function finish(console: Console, stack: Stack, { force, yes }: WebhookFla
   }
   if (yes !== true) {
     console.data({ dryRun: true, ...facts }, ['Would end the rotation: the old addresses stop working.', ...lines]);
-    console.say(isBlocked ? `Nothing was changed. ${NOT_MOVED} Then add --yes.` : NOTHING_CHANGED);
+    console.say(
+      isBlocked
+        ? `Nothing was changed. ${NOT_MOVED} Then add --yes. With --force the rotation ends all the same.`
+        : NOTHING_CHANGED,
+    );
     return EXIT.done;
   }
   await writeTokens(clients.ssm, name, [current]);

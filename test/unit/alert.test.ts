@@ -142,7 +142,7 @@ describe('an alert', () => {
     expect(alertText(rejected({ build: aBuild({ key }) })).subject).toBe('Rejected: MyGame.zip does not go live');
   });
 
-  const alwaysNamed = ['Why', 'Message', 'What to do', 'Then run'];
+  const alwaysNamed = ['Why', 'Detail', 'What to do', 'Then run'];
   it.each<[Alert, string[]]>([
     [deadLettered(), [...alwaysNamed, 'Build', 'Project', 'Attempts', 'Kept until', 'Log']],
     [
@@ -207,9 +207,7 @@ describe('an alert', () => {
       const commands = lines.filter((line) => line.includes('streampixel-drop '));
       expect(commands).not.toEqual([]);
       for (const line of commands) {
-        expect(line).toMatch(
-          /^[A-Z][\w ]{0,12} +npx --no streampixel-drop .* --stack Second --region eu-central-1$/,
-        );
+        expect(line).toMatch(/^[A-Z][\w ]{0,12} +npx --no streampixel-drop .* --stack Second --region eu-central-1$/);
       }
     },
   );
@@ -228,12 +226,12 @@ describe('of a dead letter', () => {
         'MyGame.zip did not reach Streampixel. It waits in the dead-letter queue.',
         '',
         `Why           ${REASONS.ProjectNotFound.cause}`,
-        'Message       Project not found (HTTP 404)',
+        'Detail        Project not found (HTTP 404)',
         `What to do    ${REASONS.ProjectNotFound.remedy}`,
         'Then run      npx --no streampixel-drop dlq redrive drop/games/MyGame.zip@v1 --yes --stack Second --region eu-central-1',
         'Build         drop/games/MyGame.zip@v1 (12.9 GB), dropped 2026-04-21 12:00 UTC',
         `Project       ${projectId} of user ${userId}`,
-        'Attempts      0 failed; it has not been accepted',
+        'Attempts      0 failed; Streampixel has not accepted it',
         'Kept until    2026-05-05 12:00 UTC; SQS deletes the dead letter then',
         `Log           ${POINTER}`,
       ].join('\n'),
@@ -260,7 +258,7 @@ describe('of a dead letter', () => {
     const { subject, body } = alertText(rest);
 
     expect(subject).toBe('UnrecognisedMessage: A message did not reach Streampixel');
-    expect(body).toContain('Message       The message is not JSON.\n');
+    expect(body).toContain('Detail        The message is not JSON.\n');
     expect(body).not.toMatch(/^(Build|Project) /m);
   });
 
@@ -289,7 +287,7 @@ describe('of a rejected key', () => {
     expect(subject).toBe('InvalidApiKey: Streampixel rejects the API key');
     expect(body).toContain(`of user ${userId}. 4 other builds are waiting for a key that works.`);
     expect(body).toContain(`Why           ${REASONS.InvalidApiKey.cause}\n`);
-    expect(body).toContain('Message       Unauthorized: Invalid API Key (HTTP 401)');
+    expect(body).toContain('Detail        Unauthorized: Invalid API Key (HTTP 401)');
     expect(body).toContain(
       'Then run      npx --no streampixel-drop key set --parameter /studio/api-key --stack Second --region eu-central-1',
     );
@@ -320,10 +318,15 @@ describe('of a new key that does not work', () => {
     expect(subject).toBe('InvalidUser: the new API key does not work');
     expect(body).toContain('just put into /studio/api-key. Nothing was redriven.');
     expect(body).toContain(`Why           ${REASONS.InvalidUser.cause}\n`);
-    expect(body).toContain('Message       Invalid User (HTTP 401)\n');
+    expect(body).toContain('Detail        Invalid User (HTTP 401)\n');
     expect(body).toContain(`What to do    ${REASONS.InvalidUser.remedy}\n`);
     expect(body).toContain(`User          ${userId}`);
     expect(body).toContain('Key           version 4 of the SSM parameter /studio/api-key');
+    // Once the userId is right the key may be, too.
+    expect(body).toMatch(
+      /^Then run {6}npx --no streampixel-drop dlq redrive --reason InvalidApiKey ApiKeyMissing --yes /m,
+    );
+    expect(body).toMatch(/^Or a new key {2}npx --no streampixel-drop key set --parameter \/studio\/api-key /m);
   });
 });
 

@@ -52,7 +52,7 @@ export const REASONS = {
     cause:
       'S3 or CloudFront refuses to serve the object through a signed URL, so Streampixel could not download it either.',
     remedy:
-      "Do what the message says, if it names a remedy. If not, check the bucket policy (signature age, VPC or IP rules), the object's KMS " +
+      "Do what the detail says, if it says what to do. If not, check the bucket policy (signature age, VPC or IP rules), the object's KMS " +
       'key and its storage class. Then redrive.',
   },
   NotAZip: {

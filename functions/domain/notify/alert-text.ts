@@ -66,7 +66,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
     subject: subject(`${reason}: ${name} did not reach Streampixel`),
     body: page(`${name} did not reach Streampixel. It waits in the dead-letter queue.`, [
       ['Why', cause],
-      ['Message', withStatus(alert)],
+      ['Detail', withStatus(alert)],
       ['What to do', remedy],
       [
         'Then run',
@@ -96,7 +96,7 @@ function keyRejectedText(alert: KeyRejectedAlert, commands: OperatorCommands): A
     subject: subject('InvalidApiKey: Streampixel rejects the API key'),
     body: page(`Streampixel rejects the API key of user ${alert.userId}. ${waiting}`, [
       ['Why', REASONS.InvalidApiKey.cause],
-      ['Message', withStatus({ detail: alert.detail, status: 401 })],
+      ['Detail', withStatus({ detail: alert.detail, status: 401 })],
       [
         'What to do',
         'If your team has a new key, use it. Only if not, request one: then the old key stops working everywhere.',
@@ -118,9 +118,11 @@ function newKeyRejectedText(
     subject: subject(`${reason}: the new API key does not work`),
     body: page(`Streampixel rejects the key that was just put into ${parameter}. Nothing was redriven.`, [
       ['Why', REASONS[reason].cause],
-      ['Message', withStatus({ detail, status: 401 })],
+      ['Detail', withStatus({ detail, status: 401 })],
       ['What to do', REASONS[reason].remedy],
-      ['Then run', commands.storeKey(parameter)],
+      // Only for a wrong key another key is all that is needed.
+      ['Then run', reason === 'InvalidApiKey' ? commands.storeKey(parameter) : commands.redriveForKey()],
+      ['Or a new key', reason === 'InvalidApiKey' ? undefined : commands.storeKey(parameter)],
       ['User', userId],
       ['Key', `version ${version} of the SSM parameter ${parameter}`],
     ]),
@@ -280,7 +282,7 @@ function withStatus({ detail, status }: { readonly detail: string; readonly stat
 function attempts({ attempts: count, possiblyDoubled }: DeadLetterAlert): string {
   const accepted = possiblyDoubled
     ? 'an answer was lost, so Streampixel may have accepted it'
-    : 'it has not been accepted';
+    : 'Streampixel has not accepted it';
   return `${count} failed; ${accepted}`;
 }
 
