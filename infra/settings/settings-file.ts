@@ -49,7 +49,7 @@ export function readSettingsFile(place: SettingsPlace): SettingsFile | undefined
   }
   const text = textOf(bytes);
   if (text === undefined) return unusable('is no text in UTF-8. Save it as UTF-8');
-  if (text.trim() === '') return unusable('is empty');
+  if (text.trim() === '') return unusable('is empty. It needs at least one route: { "routes": [...] }');
   const { problems, value } = parseJsonText(text);
   if (problems.length > 0) return unusable(...problems);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -29,7 +29,7 @@ export const REASONS = {
   ApiKeyMissing: {
     cause: 'The SSM parameter for the API key does not exist, is empty, or is not a SecureString.',
     remedy:
-      'Run the command below and paste the key. The builds are queued again automatically. Delete a parameter of another type first.',
+      'Store the key (key set). The builds are then queued again automatically. If the parameter has another type, delete it first.',
   },
   ProjectForbidden: {
     cause: 'The owner of the API key has no access to the project (403).',
