@@ -73,11 +73,15 @@ function refused(code: Refusal['code'], detail: string): Verdict {
 }
 
 function refusalOfFile({ end, head, size }: ZipFacts): Refusal | undefined {
-  if (size === 0) return { code: 'NotAZip', detail: 'The object is empty: it has no bytes.' };
+  if (size === 0) return { code: 'NotAZip', detail: 'It is empty: it has no bytes.' };
   const known = knownKind(head);
   if (known !== undefined) return { code: 'NotAZip', detail: `It is ${known}, not a zip.` };
   if (end === undefined) {
-    if (!beginsAsZip(head)) return { code: 'NotAZip', detail: `It is ${looksLike(head)}, and has no end of a zip.` };
+    if (!beginsAsZip(head))
+      return {
+        code: 'NotAZip',
+        detail: `It is ${looksLike(head)}. The directory that a zip has at its end is missing.`,
+      };
     const why = beginsAsSplit(head)
       ? 'It is the first part of a split zip, and the other parts are missing.'
       : 'It begins as a zip, but its end is missing: it was cut off, or was still being written when it was copied.';
