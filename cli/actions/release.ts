@@ -74,7 +74,7 @@ export async function previewRelease({ ledger }: Stack, { entry, uploadId }: Rel
   const { id: build, projectId } = entry;
   const differences = await differencesFromLive(ledger, entry);
   const live = liveSpans(await ledger.liveOf(projectId ?? '')).at(-1);
-  const now = live && `${nameOfLive(live)}, live ${whenLive(live, Date.now())}, upload id ${live.uploadId}`;
+  const now = live && `${nameOfLive(live)}, live ${whenLive(live)}, upload id ${live.uploadId}`;
   return {
     ...present({ replaces: live }),
     differences,

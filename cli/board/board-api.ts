@@ -212,6 +212,8 @@ export interface BuildRow {
   readonly lateAt?: string;
   /** No webhook for too long, since then. */
   readonly stuckAt?: string;
+  /** The last webhook about it; absent before the first one. */
+  readonly lastNewsAt?: string;
   /** Why it failed, waits or was skipped: reason, detail, Streampixel's message. One line. */
   readonly problem?: string;
   /** Warnings of the check of its package. */
@@ -269,7 +271,7 @@ export interface BuildsPage {
 /** A build's own page. */
 export interface BuildDetail {
   readonly row: BuildRow;
-  /** The status as a sentence, as the tool prints it; its times are of the moment of the answer, in local time. */
+  /** The status as a sentence, as the tool prints it. */
   readonly statusSentence: string;
   /** Label and value, in the order of the tool's page: size, project, download, package facts ... */
   readonly facts: readonly (readonly [label: string, value: string])[];

@@ -48,7 +48,7 @@ export async function readDetail(
     SHOWN_ELSEWHERE.has(label) || value === advice?.command;
   return {
     row,
-    statusSentence: printable(`The build is ${STATUS_DISPLAY[status].label(view, now)}.`),
+    statusSentence: printable(`The build is ${STATUS_DISPLAY[status].label(view)}.`),
     facts: buildRows(view, now, stack.commands)
       .filter((each) => !isShownElsewhere(each))
       .map(([label, value]) => [label, printable(value)] as const),

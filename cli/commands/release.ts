@@ -20,7 +20,7 @@ import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { POLL_MS } from '../screens/follow.ts';
 import { createFollowLines } from '../screens/follow-lines.ts';
 import type { Stack } from '../stack/stack.ts';
-import { iso } from '../units.ts';
+import { inLocalTime, iso } from '../units.ts';
 
 interface ReleaseFlags {
   readonly previous?: boolean;
@@ -70,7 +70,7 @@ async function release(
   if (yes !== true) {
     const { differences, lines, replaces } = await previewRelease(stack, target);
     console.data({ dryRun: true, ...facts, replaces: replaces && liveFacts(replaces), differences }, [
-      ...lines,
+      ...lines.map((line) => inLocalTime(line, Date.now())),
       ...differences.map(({ text }) => console.paint('yellow', text)),
     ]);
     console.say(NOTHING_CHANGED);

@@ -37,7 +37,7 @@ export function KeyDialog({ onClose, parameters }) {
   };
   const isRefused = asked?.plan.isEmpty === true && asked.request.force !== true;
 
-  return html`<${Dialog} title=${printable(asked?.plan.title ?? 'Store a new API key')} onClose=${onClose}>
+  return html`<${Dialog} title=${printable(asked?.plan.title ?? 'Store a new API key')} step=${asked?.plan.confirm} onClose=${onClose}>
     ${asked === undefined && html`<${KeyForm} parameters=${parameters} isChecking=${isChecking} onSubmit=${submit} onClose=${onClose} />`}
     ${asked !== undefined && html`<${Confirmation} key=${asked.plan.confirm} plan=${asked.plan} request=${asked.request} onClose=${onClose} />`}
     ${isRefused && html`<div class="buttons"><button type="button" class="danger" onClick=${() => check({ ...asked.request, force: true })}>Store it all the same</button></div>`}
