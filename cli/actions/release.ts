@@ -113,8 +113,8 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
 }
 
 /** The build that a person names, and its upload: where the name is the id of an earlier upload, that one is meant. */
-async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
-  const entry = await findBuild(ledger, name);
+async function namedBuild(stack: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
+  const entry = await findBuild(stack, name);
   const uploadId = wantedUpload ?? entry.formerUploadIds?.find((each) => each === name);
   return { entry, uploadId: releasableUpload(entry, uploadId) };
 }

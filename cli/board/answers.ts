@@ -22,6 +22,7 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   'ForgottenBuild',
   'UnknownUpload',
   'OtherBuilds',
+  'OtherDrop',
 ]);
 const MISSING: ReadonlySet<string> = new Set([
   'UnknownBuild',

@@ -39,7 +39,7 @@ export async function readDetail(
   logGroup: LogGroup,
 ): Promise<BuildDetail> {
   const now = Date.now();
-  const view = await readBuild(stack, await findBuild(stack.ledger, name));
+  const view = await readBuild(stack, await findBuild(stack, name));
   const { differences = [], entry, status } = view;
   const [row] = rowsOf([view], { readOnly, expectedAt: expectationFrom(known) });
   if (row === undefined) throw new Error('a build has a row');
@@ -127,7 +127,7 @@ export async function readBuilds(
     webhookOf: once((projectId) => stack.ledger.webhookOf(projectId)),
     liveOf: once((projectId) => stack.ledger.liveOf(projectId)),
   };
-  const { entries, next } = await readPage(stack.ledger, {
+  const { entries, next } = await readPage(stack, {
     limit: size,
     ...present({ from }),
     states: status === undefined ? ALL_STATES : STATES_WITH[status],

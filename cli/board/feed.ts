@@ -23,7 +23,7 @@ export type Feed = ReturnType<typeof createFeed>;
  * @param onGone gets the client whose page has gone
  */
 export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: string) => void) {
-  const mirror = createLedgerMirror(stack.ledger);
+  const mirror = createLedgerMirror(stack);
   const pages = new Map<ServerResponse, string>();
   /** As they were sent last. */
   let summary: string | undefined;

@@ -215,9 +215,9 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   return findings;
 }
 
-async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<readonly Finding[]> {
-  const underWay = await entriesOf(ledger, UNDER_WAY);
-  const known = new Set(settings.routes.map(({ projectId }) => projectId));
+async function checkLedger(stack: Stack): Promise<readonly Finding[]> {
+  const underWay = await entriesOf(stack, UNDER_WAY);
+  const known = new Set(stack.settings.routes.map(({ projectId }) => projectId));
   const former = underWay.filter(({ projectId }) => projectId !== undefined && !known.has(projectId));
   const findings = [...groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
     warn(
@@ -225,7 +225,7 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
       'Each is finished with the settings it was submitted with. Until then keep the webhook on the dashboard of that project.',
     ),
   );
-  return [ok(ledgerTable), ...findings];
+  return [ok(stack.ledgerTable), ...findings];
 }
 
 /** Streampixel has the build, or may have it, and has not finished it. */

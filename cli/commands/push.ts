@@ -129,7 +129,7 @@ async function push(
   // A lookup caches what it has read, so each look needs a new one.
   const look = async () => {
     seen ??= await withTime(stack, object);
-    const entry = await createObjectLookup(stack.ledger)(seen);
+    const entry = await createObjectLookup(stack)(seen);
     if (entry !== undefined) note({ state: entry.state, uploadId: entry.uploadId ?? null });
     return entry;
   };

@@ -94,10 +94,10 @@ async function release(
   return EXIT.done;
 }
 
-async function whichBuild({ commands, ledger }: Stack): Promise<OperatorError> {
-  const approved = await entriesOf(ledger, ['approved']);
+async function whichBuild(stack: Stack): Promise<OperatorError> {
+  const approved = await entriesOf(stack, ['approved']);
   const waiting = approved.filter((entry) => statusOf(entry, true) === 'waits-for-person');
-  const each = waiting.map(({ build }) => `\n  ${printable(commands.release(build))}`);
+  const each = waiting.map(({ build }) => `\n  ${printable(stack.commands.release(build))}`);
   const remedy =
     waiting.length === 0
       ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'

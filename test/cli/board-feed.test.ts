@@ -3,9 +3,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { createLedgerMirror } from '../../cli/board/ledger-mirror.ts';
 import { expectationFrom } from '../../cli/builds/expected.ts';
 import { findStack } from '../../cli/stack/stack.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
+import { deadLettered } from '../../functions/domain/model/submission-transitions.ts';
 import { openBoard, raw } from './board-client.ts';
 import { anEntry, approvedAt, MINUTE } from './entries.ts';
+import { openFaulty } from './faulty-stack.ts';
 import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE } from './tool.ts';
 
@@ -19,6 +22,12 @@ function waiting(count: number): LedgerEntry[] {
   return Array.from({ length: count }, (_, index) =>
     anEntry({ key: `game-${index}.zip`, droppedAt: NOW - index * 1_000 }),
   );
+}
+
+/** The build as another drop has it. */
+function elsewhere(entry: LedgerEntry): LedgerEntry {
+  const build = { ...entry.build, bucket: 'elsewhere' };
+  return { ...entry, build, id: buildId(build) };
 }
 
 describe('the board with many builds', () => {
@@ -98,6 +107,69 @@ describe('the board with many builds', () => {
     await page.event('trouble', (trouble) => trouble === null);
     await page.event('summary');
     expect(JSON.stringify(page.received)).not.toContain('c4nary');
+  });
+
+  it('says that SQS does not let it read the queues, and shows the rest', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const stopped = deadLettered(
+      anEntry({ droppedAt: NOW }),
+      NOW,
+      { code: 'NotAZip', detail: 'no zip', at: NOW },
+      'letter',
+    );
+    await stack.put(approvedAt(NOW, { key: 'approved.zip' }), stopped);
+    let isDenied = true;
+    const port = await openFaulty(onTestFinished, stack, ({ target }) => {
+      if (!isDenied || !target.startsWith('AmazonSQS.')) return undefined;
+      const body = { __type: 'AccessDenied', message: 'alice is not authorized to perform: sqs:getqueueattributes' };
+      return { status: 403, body: JSON.stringify(body) };
+    });
+    const { page: open, post } = await openBoard(port, onTestFinished);
+    const page = await open('page0000');
+    const { failed, notices, waitsForPerson } = await page.event('summary');
+    expect(waitsForPerson).toMatchObject({ items: [{ key: 'approved.zip' }] });
+    expect(failed).toMatchObject([{ reason: 'NotAZip', builds: { count: 1 } }]);
+    expect(notices).toMatchObject([{ text: expect.stringMatching(/queues can't be read.*sqs:getqueueattributes/) }]);
+    expect(await post('/api/plan', { action: 'redrive', reason: 'NotAZip' })).toMatchObject({
+      status: 502,
+      body: { error: { code: 'AccessDenied', remedy: expect.stringContaining('profile') } },
+    });
+    isDenied = false;
+    await page.event('summary', (each) => each.notices.length === 0);
+  });
+
+  it('shows nothing of another drop that shares its ledger, and acts on none of its builds', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished, undefined, { prefix: 'games/' });
+    const own = approvedAt(NOW, { key: 'games/own.zip' });
+    const others = [
+      elsewhere(approvedAt(NOW, { key: 'games/approved.zip' })),
+      elsewhere(anEntry({ key: 'games/waiting.zip', droppedAt: NOW })),
+      approvedAt(NOW, { key: 'other-prefix/approved.zip' }),
+    ];
+    await stack.put(own, ...others);
+    const { get, page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    const { finished, lanes, waitsForPerson } = await page.event('summary');
+    expect(waitsForPerson).toMatchObject({ count: 1, items: [{ id: own.id }] });
+    expect([finished, lanes]).toEqual([[], []]);
+    expect((await get('/api/builds')).body.builds).toMatchObject([{ id: own.id }]);
+    for (const { id } of others) {
+      const answer = { status: 409, body: { error: { code: 'OtherDrop' } } };
+      expect(await get(`/api/build?id=${encodeURIComponent(id)}`)).toMatchObject(answer);
+      for (const request of [
+        { action: 'release', build: id },
+        { action: 'submit', build: id, again: true },
+      ])
+        expect(await post('/api/plan', request)).toMatchObject(answer);
+    }
+    await stack.put(elsewhere(anEntry({ key: 'games/new.zip', droppedAt: Date.now() })), {
+      ...own,
+      updatedAt: Date.now(),
+      revision: own.revision + 1,
+    });
+    expect(await page.event('changed')).toEqual({ builds: [own.id], more: false });
   });
 
   it('names no action with --read-only, and shows the rest', async ({ onTestFinished }) => {
@@ -203,7 +275,7 @@ describe('the mirror of the ledger', () => {
     const stack = await openQuietStack(onTestFinished);
     const builds = waiting(12);
     await stack.put(...builds);
-    const mirror = createLedgerMirror(stack.ledger);
+    const mirror = createLedgerMirror(await findStack({ local: stack.port }));
     expect(await mirror.refresh(NOW)).toEqual([]);
     const [one] = builds;
     if (one === undefined) throw new Error('no build');
