@@ -29,7 +29,10 @@
 
 /** Server-sent events: the name of each, and what its `data` is as JSON. */
 export interface BoardEvents {
-  /** The first one on each connection; with `npm start` as soon as the stack is up, which takes some seconds. */
+  /**
+   * The first one on each connection; with `npm start` as soon as the stack is up, which takes some seconds. Again once the stack was
+   * deployed with other settings.
+   */
   readonly hello: Hello;
   /** Everything on the start page. Sent at once after `hello` as soon as it is known, then each time that something in it has changed. */
   readonly summary: Summary;

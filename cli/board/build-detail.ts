@@ -67,13 +67,13 @@ export async function readDetail(
 const CONSOLE = 'https://console.aws.amazon.com';
 
 /** Name of the worker's log group, read once. @returns `undefined` where this profile may not ask */
-export function logGroupOf({ clients, isLocal, submitBuildFunction }: Stack): LogGroup {
+export function logGroupOf(stack: Stack): LogGroup {
   const read = once(async (FunctionName) => {
     const command = new GetFunctionConfigurationCommand({ FunctionName });
-    const { LoggingConfig } = await clients.lambda.send(command).catch(() => ({ LoggingConfig: undefined }));
+    const { LoggingConfig } = await stack.clients.lambda.send(command).catch(() => ({ LoggingConfig: undefined }));
     return LoggingConfig?.LogGroup;
   });
-  return async () => (isLocal ? undefined : read(submitBuildFunction));
+  return async () => (stack.isLocal ? undefined : read(stack.submitBuildFunction));
 }
 
 function linksOf(stack: Stack, { entry }: BuildView, logGroup: string | undefined): BuildDetail['links'] {

@@ -123,16 +123,16 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ drop, name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+async function checkSettings({ drop, name, options, settings }: Stack): Promise<readonly Finding[]> {
   const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
   // They are the props of a construct in an app of the studio's own, which the tool can't read.
   if (drop !== undefined) return [ok(text)];
   try {
-    const here = settingsHere(settingsFile);
+    const here = settingsHere(options.settings);
     // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
     if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
-    const file = settingsName({ file: settingsFile });
+    const file = settingsName({ file: options.settings });
     return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${DEPLOY}`)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -7,7 +7,7 @@ import { buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { deadLettered } from '../../functions/domain/model/submission-transitions.ts';
 import { openBoard, raw } from './board-client.ts';
-import { anEntry, approvedAt, MINUTE } from './entries.ts';
+import { anEntry, approvedAt, MANUAL, MINUTE } from './entries.ts';
 import { openFaulty } from './faulty-stack.ts';
 import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE } from './tool.ts';
@@ -170,6 +170,20 @@ describe('the board with many builds', () => {
       revision: own.revision + 1,
     });
     expect(await page.event('changed')).toEqual({ builds: [own.id], more: false });
+  });
+
+  it('takes over what a deployment changes', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    await page.event('hello', ({ drop }) => drop.routes.length === 1);
+    const added = { ...MANUAL, prefix: 'added/', projectId: 'a'.repeat(24) };
+    stack.deploy({ routes: [MANUAL, added] });
+    await page.event('hello', ({ drop }) => drop.routes.some(({ prefix }) => prefix === 'added/'));
+    await page.event('summary', ({ projects }) => projects.length === 2);
+    expect(await post('/api/plan', { action: 'roll-back', projectId: added.projectId })).toMatchObject({
+      body: { error: { code: 'NothingBefore' } },
+    });
   });
 
   it('names no action with --read-only, and shows the rest', async ({ onTestFinished }) => {
