@@ -21,6 +21,10 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   'NothingBefore',
   'ForgottenBuild',
   'UnknownUpload',
+  'NotReady',
+  'KeyInUse',
+  'TooManyUploads',
+  'TooManyPages',
   'OtherBuilds',
   'OtherDrop',
 ]);

@@ -254,7 +254,7 @@ export interface FailedGroup {
 
 /** Query of `/api/builds`; all are optional. */
 export interface BuildsQuery {
-  /** Any part of a key, an id, an upload id, a label's value or `name=value`; capitals do not matter. */
+  /** Any part of a key, an id, an `s3://` address, an upload id, a label's value or `name=value`; capitals do not matter. */
   readonly q?: string;
   readonly status?: Status;
   readonly project?: string;

@@ -122,7 +122,11 @@ export async function readBuilds(
     throw usageError(`limit must be a number from 1 to ${LARGEST_PAGE}.`, 'Leave it out.');
   }
   if (status !== undefined && !isStatus(status)) throw usageError('There is no such status.', 'Leave it out.');
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = q
+    .toLowerCase()
+    .replace(/^\s*s3:\/\//, '')
+    .split(/\s+/)
+    .filter(Boolean);
   const ledger = {
     webhookOf: once((projectId) => stack.ledger.webhookOf(projectId)),
     liveOf: once((projectId) => stack.ledger.liveOf(projectId)),

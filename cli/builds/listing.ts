@@ -8,6 +8,9 @@ import { ALL_STATES, type DropOfBuilds, isOwn } from './search.ts';
 /** Where a page ended, for each state that it has builds of: the ledger's own token. */
 type Position = Readonly<Partial<Record<BuildState, string>>>;
 
+/** Where the first ones are not enough, few builds are wanted: so many are read at once. */
+const READ_AT_ONCE = 200;
+
 export interface PageRequest {
   readonly states: readonly BuildState[];
   readonly limit: number;
@@ -62,7 +65,7 @@ async function openState(ledger: Pick<Ledger, 'list'>, state: BuildState, limit:
     async shift(): Promise<void> {
       index += 1;
       if (index < page.entries.length || page.next === undefined) return;
-      page = await ledger.list(state, { limit: limit + 1, from: page.next });
+      page = await ledger.list(state, { limit: Math.max(limit + 1, READ_AT_ONCE), from: page.next });
       index = 0;
     },
   };

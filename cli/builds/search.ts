@@ -102,7 +102,8 @@ export function pickNamed<Build extends Named>(all: readonly Build[], wanted: st
     among(({ uploadIds }) => uploadIds?.includes(text) === true) ??
     // The address as it is: a key may itself end like a version.
     among(({ id }) => pathOf(id) === text || `s3://${pathOf(id)}` === wanted, any);
-  if (named !== undefined || isAddress) return named;
+  // A part of no length is in every id: a script's variable was empty.
+  if (named !== undefined || isAddress || text === '') return named;
   return (
     among(({ id }) => keyOf(id) === text, any) ??
     among(({ id }) => versionOf(id) === text) ??

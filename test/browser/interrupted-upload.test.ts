@@ -72,6 +72,29 @@ it('goes on with what is there when the same zip is dropped after the page was c
   await page.getByRole('button', { name: 'Release games/large.zip' }).waitFor();
 });
 
+it('asks before the page is left, whatever the page shows, and is started once by a double-click', async ({
+  onTestFinished,
+}) => {
+  const zip = await largeZip('left.zip');
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  const { isHolding } = await holdBack(page, 20 * MIB);
+  await choose(page, zip);
+  await page.getByRole('button', { name: 'Upload', exact: true }).dblclick();
+  await isHolding;
+  expect(await page.getByRole('alert').count()).toBe(0);
+  // What had the focus is gone.
+  expect(await page.evaluate('document.activeElement.textContent')).toContain('left.zip');
+  await page.getByRole('link', { name: 'All builds' }).first().click();
+  await page.getByRole('heading', { name: 'All builds' }).waitFor();
+  const asked = page.waitForEvent('dialog');
+  const reloaded = page.reload().catch(() => {});
+  const dialog = await asked;
+  expect(dialog.type()).toBe('beforeunload');
+  await dialog.accept();
+  await reloaded;
+});
+
 it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   // Prepare
   const zip = await largeZip('stopped.zip');

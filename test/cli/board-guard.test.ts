@@ -219,7 +219,8 @@ describe('the board', () => {
     const { own, port } = await open(onTestFinished);
     const requests = [{}, { path: '/board.js' }, { path: '/api/builds' }, { path: '/api/nothing' }];
     const answers = await Promise.all(requests.map((each) => raw(port, { ...each, headers: own })));
-    for (const { headers } of [...answers, await raw(port, {})]) {
+    const refused = [await raw(port, {}), await raw(port, { headers: { expect: 'anything' } })];
+    for (const { headers } of [...answers, ...refused]) {
       const policy = headers['content-security-policy'];
       expect(policy).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; /);
       for (const none of ['base-uri', 'form-action', 'frame-ancestors']) expect(policy).toContain(`${none} 'none'`);

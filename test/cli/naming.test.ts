@@ -32,6 +32,7 @@ describe('the name of a build', () => {
     ['a part of the key, of its versions the newest', 'one/ga', NEW],
     ['an address that ends like a version', 's3://drop/odd.zip?versionId=3.zip', STRANGE],
     ['nothing of any', 'nowhere', undefined],
+    ['no empty text, which is a part of all', '', undefined],
     ['an address, of which a part is not enough', 's3://drop/one/ga', undefined],
     ['an address of another bucket', 's3://elsewhere/one/game.zip', undefined],
   ] as const)('may be %s', (_, wanted, named) => {
