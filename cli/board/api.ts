@@ -56,7 +56,14 @@ export function createApi(found: Stack, readOnly: boolean) {
           openEvents(response, query.get('client') ?? '');
           return { status: 200 };
         case '/api/builds':
-          return { status: 200, body: await readBuilds(stack, Object.fromEntries(query) as BuildsQuery, context) };
+          return {
+            status: 200,
+            body: await readBuilds(
+              { ...stack, ledger: { ...stack.ledger, list: feed.list } },
+              Object.fromEntries(query) as BuildsQuery,
+              context,
+            ),
+          };
         case '/api/build':
           return {
             status: 200,
