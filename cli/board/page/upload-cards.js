@@ -134,10 +134,15 @@ function Progress({ run, upload }) {
   return html`
     <progress max=${Math.max(size, 1)} value=${uploaded} aria-label=${`Upload of ${printable(name)}`}></progress>
     <div class="between">
-      <p class="small">${percent} %, ${bytes(uploaded)} of ${bytes(size)}${rate}${left}${resumed > 0 && html` <span class="quiet">(${bytes(resumed)} were there already)</span>`}<br /><span class="quiet outside">to ${printable(key)}</span></p>
+      <p class="small">${percent} %, ${bytes(uploaded)} of ${bytes(size)}${rate}${left}<${Resumed} count=${resumed} /><br /><span class="quiet outside">to ${printable(key)}</span></p>
       <button type="button" onClick=${() => run(() => stopUpload(id))}>Stop<span class="unseen"> the upload of ${printable(name)}</span></button>
     </div>
   `;
+}
+
+/** @param {{ count: number }} props bytes */
+function Resumed({ count }) {
+  return count > 0 && html` <span class="quiet">(${bytes(count)} were there already)</span>`;
 }
 
 /** @param {{ upload: UploadState, run: (act: () => Promise<void>) => void }} props */
@@ -155,9 +160,9 @@ function Stopped({ run, upload }) {
 }
 
 /** @param {{ upload: UploadState }} props */
-function Finished({ upload: { build, key = '', labels } }) {
+function Finished({ upload: { build, key = '', labels, resumed = 0 } }) {
   return html`
-    <p><${Icon} name="done" /> Uploaded${build === undefined ? html` as <span class="outside">${printable(key)}</span>` : html`: <${BuildLink} id=${build} name=${key} />`}</p>
+    <p><${Icon} name="done" /> Uploaded${build === undefined ? html` as <span class="outside">${printable(key)}</span>` : html`: <${BuildLink} id=${build} name=${key} />`}<${Resumed} count=${resumed} /></p>
     <${LabelTags} labels=${labels} />
   `;
 }
