@@ -17,7 +17,7 @@ import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
-import { parseTimeout, rateText, span } from '../units.ts';
+import { inLocalTime, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { keyFor } from '../upload/upload-key.ts';
 import { nameOf } from '../upload/upload-source.ts';
@@ -130,7 +130,7 @@ async function push(
   // A lookup caches what it has read, so each look needs a new one.
   const look = async () => {
     seen ??= await withTime(stack, object);
-    const entry = await createObjectLookup(stack.ledger)(seen);
+    const entry = await createObjectLookup(stack)(seen);
     if (entry !== undefined) note({ state: entry.state, uploadId: entry.uploadId ?? null });
     return entry;
   };
@@ -180,7 +180,9 @@ async function withTime({ clients }: Stack, object: StoredObject): Promise<Store
 
 function stillUnderWay(object: StoredObject, timeoutMs: number, view: BuildView | undefined): OperatorError {
   const where =
-    view === undefined ? 'the pipeline has not seen it yet' : STATUS_DISPLAY[view.status].label(view, Date.now());
+    view === undefined
+      ? 'the pipeline has not seen it yet'
+      : inLocalTime(STATUS_DISPLAY[view.status].label(view), Date.now());
   return new OperatorError(
     'StillUnderWay',
     `${printable(object.key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,

@@ -98,7 +98,7 @@ async function showList(console: Console, stack: Stack, flags: StatusFlags): Pro
     webhookOf: once((projectId) => stack.ledger.webhookOf(projectId)),
     liveOf: once((projectId) => stack.ledger.liveOf(projectId)),
   };
-  const { entries, next } = await readPage(stack.ledger, {
+  const { entries, next } = await readPage(stack, {
     limit,
     ...present({ from }),
     states: wanted.length === 0 ? ALL_STATES : [...new Set(wanted.flatMap(statesOf))],
@@ -133,7 +133,7 @@ async function showAll(console: Console, stack: Stack, sinceMs: number): Promise
 }
 
 async function showBuild(console: Console, stack: Stack, wanted: string): Promise<void> {
-  const view = await readBuild(stack, await findBuild(stack.ledger, wanted));
+  const view = await readBuild(stack, await findBuild(stack, wanted));
   const { entry } = view;
   const history = historyFacts(entry);
   console.data({ ...buildFacts(view), timeline: timelineFacts(entry), history }, buildPage(console, view, Date.now()));

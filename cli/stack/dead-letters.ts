@@ -90,7 +90,7 @@ function hasUnreadable(message: StoredDeadLetter): boolean {
 export async function namedAmong(
   messages: readonly StoredDeadLetter[],
   names: readonly string[],
-  ledger: Ledger,
+  drop: Pick<Stack, 'bucket' | 'ledger' | 'settings'>,
 ): Promise<readonly StoredDeadLetter[]> {
   const candidates = messages.flatMap((message) =>
     buildsOf(message).map((id) => ({ id, at: deadLetteredAt(message) })),
@@ -105,7 +105,7 @@ export async function namedAmong(
     for (const message of own) chosen.add(message);
     if (own.length > 0) continue;
     // The ledger also knows its upload ids.
-    const id = pickNamed(distinct, name)?.id ?? (await findBuild(ledger, name).catch(undefinedIfUnknown))?.id;
+    const id = pickNamed(distinct, name)?.id ?? (await findBuild(drop, name).catch(undefinedIfUnknown))?.id;
     if (id === undefined || !distinct.some((each) => each.id === id)) throw noDeadLetter(name);
     builds.add(id);
   }

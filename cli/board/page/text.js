@@ -67,13 +67,13 @@ export function roughSpan(ms) {
 }
 
 /**
- * Text about builds without what is the same in all ids: the bucket, and most of a long version.
+ * Text about builds without what is the same in all ids: the bucket, and most of a long version. Times in it become local ones.
  *
  * @param {string} text
  * @param {string} bucket
  */
 export function withShortNames(text, bucket) {
-  return printable(text)
+  return withLocalTimes(text)
     .replaceAll(`${bucket}/`, '')
     .replaceAll(/(\.zip@[\w.-]{8})[\w.-]{13,}/gi, '$1');
 }
