@@ -172,7 +172,9 @@ it('shows of a build what another one has changed, and all times in the zone of 
   onTestFinished,
 }) => {
   const stack = await openQuietStack(onTestFinished);
-  const build = anApproved();
+  // What looks like a time is none within a key.
+  const key = 'nightly-2026-04-21T12:00:00Z.zip';
+  const build = approvedAt(Date.now() - MINUTE, { key });
   const stuck = anEntry({
     key: 'stuck.zip',
     droppedAt: Date.now() - 9 * MINUTE,
@@ -188,9 +190,10 @@ it('shows of a build what another one has changed, and all times in the zone of 
   await goesLive(build.uploadId ?? '', since);
   const board = await openBoard(onTestFinished, stack.port);
   const page = await openPage(onTestFinished, browser(), board.address, { timezoneId: 'Asia/Tokyo' });
-  await page.getByRole('link', { name: 'approved.zip' }).first().click();
+  await page.getByRole('link', { name: key }).first().click();
   await page.getByText('The build is live since 2026-04-21 21:00, by a person.').waitFor();
-  await page.getByRole('button', { name: 'Release approved.zip' }).click();
+  await page.getByRole('button', { name: `Release ${key}` }).click();
+  await page.getByText(`Would put ${key}`).waitFor();
   await page.getByRole('dialog').getByText('live since 2026-04-21 21:00').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await goesLive('other', since + MINUTE);

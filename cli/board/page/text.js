@@ -79,12 +79,14 @@ export function withShortNames(text, bucket) {
 }
 
 /**
- * Text from outside, with the ISO 8601 times in it as local ones.
+ * Text from outside, with the ISO 8601 times in it as local ones; one within a word, such as a key, stays.
  *
  * @param {string} text
  */
 export function withLocalTimes(text) {
-  return printable(text).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => clockTime(Date.parse(at), Date.now()));
+  return printable(text).replaceAll(/(?<![^\s(])\d{4}-\d\d-\d\dT[\d:.]+Z(?=[,;:.)]?(?:\s|$))/g, (at) =>
+    clockTime(Date.parse(at), Date.now()),
+  );
 }
 
 /**
