@@ -147,7 +147,7 @@ describe('the board', () => {
     expect(wrong.body).toMatchObject({
       isEmpty: true,
       lines: [expect.stringContaining('InvalidApiKey')],
-      warnings: [expect.stringContaining('refuses this key'), expect.anything()],
+      warnings: [expect.stringContaining('rejects this key'), expect.anything()],
     });
     expect(
       await board.post('/api/do', {
