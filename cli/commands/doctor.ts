@@ -129,7 +129,7 @@ async function checkSettings({ drop, name, settings, settingsFile }: Stack): Pro
   if (drop !== undefined) return [ok(text)];
   try {
     const here = settingsHere(settingsFile);
-    // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
+    // Those of another stack, or none where the tool is used away from the settings, show nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
     if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
     const file = settingsName({ file: settingsFile });
