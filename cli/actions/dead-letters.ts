@@ -29,7 +29,7 @@ export interface DeadLetterSelection {
   readonly names: readonly string[];
 }
 
-/** Dead letters that are in nobody else's hands until the work with them ends. */
+/** Dead letters that no other reader gets until the work with them ends. */
 export type PickedDeadLetters = OpenedQueue & {
   readonly messages: readonly StoredDeadLetter[];
   /** Of each message. */

@@ -127,7 +127,7 @@ async function checkSettings({ commands, drop, name, options, settings }: Stack)
   if (drop !== undefined) return [ok(text)];
   try {
     const here = settingsHere(options.settings);
-    // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
+    // Those of another stack, or none where the tool is used away from the settings, show nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
     if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
     const file = settingsName({ file: options.settings });

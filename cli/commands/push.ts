@@ -137,7 +137,7 @@ async function push(
   const options = { find: look, signal, ...present({ timeoutMs: timeout }) };
   const followed = await followBuild(console, stack.ledger, options).catch((error: unknown) => {
     const { code, exitCode, message, remedy } = explained(error);
-    // The build goes on, and nobody knows yet what becomes of it.
+    // The build continues, and its result is not known yet.
     throw new OperatorError(code, message, remedy, exitCode === EXIT.interrupted ? exitCode : EXIT.underWay);
   });
   if (followed.view !== undefined) note(factsOf(followed.view));
@@ -163,7 +163,7 @@ function factsOf(view: BuildView): Facts {
   };
 }
 
-/** With S3's time of the object: without versions it tells a build from an earlier one with the same bytes. */
+/** With S3's time of the object: without versions only that distinguishes a build from an earlier one with the same bytes. */
 async function withTime({ clients }: Stack, object: StoredObject): Promise<StoredObject> {
   const { bucket: Bucket, key: Key } = object;
   try {

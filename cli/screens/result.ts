@@ -20,7 +20,7 @@ export const EXIT_AFTER = {
   'release-failed': EXIT.failed,
   'dead-lettered': EXIT.failed,
   discarded: EXIT.failed,
-  // Nobody knows whether it is live: Streampixel reports nothing about this project.
+  // It is not known whether it is live: Streampixel reports nothing about this project.
   'no-webhook-yet': EXIT.underWay,
   waiting: EXIT.underWay,
   'under-way': EXIT.underWay,

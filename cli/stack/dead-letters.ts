@@ -138,7 +138,7 @@ function undefinedIfUnknown(error: unknown): undefined {
 
 /**
  * Records that a person discards a dead letter, where nothing else is left of its builds. Do it before the deletion: a crash in
- * between then leaves a dead letter that can be discarded again, and not a build of which nobody knows what became.
+ * between then leaves a dead letter that can be discarded again, and not a build whose end is unknown.
  *
  * @param now ms since the epoch
  * @param by the person's name, where it is known
@@ -212,7 +212,7 @@ export function deadLetterFacts(message: StoredDeadLetter, retentionMs: number) 
 /**
  * The builds queue as this person sends to it: the history of each build then names the person.
  *
- * A message has at most ten attributes, and a dead letter may have all of them: the pointer to its old log line gives way.
+ * A message has at most ten attributes, and a dead letter may have all of them: then the pointer to its old log line is left out.
  */
 export function asSentBy(person: string | undefined, queue: BuildsQueue): BuildsQueue {
   if (person === undefined) return queue;

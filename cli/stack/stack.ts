@@ -128,7 +128,7 @@ export async function findStack(options: StackOptions) {
     agents,
     ledger: createDynamoDbLedger(openTable(clients.dynamoDb, deployed.ledgerTable)),
     clients,
-    /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
+    /** Name of the person who runs the tool; `undefined` where AWS does not say. */
     caller: () => callerName(clients.sts),
   };
 }

@@ -522,6 +522,15 @@ describe('the builds of a project', () => {
     expect(server.requests).toEqual([]);
   });
 
+  it('have a limit of their own for the answer, however far the deadline is', async () => {
+    server = await startScriptedServer(project([]));
+    let now = 0;
+    // An hour passes each time.
+    const projectFiles = createStreampixelProjectFiles(server.url, { now: () => (now += 3_600_000) });
+    expect(await projectFiles.read('user', 'p1', KEY, 1e9)).toEqual({ kind: 'unclear', detail: 'no time left' });
+    expect(server.requests).toEqual([]);
+  });
+
   it('are a list, be it an empty one', async () => {
     expect(await files(project([]))).toEqual({ kind: 'read', files: [] });
   });

@@ -237,7 +237,7 @@ it('says when the connection is lost, connects again, and says when the board ha
   await page.getByText('The board has ended').waitFor();
 });
 
-it('works in as many tabs as one likes: those that nobody sees catch up when they are looked at', async ({
+it('works in as many tabs as one likes: those in the background catch up when they are looked at', async ({
   onTestFinished,
 }) => {
   // Prepare
