@@ -37,7 +37,7 @@ export interface StackOptions {
 
 /** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
-  return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
+  return local === undefined ? process.env.AWS_ENDPOINT_URL || undefined : `http://127.0.0.1:${local}`;
 }
 
 /**
@@ -81,7 +81,7 @@ export function clientConfig(options: StackOptions, agents = createAgents()) {
     return present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   }
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const region = options.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined);
   return present({ ...connections, region });
 }
 
