@@ -37,12 +37,16 @@ for (const stream of [process.stdout, process.stderr]) await new Promise((writte
 process.exit();
 
 /** Commander has printed what is wrong, or its help. @returns the exit code */
-function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): number {
+function commandLineEnded({ code: kind, exitCode, message }: CommanderError, facts: Facts): number {
   if (exitCode === 0) return EXIT.done;
+  const isHelp = kind === 'commander.help';
   // Where the command line makes no sense, its flags may not have been read.
   if (process.argv.includes('--json')) {
     const { code, remedy } = usageError('', WHERE_HELP_IS);
-    new Console(true).data({ ...facts, error: { code, message: message.replace(/^error: /, ''), remedy } }, []);
+    new Console(true).data(
+      { ...facts, error: { code, message: isHelp ? 'No command is given.' : message.replace(/^error: /, ''), remedy } },
+      [],
+    );
   }
   return EXIT.usage;
 }

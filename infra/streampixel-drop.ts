@@ -300,7 +300,7 @@ export class StreampixelDrop extends Construct {
     return this.metric('TimeToApproved', { statistic: Stats.MAXIMUM, ...props });
   }
 
-  /** API keys that Streampixel refused: their number. */
+  /** API keys that Streampixel rejected: their number. */
   metricApiKeysRejected(props?: MetricOptions): Metric {
     return this.metric('ApiKeysRejected', { statistic: Stats.SUM, ...props });
   }

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import { judgeFolder } from '../../functions/domain/package/judge.ts';
 import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
-import { bytes, plural } from '../units.ts';
+import { plural } from '../units.ts';
 import {
   fileChanged,
   isSameFile,

@@ -92,10 +92,9 @@ export function sayVerdict(console: Console, path: string, verdict: Verdict, che
   const [refusal] = refusals;
   if (refusal !== undefined) {
     const { cause } = REASONS[refusal.code];
-    const message = printable(`${path}: ${refusal.detail}\n`).trimEnd();
     throw new OperatorError(
       refusal.code,
-      `${message}\n${cause}`,
+      printable(`${path}: ${cause} ${refusal.detail}`),
       'Package or zip the build again, then push it. If the check is wrong, upload the zip with aws s3 cp: its alert has the command that submits it without the check.',
     );
   }

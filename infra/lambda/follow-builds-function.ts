@@ -2,14 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { ENV } from '../../functions/follow-builds/environment.ts';
-import {
-  consumeMessages,
-  keepLedger,
-  onBuilds,
-  readApiKeys,
-  sendNotifications,
-  useLedgerKey,
-} from '../access/permissions.ts';
+import { consumeMessages, keepLedger, onBuilds, readApiKeys, sendNotifications } from '../access/permissions.ts';
 import type { Resources } from '../resources.ts';
 import { environmentOf } from './environment.ts';
 import { type Permission, WorkerFunction } from './worker-function.ts';
@@ -44,8 +37,7 @@ function permissions(resources: Resources): Permission[] {
   const { byState, byUploadId } = LEDGER_TABLE;
   return [
     consumeMessages(followQueue),
-    keepLedger(ledger),
-    ...useLedgerKey(ledger, 'write'),
+    ...keepLedger(ledger),
     {
       sid: 'FindBuilds',
       // By upload id; and by state, for the one whose answer was lost.

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
 import { OurDesign } from '../simulation/our-design.ts';
 import { seededRandom } from '../simulation/random.ts';
+import { fc, RUNS, SEARCH, SEARCH_TIMEOUT, SEED } from '../support/fast-check.ts';
 import {
   deadLettersOf,
   expectAllRulesKept,
@@ -13,11 +13,6 @@ import {
 import { CHAOS, DISTURBED, KEYS, type Plan, type PlanArbitraries, QUIET, SENT_TWICE } from './plan.ts';
 import { type Dropped, redrive, type Simulation, simulate } from './simulation.ts';
 
-/** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
-const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
-const PATH = process.env.PROPERTY_PATH;
-
 /** From something's happening to its being noticed by every worker: a cold start and pollers that are busy, in ms. */
 const NOTICED_AFTER_MS = 30_000;
 
@@ -25,14 +20,10 @@ const NOTICED_AFTER_MS = 30_000;
 const PERMANENT: readonly Reason[] = ['BuildMissing', 'NotAZip', 'NoRoute'];
 
 function check(plans: PlanArbitraries, property: (plan: Plan) => Promise<void>): Promise<void> {
-  return fc.assert(fc.asyncProperty(fc.record(plans), property), {
-    numRuns: RUNS,
-    seed: SEED,
-    ...(PATH === undefined ? {} : { path: PATH }),
-  });
+  return fc.assert(fc.asyncProperty(fc.record(plans), property), SEARCH);
 }
 
-describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 100 }, () => {
+describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, SEARCH_TIMEOUT, () => {
   it('keeps every rule, whatever crashes, fails or comes twice', () =>
     check(CHAOS, async (plan) => {
       const simulation = await simulate(plan);
