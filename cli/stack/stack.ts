@@ -85,7 +85,7 @@ export function clientConfig(options: StackOptions, agents = createAgents()) {
     return present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   }
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const region = options.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined);
   return present({ ...connections, region });
 }
 
