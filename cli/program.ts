@@ -45,7 +45,7 @@ export function createProgram(
       ),
     )
     .option('--settings <file>', `the file of settings (default: ${SETTINGS_FILE} in this directory)`)
-    .option('--region <region>', 'its AWS region (default: the one of the AWS profile)')
+    .option('--region <region>', 'its AWS region (default: AWS_REGION, else the one of the AWS profile)')
     .addOption(
       new Option('--drop <id>', 'the drop in it, where a stack of your own holds several').env('STREAMPIXEL_DROP_DROP'),
     )
@@ -63,7 +63,7 @@ export function createProgram(
       getErrHelpWidth: () => helpColumns(process.stderr),
     })
     // Also beside long flags on a narrow terminal.
-    .configureHelp({ minWidthToWrap: 20 })
+    .configureHelp({ minWidthToWrap: 20, showGlobalOptions: true })
     .showHelpAfterError(WHERE_HELP_IS)
     .exitOverride();
 

@@ -21,8 +21,6 @@ if (existsSync(new URL('main.ts', import.meta.url))) {
   console.error(`This needs Node 20.19 or newer, and here is ${process.version}: https://nodejs.org`);
   process.exitCode = 1;
 } else {
-  // Of the SDK, on Node 20: it is about later versions of the SDK, and this package brings the one that it works with.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   module.enableCompileCache?.(cacheIn('../..'));
   await import('../dist/cli/main.js');
 }

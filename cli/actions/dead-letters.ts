@@ -1,10 +1,6 @@
 import { findRoute } from '../../functions/domain/model/route.ts';
-import {
-  collectDeadLetters,
-  type RedriveReport,
-  redriveDeadLetters,
-  type StoredDeadLetter,
-} from '../../functions/domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../../functions/domain/ports.ts';
+import { collectDeadLetters, type RedriveReport, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { shortId } from '../builds/build-view.ts';
 import { keyOf } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';

@@ -43,8 +43,12 @@ export async function findReleaseTarget(stack: Stack, choice: ReleaseChoice): Pr
       : await previousBuild(stack, choice.previousOf);
   const { entry } = target;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
-    const remedy = 'Add the route to streampixel-drop.json and deploy, or release the build on the dashboard.';
-    throw new OperatorError('NoRoute', `No route has a key of user ${entry.userId} any more.`, remedy);
+    throw new OperatorError(
+      'NoRoute',
+      `No route has a key of user ${entry.userId} any more.`,
+      (commands) =>
+        `Release the build on the dashboard. Or add a route of the user to ${commands.settingsPlace()}, and deploy: ${commands.deploy()}`,
+    );
   }
   return target;
 }

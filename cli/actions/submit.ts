@@ -14,7 +14,8 @@ import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
 import { applyPackageCheck } from '../../functions/domain/package/applied.ts';
-import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../../functions/domain/ports.ts';
+import { collectDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { printable } from '../console.ts';
@@ -233,8 +234,11 @@ async function planFor(
   return {
     id,
     why,
-    ...present({ state: entry?.state }),
-    ...(attributes === undefined ? {} : { message: { build: known, attributes }, afterwards: afterSubmission(route) }),
+    ...present({
+      state: entry?.state,
+      message: attributes && { build: known, attributes },
+      afterwards: attributes && afterSubmission(route),
+    }),
   };
 }
 

@@ -112,8 +112,11 @@ function projectRow(stack: Stack, project: ProjectLive, readOnly: boolean): Proj
   const { before, labels, live, previous, projectId } = project;
   return {
     projectId,
-    ...present({ dashboardUrl: dashboardOf(stack, projectId), previous: previous && liveUpload(previous) }),
-    ...(live === undefined ? {} : { live: { ...liveUpload(live), ...present({ labels: shownLabels(labels) }) } }),
+    ...present({
+      dashboardUrl: dashboardOf(stack, projectId),
+      live: live && { ...liveUpload(live), ...present({ labels: shownLabels(labels) }) },
+      previous: previous && liveUpload(previous),
+    }),
     before: before.map(liveUpload),
     canGoBack: previous !== undefined && !readOnly,
   };

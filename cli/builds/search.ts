@@ -3,7 +3,7 @@ import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledge
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import { printable } from '../../functions/domain/model/printable.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
-import { OperatorError } from '../operator-error.ts';
+import { OperatorError, usageError } from '../operator-error.ts';
 
 /** Builds that Streampixel does not have yet, as far as is known. */
 export const OPEN_STATES = ['submitting', 'unknown', 'waiting'] as const satisfies readonly BuildState[];
@@ -71,9 +71,10 @@ export interface Named {
  * id.
  *
  * @returns `undefined` where none fits
- * @throws OperatorError (AmbiguousBuild) where several fit
+ * @throws OperatorError (AmbiguousBuild) where several fit, (Usage) where nothing is named
  */
 export function pickNamed<Build extends Named>(all: readonly Build[], wanted: string): Build | undefined {
+  refuseNothing(wanted);
   const isAddress = wanted.startsWith('s3://');
   const text = isAddress ? wanted.slice('s3://'.length).replace(/\?versionId=([^?]*)$/, '@$1') : wanted;
   const any = () => true;
@@ -100,6 +101,12 @@ export function pickNamed<Build extends Named>(all: readonly Build[], wanted: st
       ({ id }) => pathOf(id).includes(text),
     )
   );
+}
+
+/** A variable of a script that is not set is in every id: with only one build, a command would act on that. */
+function refuseNothing(wanted: string): void {
+  if (wanted.trim() === '')
+    throw usageError('The name of the build is empty.', 'Is a variable not set? Name the build.');
 }
 
 function ambiguous(found: readonly Named[], wanted: string): OperatorError {
@@ -130,8 +137,9 @@ function versionOf(id: string): string {
  * @throws OperatorError where there is none, or more than one
  */
 export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerEntry> {
-  // These two need no search. DynamoDB refuses to look for an empty or very long text.
-  const isShort = wanted.length > 0 && wanted.length < 200;
+  refuseNothing(wanted);
+  // These two need no search. DynamoDB refuses to look for a very long text.
+  const isShort = wanted.length < 200;
   const exact = (await ledger.find(wanted)) ?? (isShort ? await ledger.findByUploadId(wanted) : undefined);
   if (exact !== undefined) return exact;
   const named = pickNamed((await entriesOf(ledger, ALL_STATES)).map(namesOf), wanted);

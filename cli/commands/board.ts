@@ -22,7 +22,7 @@ export function addBoardCommand(program: Command, act: Act): void {
   program
     .command('board')
     .description(
-      'Show all builds in a page of the browser, live, and act on them there. It is served on this machine alone, with your AWS rights, ' +
+      'Show all builds in a page of the browser that updates itself, and act on them there. It is served on this machine alone, with your AWS rights, ' +
         'until Ctrl-C.',
     )
     .option('--port <number>', 'port on 127.0.0.1; 0 for any free one', port, 0)

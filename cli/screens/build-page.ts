@@ -2,13 +2,14 @@ import { downloadText } from '../../functions/domain/model/file-url.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import type { BuildView } from '../builds/build-view.ts';
 import { byWhom, whenLive } from '../builds/live.ts';
 import { adviceOn, releaseText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { timelineOf } from '../builds/timeline.ts';
 import { aligned, type Console } from '../console.ts';
-import { bytes, clockTime, inLocalTime, iso, span } from '../units.ts';
+import { clockTime, inLocalTime, iso, span } from '../units.ts';
 import { packageRows, warningRows } from './package-rows.ts';
 
 /** All that is known about one build: what it is, its status, what to do about it, its timeline and its history. */

@@ -1,8 +1,9 @@
+import { bytes } from '../../functions/domain/model/size.ts';
 import { type BuildView, shortNames } from '../builds/build-view.ts';
 import type { Overview } from '../builds/overview.ts';
 import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
 import { aligned, type Console, printable } from '../console.ts';
-import { bytes, clockTime, plural, span } from '../units.ts';
+import { clockTime, plural, span } from '../units.ts';
 
 /** Builds that a list names; the others are counted. */
 const MOST_NAMED = 15;

@@ -8,14 +8,8 @@ import type { Reason } from '../../functions/domain/model/reasons.ts';
 import { type NotificationRecord, parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import { discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
-import type { Ledger } from '../../functions/domain/ports.ts';
-import {
-  type BuildsQueue,
-  type DeadLetterStore,
-  deadLetteredAt,
-  reasonOf,
-  type StoredDeadLetter,
-} from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue, DeadLetterStore, Ledger, StoredDeadLetter } from '../../functions/domain/ports.ts';
+import { deadLetteredAt, reasonOf } from '../../functions/domain/redrive/redrive.ts';
 import { findBuild, pickNamed, UNKNOWN_BUILD } from '../builds/search.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';

@@ -37,7 +37,7 @@ export interface StackOptions {
 
 /** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
-  return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
+  return local === undefined ? process.env.AWS_ENDPOINT_URL || undefined : `http://127.0.0.1:${local}`;
 }
 
 /**
@@ -58,9 +58,13 @@ function nameOf({ local, rehearsal, settings, stack }: StackOptions): string | u
  * @param separator of the system's paths
  */
 export function targetOf({ drop, local, region, settings: file, stack }: StackOptions, separator = sep): CommandTarget {
-  // A slash is good everywhere; a backslash needs other quotes in each shell.
-  const settings = file?.replaceAll(separator, '/');
+  const settings = file && withSlashes(file, separator);
   return local === undefined ? { stack, region, drop, settings } : { local };
+}
+
+/** A path for a printed command: a slash is good everywhere, and a backslash needs other quotes in each shell. */
+export function withSlashes(path: string, separator = sep): string {
+  return path.replaceAll(separator, '/');
 }
 
 /** Longest that a connection may take, in ms; by itself the SDK waits for ever. */
@@ -109,12 +113,19 @@ export async function findStack(options: StackOptions) {
 
   const region = await cloudFormation.config.region();
   const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
+  const commands = operatorCommands(
+    isLocal ? targetOf(options) : targetIn(name, region, prefix),
+    options.settings && withSlashes(options.settings),
+  );
 
   function output(id: string): string {
     const value = outputs.get(`${prefix}${id}`);
     if (value !== undefined) return value;
-    const remedy = 'Deploy it again with this version of the project: npx cdk deploy.';
-    throw new OperatorError('OldStack', `The stack ${name} has no output ${prefix}${id}.`, remedy);
+    throw new OperatorError(
+      'OldStack',
+      `The stack ${name} has no output ${prefix}${id}: it is another stack, or of an older version.`,
+      `Name the right one: --stack NAME. Or deploy it again with this version of the project: ${commands.deploy()}`,
+    );
   }
 
   const clients = {
@@ -136,7 +147,7 @@ export async function findStack(options: StackOptions) {
     drop: prefix === '' ? undefined : prefix,
     region,
     /** Commands to print: each acts on this stack. */
-    commands: operatorCommands(isLocal ? targetOf(options) : targetIn(name, region, prefix)),
+    commands,
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
     /** On another emulator, which may lack some of AWS's events. */
@@ -220,8 +231,8 @@ async function describeStack(client: CloudFormationClient, options: StackOptions
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const deploy = options.rehearsal === true ? 'npx cdk deploy -c rehearsal=true' : 'npx cdk deploy';
-    const remedy = `Deploy it (\`${deploy}\`), or name another one: --stack NAME, --region REGION, AWS_PROFILE.`;
+    const deploy = operatorCommands(targetOf(options)).deploy(options.rehearsal === true ? ['rehearsal=true'] : []);
+    const remedy = `Name another one: --stack NAME, --region REGION, AWS_PROFILE. Or deploy it: ${deploy}`;
     throw new OperatorError(NO_STACK, `There is no stack ${wanted} in ${region}, in this AWS account.`, remedy);
   }
 }

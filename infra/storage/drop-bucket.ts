@@ -1,4 +1,4 @@
-import { Annotations, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Aspects, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -13,6 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
+import { propertiesOf } from '../properties-of.ts';
 import type { BuildsQueue } from '../queues/builds-queue.ts';
 import type { Settings } from '../settings/schema.ts';
 import { BucketNotification } from './bucket-notification.ts';
@@ -44,6 +45,7 @@ export class DropBucket extends Construct {
     this.kmsKey = existing.kmsKey;
     const created = existing.bucket === undefined ? this.createBucket(settings) : undefined;
     this.bucket = existing.bucket ?? (created as IBucket);
+    if (created === undefined) this.warnWithoutVersions();
     if (settings.bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, created);
     else this.addNotification(settings, buildsQueue, created);
   }
@@ -54,6 +56,20 @@ export class DropBucket extends Construct {
     if (Stack.of(this.bucket) !== Stack.of(this)) return undefined;
     const results = statements.map((statement) => this.bucket.addToResourcePolicy(statement));
     return results.every(({ statementAdded }) => statementAdded) ? this.bucket.policy : undefined;
+  }
+
+  /** Of a bucket of the app, when all of the app has said what it is. */
+  private warnWithoutVersions(): void {
+    Aspects.of(this).add({
+      visit: (node) => {
+        const properties = node === this ? propertiesOf(this.bucket) : undefined;
+        if (properties === undefined || properties.VersioningConfiguration?.Status === 'Enabled') return;
+        Annotations.of(this).addWarningV2(
+          'streampixel-drop:bucket-without-versions',
+          `${this.shownName} keeps no versions: a build that is overwritten while it waits is lost. Set versioned: true on it`,
+        );
+      },
+    });
   }
 
   /** For a person: a name that CloudFormation makes is none yet. */
@@ -113,15 +129,15 @@ export class DropBucket extends Construct {
       dependencies: [permission, this.bucket],
     });
     if (created !== undefined) return;
-    // CDK's notifications of a bucket of the app replace all others whenever they change.
+    // What the app says of the bucket's notifications replaces all others whenever it changes.
     this.node.addValidation({
       validate: () =>
-        this.bucket.node.defaultChild !== undefined && this.bucket.node.tryFindChild('Notifications') !== undefined
-          ? [
+        this.notificationsOfApp() === undefined
+          ? []
+          : [
               'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
                 'eventbridge, and eventBridgeEnabled: true on the bucket',
-            ]
-          : [],
+            ],
     });
     Annotations.of(this).addInfo(
       `The notification is added to those that ${this.shownName} has, by reading and writing them all without a lock. Do not ` +
@@ -145,12 +161,7 @@ export class DropBucket extends Construct {
     });
     buildsQueue.takeEventsOf(rule);
     if (created === undefined) {
-      Annotations.of(this).addInfo(
-        `${this.shownName} has to send its events to EventBridge: ` +
-          (this.bucket.node.defaultChild === undefined
-            ? 'S3 console > the bucket > Properties > Amazon EventBridge > On.'
-            : 'set eventBridgeEnabled: true on it.'),
-      );
+      this.requireEvents();
       return;
     }
     const resource = created.node.defaultChild as CfnBucket;
@@ -158,5 +169,34 @@ export class DropBucket extends Construct {
     resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
     // In a deployed stack this replaces the bucket's notifications, so the rule has to be there first.
     resource.node.addDependency(rule);
+  }
+
+  /** Without its events no build would be announced, and no one would know. */
+  private requireEvents(): void {
+    if (this.bucket.node.defaultChild === undefined) {
+      Annotations.of(this).addInfo(
+        `${this.shownName} has to send its events to EventBridge: S3 console > the bucket > Properties > Amazon EventBridge > On.`,
+      );
+      return;
+    }
+    this.node.addValidation({
+      validate: () => {
+        const events = this.notificationsOfApp()?.EventBridgeConfiguration;
+        return events !== undefined && events.EventBridgeEnabled !== false
+          ? []
+          : [
+              `${this.shownName} does not send its events to EventBridge, so that no build would be announced. Set eventBridgeEnabled: true ` +
+                "on it; where it is another drop's, set that drop's bucketEvents to eventbridge",
+            ];
+      },
+    });
+  }
+
+  /** How the app sets the notifications of an existing bucket: by CDK's function, or as properties of the bucket. */
+  private notificationsOfApp() {
+    const byFunction = this.bucket.node.tryFindChild('Notifications');
+    const ofBucket = propertiesOf(this.bucket);
+    if (ofBucket === undefined) return undefined;
+    return (byFunction && propertiesOf(byFunction)?.NotificationConfiguration) ?? ofBucket.NotificationConfiguration;
   }
 }

@@ -3,6 +3,7 @@ import { unreachable } from '../../functions/domain/model/outcome.ts';
 import { printable } from '../../functions/domain/model/printable.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import type { LogLine } from '../aws/lambda-process.ts';
 import { EVENTS, type LocalEvent, parse } from './events.ts';
 
@@ -123,11 +124,4 @@ function clock(iso: string | undefined): string {
 /** The start and the end of a long key. */
 function shortened(key: string): string {
   return key.length <= KEY_WIDTH ? key : `${key.slice(0, 8)}...${key.slice(11 - KEY_WIDTH)}`;
-}
-
-/** Decimal units, as file managers show them. */
-export function bytes(count: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

@@ -63,6 +63,9 @@ describe('a stack with two drops', () => {
     const commands = doctor.stdout.split('\n').filter((line) => line.includes(TOOL));
     expect(commands).not.toEqual([]);
     for (const line of commands) expect(line).toMatch(/ --stack Studio --region \S+ --drop Nightly\b/);
+    // Of an app of the studio's own, which is elsewhere.
+    const key = await run('delivery-key create --stack Studio --drop Nightly');
+    expect(key.stderr).toContain('Deploy it again with this version: npx cdk deploy in your own CDK app');
   });
 
   it('can be named by the environment, over which flags go, and which is not about the embedded stack', async () => {

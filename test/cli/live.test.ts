@@ -6,7 +6,7 @@ import { type GoLive, withGoLives } from '../../functions/domain/model/live.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import { personName } from '../../functions/domain/model/person.ts';
 import { submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
-import type { BuildsQueue, StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue, StoredDeadLetter } from '../../functions/domain/ports.ts';
 import { LOCAL_USER } from '../../local/aws/account.ts';
 import { listenOnLoopback } from '../../local/loopback-server.ts';
 import type { DroppedBuild } from '../../local/start/embedded-stack.ts';

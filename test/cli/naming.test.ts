@@ -48,6 +48,10 @@ describe('the name of a build', () => {
   });
 });
 
+it.each(['', ' '])('a build is not named by a variable that is not set: "%s"', (wanted) => {
+  expect(() => pickNamed([OLD], wanted)).toThrow('The name of the build is empty.');
+});
+
 describe.concurrent('a command that takes a build', () => {
   const at = Date.now() - 60_000;
   const former = { ...approvedAt(at, { key: 'a/game.zip' }), formerUploadIds: ['first-upload'] };

@@ -69,7 +69,7 @@ describe.concurrent('key', () => {
 
     // Assess
     expect(forced.data).toMatchObject({ version: 2, forced: true });
-    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('refused as InvalidApiKey') });
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('rejected as InvalidApiKey') });
     expect({ code, data }).toMatchObject({ code: 0, data: { version: 3, checks: [{ verdict: 'taken' }] } });
     await use().seen(dropped, 'submitted');
   });

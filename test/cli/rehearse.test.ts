@@ -72,7 +72,7 @@ describe('a rehearsal', () => {
   it('needs a route that there is', { timeout: PATIENCE.testTimeout }, async () => {
     const { code, stderr } = await tool(rehearsal.port, ['rehearse', '--route', 'other/']);
     expect(code).toBe(2);
-    expect(stderr).toContain("There are: --route 'manual/', --route 'approval/'");
+    expect(stderr).toContain('There are: --route manual/, --route approval/.');
   });
 });
 

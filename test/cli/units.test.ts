@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
+import { parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 
 const [S, M, H, D] = [1_000, 60_000, 3_600_000, 86_400_000];
 
@@ -40,8 +41,10 @@ it.each([
   [999_999, '1.0 MB'],
   [24e9, '24.0 GB'],
   [5e15, '5000.0 TB'],
-])('shows %d bytes as %s', (count, text) => {
-  expect(bytes(count)).toBe(text);
+])('shows %d bytes as %s, on the board too', async (count, text) => {
+  const board = await import(new URL('../../cli/board/page/text.js', import.meta.url).href);
+
+  expect([bytes(count), board.bytes(count)]).toEqual([text, text]);
 });
 
 it.each([

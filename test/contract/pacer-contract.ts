@@ -80,6 +80,14 @@ export function definePacerContract(
       expect(entries.filter((admission) => admission.kind === 'blocked' && admission.until === until)).toHaveLength(49);
     });
 
+    it('lets one of 20 callers at once pass in a lane that the table has lost', async () => {
+      const entries = await Promise.all(
+        Array.from({ length: 20 }, () => pacer.acquire('lost', { slot: NOW, pushed: 0 }, NOW)),
+      );
+
+      expect(entries.filter(({ kind }) => kind === 'acquired')).toHaveLength(1);
+    });
+
     it('never lets two pass closer than the interval, in whatever order they come', async () => {
       await fc.assert(
         fc.asyncProperty(
