@@ -216,6 +216,8 @@ export function environmentOf(spec: FunctionSpec, runtimeApiPort: number): Recor
     // Sockets need it on Windows.
     ...present({ SystemRoot: process.env.SystemRoot }),
     PATH: '/usr/local/bin:/usr/bin:/bin',
+    // Else the SDK asks the system: it would read the user's own ~/.aws, and fail as a user that a container does not know.
+    HOME: spec.codeDirectory,
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
