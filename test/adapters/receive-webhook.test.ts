@@ -120,6 +120,12 @@ describe('a webhook at its address', () => {
     expect(lines).toEqual([]);
   });
 
+  it('may hold a character that SQS refuses', async () => {
+    await post({ body: JSON.stringify({ ...PAYLOAD, objection: 'a\uFFFE' }) });
+    expect(sent[0]?.MessageBody).toContain('a\\ufffe');
+    expect(queued()).toMatchObject([{ notice: { objection: 'a\uFFFE' } }]);
+  });
+
   it('may name its project in capitals', async () => {
     await post({ projectId: projectId.toUpperCase() });
     expect(queued()).toMatchObject([{ notice: { projectId } }]);

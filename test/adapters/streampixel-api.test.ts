@@ -51,6 +51,14 @@ describe('upload-file', () => {
     },
   );
 
+  it('takes no wait from a message that is cut off: half a number is another number', async () => {
+    const answer = await upload({ status: 429, cutOff: 'Try again in 90 s, or in 9 m' });
+    expect(answer).toMatchObject({ kind: 'rate-limited', status: 429 });
+    expect(answer).not.toHaveProperty('retryAfterMs');
+    const whole = await upload({ status: 429, body: 'Try again in 9 s' });
+    expect(whole).toMatchObject({ retryAfterMs: 9_000 });
+  });
+
   it('sends exactly the documented body, the URL byte for byte', async () => {
     await upload({ status: 200, body: '{"uploadId":"665a2b3c4d5e6f7a8b9c0e1f"}' });
 
