@@ -15,6 +15,7 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import type { BuildsQueue } from '../queues/builds-queue.ts';
 import type { Settings } from '../settings/schema.ts';
+import { templateProperties } from '../template-properties.ts';
 import { BucketNotification } from './bucket-notification.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
@@ -44,6 +45,7 @@ export class DropBucket extends Construct {
     this.kmsKey = existing.kmsKey;
     const created = existing.bucket === undefined ? this.createBucket(settings) : undefined;
     this.bucket = existing.bucket ?? (created as IBucket);
+    this.node.addValidation({ validate: () => this.lostEvents(settings) });
     if (settings.bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, created);
     else this.addNotification(settings, buildsQueue, created);
   }
@@ -98,6 +100,28 @@ export class DropBucket extends Construct {
     return bucket;
   }
 
+  /** Why no build of a bucket of the app would be announced. That users set notifications is known at the end only. */
+  private lostEvents({ bucketEvents }: Settings): string[] {
+    const { node } = this.bucket;
+    const own = templateProperties(node.defaultChild);
+    if (own === undefined) return [];
+    const ofCdk = templateProperties(node.tryFindChild('Notifications')?.node.tryFindChild('Resource'));
+    // CDK's resource replaces all that the bucket has, but where a feature flag makes it add to that.
+    const isReplaced = ofCdk !== undefined && ofCdk.Managed !== false;
+    const sources = isReplaced ? [ofCdk] : [own, ofCdk];
+    const fix = 'call enableEventBridgeNotification() of the bucket';
+    if (bucketEvents === 'notification') {
+      if (!isReplaced) return [];
+      return [
+        'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
+          `eventbridge, and ${fix}`,
+      ];
+    }
+    const configurations = sources.map((properties) => properties?.NotificationConfiguration) as (object | undefined)[];
+    if (configurations.some((each) => each !== undefined && 'EventBridgeConfiguration' in each)) return [];
+    return [`the bucket does not send its events to EventBridge, so no build would be announced: ${fix}`];
+  }
+
   /** S3 sends to the queue by itself. */
   private addNotification(settings: Settings, buildsQueue: BuildsQueue, created: Bucket | undefined): void {
     const permission = buildsQueue.allowNotificationsFrom(this.bucketArn);
@@ -113,16 +137,6 @@ export class DropBucket extends Construct {
       dependencies: [permission, this.bucket],
     });
     if (created !== undefined) return;
-    // CDK's notifications of a bucket of the app replace all others whenever they change.
-    this.node.addValidation({
-      validate: () =>
-        this.bucket.node.defaultChild !== undefined && this.bucket.node.tryFindChild('Notifications') !== undefined
-          ? [
-              'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
-                'eventbridge, and eventBridgeEnabled: true on the bucket',
-            ]
-          : [],
-    });
     Annotations.of(this).addInfo(
       `The notification is added to those that ${this.shownName} has, by reading and writing them all without a lock. Do not ` +
         'deploy two stacks for one bucket at the same time. If another tool owns its notifications, set bucketEvents to eventbridge.',
@@ -145,11 +159,9 @@ export class DropBucket extends Construct {
     });
     buildsQueue.takeEventsOf(rule);
     if (created === undefined) {
+      if (this.bucket.node.defaultChild !== undefined) return;
       Annotations.of(this).addInfo(
-        `${this.shownName} has to send its events to EventBridge: ` +
-          (this.bucket.node.defaultChild === undefined
-            ? 'S3 console > the bucket > Properties > Amazon EventBridge > On.'
-            : 'set eventBridgeEnabled: true on it.'),
+        `${this.shownName} has to send its events to EventBridge: S3 console > the bucket > Properties > Amazon EventBridge > On.`,
       );
       return;
     }

@@ -2,6 +2,7 @@ import { type Attribute, AttributeType, BillingMode, type ITable, Table } from '
 import { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { acknowledge } from '../acknowledge.ts';
+import { templateProperties } from '../template-properties.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
@@ -15,6 +16,7 @@ export class LedgerTable extends Construct {
   constructor(scope: Construct, id: string, isRehearsal: boolean, existing?: ITable) {
     super(scope, id);
     this.table = existing ?? (this.createTable(isRehearsal) as ITable);
+    if (existing !== undefined) this.node.addValidation({ validate: () => shapeProblems(existing) });
   }
 
   private createTable(isRehearsal: boolean): Table {
@@ -42,4 +44,17 @@ export class LedgerTable extends Construct {
     table.addGlobalSecondaryIndex({ indexName, partitionKey: text(byUploadId.partitionKey) });
     return table;
   }
+}
+
+/** Of a table of the app: another shape would fail each build. */
+function shapeProblems(table: ITable): string[] {
+  const properties = templateProperties(table.node.defaultChild);
+  if (properties === undefined) return [];
+  const { byState, byUploadId, partitionKey } = LEDGER_TABLE;
+  const keys = JSON.stringify(properties.KeySchema);
+  const indexes = JSON.stringify(properties.GlobalSecondaryIndexes ?? []);
+  const isLedger =
+    keys === JSON.stringify([{ AttributeName: partitionKey, KeyType: 'HASH' }]) &&
+    [byState, byUploadId].every(({ indexName }) => indexes.includes(`"${indexName}"`));
+  return isLedger ? [] : [`${table.node.path} is no ledger: give the \`ledger\` of another StreampixelDrop`];
 }

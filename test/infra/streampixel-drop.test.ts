@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { App, Aws, CfnParameter, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
-import { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Alias, Key } from 'aws-cdk-lib/aws-kms';
-import { Bucket, BucketEncryption, type BucketProps, type IBucket } from 'aws-cdk-lib/aws-s3';
+import { Bucket, BucketEncryption, type BucketProps, type CfnBucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
@@ -165,6 +165,26 @@ describe('drops in stacks of a studio', () => {
     expect(new Set(targets)).toEqual(
       new Set(['Builds', 'Nightly'].map((drop) => `{"stack":"Studio","region":"<AWS::Region>","drop":"${drop}"}`)),
     );
+  });
+
+  it('take no other table of the app for a ledger', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const partitionKey = { name: 'pk', type: AttributeType.STRING };
+    const ledgerTable = new Table(stack, 'Table', { partitionKey });
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, ledgerTable: ledgerTable as ITable });
+    expect(() => templateOf(stack)).toThrow('[Studio/Builds/Ledger] Studio/Table is no ledger');
+  });
+
+  it('do not both create the OIDC provider of an account, whatever their regions', () => {
+    const app = studioApp();
+    const props = { ...PROPS, githubRepositories: ['studio/game'], githubProvider: 'create' } as const;
+    const inRegion = (region: string, account = '111111111111') =>
+      new StreampixelDrop(new Stack(app, `Studio-${account}-${region}`, { env: { account, region } }), 'Builds', props);
+    inRegion('eu-central-1');
+    inRegion('eu-central-1', '222222222222');
+    expect(problemsOf(() => inRegion('us-east-1')).problems).toEqual([
+      expect.stringMatching(/^githubProvider: Studio-111111111111-eu-central-1\/Builds creates it in this account/),
+    ]);
   });
 
   it('share a ledger, and so the rate limit, where one has the table of the other', () => {
@@ -434,7 +454,35 @@ describe('an existing bucket', () => {
     const bucket = zips(stack);
     new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket });
     bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue', { enforceSSL: true })));
-    expect(() => templateOf(stack)).toThrow('Set bucketEvents to eventbridge');
+    expect(() => templateOf(stack)).toThrow('[Studio/Builds/DropBucket] the bucket has notifications that CDK sets');
+  });
+
+  it('of the drop takes no notifications of CDK either, but with EventBridge', () => {
+    const withNotification = (props: Partial<StreampixelDropProps>) => {
+      const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
+      const { bucket } = new StreampixelDrop(stack, 'Builds', { ...PROPS, ...props });
+      bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue')));
+      return { bucket, stack };
+    };
+    expect(() => templateOf(withNotification({}).stack)).toThrow('Set bucketEvents to eventbridge');
+    const { bucket, stack } = withNotification({ bucketEvents: 'eventbridge' });
+    expect(() => templateOf(stack)).toThrow('call enableEventBridgeNotification()');
+    bucket.enableEventBridgeNotification();
+    expect(() => templateOf(stack)).not.toThrow();
+  });
+
+  it('of the app has to send to EventBridge where the drop relies on it', () => {
+    const withBucket = (props: BucketProps, change?: (bucket: CfnBucket) => void) => {
+      const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
+      const bucket = zips(stack, props);
+      new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket, bucketEvents: 'eventbridge' });
+      change?.(bucket.node.defaultChild as CfnBucket);
+      return stack;
+    };
+    expect(() => templateOf(withBucket({}))).toThrow('[Studio/Builds/DropBucket] the bucket does not send its events');
+    expect(messagesOf(withBucket({ eventBridgeEnabled: true }))).toEqual([]);
+    const path = 'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled';
+    expect(messagesOf(withBucket({}, (bucket) => bucket.addPropertyOverride(path, true)))).toEqual([]);
   });
 
   it('is shared by drops with prefixes of their own, whose notifications are set one after another', () => {
