@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { defaultName, deployedStack, outputPrefix } from './drop-names.ts';
-import { readSettings, SettingsError } from './settings/read.ts';
+import { isAbout, readSettings, SettingsError } from './settings/read.ts';
 import { rehearsalOf, rehearsalStackProblems } from './settings/rehearsal.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
 import { unknownName } from './settings/unknown-name.ts';
@@ -391,10 +391,6 @@ function tokenPaths(value: unknown, path = ''): readonly string[] {
   if (Array.isArray(value)) return value.flatMap((each, index) => tokenPaths(each, `${path}[${index}]`));
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) => tokenPaths(each, path === '' ? key : `${path}.${key}`));
-}
-
-function isAbout(problem: string, path: string): boolean {
-  return problem.startsWith(path) && /^[:.[]/.test(problem.slice(path.length));
 }
 
 /** The settings' problems without what they say of the app's command line, and with the command for this drop. */
