@@ -17,13 +17,13 @@ export default defineConfig({
   test: {
     // Hundreds of processes run the tool and the app: each starts in half the time with the code that another one has compiled.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/streampixel-drop', import.meta.url)) },
-    setupFiles: ['test/support/loopback-only.ts'],
+    setupFiles: ['test/support/own-environment.ts', 'test/support/loopback-only.ts'],
     // Most of the time is spent waiting for slots and webhooks: a machine with two cores has room for four.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // Tests wait for what has to happen. These limits are reached only where something is wrong, on a busy machine too.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     projects: [
       { extends: true, test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
       // One browser for all of its files.

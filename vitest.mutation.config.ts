@@ -19,7 +19,8 @@ export default defineConfig({
     // In the first each of a hundred cases waits for a second, in the second each builds a huge zip. The adapters' own tests notice
     // the same changes.
     exclude: ['test/adapters/cut-answers.test.ts', 'test/adapters/hostile-zips.test.ts'],
-    setupFiles: ['test/support/loopback-only.ts'],
+    setupFiles: ['test/support/own-environment.ts', 'test/support/loopback-only.ts'],
+    env: { SILENCE_MS: '1000' },
     // The first run, without a change, must pass on a busy machine too. After a change that ends no more this limit is waited for.
     testTimeout: 20_000,
     hookTimeout: 60_000,

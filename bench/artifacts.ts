@@ -46,7 +46,7 @@ export async function prepare(directory: string): Promise<Bench> {
   // bundle rather than read file by file from the runtime's node_modules.
   await build({
     entryPoints: [join(import.meta.dirname, 'plain', 'handler.ts')],
-    outfile: join(plain, 'index.js'),
+    outfile: join(plain, 'index.cjs'),
     bundle: true,
     platform: 'node',
     target: 'node24',

@@ -7,6 +7,9 @@ import { createProgram } from './program.ts';
 import { explained } from './stack/aws-errors.ts';
 import { endpointOf, targetOf } from './stack/stack.ts';
 
+// Of the SDK, on Node 20: it is about later versions of the SDK, and this package brings the one that it works with.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
     // A reader that closes the pipe early (`| head`) is no error: the command ends as it would have, without more output.
@@ -34,12 +37,16 @@ for (const stream of [process.stdout, process.stderr]) await new Promise((writte
 process.exit();
 
 /** Commander has printed what is wrong, or its help. @returns the exit code */
-function commandLineEnded({ exitCode, message }: CommanderError, facts: Facts): number {
+function commandLineEnded({ code: kind, exitCode, message }: CommanderError, facts: Facts): number {
   if (exitCode === 0) return EXIT.done;
+  const isHelp = kind === 'commander.help';
   // Where the command line makes no sense, its flags may not have been read.
   if (process.argv.includes('--json')) {
     const { code, remedy } = usageError('', WHERE_HELP_IS);
-    new Console(true).data({ ...facts, error: { code, message: message.replace(/^error: /, ''), remedy } }, []);
+    new Console(true).data(
+      { ...facts, error: { code, message: isHelp ? 'No command is given.' : message.replace(/^error: /, ''), remedy } },
+      [],
+    );
   }
   return EXIT.usage;
 }

@@ -1,4 +1,4 @@
-import type { OperatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { type OperatorCommands, operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { listed } from './units.ts';
 
 /**
@@ -33,7 +33,7 @@ export class OperatorError extends Error {
 }
 
 /** As a command: npx takes a flag before the first command for its own, and shows npm's help. */
-export const WHERE_HELP_IS = '"help" lists the commands, "help COMMAND" their options.';
+export const WHERE_HELP_IS = `All commands: ${operatorCommands({}).help()}\nThe options of one: ${operatorCommands({}).help('COMMAND')}`;
 
 /** The command line makes no sense. */
 export function usageError(message: string, remedy: Remedy): OperatorError {

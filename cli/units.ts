@@ -1,12 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-
-/** Decimal units, as S3's console shows them. */
-export function bytes(count: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  // Rounded first: 999,999 bytes are 1.0 MB, not 1000.0 kB.
-  const power = units.findIndex((_, index) => index === units.length - 1 || count < 999.95 * 1_000 ** index);
-  return `${power === 0 ? Math.round(count) : (count / 1_000 ** power).toFixed(1)} ${units[power]}`;
-}
+import { bytes } from '../functions/domain/model/size.ts';
 
 /** Before that, a rate says nothing, in ms. */
 const LEAST_FOR_A_RATE_MS = 1_000;
@@ -86,7 +79,9 @@ export function iso(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
-/** The text with the ISO 8601 times in it as local ones. */
+/** The text with the ISO 8601 times in it as local ones; one within a word, such as a key, stays. */
 export function inLocalTime(text: string, now: number): string {
-  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (instant) => clockTime(Date.parse(instant), now));
+  return text.replaceAll(/(?<![^\s(])\d{4}-\d\d-\d\dT[\d:.]+Z(?=[,;:.)]?(?:\s|$))/g, (instant) =>
+    clockTime(Date.parse(instant), now),
+  );
 }

@@ -1,11 +1,12 @@
 import { Stack, Token } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IAlias, IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { present } from '../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
+import { isAlias } from './access/kms-key.ts';
 import { defaultName, deployedStack, outputPrefix } from './drop-names.ts';
 import { isAbout, readSettings, SettingsError } from './settings/read.ts';
 import { rehearsalOf, rehearsalStackProblems } from './settings/rehearsal.ts';
@@ -92,7 +93,8 @@ export interface StreampixelDropProps {
   readonly bucketEvents?: 'notification' | 'eventbridge';
   /**
    * The table of another or a former drop in the account and region of the stack (`ledger`). Drops that upload as the same user share
-   * one, or they exceed Streampixel's rate limit together.
+   * one, or they exceed Streampixel's rate limit together. Where it has a customer managed KMS key (`encryptionKey`; for a table that is
+   * not of the app any key of the account), the functions' roles may use that through DynamoDB, for this table.
    *
    * @default a new one, which outlives the stack
    */
@@ -248,7 +250,7 @@ export interface StreampixelDropProps {
   /**
    * The repositories on github.com whose workflows may push builds: `studio/game` for all of its branches, tags and pull requests,
    * `studio/game:ref:refs/heads/main` for one branch, `studio/game:environment:release` for one environment. Repositories made after
-   * 18 June 2026 have ids in their tokens: `studio@123/game@456`. With one, the drop has a role for them (`githubRole`).
+   * 15 July 2026 have ids in their tokens: `studio@123/game@456`. With one, the drop has a role for them (`githubRole`).
    *
    * @default none
    */
@@ -340,7 +342,7 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
     readSettings({
       ...Object.fromEntries(Object.entries(concrete).filter(([prop]) => SAME_NAMES.includes(prop))),
       ...present({ stackName }),
-      // That they are there counts for the checks, and no more.
+      // That they are there counts for the checks, and no more: of null the check below says what is wrong.
       ...(bucket !== undefined && { bucketName: 'existing' }),
       ...(bucketKmsKey !== undefined && { bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/existing' }),
       ...(ledgerTable !== undefined && { ledgerTableName: 'existing' }),
@@ -417,13 +419,18 @@ function existingProblems(
     if (resource?.[has as 'bucketArn'] === undefined || resource.env === undefined) {
       return [`${prop}: must be an object of CDK; ${by}(...) makes one of what is not of the app`];
     }
-    if ('aliasName' in resource) {
+    if (prop === 'bucketKmsKey' && isAlias(resource as unknown as IKey)) {
       return [
         `${prop}: is an alias, and permissions need the key itself. Give ${by}(...), or what the alias stands for`,
       ];
     }
     if (prop === 'alertTopic' && resource.fifo) {
       return [`${prop}: is a FIFO topic, which neither alarms nor e-mail addresses work with. Give a standard one`];
+    }
+    if (prop === 'alertTopic' && (resource.masterKey as Partial<IAlias> | undefined)?.aliasName === 'alias/aws/sns') {
+      return [
+        `${prop}: is encrypted with AWS's own key alias/aws/sns, under which alarms send nothing. Encrypt it with a key of your own, or with none`,
+      ];
     }
     const { env } = resource;
     // CDK takes some imported things for those of the stack, whatever their ARN says.

@@ -134,7 +134,7 @@ export class StreampixelDrop extends Construct {
     const alarms = new Alarms(this, 'Alarms', watched);
     if (settings.dashboard) new OverviewDashboard(this, 'Overview', watched, alarms);
 
-    const isExistingBucket = props.bucket !== undefined;
+    const isExistingBucket = existing.bucket !== undefined;
     const pushPolicy = new PushPolicy(this, 'Push', { ...resources, isExistingBucket }).policy;
     const githubRole =
       settings.githubRepositories.length === 0 ? undefined : new GithubRole(this, 'Github', settings, pushPolicy).role;
@@ -305,7 +305,7 @@ export class StreampixelDrop extends Construct {
     return this.metric('TimeToApproved', { statistic: Stats.MAXIMUM, ...props });
   }
 
-  /** API keys that Streampixel refused: their number. */
+  /** API keys that Streampixel rejected: their number. */
   metricApiKeysRejected(props?: MetricOptions): Metric {
     return this.metric('ApiKeysRejected', { statistic: Stats.SUM, ...props });
   }

@@ -7,6 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 /** `push` ends with it where the pipeline leaves the build out on purpose. */
 const SKIPPED = 3;
+/** What the summary says of an exit code; of 0 that depends on whether the build was followed. */
+const TITLES = new Map([
+  [SKIPPED, 'Skipped'],
+  [4, 'Still under way'],
+  [130, 'Interrupted'],
+]);
 
 const { env } = process;
 const bundle = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -18,46 +24,54 @@ function flag(name, value) {
   return value ? [`--${name}=${value}`] : [];
 }
 
+/** An input without the space around it: a block of YAML (`file: |`) ends with a line break. */
+const input = (name) => (env[`INPUT_${name}`] ?? '').trim();
+
 function pushArguments() {
-  const { INPUT_DROP, INPUT_FILE, INPUT_KEY, INPUT_LABELS, INPUT_REGION, INPUT_ROUTE, INPUT_SETTINGS, INPUT_STACK } =
-    env;
-  const follow = (env.INPUT_FOLLOW || 'true').toLowerCase();
+  const follow = (input('FOLLOW') || 'true').toLowerCase();
   if (follow !== 'true' && follow !== 'false') fail(`follow is ${follow}, and has to be true or false.`);
-  if (!INPUT_FILE) fail('file is empty. Name a packaged build, or the zip of one.');
-  const labels = (INPUT_LABELS ?? '').split(/\r?\n/).flatMap((line) => line.trim() || []);
+  const file = input('FILE');
+  if (file === '') fail('file is empty. Name a packaged build, or the zip of one.');
+  const labels = input('LABELS')
+    .split(/\r?\n/)
+    .map((line) => line.trim());
   return [
     'push',
     '--json',
-    ...flag('route', INPUT_ROUTE),
-    ...flag('key', INPUT_KEY),
+    ...flag('route', input('ROUTE')),
+    ...flag('key', input('KEY')),
     ...labels.flatMap((label) => flag('label', label)),
-    ...(follow === 'true' ? ['--follow', ...flag('timeout', env.INPUT_TIMEOUT)] : []),
-    ...flag('stack', INPUT_STACK),
-    ...flag('region', INPUT_REGION),
-    ...flag('drop', INPUT_DROP),
-    ...flag('settings', INPUT_SETTINGS),
+    ...(follow === 'true' ? ['--follow', ...flag('timeout', input('TIMEOUT'))] : []),
+    ...flag('stack', input('STACK')),
+    ...flag('region', input('REGION')),
+    ...flag('drop', input('DROP')),
+    ...flag('settings', input('SETTINGS')),
     '--',
-    INPUT_FILE,
+    file,
   ];
 }
 
-const child = spawn(process.execPath, [existsSync(bundle) ? bundle : sources, ...pushArguments()], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+const args = pushArguments();
 // A job that is cancelled: the build goes on, or the next push resumes the upload.
 // Windows has no signals: the runner's Ctrl-C reaches both processes, and a kill would end the tool in the middle of its work.
 const pass = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, pass);
-// What is printed of a build must not be a command to the runner.
+const child = spawn(process.execPath, [existsSync(bundle) ? bundle : sources, ...args], {
+  stdio: ['ignore', 'pipe', 'pipe'],
+});
+// What is printed of a build must not be a command to the runner, which reads stdout and stderr each on its own: so all of it goes to
+// stdout, between these two lines.
 const token = randomUUID();
 console.log(`::stop-commands::${token}`);
+child.stderr.pipe(process.stdout, { end: false });
 let printed = '';
 child.stdout.setEncoding('utf8').on('data', (text) => {
   printed += text;
 });
-child.on('close', (code) => {
+child.on('close', (code, signal) => {
   console.log(`::${token}::`);
-  report(code ?? 1, lastLine(printed));
+  // Without a code a signal has ended it: before it could end by itself, where the job was cancelled.
+  report(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 130 : 1), lastLine(printed));
 });
 
 /** The result that `push --json` prints last; nothing where it did not get that far. */
@@ -94,7 +108,8 @@ function output(name, value) {
 
 function summarize(code, facts) {
   if (!env.GITHUB_STEP_SUMMARY) return;
-  const title = code === 0 ? 'Dropped on Streampixel' : code === SKIPPED ? 'Skipped' : 'Not on Streampixel';
+  const done = facts.state ? 'Dropped on Streampixel' : 'Uploaded';
+  const title = code === 0 ? done : (TITLES.get(code) ?? 'Not on Streampixel');
   const rows = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null);
   const table = rows.map(([name, value]) => `| ${name} | ${inCode(value)} |`);
   appendFileSync(env.GITHUB_STEP_SUMMARY, [`### ${title}`, '', '| | |', '| --- | --- |', ...table, '', ''].join('\n'));
@@ -114,7 +129,6 @@ function annotate(title, message) {
 
 /** Ends as `push` does after wrong usage. */
 function fail(message) {
-  output('exit-code', '2');
-  annotate('Usage', message);
-  process.exit(2);
+  report(2, { reason: 'Usage', error: { message } });
+  process.exit();
 }

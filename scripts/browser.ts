@@ -35,7 +35,9 @@ async function packagedChromium(): Promise<LaunchOptions> {
     process.env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs24.x';
     const name = '@sparticuz/chromium';
     const { default: packaged } = await import(name);
-    return { executablePath: await packaged.executablePath(), env: { ...process.env } as Record<string, string> };
+    const executablePath = await packaged.executablePath();
+    // Without a locale it would find no file whose path is not ASCII.
+    return { executablePath, env: { ...process.env, LC_ALL: 'C.UTF-8' } as Record<string, string> };
   } finally {
     for (const variable of Object.keys(process.env)) {
       if (own[variable] === undefined) delete process.env[variable];

@@ -43,8 +43,12 @@ export async function findReleaseTarget(stack: Stack, choice: ReleaseChoice): Pr
       : await previousBuild(stack, choice.previousOf);
   const { entry } = target;
   if (keyParameterOf(stack.settings.routes, entry) === undefined) {
-    const remedy = 'Add the route to streampixel-drop.json and deploy, or release the build on the dashboard.';
-    throw new OperatorError('NoRoute', `No route has a key of user ${entry.userId} any more.`, remedy);
+    throw new OperatorError(
+      'NoRoute',
+      `No route has a key of user ${entry.userId} any more.`,
+      (commands) =>
+        `Release the build on the dashboard. Or add a route of the user to ${commands.settingsPlace()}, and deploy: ${commands.deploy()}`,
+    );
   }
   return target;
 }
@@ -74,7 +78,7 @@ export async function previewRelease({ ledger }: Stack, { entry, uploadId }: Rel
   const { id: build, projectId } = entry;
   const differences = await differencesFromLive(ledger, entry);
   const live = liveSpans(await ledger.liveOf(projectId ?? '')).at(-1);
-  const now = live && `${nameOfLive(live)}, live ${whenLive(live, Date.now())}, upload id ${live.uploadId}`;
+  const now = live && `${nameOfLive(live)}, live ${whenLive(live)}, upload id ${live.uploadId}`;
   return {
     ...present({ replaces: live }),
     differences,
@@ -113,8 +117,8 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
 }
 
 /** The build that a person names, and its upload: where the name is the id of an earlier upload, that one is meant. */
-async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
-  const entry = await findBuild(ledger, name);
+async function namedBuild(stack: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
+  const entry = await findBuild(stack, name);
   const uploadId = wantedUpload ?? entry.formerUploadIds?.find((each) => each === name);
   return { entry, uploadId: releasableUpload(entry, uploadId) };
 }

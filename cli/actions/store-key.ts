@@ -44,7 +44,7 @@ export async function checkNewKey(place: KeyPlace, parameter: string, apiKey: Se
   const { reason } = refused.verdict;
   const refusal = new OperatorError(
     reason,
-    `Streampixel refuses this key for user ${refused.userId}. Nothing was stored.`,
+    `Streampixel rejects this key for user ${refused.userId}. Nothing was stored.`,
     reason === 'InvalidUser'
       ? REASONS.InvalidUser.remedy
       : 'Check it for a typing error. Only the newest key of an account works. You can store it anyway (--force).',

@@ -14,7 +14,8 @@ import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
 import { findRoute } from '../../functions/domain/model/route.ts';
 import { shellWord } from '../../functions/domain/notify/operator-commands.ts';
 import { applyPackageCheck } from '../../functions/domain/package/applied.ts';
-import { collectDeadLetters, type StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../../functions/domain/ports.ts';
+import { collectDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { createObjectLookup, findBuild, UNKNOWN_BUILD } from '../builds/search.ts';
 import { afterSubmission } from '../builds/status-display.ts';
 import { printable } from '../console.ts';
@@ -68,7 +69,7 @@ export async function planSubmit(
 ): Promise<SubmitPlan[]> {
   const isNamed = 'name' in choice;
   const targets = isNamed ? [await targetOf(stack, choice.name)] : await targetsUnder(stack, choice.prefix);
-  const lookUp = createObjectLookup(stack.ledger);
+  const lookUp = createObjectLookup(stack);
   const plans: SubmitPlan[] = [];
   await shown(targets.length, async (onRead) => {
     for (const batch of batchesOf(targets)) {
@@ -121,7 +122,7 @@ export async function addVerdicts({ clients, settings }: Stack, plans: SubmitPla
 async function targetOf(stack: Stack, name: string): Promise<SubmitTarget> {
   if (name.startsWith('s3://')) return targetAt(stack, name);
   try {
-    const { build } = await findBuild(stack.ledger, name);
+    const { build } = await findBuild(stack, name);
     if (build.bucket !== stack.bucket) return targetAt(stack, `s3://${build.bucket}/${build.key}`);
     return { key: build.key, ...present({ versionId: build.versionId }) };
   } catch (error) {
@@ -233,8 +234,11 @@ async function planFor(
   return {
     id,
     why,
-    ...present({ state: entry?.state }),
-    ...(attributes === undefined ? {} : { message: { build: known, attributes }, afterwards: afterSubmission(route) }),
+    ...present({
+      state: entry?.state,
+      message: attributes && { build: known, attributes },
+      afterwards: attributes && afterSubmission(route),
+    }),
   };
 }
 

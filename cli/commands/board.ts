@@ -22,7 +22,7 @@ export function addBoardCommand(program: Command, act: Act): void {
   program
     .command('board')
     .description(
-      'Show all builds in a page of the browser, live, and act on them there. It is served on this machine alone, with your AWS rights, ' +
+      'Show all builds in a page of the browser that updates itself, and act on them there. It is served on this machine alone, with your AWS rights, ' +
         'until Ctrl-C.',
     )
     .option('--port <number>', 'port on 127.0.0.1; 0 for any free one', port, 0)
@@ -42,6 +42,13 @@ async function board(console: Console, stack: Stack, { open, port, readOnly = fa
       if (isFirst && open && hasDesktop()) removeFile = openBrowser(address);
     },
   }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EACCES') {
+      throw new OperatorError(
+        'PortForbidden',
+        `You may not use port ${port}.`,
+        'Choose a --port from 1024 on, or leave it out.',
+      );
+    }
     if (error.code !== 'EADDRINUSE') throw error;
     throw new OperatorError('PortTaken', `Port ${port} is taken.`, 'Choose another --port, or leave it out.');
   });

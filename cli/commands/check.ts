@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { PACKAGE_WARNINGS } from '../../functions/domain/model/package-verdict.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import type { Act } from '../command.ts';
 import { aligned, type Console, printable } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { packageRows, warningRows } from '../screens/package-rows.ts';
 import type { Stack } from '../stack/stack.ts';
 import { type JudgedObject, judgeObject } from '../stack/zip-object.ts';
-import { bytes } from '../units.ts';
 import { planFolder } from '../upload/folder-source.ts';
 import { judgeZipFile } from '../upload/zip-file.ts';
 
@@ -23,9 +23,7 @@ export function addCheckCommand(program: Command, act: Act): void {
 }
 
 async function check(console: Console, find: () => Promise<Stack>, build: string): Promise<number> {
-  const { labels, size, verdict } = build.startsWith('s3:')
-    ? await judgeAddress(await find(), build)
-    : await judgePath(build);
+  const { labels, size, verdict } = build.startsWith('s3:') ? await judgeAddress(find, build) : await judgePath(build);
   const { facts, refusals, warnings } = verdict;
   const isGood = refusals.length === 0;
   console.data(
@@ -44,7 +42,7 @@ async function check(console: Console, find: () => Promise<Stack>, build: string
           ['Build', printable(build)] as const,
           ['Size', bytes(size)] as const,
           ['Verdict', isGood ? console.paint('green', VERDICT.good) : console.paint('red', VERDICT.bad)] as const,
-          ...refusals.map(({ code, detail }) => [code, printable(`${detail} ${REASONS[code].cause}`)] as const),
+          ...refusals.map(({ code, detail }) => [code, printable(`${REASONS[code].cause} ${detail}`)] as const),
           ['What to do', isGood ? '' : REMEDY] as const,
           ...packageRows(facts, labels),
         ].filter(([, value]) => value !== ''),
@@ -72,13 +70,14 @@ async function judgePath(path: string): Promise<JudgedObject> {
   return { verdict: await judgeZipFile(path), size: stats.size };
 }
 
-async function judgeAddress({ clients: { s3 } }: Stack, address: string): Promise<JudgedObject> {
+async function judgeAddress(find: () => Promise<Stack>, address: string): Promise<JudgedObject> {
   const [, Bucket, Key] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
   if (Bucket === undefined || Key === undefined) {
     throw usageError(`${printable(address)} is not the address of an object.`, 'For example: s3://bucket/game.zip');
   }
+  const { clients } = await find();
   try {
-    return await judgeObject(s3, { Bucket, Key });
+    return await judgeObject(clients.s3, { Bucket, Key });
   } catch (error) {
     if (!(error instanceof Error && /NotFound|NoSuchKey/.test(error.name))) throw error;
     throw new OperatorError('NoObject', `There is no object ${printable(address)}.`, `See: aws s3 ls s3://${Bucket}/`);

@@ -23,11 +23,13 @@ interface DeliveryKeyFlags {
 }
 
 export function addDeliveryKeyCommands(program: Command, act: Act): void {
-  const key = program.command('delivery-key').description('The key that signs download URLs of CloudFront.');
+  const key = program
+    .command('delivery-key')
+    .description('Make or replace the key that signs download URLs of CloudFront.');
   key
     .command('create')
     .description(
-      'Make the key if there is none: stores the private half in SSM, prints the public half for streampixel-drop.json.',
+      'Make the key if there is none: stores the private half in SSM, prints the public half for the setting deliveryPublicKeys.',
     )
     .action(act(async ({ console, stack }) => create(console, await stack())));
   key
@@ -50,8 +52,7 @@ async function create(console: Console, stack: Stack): Promise<number> {
   const stored = `version ${version} of the SSM parameter ${parameter}`;
   console.say(isNew ? `The private key is stored as ${stored}.` : `There is a key: ${stored}. It stays.`);
   printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
-  console.say('Put this into streampixel-drop.json, deploy (npx cdk deploy), and check it:');
-  console.say(stack.commands.doctor());
+  console.say(`${putInto(stack)}\nThen check it: ${stack.commands.doctor()}`);
   return EXIT.done;
 }
 
@@ -72,8 +73,7 @@ async function rotate(console: Console, stack: Stack): Promise<number> {
     isNew ? 'A second key is stored. The first one signs until this is deployed:' : 'A rotation is in progress.',
   );
   printSetting(console, { parameter, version, isNew }, publicKeysWith(privateKeys, stack));
-  console.say('Put this into streampixel-drop.json, and deploy (npx cdk deploy). Then end the rotation:');
-  console.say(commands.finishDeliveryKeyRotation());
+  console.say(`${putInto(stack)}\nThen end the rotation: ${commands.finishDeliveryKeyRotation()}`);
   return EXIT.done;
 }
 
@@ -86,11 +86,11 @@ async function finish(console: Console, stack: Stack, { yes }: DeliveryKeyFlags)
     return EXIT.done;
   }
   if (!isDeployed(current, distributionOf(stack))) {
-    const message = 'The new public key is not deployed: without the old key no URL could be signed.';
+    const message = 'The new public key is not deployed yet: without the old key no URL could be signed.';
     throw new OperatorError(
       'NotDeployed',
       message,
-      `Put it into streampixel-drop.json and deploy: ${commands.rotateDeliveryKey()}`,
+      `This prints it again, and says where to put it: ${commands.rotateDeliveryKey()}`,
     );
   }
   const until = Date.now() + KEYS_CACHED_MS + (settings.fileUrlLifetimeSeconds ?? 0) * 1000;
@@ -105,17 +105,19 @@ async function finish(console: Console, stack: Stack, { yes }: DeliveryKeyFlags)
   const publicKeys = (settings.deliveryPublicKeys ?? []).filter((publicKey) => !dropped.has(publicKey));
   console.say(`The old private key is deleted. URLs that it has signed end at ${iso(until)} at the latest.`);
   printSetting(console, { ...facts, dropped: true, version }, publicKeys);
-  console.say(
-    'Put this into streampixel-drop.json after that time, and deploy: it ends every URL that the old key has signed.',
-  );
+  console.say(`After that time, this ends every URL that the old key has signed. ${putInto(stack)}`);
   return EXIT.done;
 }
 
-function parameterOf({ settings }: Stack): string {
+function putInto({ commands }: Stack): string {
+  return `Put this into ${commands.settingsPlace()}, and deploy it: ${commands.deploy()}`;
+}
+
+function parameterOf({ commands, settings }: Stack): string {
   const { deliveryKeyParameter } = settings;
   if (deliveryKeyParameter !== undefined) return deliveryKeyParameter;
   const message = 'The stack was deployed with a version of the project that does not know CloudFront.';
-  throw new OperatorError('OldStack', message, 'Deploy it again with this version: npx cdk deploy.');
+  throw new OperatorError('OldStack', message, `Deploy it again with this version: ${commands.deploy()}`);
 }
 
 /** Public halves of these keys, and those that are deployed: former keys may have signed URLs that are still in use. */
@@ -124,7 +126,5 @@ function publicKeysWith(privateKeys: readonly Secret[], { settings }: Stack): re
 }
 
 function printSetting(console: Console, facts: object, deliveryPublicKeys: readonly string[]): void {
-  console.data({ ...facts, deliveryPublicKeys }, [
-    `"deliveryPublicKeys": ${JSON.stringify(deliveryPublicKeys, undefined, 2)}`,
-  ]);
+  console.data({ ...facts, deliveryPublicKeys }, [`"deliveryPublicKeys": ${JSON.stringify(deliveryPublicKeys)}`]);
 }

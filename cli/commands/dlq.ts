@@ -266,7 +266,8 @@ async function redrive(
     );
     const { left, moved } = report;
     console.data({ moved, left, byReason: countsByReason(facts) }, [redrivenText(messages.length, report)]);
-    if (moved > 0) console.say(`They are submitted one by one, as the rate limit allows: ${console.commands.watch()}`);
+    if (moved > 0)
+      console.say(`Builds are submitted one by one, as the rate limit allows: ${console.commands.watch()}`);
     return exitCode(left, signal);
   });
 }

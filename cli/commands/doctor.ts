@@ -14,7 +14,7 @@ import type { Secret } from '../../functions/domain/model/secret.ts';
 import type { OperatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { deployedSettings } from '../../infra/outputs/outputs.ts';
 import { SettingsError } from '../../infra/settings/read.ts';
-import { SETTINGS_FILE, settingsName } from '../../infra/settings/settings-file.ts';
+import { settingsName } from '../../infra/settings/settings-file.ts';
 import { entriesOf } from '../builds/search.ts';
 import type { Act } from '../command.ts';
 import { concurrently } from '../concurrently.ts';
@@ -38,8 +38,6 @@ import {
   webhookText,
 } from '../stack/webhooks.ts';
 import { NAMED, plural, span } from '../units.ts';
-
-const DEPLOY = 'npx cdk deploy';
 
 export function addDoctorCommand(program: Command, act: Act): void {
   program
@@ -123,27 +121,32 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ drop, name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+async function checkSettings({ commands, drop, name, options, settings }: Stack): Promise<readonly Finding[]> {
   const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
   // They are the props of a construct in an app of the studio's own, which the tool can't read.
   if (drop !== undefined) return [ok(text)];
   try {
-    const here = settingsHere(settingsFile);
-    // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
+    const here = settingsHere(options.settings);
+    // Those of another stack, or none where the tool is used away from the settings, show nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
     if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
-    const file = settingsName({ file: settingsFile });
-    return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${DEPLOY}`)];
+    const file = settingsName({ file: options.settings });
+    return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${commands.deploy()}`)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     return error.problems.map((problem) => fail(problem, 'Correct it.'));
   }
 }
 
-async function checkStack({ drop, name, region, status }: Stack): Promise<readonly Finding[]> {
+async function checkStack({ commands, drop, name, region, status }: Stack): Promise<readonly Finding[]> {
   const shown = drop === undefined ? name : `${name}, drop ${drop},`;
   if (/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)) return [ok(`${shown} in ${region}, ${status}`)];
-  return [warn(`${shown} in ${region} is ${status}`, `Look at its events in the console; then ${DEPLOY}.`)];
+  return [
+    warn(
+      `${shown} in ${region} is ${status}`,
+      `Look at its events in the console, fix what they name, then deploy again: ${commands.deploy()}`,
+    ),
+  ];
 }
 
 async function checkKeys(stack: Stack): Promise<readonly Finding[]> {
@@ -215,9 +218,9 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   return findings;
 }
 
-async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<readonly Finding[]> {
-  const underWay = await entriesOf(ledger, UNDER_WAY);
-  const known = new Set(settings.routes.map(({ projectId }) => projectId));
+async function checkLedger(stack: Stack): Promise<readonly Finding[]> {
+  const underWay = await entriesOf(stack, UNDER_WAY);
+  const known = new Set(stack.settings.routes.map(({ projectId }) => projectId));
   const former = underWay.filter(({ projectId }) => projectId !== undefined && !known.has(projectId));
   const findings = [...groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
     warn(
@@ -225,7 +228,7 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
       'Each is finished with the settings it was submitted with. Until then keep the webhook on the dashboard of that project.',
     ),
   );
-  return [ok(ledgerTable), ...findings];
+  return [ok(stack.ledgerTable), ...findings];
 }
 
 /** Streampixel has the build, or may have it, and has not finished it. */
@@ -261,7 +264,7 @@ function checkBucketEvents(bucket: string, { EventBridgeConfiguration }: BucketC
 }
 
 async function checkNotification(
-  { bucket, buildsQueueUrl, clients, settings }: Stack,
+  { bucket, buildsQueueUrl, clients, commands, settings }: Stack,
   { QueueConfigurations }: BucketConfiguration,
 ): Promise<Finding> {
   const { arn } = await readQueue(clients.sqs, buildsQueueUrl);
@@ -271,14 +274,16 @@ async function checkNotification(
   const isAsSet =
     own?.Events?.includes('s3:ObjectCreated:*') && rule('prefix') === settings.prefix && rule('suffix') === '.zip';
   if (own === undefined) {
-    const remedy = `The bucket's notification was replaced by hand: ${DEPLOY}.`;
+    const remedy = `The bucket's notification was replaced by hand. Deploy again: ${commands.deploy()}`;
     return fail(`${bucket} announces no builds to the queue`, remedy);
   }
-  if (!isAsSet) return fail(`${bucket} announces other objects than the settings say`, `${DEPLOY}.`);
+  if (!isAsSet)
+    return fail(`${bucket} announces other objects than the settings say`, `Deploy again: ${commands.deploy()}`);
   return ok(`${bucket} announces ${settings.prefix}*.zip`);
 }
 
-const CHANGED_BY_HAND = `The queue was changed by hand: ${DEPLOY}.`;
+const changedByHand = ({ commands }: Pick<Stack, 'commands'>) =>
+  `The queue was changed by hand. Deploy again: ${commands.deploy()}`;
 
 async function checkQueues({
   buildsQueueUrl,
@@ -293,20 +298,20 @@ async function checkQueues({
   const text = `messages are kept for ${span(builds.retentionMs)}, dead letters for ${span(dead.retentionMs)}`;
   const findings: Finding[] = [];
   if (builds.deadLetterArn !== dead.arn) {
-    findings.push(fail('the builds queue does not use the dead-letter queue', CHANGED_BY_HAND));
+    findings.push(fail('the builds queue does not use the dead-letter queue', changedByHand({ commands })));
   } else if (dead.retentionMs <= builds.retentionMs) {
-    findings.push(fail(`${text}: dead letters have to be kept for longer`, CHANGED_BY_HAND));
+    findings.push(fail(`${text}: dead letters have to be kept for longer`, changedByHand({ commands })));
   } else findings.push(ok(text));
   const waiting = dead.visible + dead.hidden;
   if (waiting > 0) findings.push(warn(`${plural(waiting, 'dead letter')} to look at`, commands.deadLetters()));
   return findings;
 }
 
-async function checkFollowQueue({ clients: { sqs }, followQueueUrl }: Stack): Promise<readonly Finding[]> {
+async function checkFollowQueue({ clients: { sqs }, commands, followQueueUrl }: Stack): Promise<readonly Finding[]> {
   const { arn, deadLetterArn } = await readQueue(sqs, followQueueUrl);
   if (deadLetterArn === undefined) {
     const text = 'it has no dead-letter queue: a message that fails again and again is lost';
-    return [fail(text, CHANGED_BY_HAND)];
+    return [fail(text, changedByHand({ commands }))];
   }
   const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: deadLetterArn.split(':').at(-1) }));
   const { hidden, visible } = await readQueue(sqs, QueueUrl);
@@ -321,7 +326,7 @@ async function checkFollowQueue({ clients: { sqs }, followQueueUrl }: Stack): Pr
 }
 
 async function checkFunctions(stack: Stack): Promise<readonly Finding[]> {
-  const { buildsQueueUrl, clients, followQueueUrl, submitBuildFunction } = stack;
+  const { buildsQueueUrl, clients, commands, followQueueUrl, submitBuildFunction } = stack;
   const [builds, follow, { Timeout = 0 }] = await Promise.all([
     readQueue(clients.sqs, buildsQueueUrl),
     readQueue(clients.sqs, followQueueUrl),
@@ -333,31 +338,31 @@ async function checkFunctions(stack: Stack): Promise<readonly Finding[]> {
   ]);
   if (builds.visibilityTimeoutS < Timeout) {
     const text = `messages become visible again after ${builds.visibilityTimeoutS} s, but the function may take ${Timeout} s`;
-    findings.push(fail(text, `${DEPLOY}.`));
+    findings.push(fail(text, `Deploy again: ${commands.deploy()}`));
   }
   return findings;
 }
 
 async function checkEventSource(
-  { clients: { lambda } }: Stack,
+  { clients: { lambda }, commands }: Stack,
   EventSourceArn: string | undefined,
   queue: string,
 ): Promise<Finding> {
   const { EventSourceMappings } = await lambda.send(new ListEventSourceMappingsCommand({ EventSourceArn }));
   const mapping = EventSourceMappings?.find((each) => each.EventSourceArn === EventSourceArn);
-  if (mapping === undefined) return fail(`no function processes the ${queue}`, `${DEPLOY}.`);
+  if (mapping === undefined) return fail(`no function processes the ${queue}`, `Deploy again: ${commands.deploy()}`);
   if (mapping.State !== 'Enabled') {
     const remedy = `aws lambda update-event-source-mapping --enabled --uuid ${mapping.UUID}`;
     return fail(`the event source of the ${queue} is ${mapping.State}: its messages wait`, remedy);
   }
   if (!mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures')) {
     const text = `the event source of the ${queue} ignores partial batch responses: messages would be lost`;
-    return fail(text, `${DEPLOY}.`);
+    return fail(text, `Deploy again: ${commands.deploy()}`);
   }
   return ok(`${mapping.FunctionArn?.split(':').at(-1)} processes the ${queue}`);
 }
 
-async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly Finding[]> {
+async function checkAlerts({ alertTopicArn, clients, commands }: Stack): Promise<readonly Finding[]> {
   let confirmed = 0;
   const findings: Finding[] = [];
   for await (const page of paginateListSubscriptionsByTopic({ client: clients.sns }, { TopicArn: alertTopicArn })) {
@@ -370,6 +375,6 @@ async function checkAlerts({ alertTopicArn, clients }: Stack): Promise<readonly 
     }
   }
   if (confirmed > 0) return [ok(`${plural(confirmed, 'subscriber')}`), ...findings];
-  const remedy = `Set alertEmails in ${SETTINGS_FILE} and ${DEPLOY}.`;
+  const remedy = `Set alertEmails in ${commands.settingsPlace()}, and deploy: ${commands.deploy()}`;
   return [fail('no subscriber: builds that fail go unnoticed', remedy), ...findings];
 }

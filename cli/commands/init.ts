@@ -1,13 +1,14 @@
 import { statSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
 import password from '@inquirer/password';
 import { type Command, Option } from 'commander';
 import * as v from 'valibot';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { RELEASE_MODES, type ReleaseMode, type Route } from '../../functions/domain/model/route.ts';
 import { Secret } from '../../functions/domain/model/secret.ts';
-import { operatorCommands, shellWord } from '../../functions/domain/notify/operator-commands.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { DEFAULT_STACK_NAME } from '../../infra/outputs/outputs.ts';
 import { settingsIn } from '../../infra/settings/app-settings.ts';
 import { valueOfText } from '../../infra/settings/from-text.ts';
@@ -20,6 +21,7 @@ import type { Console } from '../console.ts';
 import { EXIT, OperatorError, usageError, WHERE_HELP_IS } from '../operator-error.ts';
 import { checkKey, projectIds, verdictText } from '../stack/api-keys.ts';
 import { createAgents } from '../stack/proxy.ts';
+import { withSlashes } from '../stack/stack.ts';
 import { schemaReference, takeOutOfCdkJson, writeWhole } from './settings-writer.ts';
 
 /** Where the key for the check may be; it is that of `npm start`, too. */
@@ -96,16 +98,23 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
 
   writeWhole(path, { $schema: schemaReference(dirname(path)), ...values });
   if (names.length > 0) takeOutOfCdkJson(join(directory, 'cdk.json'), names);
-  // A slash is good everywhere; a backslash needs other quotes in each shell.
-  const named = path === settingsPath({ directory }) ? undefined : name.split(sep).join('/');
-  const next = [
-    operatorCommands({ settings: named }).storeKey(),
-    `npx cdk deploy${named === undefined ? '' : ` -c ${shellWord(`settings=${named}`)}`}`,
-  ];
+  const commands = operatorCommands({ settings: path === settingsPath({ directory }) ? undefined : withSlashes(name) });
+  const next = [commands.storeKey(), commands.deploy()];
   console.data({ file: path, checked, takenOver: names, next }, [console.paint('green', `${name} is written.`)]);
   if (names.length > 0) console.say(`Taken out of cdk.json: ${names.join(', ')}.`);
+  if (!isClone(directory)) {
+    console.say(
+      'This folder is not a clone of streampixel-drop, which deploys the file. In a CDK app of your own, give the routes to StreampixelDrop as props.',
+    );
+  }
   console.say(`Next, store the API key: ${next[0]}\nThen deploy: ${next[1]}`);
   return EXIT.done;
+}
+
+/** Whether this project's app is here, by its cdk.json. */
+function isClone(directory: string): boolean {
+  const { app } = settingsIn(join(directory, 'cdk.json'), ({ app }) => ({ app }));
+  return typeof app === 'string' && app.includes('infra/app.ts');
 }
 
 function isFolder(path: string): boolean {
@@ -144,7 +153,7 @@ function checkRouteFlags({ keyParameter, projectId, release, userId }: InitFlags
   const missing = Object.entries(ids).flatMap(([flag, value]) => (value === undefined ? [flag] : []));
   if (!isComplete && !isTerminal() && missing.length > 0) {
     const message = `${missing.join(' and ')}: missing, and without a terminal it can't be asked for.`;
-    throw usageError(message, '--help lists the flags.');
+    throw usageError(message, WHERE_HELP_IS);
   }
 }
 
@@ -189,7 +198,7 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
   const answer = await input(
     {
       message,
-      ...(fallback === undefined ? {} : { default: fallback }),
+      ...present({ default: fallback }),
       validate: (text) => problem(text.trim()) ?? true,
     },
     PROMPTS,
@@ -198,7 +207,9 @@ async function answerTo({ flag, message, given, fallback, problem }: Question): 
 }
 
 /** By the checks of the settings themselves. */
-const problemBy = (schema: v.GenericSchema) => (answer: unknown) => v.safeParse(schema, answer).issues?.[0].message;
+const problemBy = (schema: v.GenericSchema) => (answer: unknown) =>
+  // Without how a list is written for CDK.
+  v.safeParse(schema, answer).issues?.[0].message.replace(/; several as a list.*/s, '');
 const { entries: ofRoute } = routeSettings;
 
 function problemOfId(schema: v.GenericSchema) {
@@ -295,7 +306,7 @@ async function refusalOf(
     case 'refused': {
       const remedy =
         'Check the user id and the key: only the newest key of an account works. --no-check does not ask Streampixel.';
-      return new OperatorError(answer.verdict.reason, `Streampixel refuses this key for user ${userId}.`, remedy);
+      return new OperatorError(answer.verdict.reason, `Streampixel rejects this key for user ${userId}.`, remedy);
     }
     case 'unclear':
       console.say(`The ids ${verdictText(answer)}`);

@@ -38,7 +38,7 @@ export function addKeyCommands(program: Command, act: Act): void {
         'deployment it stores it for the routes in the file of settings.',
     )
     .option('--parameter <name>', 'the SSM parameter; needed where the routes use several')
-    .option('--force', 'store it even if Streampixel refuses it')
+    .option('--force', 'store it even if Streampixel rejects it')
     .action(act(async ({ console, stack, flags }) => setKey(console, await keyStore(stack, flags), flags)));
   key
     .command('check')
@@ -98,10 +98,10 @@ async function setKey(console: Console, stack: KeyStore, { parameter, force = fa
     console.paint('green', `Stored as version ${version} of ${name}.`),
   ]);
   if (!stack.isDeployed) {
-    console.say('There is no stack yet. Deploy it: npx cdk deploy');
+    console.say(`There is no stack yet. Deploy it: ${console.commands.deploy()}`);
     return EXIT.done;
   }
-  console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}: ${console.commands.watch()}`);
+  console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}. Watch them: ${console.commands.watch()}`);
   return EXIT.done;
 }
 
@@ -129,7 +129,13 @@ async function checkKeys(console: Console, stack: KeyStore, { parameter }: KeyFl
   const lines = keys.flatMap(({ parameter: name, version, users }) =>
     version === undefined
       ? [`${name}  ${console.paint('red', 'no key')}`, `  Store one: ${console.commands.storeKey(name)}`]
-      : [`${name}  version ${version}`, ...aligned(verdictRows(console, users), 2)],
+      : [
+          `${name}  version ${version}`,
+          ...aligned(verdictRows(console, users), 2),
+          ...(users.some(({ verdict }) => verdict.kind === 'refused')
+            ? [`  Store one that works: ${console.commands.storeKey(name)}`]
+            : []),
+        ],
   );
   console.data({ keys }, lines);
   const isGood = keys.every(({ users }) => users.length > 0 && users.every(({ verdict }) => verdict.kind === 'taken'));

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { present } from '../../functions/domain/model/optional-fields.ts';
+import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { type DeployedRehearsal, OUTPUTS } from '../../infra/outputs/outputs.ts';
 import type { Act } from '../command.ts';
 import { type Console, printable } from '../console.ts';
@@ -8,7 +10,8 @@ import { beginRehearsal, interrupted } from '../rehearsal/rehearsal.ts';
 import { type ReceivedAlert, reportLines, STEPS, type StepName, type StepResult } from '../rehearsal/report.ts';
 import { createSteps, type Seen } from '../rehearsal/steps.ts';
 import { explained } from '../stack/aws-errors.ts';
-import type { Stack } from '../stack/stack.ts';
+import { type Stack, targetOf } from '../stack/stack.ts';
+import { routeFlags } from '../upload/upload-key.ts';
 
 interface RehearseFlags {
   readonly route?: string;
@@ -28,10 +31,12 @@ export function addRehearseCommand(program: Command, act: Act): void {
 async function rehearse(console: Console, stack: Stack, flags: RehearseFlags): Promise<number> {
   const deployed = stack.optionalOutput(OUTPUTS.rehearsal);
   if (deployed === undefined) {
+    const ofApp = operatorCommands(targetOf(present({ settings: stack.options.settings }))).deploy(['rehearsal=true']);
+    const how = stack.drop === undefined ? ofApp : 'with the prop rehearsal, and a name that ends in -Rehearsal';
     throw new OperatorError(
       'NoRehearsal',
-      `The stack ${printable(stack.name)} is no rehearsal: its builds go to Streampixel.`,
-      'Deploy a rehearsal, which is a stack of its own: npx cdk deploy -c rehearsal=true',
+      `The stack ${printable(stack.name)} was not deployed as a rehearsal.`,
+      `Deploy a rehearsal, which is a stack of its own: ${how}`,
     );
   }
   const route = routeOf(stack, flags);
@@ -65,6 +70,6 @@ function failedStep(error: unknown): Seen {
 function routeOf({ settings: { routes } }: Stack, { route: wanted }: RehearseFlags) {
   const route = wanted === undefined ? routes[0] : routes.find(({ prefix }) => prefix === wanted);
   if (route !== undefined) return route;
-  const list = routes.map(({ prefix }) => `--route '${prefix}'`).join(', ');
+  const list = routeFlags(routes.map(({ prefix }) => prefix));
   throw usageError(`There is no route '${printable(wanted ?? '')}'.`, printable(`There are: ${list}.`));
 }

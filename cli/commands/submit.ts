@@ -53,7 +53,10 @@ async function submit(
   { again = false, check = true, dryRun = false, prefix, yes = false }: SubmitFlags,
 ): Promise<number> {
   if ((name === undefined) === (prefix === undefined)) {
-    throw usageError('Give either a build or --prefix.', 'For example: submit s3://bucket/game.zip');
+    throw usageError(
+      'Give either a build or --prefix.',
+      (commands) => `For example: ${commands.submitNamed('s3://bucket/game.zip')}`,
+    );
   }
   const stack = await find();
   const isNamed = name !== undefined;

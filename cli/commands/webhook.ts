@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, type Command } from 'commander';
 import { MOST_TOKENS } from '../../functions/domain/follow/webhook-tokens.ts';
 import { dashboardWebhookUrl } from '../../local/streampixel/stand-in-webhooks.ts';
-import { type Act, NOTHING_CHANGED } from '../command.ts';
+import { type Act, type GlobalFlags, NOTHING_CHANGED } from '../command.ts';
 import { aligned, type Console } from '../console.ts';
 import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -21,7 +21,7 @@ import {
 } from '../stack/webhooks.ts';
 import { iso, span } from '../units.ts';
 
-interface WebhookFlags {
+interface WebhookFlags extends GlobalFlags {
   readonly finish?: boolean;
   readonly force?: boolean;
   readonly yes?: boolean;
@@ -51,7 +51,7 @@ export function addWebhookCommand(program: Command, act: Act): void {
     .option('--yes', 'with rotate --finish: do it; without it the command says what it would do')
     .action(
       act(async ({ console, stack, flags, args: [action] }) => {
-        if (action === 'enter') return enter(console, await stack());
+        if (action === 'enter') return enter(console, stack, flags);
         if (action === 'rotate') {
           return flags.finish === true ? finish(console, await stack(), flags) : rotate(console, await stack());
         }
@@ -141,8 +141,11 @@ async function finish(console: Console, stack: Stack, { force, yes }: WebhookFla
   }
   if (yes !== true) {
     console.data({ dryRun: true, ...facts }, ['Would end the rotation: the old addresses stop working.', ...lines]);
-    if (isBlocked) console.say(`${NOT_MOVED} Until then it is not ended, except with --force.`);
-    console.say(NOTHING_CHANGED);
+    console.say(
+      isBlocked
+        ? `Nothing was changed. ${NOT_MOVED} Then add --yes. With --force the rotation ends all the same.`
+        : NOTHING_CHANGED,
+    );
     return EXIT.done;
   }
   await writeTokens(clients.ssm, name, [current]);
@@ -154,7 +157,7 @@ async function finish(console: Console, stack: Stack, { force, yes }: WebhookFla
 }
 
 const NOT_MOVED =
-  'Put the new address into the dashboards of the projects that are not green, and press Test Webhook there.';
+  'Put the new address into the dashboards of the projects whose present address is not used, and press Test Webhook there.';
 
 function paintedText(console: Console, webhook: ProjectWebhook, now: number): string {
   return console.paint(webhook.isUsed ? 'green' : 'yellow', webhookText(webhook, now));
@@ -165,15 +168,16 @@ const NEW_TOKEN_MS = 30_000;
 const TEST_AGAIN_MS = 1_000;
 
 /** What a person does on the dashboard, at the stand-in. */
-async function enter(console: Console, stack: Stack): Promise<number> {
+async function enter(console: Console, find: () => Promise<Stack>, { local }: WebhookFlags): Promise<number> {
+  const refusal = usageError(
+    'The tool can enter an address only at the stand-in of npm start (--local): Streampixel has no API for it.',
+    (commands) => `Put the addresses into the dashboard: ${commands.webhook()}`,
+  );
+  if (local === undefined) throw refusal;
+  const stack = await find();
   const { streampixelBaseUrl, webhookTokenParameter } = stack.settings;
   // The address is a secret: it goes to a stand-in on this machine and nowhere else.
-  if (!stack.isLocal || new URL(streampixelBaseUrl).hostname !== '127.0.0.1') {
-    throw usageError(
-      'The tool can enter an address only at the stand-in of npm start: Streampixel has no API for it.',
-      (commands) => `Put the addresses into the dashboard: ${commands.webhook()}`,
-    );
-  }
+  if (new URL(streampixelBaseUrl).hostname !== '127.0.0.1') throw refusal;
   const { tokens } = await ensureTokens(stack.clients.ssm, webhookTokenParameter);
   const [token] = tokens;
   const projects = await Promise.all(

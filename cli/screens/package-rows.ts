@@ -1,8 +1,9 @@
 import type { Labels, PackageFacts, PackageWarning, Plugin } from '../../functions/domain/model/package-verdict.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import { labelText } from '../../functions/domain/package/labels.ts';
 import { warningText } from '../../functions/domain/package/package-text.ts';
 import { printable } from '../console.ts';
-import { bytes, plural } from '../units.ts';
+import { plural } from '../units.ts';
 
 const PLUGIN = {
   PixelStreaming: 'Pixel Streaming',

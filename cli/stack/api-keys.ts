@@ -100,7 +100,7 @@ export function verdictText({ verdict }: UserVerdict): string {
     case 'taken':
       return 'accepted';
     case 'refused':
-      return `refused as ${verdict.reason}: ${verdict.detail}`;
+      return `rejected as ${verdict.reason}: ${verdict.detail}`;
     case 'unclear':
       return `could not be checked: ${verdict.detail}`;
   }

@@ -1,12 +1,12 @@
 import { describeError } from '../../functions/domain/model/redaction.ts';
 import { SettingsError } from '../../infra/settings/read.ts';
-import { EXIT, OperatorError } from '../operator-error.ts';
+import { EXIT, OperatorError, type Remedy } from '../operator-error.ts';
 
 type Explanation = readonly [
   pattern: RegExp,
   code: string,
   message: (text: string, endpoint: string) => string,
-  remedy: string,
+  remedy: Remedy,
 ];
 
 /** Errors of AWS and of the network, by what their name, code or text matches. The first match counts. */
@@ -26,7 +26,10 @@ const EXPLANATIONS: readonly Explanation[] = [
   [
     /CredentialsProviderError|Could not load credentials/,
     'NoCredentials',
-    () => 'There are no AWS credentials.',
+    () => {
+      const { AWS_PROFILE: profile } = process.env;
+      return `There are no AWS credentials${profile ? ` in the profile ${profile} (AWS_PROFILE)` : ''}.`;
+    },
     'Sign in (`aws sso login`), or set AWS_PROFILE. For the embedded stack of `npm start` add --local instead.',
   ],
   [/Region is missing/, 'NoRegion', () => 'No AWS region is set.', 'Add --region, or set AWS_REGION or AWS_PROFILE.'],
@@ -52,13 +55,19 @@ const EXPLANATIONS: readonly Explanation[] = [
     /QueueDoesNotExist|NonExistentQueue|ResourceNotFound|NoSuchBucket|NotFoundException/,
     'ResourceGone',
     (text) => `A part of the stack is missing. ${text}`,
-    'It was deleted by hand, or --region is wrong. Deploy again: npx cdk deploy.',
+    (commands) => `It was deleted by hand, or --region is wrong. Deploy again: ${commands.deploy()}`,
   ],
   [
     /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|TimeoutError|socket hang up/,
     'Unreachable',
     (text) => `AWS cannot be reached. ${text}`,
-    'Check network and proxy, then try again.',
+    'Check the region (--region, AWS_REGION), the network and the proxy, then try again.',
+  ],
+  [
+    /Invalid URL/,
+    'BadAddress',
+    () => 'The address in AWS_ENDPOINT_URL is not a URL.',
+    'Correct it, or unset it to use AWS itself.',
   ],
 ];
 

@@ -24,8 +24,6 @@ import { span } from '../units.ts';
 import { readParameter, writeSecureString } from './parameters.ts';
 import type { Stack } from './stack.ts';
 
-const DEPLOY = 'npx cdk deploy';
-
 /** Longest that CloudFront may take to answer, in ms. */
 const TIMEOUT_MS = 15_000;
 /** How long the URL of a probe is signed for, in s. */
@@ -116,10 +114,7 @@ export async function checkDelivery(stack: Stack): Promise<readonly Finding[]> {
   if (read.kind === 'unavailable') return [fail(read.detail, 'Try again later.')];
   if (read.kind === 'missing') {
     return [
-      fail(
-        read.detail,
-        `${commands.createDeliveryKey()}; put what it prints into streampixel-drop.json, then ${DEPLOY}`,
-      ),
+      fail(read.detail, `${commands.createDeliveryKey()}; it prints what to put into ${commands.settingsPlace()}`),
     ];
   }
   const stored = await readDeliveryKeys(clients.ssm, deliveryKeyParameter);
@@ -131,7 +126,7 @@ export async function checkDelivery(stack: Stack): Promise<readonly Finding[]> {
   if (stored !== undefined && stored.privateKeys.length > 1) {
     const next = stored.privateKeys.every((key) => isDeployed(key, distribution))
       ? commands.finishDeliveryKeyRotation()
-      : `${commands.rotateDeliveryKey()}; it prints what to put into streampixel-drop.json`;
+      : `${commands.rotateDeliveryKey()}; it prints what to put into ${commands.settingsPlace()}`;
     findings.push(warn('two private keys are stored: a rotation is in progress', next));
   }
   if (delivery === 's3') findings.push(ok('the distribution is not in use: delivery is s3'));
@@ -152,7 +147,7 @@ function foundBy(inspection: Inspection, stack: Stack, build: Build | undefined)
   });
   return fail(
     printable(inspection.detail),
-    statements.length === 0 ? `${DEPLOY}.` : `Add to the policy:\n${statements.join('\n')}`,
+    statements.length === 0 ? `Deploy again: ${commands.deploy()}` : `Add to the policy:\n${statements.join('\n')}`,
   );
 }
 

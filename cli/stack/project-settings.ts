@@ -36,7 +36,11 @@ export function stackNameHere(file?: string): string | undefined {
 }
 
 function unusable(message: string, name = ''): OperatorError {
-  return new OperatorError('Settings', message, `Correct ${name}, or name the stack: --stack NAME.`);
+  return new OperatorError(
+    'Settings',
+    message,
+    `Correct ${name}, name another file (--settings FILE), or name the stack: --stack NAME.`,
+  );
 }
 
 function fileHere(file?: string): SettingsFile | undefined {

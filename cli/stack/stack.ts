@@ -37,7 +37,7 @@ export interface StackOptions {
 
 /** The endpoint of the clients, where it is not AWS's own. */
 export function endpointOf({ local }: StackOptions): string | undefined {
-  return local === undefined ? process.env.AWS_ENDPOINT_URL : `http://127.0.0.1:${local}`;
+  return local === undefined ? process.env.AWS_ENDPOINT_URL || undefined : `http://127.0.0.1:${local}`;
 }
 
 /**
@@ -58,9 +58,13 @@ function nameOf({ local, rehearsal, settings, stack }: StackOptions): string | u
  * @param separator of the system's paths
  */
 export function targetOf({ drop, local, region, settings: file, stack }: StackOptions, separator = sep): CommandTarget {
-  // A slash is good everywhere; a backslash needs other quotes in each shell.
-  const settings = file?.replaceAll(separator, '/');
+  const settings = file && withSlashes(file, separator);
   return local === undefined ? { stack, region, drop, settings } : { local };
+}
+
+/** A path for a printed command: a slash is good everywhere, and a backslash needs other quotes in each shell. */
+export function withSlashes(path: string, separator = sep): string {
+  return path.replaceAll(separator, '/');
 }
 
 /** Longest that a connection may take, in ms; by itself the SDK waits for ever. */
@@ -81,7 +85,7 @@ export function clientConfig(options: StackOptions, agents = createAgents()) {
     return present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   }
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const region = options.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined);
   return present({ ...connections, region });
 }
 
@@ -100,49 +104,81 @@ export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
  * @throws OperatorError where there is none, or one of an older version; otherwise the SDK's errors
  */
 export async function findStack(options: StackOptions) {
-  const isLocal = options.local !== undefined;
-  const endpoint = endpointOf(options);
   const agents = createAgents();
   const config = clientConfig(options, agents);
   const cloudFormation = new CloudFormationClient(config);
-  const { name, outputs, status } = await describeStack(cloudFormation, options);
-
-  const region = await cloudFormation.config.region();
-  const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
-
-  function output(id: string): string {
-    const value = outputs.get(`${prefix}${id}`);
-    if (value !== undefined) return value;
-    const remedy = 'Deploy it again with this version of the project: npx cdk deploy.';
-    throw new OperatorError('OldStack', `The stack ${name} has no output ${prefix}${id}.`, remedy);
-  }
-
+  const deployed = await readDeployed(cloudFormation, options);
   const clients = {
     cloudFormation,
     dynamoDb: new DynamoDBClient(config),
     lambda: new LambdaClient(config),
     // Emulators have no wildcard DNS for buckets. An upload of hours lives through more than two bad answers in a row.
-    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined, maxAttempts: S3_ATTEMPTS }),
+    s3: new S3Client({ ...config, forcePathStyle: endpointOf(options) !== undefined, maxAttempts: S3_ATTEMPTS }),
     sns: new SNSClient(config),
     // By default the client prefers the host of the queue's URL to the endpoint.
     sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
     ssm: new SSMClient(config),
     sts: new STSClient(config),
   };
-  const ledgerTable = output(OUTPUTS.ledgerTableName);
+  return {
+    ...deployed,
+    /** How it was found. */
+    options,
+    /** For calls that are none of AWS's. */
+    agents,
+    ledger: createDynamoDbLedger(openTable(clients.dynamoDb, deployed.ledgerTable)),
+    clients,
+    /** Name of the person who runs the tool; `undefined` where AWS does not say. */
+    caller: () => callerName(clients.sts),
+  };
+}
+
+/**
+ * The stack as it is deployed now, with the same clients.
+ *
+ * @throws as {@link findStack}
+ */
+export async function findStackAgain(stack: Stack): Promise<Stack> {
+  const deployed = await readDeployed(stack.clients.cloudFormation, stack.options);
+  return {
+    ...stack,
+    ...deployed,
+    ledger: createDynamoDbLedger(openTable(stack.clients.dynamoDb, deployed.ledgerTable)),
+  };
+}
+
+/** What a deployment has made, by its outputs. */
+async function readDeployed(cloudFormation: CloudFormationClient, options: StackOptions) {
+  const isLocal = options.local !== undefined;
+  const { name, outputs, status } = await describeStack(cloudFormation, options);
+  const region = await cloudFormation.config.region();
+  const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
+  const commands = operatorCommands(
+    isLocal ? targetOf(options) : targetIn(name, region, prefix),
+    options.settings && withSlashes(options.settings),
+  );
+
+  function output(id: string): string {
+    const value = outputs.get(`${prefix}${id}`);
+    if (value !== undefined) return value;
+    throw new OperatorError(
+      'OldStack',
+      `The stack ${name} has no output ${prefix}${id}: it is another stack, or of an older version.`,
+      `Name the right one: --stack NAME. Or deploy it again with this version of the project: ${commands.deploy()}`,
+    );
+  }
+
   return {
     name,
     /** The drop in the stack, where it has a name of its own there. */
     drop: prefix === '' ? undefined : prefix,
     region,
     /** Commands to print: each acts on this stack. */
-    commands: operatorCommands(isLocal ? targetOf(options) : targetIn(name, region, prefix)),
+    commands,
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
     /** On another emulator, which may lack some of AWS's events. */
-    isEmulated: endpoint !== undefined && !isLocal,
-    /** The file of settings that the command line names. */
-    settingsFile: options.settings,
+    isEmulated: endpointOf(options) !== undefined && !isLocal,
     /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),
@@ -151,18 +187,12 @@ export async function findStack(options: StackOptions) {
     followQueueUrl: output(OUTPUTS.followQueueUrl),
     /** Where webhooks go, without `/<projectId>/<token>`. */
     webhookUrl: output(OUTPUTS.webhookUrl),
-    ledgerTable,
+    ledgerTable: output(OUTPUTS.ledgerTableName),
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     /** An output that not every stack has. */
     optionalOutput: (id: string) => outputs.get(`${prefix}${id}`),
     settings: readDeployedSettings(output),
-    /** For calls that are none of AWS's. */
-    agents,
-    ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
-    clients,
-    /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
-    caller: () => callerName(clients.sts),
   };
 }
 
@@ -220,8 +250,8 @@ async function describeStack(client: CloudFormationClient, options: StackOptions
   } catch (error) {
     if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     const region = await client.config.region();
-    const deploy = options.rehearsal === true ? 'npx cdk deploy -c rehearsal=true' : 'npx cdk deploy';
-    const remedy = `Deploy it (\`${deploy}\`), or name another one: --stack NAME, --region REGION, AWS_PROFILE.`;
+    const deploy = operatorCommands(targetOf(options)).deploy(options.rehearsal === true ? ['rehearsal=true'] : []);
+    const remedy = `Name another one: --stack NAME, --region REGION, AWS_PROFILE. Or deploy it: ${deploy}`;
     throw new OperatorError(NO_STACK, `There is no stack ${wanted} in ${region}, in this AWS account.`, remedy);
   }
 }

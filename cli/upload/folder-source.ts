@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { Verdict } from '../../functions/domain/model/package-verdict.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import { judgeFolder } from '../../functions/domain/package/judge.ts';
 import { isManifest } from '../../functions/domain/package/zip-facts.ts';
 import { printable } from '../console.ts';
 import { OperatorError } from '../operator-error.ts';
-import { bytes, plural } from '../units.ts';
+import { plural } from '../units.ts';
 import {
   fileChanged,
   isSameFile,
@@ -74,7 +75,7 @@ const CHUNK = 256 * 1024;
 /** Packagers put debug symbols beside the program. Elsewhere a .pdb may be data of the game. */
 const DEBUG_SYMBOLS = /(^|\/)Binaries\/.*\.pdb$/i;
 /** What Windows, where the build is unpacked, can't have in a name or as one. Source: "Naming Files, Paths, and Namespaces" of Win32. */
-const UNUSABLE = /[\\<>:"|?*\p{Cc}\uFFFD]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu;
+const UNUSABLE = /[\\<>:"|?*\p{Cc}\uFFFD]|[. ]$|^(con|prn|aux|nul|(com|lpt)[\d¹²³])(\.|$)/iu;
 
 /**
  * Looks at each file of a packaged build's folder, without reading it.

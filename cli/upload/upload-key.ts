@@ -5,6 +5,12 @@ import type { DeployedSettings } from '../../infra/outputs/outputs.ts';
 import { usageError } from '../operator-error.ts';
 import { listed } from '../units.ts';
 
+/** The flags that choose a route, for a person: in words that each shell takes. */
+export function routeFlags(prefixes: readonly string[]): string {
+  // PowerShell 5.1 leaves out a word that is empty.
+  return listed(prefixes.map((prefix) => (prefix === '' ? '--route=""' : `--route ${shellWord(prefix)}`)));
+}
+
 /**
  * The key in the bucket under which a build is dropped.
  *
@@ -17,8 +23,7 @@ export function keyFor(
   { key, route }: { readonly key?: string; readonly route?: string },
 ): string {
   const prefixes = [...new Set(routes.map((each) => each.prefix))];
-  // PowerShell 5.1 leaves out a word that is empty.
-  const list = listed(prefixes.map((each) => (each === '' ? '--route=""' : `--route ${shellWord(each)}`)));
+  const list = routeFlags(prefixes);
   if (route !== undefined && !prefixes.includes(route)) {
     throw usageError(`There is no route '${route}'.`, `There are: ${list}.`);
   }

@@ -96,6 +96,6 @@ export function fileChanged(path: string): OperatorError {
 }
 
 export function unreadable(path: string, { code, message }: NodeJS.ErrnoException): OperatorError {
-  const remedy = 'Check its permissions and its disk, then push again.';
+  const remedy = 'Check its permissions and its disk, and that no other program has it open. Then try again.';
   return new OperatorError('Unreadable', `${printable(path)} cannot be read: ${code ?? message}`, remedy);
 }

@@ -10,7 +10,7 @@ import { TAIL_BYTES } from '../../functions/domain/package/zip-end.ts';
 import { type Console, printable } from '../console.ts';
 import { OperatorError, usageError } from '../operator-error.ts';
 import { leftOutNotes, planFolder } from './folder-source.ts';
-import { fileSource, nameOf, readFully, type UploadSource } from './upload-source.ts';
+import { fileSource, nameOf, readFully, type UploadSource, unreadable } from './upload-source.ts';
 
 /** A build that can be pushed, and whether Streampixel can run what is in it. */
 export interface InspectedBuild {
@@ -43,10 +43,12 @@ export async function inspectBuild(path: string): Promise<InspectedBuild> {
   return { fileName: nameOf(path), source: fileSource(path, stats), verdict: await judgeZipFile(path), notes: [] };
 }
 
-/** Windows takes `\\"` at the end of a quoted path for a quote in it, and what follows for a part of the path. */
 function remedyFor(path: string): string {
   const usual = "Name a packaged build's folder, or the zip of one.";
-  return path.includes('"') ? `${usual} Leave out a backslash in front of the closing quote.` : usual;
+  // Windows takes `\\"` at the end of a quoted path for a quote in it, and what follows for a part of the path.
+  if (path.includes('"')) return `${usual} Leave out a backslash in front of the closing quote.`;
+  // PowerShell, cmd and the action give the tool what sh would replace.
+  return /[*?]/.test(path) ? `${usual} One name: wildcards are not replaced here.` : usual;
 }
 
 /** @throws OperatorError (usage) for a file that S3 would not announce */
@@ -58,9 +60,11 @@ export function refuseOtherName(path: string): void {
   );
 }
 
-/** @throws the errors of the file system */
+/** @throws OperatorError where it can't be read */
 export async function judgeZipFile(path: string): Promise<Verdict> {
-  const file = await open(path);
+  const file = await open(path).catch((error) => {
+    throw unreadable(path, error);
+  });
   try {
     const { size } = await file.stat();
     const range = (start: number, end: number) => readRange(file, path, start, end);
@@ -88,10 +92,9 @@ export function sayVerdict(console: Console, path: string, verdict: Verdict, che
   const [refusal] = refusals;
   if (refusal !== undefined) {
     const { cause } = REASONS[refusal.code];
-    const message = printable(`${path}: ${refusal.detail}\n`).trimEnd();
     throw new OperatorError(
       refusal.code,
-      `${message}\n${cause}`,
+      printable(`${path}: ${cause} ${refusal.detail}`),
       'Package or zip the build again, then push it. If the check is wrong, upload the zip with aws s3 cp: its alert has the command that submits it without the check.',
     );
   }

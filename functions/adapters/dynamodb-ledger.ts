@@ -103,7 +103,7 @@ export function createDynamoDbLedger(table: Table, newId: () => string = randomU
     },
 
     async noteWebhook(projectId, what, at, address) {
-      const names = { '#what': what, ...(address === undefined ? {} : { '#used': usedAtField(address) }) };
+      const names = { '#what': what, ...present({ '#used': address && usedAtField(address) }) };
       const change = Object.keys(names).map((name) => `${name} = :at`);
       await table.update(webhookItemKey(projectId), `SET ${change.join(', ')}`, { names, values: { ':at': at } });
     },

@@ -74,12 +74,9 @@ export function createDynamoDbPacer(table: Table, settings: PacerSettings, newId
         ':blockedUntil': next.blockedUntil,
         ':callId': callId,
       };
-      const isUnchanged = 'nextSlot = :oldNextSlot AND pushed = :oldPushed AND blockedUntil = :oldBlockedUntil';
-      const old = {
-        ':oldNextSlot': current.nextSlot,
-        ':oldPushed': current.pushed,
-        ':oldBlockedUntil': current.blockedUntil,
-      };
+      // What pushes a lane back moves its next slot too, so `pushed` need not be compared.
+      const isUnchanged = 'nextSlot = :oldNextSlot AND blockedUntil = :oldBlockedUntil';
+      const old = { ':oldNextSlot': current.nextSlot, ':oldBlockedUntil': current.blockedUntil };
       const written =
         stored === undefined
           ? await update(lane, set, `attribute_not_exists(${PK})`, values)

@@ -110,9 +110,7 @@ export function createS3BuildStore(options: S3BuildStoreOptions): BuildStore {
     const head = first.body.subarray(0, HEAD_BYTES);
     const labels = present({ labels: labelsIn(first.headers) });
     // A store that ignores ranges serves its objects all the same; what is in them is not known then.
-    const unread: Inspection = beginsAsZip(head)
-      ? { kind: 'ready', ...labels }
-      : { ...notAZip(head, first.status), ...labels };
+    const unread: Inspection = beginsAsZip(head) ? { kind: 'ready', ...labels } : { ...notAZip(head), ...labels };
     const fetchPart = async (range: string, maxBytes: number) => {
       const result = await fetchRange(build, build.versionId, range, deadline, maxBytes);
       const isPart = result.kind === 'answered' && result.status === 206;
@@ -131,7 +129,7 @@ export function createS3BuildStore(options: S3BuildStoreOptions): BuildStore {
         return part.body;
       });
       const [refusal] = verdict.refusals;
-      if (refusal?.code === 'NotAZip') return { ...refused('NotAZip', refusal.detail, first.status), ...labels };
+      if (refusal?.code === 'NotAZip') return { ...refused('NotAZip', refusal.detail), ...labels };
       return { kind: 'ready', verdict, ...present({ content }), ...labels };
     } catch (error) {
       if (error instanceof Unread) return error.inspection;
@@ -198,12 +196,12 @@ function problemOf(result: HttpExchange): Inspection | undefined {
   return refused('BuildUnreadable', `${answered} to a presigned GET.`, status);
 }
 
-function refused(reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string, status: number): Refused {
-  return { kind: 'refused', reason, detail: redact(detail), status };
+function refused(reason: 'BuildMissing' | 'BuildUnreadable' | 'NotAZip', detail: string, status?: number): Refused {
+  return { kind: 'refused', reason, detail: redact(detail), ...present({ status }) };
 }
 
-function notAZip(head: Buffer, status: number): Refused {
-  return refused('NotAZip', `It is ${looksLike(head)}, not a zip.`, status);
+function notAZip(head: Buffer): Refused {
+  return refused('NotAZip', `It is ${looksLike(head)}, not a zip.`);
 }
 
 /** Regional and virtual-hosted, except where TLS forbids it (a dot in the bucket's name) or the endpoint is not AWS's. */

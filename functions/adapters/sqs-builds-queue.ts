@@ -1,5 +1,5 @@
 import { type MessageAttributeValue, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { BuildsQueue } from '../domain/redrive/redrive.ts';
+import type { BuildsQueue } from '../domain/ports.ts';
 import { picked } from './sqs-dead-letter-store.ts';
 
 /** Sends dead letters back to the builds queue. Bodies are S3 notifications, at most 64 KB, so ten always fit in one call. */

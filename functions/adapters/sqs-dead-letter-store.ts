@@ -5,7 +5,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { present } from '../domain/model/optional-fields.ts';
-import type { DeadLetterStore, StoredDeadLetter } from '../domain/redrive/redrive.ts';
+import type { DeadLetterStore, StoredDeadLetter } from '../domain/ports.ts';
 
 /** A short poll asks a few of SQS's servers and may miss messages; a long one asks all. In s. */
 const LONG_POLL_S = 3;

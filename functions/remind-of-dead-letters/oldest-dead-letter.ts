@@ -1,4 +1,4 @@
-import type { StoredDeadLetter } from '../domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../domain/ports.ts';
 
 /** Receives in a row without a message that is new before the queue counts as read. */
 const NOTHING_NEW = 3;

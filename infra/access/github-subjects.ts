@@ -4,11 +4,12 @@ export const GITHUB_ISSUER = 'token.actions.githubusercontent.com';
 export const GITHUB_AUDIENCE = 'sts.amazonaws.com';
 
 /**
- * A repository, as `sub` in the tokens of its jobs names it: `owner/name`, with the ids that GitHub gives to repositories made after
- * 18 June 2026 `owner@1/name@2`. Then all of it is meant, or what is behind it: one branch, or one environment. No wildcards.
+ * A repository, as `sub` in the tokens of its jobs names it: `owner/name`, or with ids `owner@1/name@2`, for repositories made, renamed
+ * or moved after 15 July 2026 and those that have chosen so ("Immutable subject claims" of GitHub's docs). Then all of it is meant, or
+ * what is behind it: one branch, or one environment. No wildcards.
  */
 export const GITHUB_REPOSITORY =
-  /^(?:[\w-]+\/[\w.-]+|[\w-]+@\d+\/[\w.-]+@\d+)(?::ref:refs\/heads\/[\w.+#@=/-]+|:environment:[\w.-]+)?$/;
+  /^(?:[\w-]+\/[\w.-]+|[\w-]+@\d+\/[\w.-]+@\d+)(?::ref:refs\/heads\/[\w.+#@=/-]+|:environment:[\w.-]+(?: [\w.-]+)*)?$/;
 
 /**
  * The subjects of the tokens that may assume the role.

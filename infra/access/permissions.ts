@@ -8,6 +8,7 @@ import type { Settings } from '../settings/schema.ts';
 import type { LedgerTable } from '../storage/ledger-table.ts';
 import { apiKeyPaths, isFolder } from './api-key-parameters.ts';
 import { arn } from './arn.ts';
+import { useKeyOf, viaService } from './kms-key.ts';
 
 /** To read the API keys that the routes name. */
 export function readApiKeys(settings: Settings): Permission[] {
@@ -25,7 +26,7 @@ export function readParameters(what: string, paths: readonly string[]): Permissi
   const names = paths.filter((path) => !isFolder(path)).map(arnOf);
   const folders = paths.filter(isFolder).map((folder) => `${arnOf(folder)}*`);
   const parameterArns = [...names, ...folders];
-  const viaSsm = { 'kms:ViaService': `ssm.${Aws.REGION}.${Aws.URL_SUFFIX}` };
+  const viaSsm = viaService('ssm');
   const forParameters = { 'kms:EncryptionContext:PARAMETER_ARN': parameterArns };
   return [
     // Not what grantRead gives: GetParameterHistory would show former values.
@@ -56,20 +57,15 @@ export function readParameters(what: string, paths: readonly string[]): Permissi
 }
 
 /** To publish to a topic, also to one that is encrypted with a key of its own. */
-export function sendAlerts({ masterKey, topicArn }: ITopic): Permission[] {
+export function sendAlerts(topic: ITopic): Permission[] {
+  const { masterKey: key, topicArn } = topic;
   return [
     { sid: 'SendAlerts', actions: ['sns:Publish'], resources: [topicArn] },
-    ...(masterKey === undefined
-      ? []
-      : [
-          {
-            sid: 'EncryptAlerts',
-            // SNS asks whether the publisher may use the key.
-            actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
-            resources: [masterKey.keyArn],
-            conditions: { StringEquals: { 'kms:ViaService': `sns.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
-          },
-        ]),
+    ...useKeyOf({ construct: topic, key, context: { 'aws:sns:topicArn': topicArn } }, 'sns', {
+      sid: 'EncryptAlerts',
+      // SNS asks whether the publisher may use the key.
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    }),
   ];
 }
 
@@ -100,9 +96,24 @@ export function consumeMessages({ queue }: WorkerQueue): Permission {
 }
 
 /** To read and write the ledger's items. */
-export function keepLedger({ table }: LedgerTable): Permission {
+export function keepLedger(ledger: LedgerTable): Permission[] {
   const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
-  return { sid: 'KeepLedger', actions, resources: [table.tableArn] };
+  return [{ sid: 'KeepLedger', actions, resources: [ledger.table.tableArn] }, ...useLedgerKey(ledger, 'write')];
+}
+
+/**
+ * To have DynamoDB use the key of a ledger that is encrypted with one of its own.
+ *
+ * Source: "DynamoDB encryption at rest usage notes", without what it needs of the person who gives the table its key.
+ */
+export function useLedgerKey({ table }: LedgerTable, access: 'read' | 'write'): Permission[] {
+  const context = { 'aws:dynamodb:tableName': table.tableName, 'aws:dynamodb:subscriberId': Aws.ACCOUNT_ID };
+  const dataKeys = ['kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext'];
+  const toWrite = [...dataKeys, 'kms:ReEncryptFrom', 'kms:ReEncryptTo'];
+  return useKeyOf({ construct: table, key: table.encryptionKey, context }, 'dynamodb', {
+    sid: 'UseLedgerKey',
+    actions: ['kms:Decrypt', ...(access === 'write' ? toWrite : [])],
+  });
 }
 
 /** To act on the objects under the watched prefix. */

@@ -1,4 +1,3 @@
-import { Aws } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { buildItemKey, LEDGER_TABLE, liveItemKey, webhookItemKey } from '../../functions/adapters/ledger-table.ts';
@@ -9,6 +8,8 @@ import { LISTED_OUTPUTS } from '../limits.ts';
 import type { Resources } from '../resources.ts';
 import { BUILD_SUFFIX } from '../storage/drop-bucket.ts';
 import { arn } from './arn.ts';
+import { viaService } from './kms-key.ts';
+import { useLedgerKey } from './permissions.ts';
 
 export interface PushPolicyProps extends Pick<Resources, 'bucket' | 'ledger' | 'settings'> {
   /** Whether the bucket is not the drop's own, and may keep no versions. */
@@ -66,6 +67,7 @@ function permissionsToPush(
         },
       },
     },
+    ...useLedgerKey(ledger, 'read'),
     ...(isExistingBucket
       ? [
           {
@@ -84,7 +86,7 @@ function permissionsToPush(
             // Decrypt is for an upload in parts, too. Source: "Uploading objects using multipart upload and AWS KMS".
             actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
             resources: [bucket.kmsKey.keyArn],
-            conditions: { StringEquals: { 'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+            conditions: { StringEquals: viaService('s3') },
           },
         ]),
   ];

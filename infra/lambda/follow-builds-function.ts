@@ -37,7 +37,7 @@ function permissions(resources: Resources): Permission[] {
   const { byState, byUploadId } = LEDGER_TABLE;
   return [
     consumeMessages(followQueue),
-    keepLedger(ledger),
+    ...keepLedger(ledger),
     {
       sid: 'FindBuilds',
       // By upload id; and by state, for the one whose answer was lost.

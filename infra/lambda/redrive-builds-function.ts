@@ -4,7 +4,7 @@ import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { ENV } from '../../functions/redrive-builds/environment.ts';
 import { apiKeyPaths, keyStoredPattern } from '../access/api-key-parameters.ts';
-import { readApiKeys, sendNotifications } from '../access/permissions.ts';
+import { readApiKeys, sendNotifications, useLedgerKey } from '../access/permissions.ts';
 import type { Resources } from '../resources.ts';
 import { environmentOf } from './environment.ts';
 import { type Permission, WorkerFunction } from './worker-function.ts';
@@ -60,6 +60,7 @@ function permissions({ settings, buildsQueue, ledger, topic }: Resources): Permi
       actions: ['dynamodb:DeleteItem', 'dynamodb:PutItem'],
       resources: [ledger.table.tableArn],
     },
+    ...useLedgerKey(ledger, 'write'),
     ...sendNotifications(topic),
     ...readApiKeys(settings),
   ];

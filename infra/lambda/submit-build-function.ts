@@ -1,7 +1,8 @@
-import { Aws, Duration } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { ENV } from '../../functions/submit-build/environment.ts';
+import { viaService } from '../access/kms-key.ts';
 import {
   consumeMessages,
   keepLedger,
@@ -42,7 +43,7 @@ function permissions(resources: Resources): Permission[] {
   return [
     consumeMessages(buildsQueue),
     { sid: 'SendDeadLetters', actions: ['sqs:SendMessage'], resources: [buildsQueue.deadLetterQueue.queueArn] },
-    keepLedger(ledger),
+    ...keepLedger(ledger),
     {
       sid: 'CountWaitingBuilds',
       // How many builds a refused key has stopped, for the alert.
@@ -71,7 +72,7 @@ function permissions(resources: Resources): Permission[] {
             // KMS asks whether the signer of a presigned URL may decrypt, not the client that fetches it.
             actions: ['kms:Decrypt'],
             resources: [bucket.kmsKey.keyArn],
-            conditions: { StringEquals: { 'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+            conditions: { StringEquals: viaService('s3') },
           },
         ]),
   ];

@@ -225,15 +225,15 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'submit-build fails',
       severity: 'Medium',
       text:
-        'The function crashed or ran out of time. Its builds go back to the queue and are tried again, so a single alarm may need ' +
-        'nothing done; while it lasts, nothing is submitted. Look for "invocation-failed" and "Task timed out" in the log.',
+        'The function crashed or ran out of time. Its builds go back to the queue and are tried again, so after a single alarm there ' +
+        'may be nothing to do. While it lasts, no build is submitted. Look for "invocation-failed" and "Task timed out" in the log.',
       ...errors(submitBuild),
     },
     {
       id: 'SubmitBuildThrottles',
       name: 'submit-build is throttled',
       severity: 'Medium',
-      text: `${noConcurrency} Builds wait, and each refusal uses up a receive. Free some concurrency, or ask AWS for a higher quota.`,
+      text: `${noConcurrency} Builds wait, and SQS dead-letters a message after ${MAX_RECEIVE_COUNT} refusals. Free some concurrency, or ask AWS for a higher quota.`,
       ...throttles(submitBuild),
     },
     {
@@ -259,8 +259,9 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'The webhook address gets too many requests',
       severity: 'Medium',
       text:
-        'The public address has refused a thousand requests in five minutes. They can do nothing, but above the rate limit Streampixel ' +
-        'is refused as well, and does not send again: builds may look stuck. Compare them with the Streampixel dashboard.',
+        'The public address has refused a thousand requests in five minutes. They do no harm by themselves, but above the rate limit ' +
+        "Streampixel's webhooks are refused as well, and it does not send them again: builds may look stuck. Compare them with the " +
+        'Streampixel dashboard.',
       pages: log(receiveWebhook),
       metric: receiveWebhook.api.metricClientError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 1_000,
@@ -270,8 +271,9 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'follow-builds fails',
       severity: 'Medium',
       text:
-        'The function crashed or ran out of time. Its messages go back to the follow queue and are tried again, so a single alarm may ' +
-        'need nothing done; while it lasts, no rejection is notified and no build is released. Look for "invocation-failed" in the log.',
+        'The function crashed or ran out of time. Its messages go back to the follow queue and are tried again, so after a single alarm ' +
+        'there may be nothing to do. While it lasts, no alert about a rejected build is sent, and no build is released. Look for ' +
+        '"invocation-failed" in the log.',
       ...errors(followBuilds),
     },
     {
@@ -279,7 +281,7 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'Messages about submitted builds are dead-lettered',
       severity: 'Medium',
       text:
-        `A message failed ${MAX_RECEIVE_COUNT} times: a rejection may be unreported, or a release not requested. Fix what ` +
+        `A message failed ${MAX_RECEIVE_COUNT} times: an alert may be missing, or a build is not released. Fix what ` +
         `"message-failed" in the log names. How to send them back: ${commands.doctor()}`,
       pages: { 'Dead-letter queue': queueLink(followQueue.deadLetterQueue), ...log(followBuilds) },
       metric: deadLetters(followQueue),
@@ -289,8 +291,8 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'redrive-builds fails',
       severity: 'Medium',
       text:
-        'A new API key was stored, and sending the builds that the old key stopped back to the builds queue failed. Lambda tries ' +
-        `twice more within minutes. If dead letters remain then: ${commands.redriveForKey()}`,
+        'A new API key was stored, but the builds that the old key stopped could not be sent back to the builds queue. Lambda tries ' +
+        `twice more within minutes. If dead letters are left after that: ${commands.redriveForKey()}`,
       ...errors(redriveBuilds),
     },
     {
@@ -321,7 +323,7 @@ function definitions({ settings, commands, buildsQueue, followQueue, functions }
       name: 'EventBridge cannot start remind-of-dead-letters',
       severity: 'Low',
       text:
-        `The rule ${reminder.rule.ruleName} could not start the function: no reminder of dead letters comes, and none that they will ` +
+        `The rule ${reminder.rule.ruleName} could not start the function: no reminder of dead letters comes, and no alarm before they ` +
         `expire. Check them: ${commands.deadLetters()}`,
       ...failedInvocations(reminder),
     },

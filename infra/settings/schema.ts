@@ -141,7 +141,7 @@ export const routeSettings = v.strictObject(
   },
 );
 
-const ROUTES_MESSAGE = `must be a list with at least one route; with -c, as JSON: -c 'routes=[{"prefix": "", "userId": "...", ...}]'`;
+const ROUTES_MESSAGE = `must be a list with at least one route; with -c, as JSON: routes=[{"prefix": "", "userId": "...", ...}]`;
 const PATIENCE_MESSAGE = `must be whole minutes from 1 to ${LONGEST_PATIENCE_MIN} (2 days); Streampixel calls 2 hours unusual`;
 const TRUE_OR_FALSE = 'must be true or false';
 
@@ -410,7 +410,7 @@ export const settingsSchema = v.object(
         'GitHub repositories whose workflows may push builds, by [a role without a stored key](ci.md#github-actions): ' +
           '`studio/game`, or one branch of it: `studio/game:ref:refs/heads/main`.',
         'must be a repository on github.com, such as studio/game for all of its branches, studio/game:ref:refs/heads/main for one ' +
-          'branch or studio/game:environment:release for one environment, without wildcards; one made after 18 June 2026 with its ids, ' +
+          'branch or studio/game:environment:release for one environment, without wildcards; one made after 15 July 2026 with its ids, ' +
           'such as studio@123/game@456; several as a list, with -c also with commas between them',
         v.pipe(
           v.array(pattern(GITHUB_REPOSITORY)),

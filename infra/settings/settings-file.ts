@@ -1,9 +1,9 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { SETTINGS_FILE } from '../../functions/domain/notify/operator-commands.ts';
 import { parseJsonText } from './json-text.ts';
 
-/** The file of settings, in the current directory. */
-export const SETTINGS_FILE = 'streampixel-drop.json';
+export { SETTINGS_FILE };
 
 /** The name in CDK's context that is no setting, but the file of them. */
 export const FILE_NAME = 'settings';
@@ -53,7 +53,7 @@ export function readSettingsFile(place: SettingsPlace): SettingsFile | undefined
   }
   const text = textOf(bytes);
   if (text === undefined) return unusable('is no text in UTF-8. Save it as UTF-8');
-  if (text.trim() === '') return unusable('is empty');
+  if (text.trim() === '') return unusable('is empty. It needs at least one route: { "routes": [...] }');
   const { problems, value } = parseJsonText(text);
   if (problems.length > 0) return unusable(...problems);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -20,6 +20,7 @@ import { fingerprintOf } from '../../functions/adapters/delivery-key.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { DropOutputs } from '../outputs/drop-outputs.ts';
 import { OUTPUTS } from '../outputs/outputs.ts';
+import { propertiesOf } from '../properties-of.ts';
 import type { Settings } from '../settings/schema.ts';
 import type { DropBucket } from './drop-bucket.ts';
 
@@ -93,6 +94,7 @@ export class Delivery extends Construct {
     this.domain = distribution.distributionDomainName;
     this.arn = `arn:${Aws.PARTITION}:cloudfront::${Aws.ACCOUNT_ID}:distribution/${distribution.distributionId}`;
     this.bucketPolicy = this.grantReads(settings.prefix, bucket);
+    if (settings.delivery === 'cloudfront') this.refuseKeyOfAws(bucket);
     const { domain, keyIds } = this;
     const description = 'The distribution for downloads, and the ids of its public keys';
     this.output(OUTPUTS.distribution, description, { domain, keyIds });
@@ -135,6 +137,22 @@ export class Delivery extends Construct {
     );
   }
 
+  /** The policy of AWS's own key admits only principals of the account, which CloudFront is not, and can't be changed. */
+  private refuseKeyOfAws({ bucket }: DropBucket): void {
+    this.node.addValidation({
+      validate: () => {
+        const [rule] = propertiesOf(bucket)?.BucketEncryption?.ServerSideEncryptionConfiguration ?? [];
+        const { KMSMasterKeyID, SSEAlgorithm = '' } = rule?.ServerSideEncryptionByDefault ?? {};
+        return SSEAlgorithm.startsWith('aws:kms') && [undefined, 'alias/aws/s3'].includes(KMSMasterKeyID)
+          ? [
+              "the bucket is encrypted with AWS's own KMS key aws/s3, with which CloudFront can't decrypt builds. Encrypt it with a key of " +
+                'your own or without KMS, or set delivery to s3',
+            ]
+          : [];
+      },
+    });
+  }
+
   /** For this distribution only: any account may point one of its own at the bucket. */
   private allow(
     actions: string[],
@@ -171,7 +189,7 @@ function acknowledgeFindings(distribution: Distribution): void {
     'AwsSolutions-CFR3':
       'An access log records the query of each URL, and so its signature: the log would be a store of credentials.',
     'AwsSolutions-CFR4':
-      "CloudFront's own domain has CloudFront's own certificate, whose minimum can't be set. The function that checks a URL speaks " +
+      "CloudFront's own domain has CloudFront's own certificate, whose minimum can't be set. The function that checks a URL uses " +
       'TLS 1.2 or newer, and so does S3. A certificate of our own would need a domain of the studio.',
   };
   for (const [id, reason] of Object.entries(reasons)) {

@@ -1,4 +1,4 @@
-import { Annotations, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Aspects, Aws, Duration, Stack, Token } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -13,9 +13,9 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
+import { propertiesOf } from '../properties-of.ts';
 import type { BuildsQueue } from '../queues/builds-queue.ts';
 import type { Settings } from '../settings/schema.ts';
-import { templateProperties } from '../template-properties.ts';
 import { BucketNotification } from './bucket-notification.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
@@ -45,7 +45,7 @@ export class DropBucket extends Construct {
     this.kmsKey = existing.kmsKey;
     const created = existing.bucket === undefined ? this.createBucket(settings) : undefined;
     this.bucket = existing.bucket ?? (created as IBucket);
-    this.node.addValidation({ validate: () => this.lostEvents(settings) });
+    if (created === undefined) this.warnWithoutVersions();
     if (settings.bucketEvents === 'eventbridge') this.followEvents(settings, buildsQueue, created);
     else this.addNotification(settings, buildsQueue, created);
   }
@@ -56,6 +56,20 @@ export class DropBucket extends Construct {
     if (Stack.of(this.bucket) !== Stack.of(this)) return undefined;
     const results = statements.map((statement) => this.bucket.addToResourcePolicy(statement));
     return results.every(({ statementAdded }) => statementAdded) ? this.bucket.policy : undefined;
+  }
+
+  /** Of a bucket of the app, when all of the app has said what it is. */
+  private warnWithoutVersions(): void {
+    Aspects.of(this).add({
+      visit: (node) => {
+        const properties = node === this ? propertiesOf(this.bucket) : undefined;
+        if (properties === undefined || properties.VersioningConfiguration?.Status === 'Enabled') return;
+        Annotations.of(this).addWarningV2(
+          'streampixel-drop:bucket-without-versions',
+          `${this.shownName} keeps no versions: a build that is overwritten while it waits is lost. Set versioned: true on it`,
+        );
+      },
+    });
   }
 
   /** For a person: a name that CloudFormation makes is none yet. */
@@ -100,28 +114,6 @@ export class DropBucket extends Construct {
     return bucket;
   }
 
-  /** Why no build of a bucket of the app would be announced. That users set notifications is known at the end only. */
-  private lostEvents({ bucketEvents }: Settings): string[] {
-    const { node } = this.bucket;
-    const own = templateProperties(node.defaultChild);
-    if (own === undefined) return [];
-    const ofCdk = templateProperties(node.tryFindChild('Notifications')?.node.tryFindChild('Resource'));
-    // CDK's resource replaces all that the bucket has, but where a feature flag makes it add to that.
-    const isReplaced = ofCdk !== undefined && ofCdk.Managed !== false;
-    const sources = isReplaced ? [ofCdk] : [own, ofCdk];
-    const fix = 'call enableEventBridgeNotification() of the bucket';
-    if (bucketEvents === 'notification') {
-      if (!isReplaced) return [];
-      return [
-        'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
-          `eventbridge, and ${fix}`,
-      ];
-    }
-    const configurations = sources.map((properties) => properties?.NotificationConfiguration) as (object | undefined)[];
-    if (configurations.some((each) => each !== undefined && 'EventBridgeConfiguration' in each)) return [];
-    return [`the bucket does not send its events to EventBridge, so no build would be announced: ${fix}`];
-  }
-
   /** S3 sends to the queue by itself. */
   private addNotification(settings: Settings, buildsQueue: BuildsQueue, created: Bucket | undefined): void {
     const permission = buildsQueue.allowNotificationsFrom(this.bucketArn);
@@ -135,6 +127,16 @@ export class DropBucket extends Construct {
         Suffix: BUILD_SUFFIX,
       },
       dependencies: [permission, this.bucket],
+    });
+    // What the app says of the bucket's notifications replaces all others whenever it changes.
+    this.node.addValidation({
+      validate: () =>
+        this.notificationsOfApp() === undefined
+          ? []
+          : [
+              'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
+                'eventbridge, and call enableEventBridgeNotification() of the bucket',
+            ],
     });
     if (created !== undefined) return;
     Annotations.of(this).addInfo(
@@ -158,17 +160,41 @@ export class DropBucket extends Construct {
       },
     });
     buildsQueue.takeEventsOf(rule);
-    if (created === undefined) {
-      if (this.bucket.node.defaultChild !== undefined) return;
-      Annotations.of(this).addInfo(
-        `${this.shownName} has to send its events to EventBridge: S3 console > the bucket > Properties > Amazon EventBridge > On.`,
-      );
-      return;
-    }
+    this.requireEvents();
+    if (created === undefined) return;
     const resource = created.node.defaultChild as CfnBucket;
     // On the resource itself: the L2's eventBridgeEnabled would bring a custom resource with a function.
     resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
     // In a deployed stack this replaces the bucket's notifications, so the rule has to be there first.
     resource.node.addDependency(rule);
+  }
+
+  /** Without its events no build would be announced, and no one would know. */
+  private requireEvents(): void {
+    if (this.bucket.node.defaultChild === undefined) {
+      Annotations.of(this).addInfo(
+        `${this.shownName} has to send its events to EventBridge: S3 console > the bucket > Properties > Amazon EventBridge > On.`,
+      );
+      return;
+    }
+    this.node.addValidation({
+      validate: () => {
+        const events = this.notificationsOfApp()?.EventBridgeConfiguration;
+        return events !== undefined && events.EventBridgeEnabled !== false
+          ? []
+          : [
+              `${this.shownName} does not send its events to EventBridge, so that no build would be announced. Call its ` +
+                "enableEventBridgeNotification(); where it is another drop's, set that drop's bucketEvents to eventbridge",
+            ];
+      },
+    });
+  }
+
+  /** How the app sets the bucket's notifications: by CDK's function, or as properties of the bucket. */
+  private notificationsOfApp() {
+    const byFunction = this.bucket.node.tryFindChild('Notifications');
+    const ofBucket = propertiesOf(this.bucket);
+    if (ofBucket === undefined) return undefined;
+    return (byFunction && propertiesOf(byFunction)?.NotificationConfiguration) ?? ofBucket.NotificationConfiguration;
   }
 }

@@ -2,7 +2,7 @@ import { type Attribute, AttributeType, BillingMode, type ITable, Table } from '
 import { Construct } from 'constructs';
 import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { acknowledge } from '../acknowledge.ts';
-import { templateProperties } from '../template-properties.ts';
+import { propertiesOf } from '../properties-of.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
@@ -46,15 +46,31 @@ export class LedgerTable extends Construct {
   }
 }
 
-/** Of a table of the app: another shape would fail each build. */
+/** What a table of the app lacks to be a ledger, where each function would fail with its first call. */
 function shapeProblems(table: ITable): string[] {
-  const properties = templateProperties(table.node.defaultChild);
+  const properties = propertiesOf(table);
   if (properties === undefined) return [];
+  const { AttributeDefinitions = [], GlobalSecondaryIndexes = [], KeySchema = [] } = properties;
+  const types = new Map<string, string>(AttributeDefinitions.map(Object.values));
+  const keys = (schema: readonly { AttributeName: string }[]) =>
+    schema.map(({ AttributeName }) => `${AttributeName} (${types.get(AttributeName)})`).join(', ');
   const { byState, byUploadId, partitionKey } = LEDGER_TABLE;
-  const keys = JSON.stringify(properties.KeySchema);
-  const indexes = JSON.stringify(properties.GlobalSecondaryIndexes ?? []);
-  const isLedger =
-    keys === JSON.stringify([{ AttributeName: partitionKey, KeyType: 'HASH' }]) &&
-    [byState, byUploadId].every(({ indexName }) => indexes.includes(`"${indexName}"`));
-  return isLedger ? [] : [`${table.node.path} is no ledger: give the \`ledger\` of another StreampixelDrop`];
+  const found = new Map<string, string>([['', keys(KeySchema)]]);
+  for (const { IndexName, KeySchema, Projection } of GlobalSecondaryIndexes) {
+    if (Projection.ProjectionType === 'ALL') found.set(IndexName, keys(KeySchema));
+  }
+  const needed = [
+    ['', `${partitionKey} (S)`],
+    [byState.indexName, `${byState.partitionKey} (S), ${byState.sortKey} (N)`],
+    [byUploadId.indexName, `${byUploadId.partitionKey} (S)`],
+  ] as const;
+  const lacking = needed
+    .filter(([name, its]) => found.get(name) !== its)
+    .map(([name, its]) => (name === '' ? `the key ${its}` : `the index ${name} of all attributes with the key ${its}`));
+  return lacking.length === 0
+    ? []
+    : [
+        `the table ${table.node.path} is not the ledger of a drop: it lacks ${lacking.join(', ')}. Give the prop ledger of another drop, or ` +
+          'leave ledgerTable out',
+      ];
 }

@@ -1,5 +1,6 @@
 import { createVerify, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { listenOnLoopback } from '../loopback-server.ts';
 import { AwsError } from './aws-error.ts';
 import { toXml } from './xml.ts';
@@ -53,7 +54,7 @@ export async function startDistribution(serveS3: Serve) {
       }
       const { range } = request.headers;
       // Origin access control: CloudFront signs for itself, and nothing of the viewer's request gets to S3 but this.
-      request.headers = { host: 's3', authorization: 'AWS4-HMAC-SHA256', ...(range === undefined ? {} : { range }) };
+      request.headers = { host: 's3', authorization: 'AWS4-HMAC-SHA256', ...present({ range }) };
       request.url = `/${bucket}${path}${query.size === 0 ? '' : `?${query}`}`;
       await serveS3(request, response);
     } catch (error) {

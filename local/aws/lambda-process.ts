@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { listenOnLoopback } from '../loopback-server.ts';
 
 /** A Lambda function as the template describes it. */
@@ -213,8 +214,10 @@ function failure(errorType: string, errorMessage: string): InvocationResult {
 export function environmentOf(spec: FunctionSpec, runtimeApiPort: number): Record<string, string> {
   return {
     // Sockets need it on Windows.
-    ...(process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot }),
+    ...present({ SystemRoot: process.env.SystemRoot }),
     PATH: '/usr/local/bin:/usr/bin:/bin',
+    // Else the SDK asks the system: it would read the user's own ~/.aws, and fail as a user that a container does not know.
+    HOME: spec.codeDirectory,
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',

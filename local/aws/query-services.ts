@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { userInfo } from 'node:os';
 import { text } from 'node:stream/consumers';
-import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { LOCAL_ACCOUNT_ID, LOCAL_USER } from './account.ts';
 import { AwsError } from './aws-error.ts';
 import { toXml } from './xml.ts';
 
@@ -55,7 +54,7 @@ export function createQueryServices(region: string, onPublished: (published: Pub
       case 'DescribeStacks':
         return envelope('http://cloudformation.amazonaws.com/doc/2010-05-15/', action, describeStacks(form));
       case 'GetCallerIdentity': {
-        const Arn = `arn:aws:iam::${LOCAL_ACCOUNT_ID}:user/${userInfo().username}`;
+        const Arn = `arn:aws:iam::${LOCAL_ACCOUNT_ID}:user/${LOCAL_USER}`;
         const identity = { Arn, UserId: 'local', Account: LOCAL_ACCOUNT_ID };
         return envelope('https://sts.amazonaws.com/doc/2011-06-15/', action, identity);
       }

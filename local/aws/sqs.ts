@@ -14,6 +14,7 @@ import type {
   SendMessageRequest,
   SendMessageResult,
 } from '@aws-sdk/client-sqs';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { AwsError } from './aws-error.ts';
 
 /** A message in a queue, read without receiving it. */
@@ -213,7 +214,7 @@ function toReceived(message: StoredMessage, request: ReceiveMessageRequest): Mes
     SentTimestamp: `${sentAt}`,
     ApproximateReceiveCount: `${receiveCount}`,
     ApproximateFirstReceiveTimestamp: `${firstReceivedAt}`,
-    ...(movedFrom === undefined ? {} : { DeadLetterQueueSourceArn: movedFrom }),
+    ...present({ DeadLetterQueueSourceArn: movedFrom }),
   };
   return {
     MessageId: id,

@@ -3,6 +3,7 @@ import { unreachable } from '../../functions/domain/model/outcome.ts';
 import { printable } from '../../functions/domain/model/printable.ts';
 import { REASONS } from '../../functions/domain/model/reasons.ts';
 import type { ReleaseMode } from '../../functions/domain/model/route.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import type { LogLine } from '../aws/lambda-process.ts';
 import { EVENTS, type LocalEvent, parse } from './events.ts';
 
@@ -16,7 +17,9 @@ const INDENT = MESSAGE_INDENT + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
 /** One event as a line (two for a dead letter: the second says what to do). Coloured on a terminal only. */
 export function lineOf(reported: LocalEvent): string {
   const event = withPrintableText(reported);
-  const name = styleText(EVENTS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
+  // The JSON of this event keeps the name that scripts know.
+  const shown = event.event === 'heard' ? 'webhook' : event.event;
+  const name = styleText(EVENTS[event.event], shown.padEnd(EVENT_WIDTH), { stream: process.stdout });
   const key = shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH);
   return `${clock(event.time)}  ${name}  ${key}  ${describe(event)}`.replace(/ +$/, '');
 }
@@ -123,11 +126,4 @@ function clock(iso: string | undefined): string {
 /** The start and the end of a long key. */
 function shortened(key: string): string {
   return key.length <= KEY_WIDTH ? key : `${key.slice(0, 8)}...${key.slice(11 - KEY_WIDTH)}`;
-}
-
-/** Decimal units, as file managers show them. */
-export function bytes(count: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

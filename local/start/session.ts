@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findRoute, type Route, releaseMode } from '../../functions/domain/model/route.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 import { type SettingsPlace, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../aws/account.ts';
 import { watchDropFolder } from './drop-folder.ts';
@@ -10,7 +11,6 @@ import type { DroppedBuild, EmbeddedStack } from './embedded-stack.ts';
 import type { LocalEvent } from './events.ts';
 import { type Flags, placeOf } from './flags.ts';
 import { makeSampleBuild } from './sample-build.ts';
-import { bytes } from './screen.ts';
 
 /** Prints a line of text for people. */
 type Say = (line?: string) => void;
@@ -94,7 +94,8 @@ function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undef
   }
   if (flags.standInKey !== undefined) {
     say('The stand-in accepts another key than the one in SSM. Store it, and the failed builds are submitted again:\n');
-    say(`  ${stack.commands.storeKey()}\n`);
+    const names = new Set(stack.environment.routes.map(({ apiKeyParameter }) => apiKeyParameter));
+    for (const name of names) say(`  ${stack.commands.storeKey(names.size === 1 ? undefined : name)}\n`);
   }
 }
 

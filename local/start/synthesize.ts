@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../functions/domain/model/optional-fields.ts';
 import { cdkFlags } from '../../infra/cdk-flags.ts';
 import { LOCAL_PORT_VARIABLE } from '../../infra/local-port.ts';
 import type { Settings } from '../../infra/settings/schema.ts';
@@ -42,7 +43,7 @@ export async function synthesize(
         ...overrides,
       }),
       CDK_OUTDIR: outputDirectory,
-      ...(port === undefined ? {} : { [LOCAL_PORT_VARIABLE]: String(port) }),
+      ...present({ [LOCAL_PORT_VARIABLE]: port?.toString() }),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -9,7 +9,7 @@ import { clientSettings } from '../../functions/composition.ts';
 it.each<[string, (response: http.ServerResponse) => void]>([
   ['never begins', () => {}],
   ['stops halfway', (response) => response.writeHead(200, { 'content-length': '4096' }).write('{"Parameter":')],
-])('a call of AWS whose answer %s fails, after as many tries as it has', { timeout: 60_000 }, async (_, answer) => {
+])('a call of AWS whose answer %s fails, after as many tries as it has', async (_, answer) => {
   let requests = 0;
   const server = http.createServer((_request, response) => {
     requests++;
@@ -23,7 +23,7 @@ it.each<[string, (response: http.ServerResponse) => void]>([
   });
   const getParameter = createGetParameter(
     new SSMClient({
-      ...clientSettings({ requestTimeout: 100, maxAttempts: 2 }),
+      ...clientSettings({ requestTimeout: 2_000, maxAttempts: 2 }),
       credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' },
       region: 'eu-central-1',
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

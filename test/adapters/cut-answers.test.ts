@@ -97,7 +97,7 @@ const CASES = Object.keys(ANSWERS).flatMap((answer) =>
   Object.keys(FRAMINGS).flatMap((framing) => Object.keys(ENDS).map((end) => [answer as Named, framing, end] as const)),
 );
 
-describe.concurrent('an answer that is cut at any byte', { timeout: 120_000 }, () => {
+describe.concurrent('an answer that is cut at any byte', () => {
   it.for(CASES)(
     'is the true one or lost, and never a third: %s %s, then %s',
     async ([answer, framing, end], { expect }) => {
@@ -127,7 +127,7 @@ describe.concurrent('an answer that is cut at any byte', { timeout: 120_000 }, (
   );
 });
 
-describe.concurrent('an answer of distribute-file that is cut at any byte', { timeout: 120_000 }, () => {
+describe.concurrent('an answer of distribute-file that is cut at any byte', () => {
   it.for(['with its length', 'without a length'])(
     'is never taken for another: a 401 %s',
     async (framing, { expect }) => {

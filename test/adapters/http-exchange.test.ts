@@ -6,14 +6,11 @@ import {
   type HttpRequest,
   isSafeForSecrets,
 } from '../../functions/adapters/http-exchange.ts';
-import { startRawServer } from '../support/scripted-server.ts';
+import { SILENCE_MS, startRawServer } from '../support/scripted-server.ts';
 
 const clock = { now: Date.now };
 const HEAD = 'HTTP/1.1 200 OK\r\n';
 const JSON_BODY = '{"uploadId":"665a"}';
-
-/** Long enough for an answer that comes at once, on a machine that is busy. */
-const PATIENCE_MS = 2_000;
 
 /** Asks a server that does with the connection what the test says. */
 async function ask(
@@ -26,7 +23,7 @@ async function ask(
     method: 'POST',
     headers: {},
     body: '{}',
-    deadline: Date.now() + PATIENCE_MS,
+    deadline: Date.now() + SILENCE_MS,
     maxBytes: 4_096,
   } as const;
   try {
@@ -266,7 +263,7 @@ describe.concurrent('an answer', () => {
 describe('a name under localhost', () => {
   it('is this machine, whatever a name server would say', async () => {
     const server = await startRawServer(answers(`${HEAD}content-length: 2\r\n\r\n{}`));
-    const request = { method: 'GET', headers: {}, deadline: Date.now() + PATIENCE_MS, maxBytes: 100 } as const;
+    const request = { method: 'GET', headers: {}, deadline: Date.now() + SILENCE_MS, maxBytes: 100 } as const;
     const url = server.url.replace('127.0.0.1', 'a1b2.execute-api.localhost');
     expect(await exchange({ ...request, url }, clock)).toMatchObject({ kind: 'answered', status: 200 });
     await server.close();

@@ -260,6 +260,12 @@ describe('a guess of the address', () => {
     expect(lines).toEqual([]);
   });
 
+  it('with a token that is longer than any is not looked up, however SSM is', async () => {
+    ssm = () => raise('ThrottlingException');
+    expect(await post({ token: 'x'.repeat(129) })).toStrictEqual(NOT_FOUND);
+    expect(ssmReads).toBe(0);
+  });
+
   it('10,000 times gets it each time, costs a read of SSM in 10 s, and leaves the right address open', async () => {
     const answers = new Set<string>();
     for (let n = 0; n < 10_000; n++) {

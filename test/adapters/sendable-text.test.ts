@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sendableJson, sendableText } from '../../functions/adapters/sendable-text.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Source: the SendMessage reference of SQS, which allows these characters and no others. */
 const ALLOWED = /^[\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u;

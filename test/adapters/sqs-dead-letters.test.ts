@@ -5,7 +5,7 @@ import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-lett
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
 import { createSqsFollowQueue } from '../../functions/adapters/sqs-follow-queue.ts';
 import type { DeadLetter } from '../../functions/domain/model/dead-letter.ts';
-import type { StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { StoredDeadLetter } from '../../functions/domain/ports.ts';
 import { aBuild, START } from '../support/world.ts';
 
 const QUEUE = 'https://sqs.eu-central-1.amazonaws.com/000000000000/queue';

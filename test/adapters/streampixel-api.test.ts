@@ -8,7 +8,7 @@ import {
 import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
 import type { ReleaseAnswer, UploadAnswer } from '../../functions/domain/model/streampixel-answers.ts';
 import type { ProjectFilesRead } from '../../functions/domain/ports.ts';
-import { type Reply, type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts';
+import { type Reply, type ScriptedServer, SILENCE_MS, startScriptedServer } from '../support/scripted-server.ts';
 
 const SIGNATURE = '0123456789abcdef'.repeat(4);
 const REQUEST = {
@@ -30,12 +30,15 @@ const ACCEPTED = '{"message":"Build queued for processing","uploadId":"665a"}';
 /** By which a gateway says "I don't know". */
 const GATEWAY_STATUSES = [502, 504, 520, 521, 522, 523, 524, 527, 530, 598, 599];
 
+/** Until when an answer has to be there, in ms since the epoch: a server that hangs costs the whole time. */
+const deadlineFor = (reply: unknown) => Date.now() + (reply === 'hang' ? SILENCE_MS : 60_000);
+
 let server: ScriptedServer | undefined;
 afterEach(() => server?.close());
 
-async function upload(reply: Reply | ((body: string) => Reply), timeoutMs = 5_000): Promise<UploadAnswer> {
+async function upload(reply: Reply | ((body: string) => Reply)): Promise<UploadAnswer> {
   server = await startScriptedServer(reply);
-  return createStreampixelApi(`${server.url}/pixelStripeApi`, clock).uploadFile(REQUEST, Date.now() + timeoutMs);
+  return createStreampixelApi(`${server.url}/pixelStripeApi`, clock).uploadFile(REQUEST, deadlineFor(reply));
 }
 
 describe('upload-file', () => {
@@ -124,11 +127,13 @@ describe('upload-file', () => {
   });
 
   it('takes the wait of a 429 from a date', async () => {
-    const date = new Date(Date.now() + 60_000).toUTCString();
-    const answer = await upload({ status: 429, headers: { 'retry-after': date } });
-    const ms = answer.kind === 'rate-limited' ? (answer.retryAfterMs ?? 0) : 0;
-    expect(ms).toBeGreaterThan(50_000);
-    expect(ms).toBeLessThanOrEqual(60_000);
+    const now = Date.parse('2026-04-21T11:30:00Z');
+    server = await startScriptedServer({
+      status: 429,
+      headers: { 'retry-after': new Date(now + 60_000).toUTCString() },
+    });
+    const api = createStreampixelApi(server.url, { now: () => now });
+    expect(await api.uploadFile(REQUEST, now + 60_000)).toMatchObject({ kind: 'rate-limited', retryAfterMs: 60_000 });
   });
 
   it.each([500, 503, 408, 425])('takes %i for a failure that may pass', async (status) => {
@@ -221,7 +226,7 @@ describe('upload-file', () => {
     ['a reset connection', 'reset'],
     ['a server that hangs', 'hang'],
   ])('takes %s for lost, and knows when the request went out', async (_, reply) => {
-    const answer = await upload(reply, 300);
+    const answer = await upload(reply);
     expect(answer.kind).toBe('lost');
     expect(answer.sentAt).toBeTypeOf('number');
   });
@@ -229,7 +234,7 @@ describe('upload-file', () => {
   it('takes a refused connection for never sent', async () => {
     const closed = await startScriptedServer({ status: 200 });
     await closed.close();
-    const answer = await createStreampixelApi(closed.url, clock).uploadFile(REQUEST, Date.now() + 1_000);
+    const answer = await createStreampixelApi(closed.url, clock).uploadFile(REQUEST, Date.now() + 60_000);
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
     expect(answer.sentAt).toBeUndefined();
   });
@@ -237,7 +242,7 @@ describe('upload-file', () => {
   it('takes a name that does not resolve for never sent', async () => {
     // The loopback guard of the tests stands in for the resolver: the connection is refused before it is made.
     const api = createStreampixelApi('https://no-such-host.invalid/pixelStripeApi', clock);
-    const answer = await api.uploadFile(REQUEST, Date.now() + 1_000);
+    const answer = await api.uploadFile(REQUEST, Date.now() + 60_000);
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable' });
   });
 
@@ -275,7 +280,7 @@ describe('the check of a key', () => {
 
   async function check(reply: Reply) {
     server = await startScriptedServer(reply);
-    return createStreampixelKeyChecks(`${server.url}/pixelStripeApi/`, clock).check('user', KEY, Date.now() + 500);
+    return createStreampixelKeyChecks(`${server.url}/pixelStripeApi/`, clock).check('user', KEY, deadlineFor(reply));
   }
 
   it('asks for the list of projects as documented', async () => {
@@ -319,10 +324,10 @@ describe('distribute-file', () => {
     apiKey: new Secret('c4nary-api-key'),
   };
 
-  async function release(reply: Reply | ((body: string) => Reply), timeoutMs = 5_000): Promise<ReleaseAnswer> {
+  async function release(reply: Reply | ((body: string) => Reply)): Promise<ReleaseAnswer> {
     server = await startScriptedServer(reply);
     const releases = createStreampixelReleases(`${server.url}/pixelStripeApi/`, clock);
-    return releases.distributeFile(RELEASE, Date.now() + timeoutMs);
+    return releases.distributeFile(RELEASE, deadlineFor(reply));
   }
 
   it('sends exactly the documented body', async () => {
@@ -413,7 +418,7 @@ describe('distribute-file', () => {
     ['a reset connection', 'reset'],
     ['a server that hangs', 'hang'],
   ])('takes %s for lost: it may have been released', async (_, reply) => {
-    const answer = await release(reply, 300);
+    const answer = await release(reply);
     expect(answer.kind).toBe('lost');
     expect(answer.sentAt).toBeTypeOf('number');
   });
@@ -421,7 +426,7 @@ describe('distribute-file', () => {
   it('takes a refused connection for never sent', async () => {
     const closed = await startScriptedServer({ status: 200 });
     await closed.close();
-    const answer = await createStreampixelReleases(closed.url, clock).distributeFile(RELEASE, Date.now() + 1_000);
+    const answer = await createStreampixelReleases(closed.url, clock).distributeFile(RELEASE, Date.now() + 60_000);
     expect(answer).toMatchObject({ kind: 'failed', cause: 'VendorUnreachable', detail: 'ECONNREFUSED' });
     expect(answer.sentAt).toBeUndefined();
   });
@@ -459,7 +464,7 @@ describe('the builds of a project', () => {
   async function files(reply: Reply, projectId = 'p1'): Promise<ProjectFilesRead> {
     server = await startScriptedServer(reply);
     const projectFiles = createStreampixelProjectFiles(`${server.url}/pixelStripeApi`, clock);
-    return projectFiles.read('user', projectId, KEY, Date.now() + 300);
+    return projectFiles.read('user', projectId, KEY, deadlineFor(reply));
   }
   const project = (list: unknown, status = 200): Reply => ({
     status,
@@ -505,7 +510,7 @@ describe('the builds of a project', () => {
   it('are asked for below a base URL, however many slashes it ends with', async () => {
     server = await startScriptedServer(project([]));
     const projectFiles = createStreampixelProjectFiles(`${server.url}/pixelStripeApi//`, clock);
-    await projectFiles.read('user', 'p1', KEY, Date.now() + 5_000);
+    await projectFiles.read('user', 'p1', KEY, Date.now() + 60_000);
     expect(server.requests[0]?.url).toMatch(/^\/pixelStripeApi\/projects\/p1\?/);
   });
 
@@ -514,6 +519,15 @@ describe('the builds of a project', () => {
     const projectFiles = createStreampixelProjectFiles(server.url, clock);
     const read = await projectFiles.read('user', 'p1', KEY, Date.now());
     expect(read).toEqual({ kind: 'unclear', detail: 'no time left' });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('have a limit of their own for the answer, however far the deadline is', async () => {
+    server = await startScriptedServer(project([]));
+    let now = 0;
+    // An hour passes each time.
+    const projectFiles = createStreampixelProjectFiles(server.url, { now: () => (now += 3_600_000) });
+    expect(await projectFiles.read('user', 'p1', KEY, 1e9)).toEqual({ kind: 'unclear', detail: 'no time left' });
     expect(server.requests).toEqual([]);
   });
 

@@ -11,13 +11,13 @@ import { measurePerBuild, type QueueUsage } from '../../bench/per-build.ts';
 import { PRICES } from '../../bench/prices.ts';
 
 // Real processes on a machine that may be busy: what is counted is checked here, what is timed only by the benchmark.
-describe('what the worker takes', { timeout: 120_000 }, () => {
+describe('what the worker takes', () => {
   let directory: string;
   let bench: Bench;
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'streampixel-drop-performance-'));
     bench = await prepare(directory);
-  }, 120_000);
+  });
   afterAll(() => rmSync(directory, { recursive: true }));
 
   it('is a bundle of at most 520 KB, which starts and submits a build, as the plain design does', async () => {
@@ -48,7 +48,7 @@ describe('what the worker takes', { timeout: 120_000 }, () => {
   });
 });
 
-describe('what follows a build', { timeout: 120_000 }, () => {
+describe('what follows a build', () => {
   let directory: string;
   afterAll(() => rmSync(directory, { recursive: true }));
 

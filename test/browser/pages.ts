@@ -7,7 +7,7 @@ import { findStack } from '../../cli/stack/stack.ts';
 export const it = vitestIt.skipIf(inject('browser') === '');
 
 /** How long a page may take to show what it has to, in ms: on a busy machine many times as long as on an idle one. */
-export const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 200_000;
 
 type OnTestFinished = TestContext['onTestFinished'];
 

@@ -28,12 +28,14 @@ export const readAction = async (): Promise<Action> => parseYaml(await readFile(
  * Runs the steps of action.yml as GitHub's runner does.
  *
  * @param directory the job's workspace
+ * @param cancelAt the job is cancelled once this is in the log
  * @returns exit code, log, and outputs with the summary
  */
 export async function runAction(
   directory: string,
   inputs: Readonly<Record<string, string>>,
   environment: NodeJS.ProcessEnv,
+  cancelAt?: string,
 ) {
   const { inputs: declared, outputs, runs } = await readAction();
   const temp = await mkdtemp(join(tmpdir(), 'streampixel-drop-runner-'));
@@ -64,6 +66,14 @@ export async function runAction(
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    let seen = '';
+    const cancel = (chunk: Buffer) => {
+      const before = seen;
+      seen += chunk;
+      // To this process only, as the runner does it.
+      if (cancelAt !== undefined && seen.includes(cancelAt) && !before.includes(cancelAt)) child.kill('SIGINT');
+    };
+    child.stdout.on('data', cancel);
     const ended = new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)));
     const [status, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
     log += stdout + stderr;

@@ -292,8 +292,9 @@ describe.concurrent('dlq redrive', () => {
 
       // Act
       await interruptAfter(queues, moved, 'SIGKILL');
-      const { builds: sent, deadLetters: kept } = await queues.look();
+      // By the time that these calls are answered, those of the killed process are too.
       await queues.letHidingRunOut();
+      const { builds: sent, deadLetters: kept } = await queues.look();
       const again = await toolJson(queues.port, ['dlq', 'redrive', '--yes']);
 
       // Assess

@@ -53,7 +53,7 @@ describe.concurrent('delivery-key', () => {
     const { stdout, stderr } = await tool(stack.port, ['delivery-key', 'create']);
     // As streampixel-drop.json takes it.
     expect(JSON.parse(`{${stdout}}`)).toEqual({ deliveryPublicKeys });
-    expect(stderr).toMatch(/streampixel-drop\.json.*npx cdk deploy/s);
+    expect(stderr).toMatch(/into streampixel-drop\.json, and deploy it: npm start does it/);
   });
 
   it('create prints the public keys that are deployed too: they may have signed URLs that are in use', async ({
@@ -115,7 +115,7 @@ describe.concurrent('delivery-key', () => {
   it('says to deploy a stack that does not know CloudFront', async ({ onTestFinished }) => {
     const stack = await openQuietStack(onTestFinished);
     const { code, stderr } = await tool(stack.port, ['delivery-key', 'create']);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('npx cdk deploy')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Deploy it again')]);
   });
 });
 

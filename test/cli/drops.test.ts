@@ -63,6 +63,9 @@ describe('a stack with two drops', () => {
     const commands = doctor.stdout.split('\n').filter((line) => line.includes(TOOL));
     expect(commands).not.toEqual([]);
     for (const line of commands) expect(line).toMatch(/ --stack Studio --region \S+ --drop Nightly\b/);
+    // Of an app of the studio's own, which is elsewhere.
+    const key = await run('delivery-key create --stack Studio --drop Nightly');
+    expect(key.stderr).toContain('Deploy it again with this version: npx cdk deploy in your own CDK app');
   });
 
   it('can be named by the environment, over which flags go, and which is not about the embedded stack', async () => {
@@ -72,6 +75,16 @@ describe('a stack with two drops', () => {
     expect((await run('status --drop Nightly', env)).stdout).not.toContain('game.zip');
     const elsewhere = { STREAMPIXEL_DROP_STACK: 'Elsewhere', STREAMPIXEL_DROP_DROP: 'Weekly' };
     expect((await run(`status --local ${port}`, elsewhere)).code).toBe(0);
+  });
+
+  it('is named by no variable that is empty, and by one with a space at its end', async () => {
+    const { run } = await openStudio();
+    const region = { AWS_REGION: '', AWS_DEFAULT_REGION: LOCAL_REGION };
+    const env = { STREAMPIXEL_DROP_STACK: 'Studio ', STREAMPIXEL_DROP_DROP: 'Builds ', ...region };
+    expect((await run('status', env)).stdout).toContain('game.zip');
+    const empty = { STREAMPIXEL_DROP_STACK: '', STREAMPIXEL_DROP_DROP: '', ...region };
+    expect((await run('status', empty)).stdout).toMatch(/^StreampixelDrop /);
+    expect((await run('status --stack Studio', empty)).stderr).toContain('The stack has 2 drops');
   });
 
   it('has no other one', async () => {

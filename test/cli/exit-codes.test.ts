@@ -133,7 +133,8 @@ const CASES: readonly Case[] = [
     flags: follow('slow', '--timeout', '8s'),
     before: () => use().standIn.plan({ kind: 'stuck', after: 'downloading' }),
     code: 4,
-    last: { state: 'submitted', status: 'under-way', uploadId: expect.any(String), error: { code: 'StillUnderWay' } },
+    // How far it has come by then depends on the machine.
+    last: { status: expect.stringMatching(/^(waiting|under-way)$/), reason: 'StillUnderWay' },
   },
   {
     what: 'without a webhook that could report on it',
@@ -172,7 +173,7 @@ describe('push ends with', () => {
     for (const name of ['build', 'key', 'versionId', 'uploadId', 'state', 'reason'])
       expect(printed).toHaveProperty(name);
     // It must not get the answer that is meant for the next one.
-    if (code === 0) await use().seen(printed, 'submitted');
+    if (code === 0 || code === 4) await use().seen(printed, 'submitted');
     // Where it failed, people read why and what to do on stderr.
     expect('error' in printed).toBe(code !== 0 && code !== 3 && printed.status !== 'no-webhook-yet');
     if ('error' in printed) expect(ran.stderr.trim().split('\n').length).toBeGreaterThan(1);
@@ -186,7 +187,7 @@ describe('push ends with', () => {
     let stderr = '';
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
-      if (/\bdownloading\b/.test(stderr)) child.kill('SIGINT');
+      if (!child.killed && /\bdownloading\b/.test(stderr)) child.kill('SIGINT');
     });
     const [code, stdout] = await Promise.all([
       new Promise((resolve) => child.on('close', resolve)),

@@ -39,6 +39,8 @@ export async function openFaulty(
       response.writeHead(own.statusCode ?? 500, change(own.headers));
       own.pipe(response);
     });
+    // The tool may end at any moment, and the stack with the test.
+    passed.on('error', () => response.destroy());
     request.pipe(passed);
   });
   onTestFinished(() => server.close());

@@ -116,6 +116,7 @@ describe('a folder', () => {
   it.for<[what: string, files: Files, code: string, says: string]>([
     ['has a name with a backslash', { 'Game.exe': '', 'Game\\x.pak': '' }, 'UnusableName', 'Game\\x.pak'],
     ['has a name that Windows does not take', { 'Game.exe': '', 'a/x:y.pak': '' }, 'UnusableName', 'x:y.pak'],
+    ['has a name that is a device of Windows', { 'Game.exe': '', 'a/com³.pak': '' }, 'UnusableName', 'com³.pak'],
     ['has a name with escape sequences', { 'Game.exe': '', 'a/\u001b[2Jx': '' }, 'UnusableName', ' [2Jx'],
     ['has two names that differ in case', { 'Game.exe': '', 'A/x': '', 'a/X': '' }, 'UnusableName', 'A/x and a/X'],
   ])('is refused where it %s', async ([_, files, code, says], { onTestFinished }) => {

@@ -143,9 +143,9 @@ describe.concurrent('push --follow', () => {
   const expired = JSON.stringify({ __type: 'ExpiredTokenException', message: 'The security token is expired' });
 
   it.each([
-    ['AWS never answers', 'StillUnderWay', () => new Promise<undefined>(() => {})],
-    ['the credentials expire', 'CredentialsRefused', () => ({ status: 400, body: expired })],
-  ] as const)('ends with 4 where %s after the upload', async (_, code, answer) => {
+    ['AWS never answers', 'StillUnderWay', '2s', () => new Promise<undefined>(() => {})],
+    ['the credentials expire', 'CredentialsRefused', '10h', () => ({ status: 400, body: expired })],
+  ] as const)('ends with 4 where %s after the upload', async (_, code, timeout, answer) => {
     const cleanups: (() => unknown)[] = [];
     const onEnd = (cleanup: () => unknown) => void cleanups.push(cleanup);
     const stack = await openQuietStack(onEnd as TestContext['onTestFinished']);
@@ -153,7 +153,7 @@ describe.concurrent('push --follow', () => {
       isLedger(target) ? answer() : undefined,
     );
     const path = await aZip(onEnd as TestContext['onTestFinished']);
-    const ran = await toolJson(port, ['push', path, '--follow', '--timeout', '2s']);
+    const ran = await toolJson(port, ['push', path, '--follow', '--timeout', timeout]);
     expect(ran).toMatchObject({ code: 4, data: { error: { code }, state: null } });
     for (const cleanup of cleanups) await cleanup();
   });

@@ -107,16 +107,17 @@ describe('init at a terminal', () => {
     });
     expect(() => readSettings(settings)).not.toThrow();
     expect(stderr).toMatch(/npx --no streampixel-drop key set\n.*npx cdk deploy\n$/);
+    expect(stderr).toContain('not a clone of streampixel-drop');
   });
 
-  it('asks again where Streampixel refuses the ids, and stores no key', async () => {
+  it('asks again where Streampixel rejects the ids, and stores no key', async () => {
     const directory = await newDirectory({ streampixelBaseUrl: standIn.baseUrl });
     const { code, stderr } = await init(directory, [], {
       key: 'c4nary-wrong-key',
       answers: [
         ['User id', `${userId}\r`],
         ['Project id', `${'7'.repeat(24)}\r`],
-        ['refuses this key', '\r'],
+        ['rejects this key', '\r'],
         ['Project id', '\r'],
         ['API key', `${KEY}\r`],
         ['has no project', '\r'],

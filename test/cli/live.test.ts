@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { STSClient } from '@aws-sdk/client-sts';
 import { describe, expect, it, vi } from 'vitest';
 import { callerName, nameInArn } from '../../cli/stack/caller.ts';
@@ -7,7 +6,8 @@ import { type GoLive, withGoLives } from '../../functions/domain/model/live.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
 import { personName } from '../../functions/domain/model/person.ts';
 import { submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
-import type { BuildsQueue, StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue, StoredDeadLetter } from '../../functions/domain/ports.ts';
+import { LOCAL_USER } from '../../local/aws/account.ts';
 import { listenOnLoopback } from '../../local/loopback-server.ts';
 import type { DroppedBuild } from '../../local/start/embedded-stack.ts';
 import { makeSampleBuild } from '../../local/start/sample-build.ts';
@@ -23,7 +23,7 @@ const ROUTES = routesFor('back', 'again', 'redrive').map((route) =>
 const use = useOperatedStack(ROUTES);
 vi.setConfig(PATIENCE);
 const projectOf = (name: string) => ROUTES.find(({ prefix }) => prefix === `${name}/`)?.projectId ?? '';
-const ME = userInfo().username;
+const ME = LOCAL_USER;
 
 interface Fact {
   readonly build?: string;
@@ -210,7 +210,7 @@ describe.concurrent('live, by what the ledger knows', () => {
       'drop/elsewhere.zip@v1': 'live',
     });
     expect(stdout).toMatch(/elsewhere\.zip@v1 +live since .*by Streampixel, on the dashboard for example/);
-    expect(page.stdout).toMatch(/^Status +was live until \d\d:\d\d/m);
+    expect(page.stdout).toMatch(/^Status +no longer live: it was live until \d\d:\d\d/m);
   });
 
   interface Listed {

@@ -48,6 +48,10 @@ describe('the name of a build', () => {
   });
 });
 
+it.each(['', ' '])('a build is not named by a variable that is not set: "%s"', (wanted) => {
+  expect(() => pickNamed([OLD], wanted)).toThrow('The name of the build is empty.');
+});
+
 describe.concurrent('a command that takes a build', () => {
   const at = Date.now() - 60_000;
   const former = { ...approvedAt(at, { key: 'a/game.zip' }), formerUploadIds: ['first-upload'] };
@@ -79,9 +83,9 @@ describe('the entry of an object in a bucket without versions', () => {
   const at = Date.parse('2026-04-21T12:00:00Z');
   const { versionId: _, ...build } = aBuild({ key: 'game.zip', sequencer: '0001', eTag: 'same-bytes', droppedAt: at });
   const entry = { ...anEntry({ droppedAt: at }), id: buildId(build), build };
-  const lookUp = createObjectLookup({
-    list: async (state: string) => ({ entries: state === entry.state ? [entry] : [] }),
-  } as unknown as Ledger);
+  const ledger = { list: async (state: string) => ({ entries: state === entry.state ? [entry] : [] }) };
+  const drop = { bucket: build.bucket, settings: { prefix: '', routes: [] } };
+  const lookUp = createObjectLookup({ ...drop, ledger: ledger as unknown as Ledger });
   const object = { bucket: build.bucket, key: build.key, eTag: 'same-bytes' };
 
   it.each([

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ListMultipartUploadsCommand, ListPartsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it, type TestContext, vi } from 'vitest';
 import { partSizeFor } from '../../cli/upload/multipart-upload.ts';
 import { buildId } from '../../functions/domain/model/build.ts';
@@ -16,7 +17,7 @@ import { openFaulty } from './faulty-stack.ts';
 import { routesFor, useOperatedStack } from './operated-stack.ts';
 import { BUCKET, openQuietStack } from './quiet-stack.ts';
 import { type Call, startBetween } from './s3-between.ts';
-import { PATIENCE, startTool } from './tool.ts';
+import { EVENTUALLY, PATIENCE, startTool } from './tool.ts';
 
 vi.setConfig(PATIENCE);
 
@@ -97,7 +98,14 @@ it('allows all calls of push and push --follow, whatever becomes of the build, a
   // Interrupted and resumed
   hangsAtPart = 3;
   const interrupted = push(folder, '--route', 'live/');
-  await vi.waitFor(() => expect(between.hanging()).toBeGreaterThan(0), { timeout: PATIENCE.testTimeout });
+  const s3 = new S3Client({ ...use().client, forcePathStyle: true });
+  atEnd(() => s3.destroy());
+  await vi.waitFor(async () => {
+    expect(between.hanging()).toBeGreaterThan(0);
+    const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: stack.bucket }));
+    const target = { Bucket: stack.bucket, Key: Uploads[0]?.Key, UploadId: Uploads[0]?.UploadId };
+    expect((await s3.send(new ListPartsCommand(target))).Parts).toHaveLength(2);
+  }, EVENTUALLY);
   interrupted.process.kill('SIGINT');
   expect((await interrupted.ended).code).toBe(130);
   hangsAtPart = Number.POSITIVE_INFINITY;

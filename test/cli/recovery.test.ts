@@ -123,7 +123,7 @@ describe('doctor', () => {
     expect(good.data.findings.filter(({ status }: { status: string }) => status === 'fail')).toEqual([]);
     expect(bad.code).toBe(1);
     expect(bad.stdout).toMatch(
-      /FAIL {2}User.*refused as InvalidApiKey.*\n.*-> npx --no streampixel-drop key set --parameter \/drop\/doctor/,
+      /FAIL {2}User.*rejected as InvalidApiKey.*\n.*-> npx --no streampixel-drop key set --parameter \/drop\/doctor/,
     );
   });
 });

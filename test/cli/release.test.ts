@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import { releaseChanged, requestRelease } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry, Release } from '../../functions/domain/model/ledger-entry.ts';
 import { deadLettered, submittedAgain } from '../../functions/domain/model/submission-transitions.ts';
+import { LOCAL_USER } from '../../local/aws/account.ts';
 import { AUTOMATIC, anEntry, approvedAt, MINUTE, requestEnded, requestedAt } from './entries.ts';
 import { openQuietStack, type QuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE, startTool, tool, toolJson } from './tool.ts';
@@ -87,7 +87,7 @@ describe.concurrent('release', () => {
       build: entry.id,
       uploadId: entry.uploadId,
       by: 'person',
-      requestedBy: userInfo().username,
+      requestedBy: LOCAL_USER,
       requestId: expect.stringMatching(/^person\/[\da-f-]{36}$/),
       requestedAt: expect.any(Number),
     });

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { createSqsDeadLetterQueue } from '../../functions/adapters/sqs-dead-letter-queue.ts';
@@ -13,6 +12,7 @@ import {
 import type { Route } from '../../functions/domain/model/route.ts';
 import { parseNotification } from '../../functions/domain/model/s3-notification.ts';
 import { deadLettered, discarded, opened } from '../../functions/domain/model/submission-transitions.ts';
+import { LOCAL_USER } from '../../local/aws/account.ts';
 import { s3Event } from '../support/s3-event.ts';
 import { aBuild, ROUTE } from '../support/world.ts';
 import { approvedAt } from './entries.ts';
@@ -23,7 +23,7 @@ import { PATIENCE, tool, toolJson } from './tool.ts';
 vi.setConfig(PATIENCE);
 const AUTOMATIC: Route = { ...ROUTE, prefix: 'auto/', autoRelease: true };
 /** On the embedded stack the person is the user of this machine. */
-const BY = { [REQUESTED_BY_ATTRIBUTE]: userInfo().username, [NO_CHECK_ATTRIBUTE]: 'false' };
+const BY = { [REQUESTED_BY_ATTRIBUTE]: LOCAL_USER, [NO_CHECK_ATTRIBUTE]: 'false' };
 const failure = { code: 'ProjectNotFound', detail: 'Project not found', at: Date.now() } as const;
 
 interface Bucket extends QuietStack {

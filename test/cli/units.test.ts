@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
+import { clockTime, inLocalTime, parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
+import { bytes } from '../../functions/domain/model/size.ts';
 
 const [S, M, H, D] = [1_000, 60_000, 3_600_000, 86_400_000];
 
@@ -40,8 +41,10 @@ it.each([
   [999_999, '1.0 MB'],
   [24e9, '24.0 GB'],
   [5e15, '5000.0 TB'],
-])('shows %d bytes as %s', (count, text) => {
-  expect(bytes(count)).toBe(text);
+])('shows %d bytes as %s, on the board too', async (count, text) => {
+  const board = await import(new URL('../../cli/board/page/text.js', import.meta.url).href);
+
+  expect([bytes(count), board.bytes(count)]).toEqual([text, text]);
 });
 
 it.each([
@@ -52,4 +55,21 @@ it.each([
   [50e6, 0, 5_000, '10.0 MB/s, 0 s left'],
 ])('shows %d bytes sent and %d left after %d ms as "%s"', (done, left, ms, text) => {
   expect(rateText(done, left, ms)).toBe(text);
+});
+
+describe('times in a text', () => {
+  const at = '2026-04-21T12:00:00.000Z';
+  const now = Date.parse(at) + 86_400_000;
+  const local = clockTime(Date.parse(at), now);
+
+  it('are local ones for people', () => {
+    expect(inLocalTime(`live since ${at}, by a person; (${at}) until ${at}.`, now)).toBe(
+      `live since ${local}, by a person; (${local}) until ${local}.`,
+    );
+  });
+
+  it('stay where they are a part of a word, such as a key', () => {
+    for (const text of [`drop/${at}.zip@v1`, `${at}.zip`, `nightly-${at}`, `built=${at}`])
+      expect(inLocalTime(text, now)).toBe(text);
+  });
 });

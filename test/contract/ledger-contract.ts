@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Build, buildId } from '../../functions/domain/model/build.ts';
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
@@ -12,6 +11,7 @@ import {
   waiting,
 } from '../../functions/domain/model/submission-transitions.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
+import { fc } from '../support/fast-check.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 

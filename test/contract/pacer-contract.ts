@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
@@ -11,6 +10,7 @@ import {
   tryAcquire,
 } from '../../functions/domain/pacing/pacer.ts';
 import type { Pacer } from '../../functions/domain/ports.ts';
+import { fc } from '../support/fast-check.ts';
 
 const INTERVAL = 121_000;
 /** From slot to slot. */
@@ -78,6 +78,14 @@ export function definePacerContract(
       expect(passed).toHaveLength(1);
       const until = (passed[0]?.at ?? 0) + INTERVAL;
       expect(entries.filter((admission) => admission.kind === 'blocked' && admission.until === until)).toHaveLength(49);
+    });
+
+    it('lets one of 20 callers at once pass in a lane that the table has lost', async () => {
+      const entries = await Promise.all(
+        Array.from({ length: 20 }, () => pacer.acquire('lost', { slot: NOW, pushed: 0 }, NOW)),
+      );
+
+      expect(entries.filter(({ kind }) => kind === 'acquired')).toHaveLength(1);
     });
 
     it('never lets two pass closer than the interval, in whatever order they come', async () => {

@@ -5,7 +5,7 @@ import { REASONS, type Reason } from '../../functions/domain/model/reasons.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { readFlags } from '../../local/start/flags.ts';
 import { synthesized } from '../infra/synthesized.ts';
-import { DOCUMENTS, read } from './markdown.ts';
+import { blocksIn, DOCUMENTS, read } from './markdown.ts';
 
 const TOOL = /npx --no streampixel-drop ([^`\n#]+)/g;
 const commandsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, line = '']) => line.trim());
@@ -44,6 +44,15 @@ describe('a command that people shall run', () => {
   const starts = commandsIn(documents, /npm start -- ([^`\n#]+)/g).filter((line) => !/\.zip|--help/.test(line));
   it.each([...new Set(starts)])('is one that npm start takes: %s', (line) => {
     expect(() => readFlags(line.split(/\s+/))).not.toThrow();
+  });
+
+  const lines = DOCUMENTS.filter((file) => file !== 'CONTRIBUTING.md').flatMap((file) =>
+    blocksIn(file, 'sh').flatMap((block) => block.split('\n').map((line) => line.replace(/(^| )#.*/, ''))),
+  );
+  it.each([...new Set(lines)])('is one that PowerShell takes as sh does: %s', (line) => {
+    // What is between double quotes stays, but for these; a comma outside of them makes two words.
+    expect(line).not.toMatch(/&&|\|\||\$\(|`|'(?![^"]*")|\\$|^\w+=/);
+    expect(line.replaceAll(/"[^"]*"/g, '')).not.toMatch(/,|;/);
   });
 
   it('are many', () => {

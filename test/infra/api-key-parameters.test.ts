@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apiKeyPaths, fits, isFolder, keyStoredPattern } from '../../infra/access/api-key-parameters.ts';
 import { matches } from '../../local/aws/event-rules.ts';
+import { fc } from '../support/fast-check.ts';
 
 const OTHERS = { webhookTokenParameter: '/streampixel-drop/webhook-token', deliveryKeyParameter: '/studio/cdn/key' };
 const pathsOf = (names: readonly string[], others = OTHERS) =>

@@ -41,8 +41,7 @@ function runApp(context: Record<string, unknown>, cwd = directory) {
   return { status, stderr };
 }
 
-// Each test runs the app, one of them esbuild too, in processes of their own: seconds, and more on a busy machine.
-describe('the CDK app', { timeout: 120_000 }, () => {
+describe('the CDK app', () => {
   it('prints what is wrong with the settings, one line each, and fails', () => {
     const { status, stderr } = runApp({ maxConcurrency: '1', prefixes: 'a/' });
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OUTPUT_VALUE_LIMIT_BYTES } from '../../infra/limits.ts';
 import { readDeployedSettings, writeDeployedSettings } from '../../infra/outputs/deployed-settings.ts';
 import type { DeployedSettings } from '../../infra/outputs/outputs.ts';
+import { fc } from '../support/fast-check.ts';
 import { ROUTE } from './synthesized.ts';
 
 const SETTINGS: DeployedSettings = {

@@ -7,8 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
 const SOURCE = join(import.meta.dirname, 'source-of-package.mjs');
 
-// Each test runs an app in a process of its own.
-describe('the examples', { timeout: 120_000 }, () => {
+describe('the examples', () => {
   it.each([
     ['own-app', 'app.ts', ['ProductionBuilds', 'StagingBuilds'], ['Demo', 'Game']],
     ['own-app-js', 'app.js', ['Studio'], ['Builds']],

@@ -37,7 +37,7 @@ function assetsOf(...codes: readonly (readonly [name: string, routes?: readonly 
 const OTHER = { ...ROUTE, prefix: 'demo/' };
 
 // Bundling takes a second, and more on a busy machine.
-describe('the code of a function', { timeout: 120_000 }, () => {
+describe('the code of a function', () => {
   it('is the same asset in each run, and another one once the routes change', () => {
     const [first] = assetsOf(['redrive-builds', [ROUTE]]);
     const [again] = assetsOf(['redrive-builds', [{ ...ROUTE }]]);

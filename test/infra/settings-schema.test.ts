@@ -50,7 +50,7 @@ const VALUES: Readonly<Record<keyof typeof settingsSchema.entries, readonly [goo
     [
       [],
       ['studio/game', 'my-studio/my.game_2:ref:refs/heads/release/5.1'],
-      ['studio@12/game@345:environment:live', 'studio@12/game@345'],
+      ['studio@12/game@345:environment:live', 'studio@12/game@345', 'studio/game:environment:Live Europe'],
     ],
     [
       'studio/game',
@@ -68,6 +68,7 @@ const VALUES: Readonly<Record<keyof typeof settingsSchema.entries, readonly [goo
         ['https://github.com/studio/game'],
         ['studio/game?'],
         ['studio/$game'],
+        ['studio/game:environment:live '],
         [1],
       ],
     ],

@@ -1,13 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { App, Aws, CfnParameter, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
-import { AttributeType, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { App, Aws, CfnParameter, Fn, Lazy, NestedStack, Stack, Stage, Token, Validations } from 'aws-cdk-lib';
+import { AttributeType, type ITable, ProjectionType, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyDocument, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Alias, Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption, type BucketProps, type CfnBucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { SqsDestination } from 'aws-cdk-lib/aws-s3-notifications';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic, TopicPolicy } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
+import { LEDGER_TABLE } from '../../functions/adapters/ledger-table.ts';
 import { METRIC_NAMESPACE } from '../../functions/domain/model/telemetry.ts';
 import { StreampixelDrop, StreampixelDropError, type StreampixelDropProps } from '../../infra/index.ts';
 import { OUTPUTS } from '../../infra/outputs/outputs.ts';
@@ -39,6 +41,13 @@ const templateOf = (stack: Stack): Template => {
 };
 const ofType = ({ Resources }: Template, type: string): Json[] =>
   Object.values(Resources).filter(({ Type }) => Type === type);
+/** The statements of all roles, and of the policy for build machines. */
+const statementsOf = (template: Template): Json[] =>
+  ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'].flatMap((type) =>
+    ofType(template, type).flatMap(({ Properties }) => Properties.PolicyDocument.Statement),
+  );
+const statementsWith = (template: Template, action: string): Json[] =>
+  statementsOf(template).filter(({ Action }) => [Action].flat().includes(action));
 const messagesOf = (stack: Stack) =>
   (Stage.of(stack) as Stage)
     .synth()
@@ -165,14 +174,6 @@ describe('drops in stacks of a studio', () => {
     expect(new Set(targets)).toEqual(
       new Set(['Builds', 'Nightly'].map((drop) => `{"stack":"Studio","region":"<AWS::Region>","drop":"${drop}"}`)),
     );
-  });
-
-  it('take no other table of the app for a ledger', () => {
-    const stack = new Stack(studioApp(), 'Studio');
-    const partitionKey = { name: 'pk', type: AttributeType.STRING };
-    const ledgerTable = new Table(stack, 'Table', { partitionKey });
-    new StreampixelDrop(stack, 'Builds', { ...PROPS, ledgerTable: ledgerTable as ITable });
-    expect(() => templateOf(stack)).toThrow('[Studio/Builds/Ledger] Studio/Table is no ledger');
   });
 
   it('do not both create the OIDC provider of an account, whatever their regions', () => {
@@ -306,6 +307,24 @@ describe('props that can not be used', () => {
     ]);
   });
 
+  it('name the ARN of an alias where that of a key is needed', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const bucket = Bucket.fromBucketName(stack, 'Zips', 'zips');
+    const bucketKmsKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-central-1:123456789012:alias/zips');
+    expect(problemsOf(() => new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket, bucketKmsKey })).problems).toEqual(
+      [expect.stringMatching(/^bucketKmsKey: is an alias/)],
+    );
+  });
+
+  it('name a topic under the key of AWS, whose policy admits no alarm', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const masterKey = Alias.fromAliasName(stack, 'Key', 'alias/aws/sns');
+    const alertTopic = new Topic(stack, 'Topic', { enforceSSL: true, masterKey });
+    expect(problemsOf(() => new StreampixelDrop(stack, 'Builds', { ...PROPS, alertTopic })).problems).toEqual([
+      expect.stringMatching(/^alertTopic: is encrypted with AWS's own key/),
+    ]);
+  });
+
   it('name a FIFO topic', () => {
     const stack = new Stack(studioApp(), 'Studio');
     const alertTopic = Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:eu-central-1:123456789012:alerts.fifo');
@@ -403,6 +422,8 @@ it('takes tokens where what they stand for is needed at deployment only', () => 
 });
 
 describe('an existing bucket', () => {
+  const A = [{ ...ROUTE, prefix: 'builds/a/' }];
+  const INTO_B = { ...PROPS, prefix: 'builds/b/', routes: [{ ...ROUTE, prefix: 'builds/b/' }] };
   // As an IBucket: with exactOptionalPropertyTypes CDK's own Bucket is none.
   const zips = (stack: Stack, props: BucketProps = {}) =>
     new Bucket(stack, 'Zips', {
@@ -454,10 +475,32 @@ describe('an existing bucket', () => {
     const bucket = zips(stack);
     new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket });
     bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue', { enforceSSL: true })));
-    expect(() => templateOf(stack)).toThrow('[Studio/Builds/DropBucket] the bucket has notifications that CDK sets');
+    expect(() => templateOf(stack)).toThrow('Set bucketEvents to eventbridge');
   });
 
-  it('of the drop takes no notifications of CDK either, but with EventBridge', () => {
+  it.each([
+    ['of the studio', (stack: Stack) => zips(stack, { eventBridgeEnabled: false })],
+    [
+      'with other notifications only',
+      (stack: Stack) => {
+        const bucket = zips(stack);
+        bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue', { enforceSSL: true })));
+        return bucket;
+      },
+    ],
+    [
+      'of another drop',
+      (stack: Stack) => new StreampixelDrop(stack, 'First', { ...PROPS, prefix: 'builds/a/', routes: A }).bucket,
+    ],
+  ])('%s that does not send its events to EventBridge is refused with bucketEvents eventbridge', (_, bucketIn) => {
+    const stack = new Stack(studioApp(), 'Studio');
+    new StreampixelDrop(stack, 'Builds', { ...INTO_B, bucketEvents: 'eventbridge', bucket: bucketIn(stack) });
+    expect(() => templateOf(stack)).toThrow(
+      /\[Studio\/Builds\/DropBucket\] .* does not send its events to EventBridge/,
+    );
+  });
+
+  it('of the drop takes no notifications of CDK, but with EventBridge', () => {
     const withNotification = (props: Partial<StreampixelDropProps>) => {
       const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
       const { bucket } = new StreampixelDrop(stack, 'Builds', { ...PROPS, ...props });
@@ -466,23 +509,65 @@ describe('an existing bucket', () => {
     };
     expect(() => templateOf(withNotification({}).stack)).toThrow('Set bucketEvents to eventbridge');
     const { bucket, stack } = withNotification({ bucketEvents: 'eventbridge' });
-    expect(() => templateOf(stack)).toThrow('call enableEventBridgeNotification()');
+    expect(() => templateOf(stack)).toThrow('Call its enableEventBridgeNotification()');
     bucket.enableEventBridgeNotification();
     expect(() => templateOf(stack)).not.toThrow();
   });
 
-  it('of the app has to send to EventBridge where the drop relies on it', () => {
-    const withBucket = (props: BucketProps, change?: (bucket: CfnBucket) => void) => {
-      const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
-      const bucket = zips(stack, props);
-      new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket, bucketEvents: 'eventbridge' });
-      change?.(bucket.node.defaultChild as CfnBucket);
-      return stack;
+  it.each([
+    ['as a property of CDK', (stack: Stack) => zips(stack, { eventBridgeEnabled: true })],
+    [
+      'as a property of the resource',
+      (stack: Stack) => {
+        const bucket = zips(stack);
+        const property = 'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled';
+        (bucket.node.defaultChild as CfnBucket).addPropertyOverride(property, true);
+        return bucket;
+      },
+    ],
+    [
+      'as that of another drop',
+      (stack: Stack) => {
+        const props = { ...PROPS, bucketEvents: 'eventbridge', prefix: 'builds/a/', routes: A } as const;
+        return new StreampixelDrop(stack, 'First', props).bucket;
+      },
+    ],
+  ])(
+    'that sends its events to EventBridge, %s, is refused without bucketEvents eventbridge, and taken with it',
+    (_, bucketIn) => {
+      const withEvents = (bucketEvents: 'notification' | 'eventbridge') => {
+        // Without cdk-nag, which has findings about the function of CDK.
+        const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
+        new StreampixelDrop(stack, 'Builds', { ...INTO_B, bucketEvents, bucket: bucketIn(stack) });
+        return messagesOf(stack);
+      };
+      expect(withEvents('eventbridge')).toEqual([]);
+      expect(() => withEvents('notification')).toThrow('Set bucketEvents to eventbridge');
+    },
+  );
+
+  it('of a rehearsal is not used, and build machines need not find builds without versions', () => {
+    const stack = new Stack(studioApp(), 'Studio-Rehearsal');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, rehearsal: true, bucket: zips(stack) });
+    expect(statementsOf(templateOf(stack)).map(({ Sid }) => Sid)).not.toContain('FindBuildsWithoutVersion');
+  });
+
+  it('without versions comes with a warning', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, bucket: zips(stack, { versioned: false }) });
+    expect(messagesOf(stack)).toContainEqual(expect.stringMatching(/^warning: Studio\/Zips keeps no versions/));
+  });
+
+  it('under the KMS key of AWS is refused with CloudFront, which can not use it, and taken without', () => {
+    const withKey = (delivery: Partial<StreampixelDropProps>) => {
+      const stack = new Stack(studioApp(), 'Studio');
+      const serverAccessLogsBucket = Bucket.fromBucketName(stack, 'Logs', 'logs');
+      const bucket = zips(stack, { encryption: BucketEncryption.KMS_MANAGED, serverAccessLogsBucket });
+      new StreampixelDrop(stack, 'Builds', { ...PROPS, ...delivery, bucket });
+      return () => templateOf(stack);
     };
-    expect(() => templateOf(withBucket({}))).toThrow('[Studio/Builds/DropBucket] the bucket does not send its events');
-    expect(messagesOf(withBucket({ eventBridgeEnabled: true }))).toEqual([]);
-    const path = 'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled';
-    expect(messagesOf(withBucket({}, (bucket) => bucket.addPropertyOverride(path, true)))).toEqual([]);
+    expect(withKey(CLOUDFRONT)).toThrow(/\[Studio\/Builds\/Delivery\] the bucket is encrypted with AWS's own KMS key/);
+    expect(withKey({})).not.toThrow();
   });
 
   it('is shared by drops with prefixes of their own, whose notifications are set one after another', () => {
@@ -514,6 +599,7 @@ describe('an existing bucket', () => {
 });
 
 describe('an existing topic', () => {
+  const TOPIC_ARN = 'arn:aws:sns:eu-central-1:123456789012:alerts';
   const withTopic = (makeTopic: (stack: Stack) => Topic) => {
     const stack = new Stack(studioApp(), 'Studio');
     const alertTopic = makeTopic(stack);
@@ -552,6 +638,79 @@ describe('an existing topic', () => {
     expect(encrypting.length).toBeGreaterThan(0);
   });
 
+  it.each([
+    ['that is not of the app', (stack: Stack) => Topic.fromTopicArn(stack, 'Topic', TOPIC_ARN)],
+    [
+      'under an alias',
+      (stack: Stack) => {
+        const masterKey = new Key(stack, 'Key', { enableKeyRotation: true }).addAlias('alias/alerts');
+        return new Topic(stack, 'Topic', { enforceSSL: true, masterKey });
+      },
+    ],
+  ])('%s, so that its key is not known, lets functions use any key for this topic', (_, topicIn) => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const alertTopic = topicIn(stack);
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, alertTopic });
+    const template = templateOf(stack);
+    const publishing = statementsWith(template, 'sns:Publish');
+    const encrypting = statementsOf(template).filter(({ Sid }) => Sid === 'EncryptAlerts');
+    expect(encrypting).toHaveLength(publishing.length);
+    for (const { Condition, Resource } of encrypting) {
+      expect(flat(Resource)).toMatch(/:key\/\*$/);
+      expect(flat(Condition.StringEquals['kms:ViaService'])).toMatch(/^sns\./);
+      const context = Condition.StringEquals['kms:EncryptionContext:aws:sns:topicArn'];
+      expect(context).toEqual(stack.resolve(alertTopic.topicArn));
+    }
+  });
+
+  it('whose policy is a construct of its own lets alarms publish', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const imported = Topic.fromTopicArn(stack, 'Topic', TOPIC_ARN);
+    for (const [id, topic] of Object.entries({
+      Imported: imported,
+      Own: new Topic(stack, 'OwnTopic', { enforceSSL: true }),
+    })) {
+      const statement = new PolicyStatement({
+        ...{
+          actions: ['sns:Publish'],
+          principals: [new ServicePrincipal('s3.amazonaws.com')],
+          resources: [topic.topicArn],
+        },
+      });
+      const policyDocument = new PolicyDocument({ statements: [statement] });
+      new TopicPolicy(stack, `${id}Policy`, { topics: [topic], policyDocument });
+      new StreampixelDrop(stack, id, { ...PROPS, alertTopic: topic });
+    }
+    const policies = ofType(templateOf(stack), 'AWS::SNS::TopicPolicy');
+    expect(policies).toHaveLength(3);
+    for (const { Properties } of policies) expect(JSON.stringify(Properties)).toContain('cloudwatch.amazonaws.com');
+  });
+
+  it('of another account is left alone, with a warning on what its policy needs', () => {
+    const app = studioApp();
+    const env = { account: '123456789012', region: 'eu-central-1' };
+    const stack = new Stack(app, 'Studio', { env });
+    const central = new Stack(app, 'Central', { env: { ...env, account: '210987654321' } });
+    const topics: Record<string, ITopic> = {
+      Imported: Topic.fromTopicArn(stack, 'Topic', TOPIC_ARN.replace(env.account, '210987654321')),
+      OfApp: new Topic(central, 'Topic', { topicName: 'alerts', enforceSSL: true }),
+    };
+    for (const [id, alertTopic] of Object.entries(topics))
+      new StreampixelDrop(stack, id, { routes: [ROUTE], alertTopic });
+    const text = /^warning: alertTopic is of the account 210987654321: .* let the account 123456789012 and cloudwatch/;
+    expect(messagesOf(stack)).toEqual([expect.stringMatching(text), expect.stringMatching(text)]);
+    expect(JSON.stringify(ofType(templateOf(central), 'AWS::SNS::TopicPolicy'))).not.toContain('cloudwatch');
+  });
+
+  it('of another drop is not asked to send twice to one address', () => {
+    const stack = new Stack(studioApp(), 'Studio');
+    const { alertTopic } = new StreampixelDrop(stack, 'First', PROPS);
+    const alertEmails = [...(PROPS.alertEmails ?? []), 'nightly@studio.example'];
+    new StreampixelDrop(stack, 'Nightly', { ...PROPS, alertTopic, alertEmails });
+    const endpoints = ofType(templateOf(stack), 'AWS::SNS::Subscription').map(({ Properties }) => Properties.Endpoint);
+    expect(endpoints).toEqual(alertEmails);
+  });
+
   it('whose key is of somewhere else is used with a word on what its policy needs', () => {
     const stack = new Stack(studioApp(), 'Studio');
     const masterKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-central-1:123456789012:key/alerts');
@@ -577,5 +736,119 @@ describe('an existing topic', () => {
     expect(messagesOf(stack)).toEqual([
       expect.stringMatching(/^info: .*let cloudwatch\.amazonaws\.com do sns:Publish/),
     ]);
+  });
+});
+
+describe('an existing ledger', () => {
+  const { byState, byUploadId, partitionKey } = LEDGER_TABLE;
+  const text = (name: string) => ({ name, type: AttributeType.STRING });
+  const ledgerIn = (stack: Stack, props: Partial<TableProps> = {}) => {
+    const table = new Table(stack, 'Table', {
+      partitionKey: text(partitionKey),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      ...props,
+    });
+    const sortKey = { name: byState.sortKey, type: AttributeType.NUMBER };
+    table.addGlobalSecondaryIndex({ indexName: byState.indexName, partitionKey: text(byState.partitionKey), sortKey });
+    table.addGlobalSecondaryIndex({ indexName: byUploadId.indexName, partitionKey: text(byUploadId.partitionKey) });
+    return table as ITable;
+  };
+  const keyIn = (stack: Stack) => new Key(stack, 'Key', { enableKeyRotation: true });
+  /** Its statements in the template of the studio, with the policies that use the ledger at all. */
+  const withLedger = (ledgerIn: (stack: Stack) => ITable) => {
+    const stack = new Stack(studioApp(), 'Studio');
+    new StreampixelDrop(stack, 'Builds', { ...PROPS, ledgerTable: ledgerIn(stack) });
+    const { Resources } = templateOf(stack);
+    const policies = Object.entries(Resources).filter(([, { Type }]) => /^AWS::IAM::(Managed)?Policy$/.test(Type));
+    const having = (part: string) =>
+      policies.filter(([, policy]) => JSON.stringify(policy).includes(part)).map(([id]) => id);
+    const statements = statementsOf({ Resources, Outputs: {} }).filter(({ Sid }) => Sid === 'UseLedgerKey');
+    return { using: having('"dynamodb:'), withKey: having('"UseLedgerKey"'), statements };
+  };
+  const shared = (stack: Stack) => new Stack(stack.node.root, 'Shared');
+
+  it.each([
+    ['of the same stack', (stack: Stack) => ledgerIn(stack, { encryptionKey: keyIn(stack) }), /^<Key\w+\.Arn>$/],
+    [
+      'of another stack',
+      (stack: Stack) => {
+        const other = shared(stack);
+        return ledgerIn(other, { encryptionKey: keyIn(other) });
+      },
+      /Key/,
+    ],
+    [
+      'of another app',
+      (stack: Stack) => {
+        const encryptionKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-central-1:123456789012:key/ledger');
+        return Table.fromTableAttributes(stack, 'Table', { tableName: 'ledger', encryptionKey });
+      },
+      /:key\/ledger$/,
+    ],
+  ])('%s that is encrypted with a key lets all that use it use the key, through DynamoDB', (_, ledger, key) => {
+    const { statements, using, withKey } = withLedger(ledger);
+    expect(withKey).toEqual(using);
+    // submit-build, follow-builds, redrive-builds, and the policy of build machines.
+    expect(statements).toHaveLength(4);
+    for (const { Condition, Resource } of statements) {
+      expect(flat(Resource)).toMatch(key);
+      expect(Object.keys(Condition.StringEquals)).toEqual(['kms:ViaService']);
+      expect(flat(Condition.StringEquals['kms:ViaService'])).toBe('dynamodb.<AWS::Region>.<AWS::URLSuffix>');
+    }
+    // Build machines only read.
+    expect(statements.filter(({ Action }) => Action === 'kms:Decrypt')).toHaveLength(1);
+  });
+
+  it.each([
+    ['that is not of the app', (stack: Stack) => Table.fromTableName(stack, 'Table', 'ledger'), 'ledger'],
+    [
+      'whose name is imported',
+      (stack: Stack) => Table.fromTableName(stack, 'Table', Fn.importValue('Ledger')),
+      { 'Fn::ImportValue': 'Ledger' },
+    ],
+    [
+      'under an alias',
+      (stack: Stack) => ledgerIn(stack, { encryptionKey: keyIn(stack).addAlias('alias/ledger') }),
+      { Ref: expect.stringMatching(/^Table/) },
+    ],
+  ])('%s, so that its key is not known, lets them use any key for this table', (_, ledger, tableName) => {
+    const { statements, using, withKey } = withLedger(ledger);
+    expect(withKey).toEqual(using);
+    for (const { Condition, Resource } of statements) {
+      expect(flat(Resource)).toBe('arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*');
+      expect(Condition.StringEquals).toEqual({
+        'kms:ViaService': expect.anything(),
+        'kms:EncryptionContext:aws:dynamodb:tableName': tableName,
+        'kms:EncryptionContext:aws:dynamodb:subscriberId': { Ref: 'AWS::AccountId' },
+      });
+    }
+  });
+
+  it('of the app without a key of its own needs no permission for one', () => {
+    expect(withLedger((stack) => ledgerIn(stack)).withKey).toEqual([]);
+    expect(withLedger((stack) => new StreampixelDrop(stack, 'First', PROPS).ledger).withKey).toEqual([]);
+  });
+
+  it.each([
+    ['the key pk \\(S\\)', (stack: Stack) => ledgerIn(stack, { partitionKey: text('id') })],
+    ['the key pk \\(S\\)', (stack: Stack) => ledgerIn(stack, { sortKey: text('sk') })],
+    [
+      'the index by-state .* state \\(S\\), updatedAt \\(N\\), the index by-upload-id',
+      (stack: Stack) => {
+        const table = new Table(stack, 'Table', { partitionKey: text(partitionKey) });
+        const keys = { partitionKey: text(byState.partitionKey), sortKey: text(byState.sortKey) };
+        table.addGlobalSecondaryIndex({ indexName: byState.indexName, ...keys });
+        table.addGlobalSecondaryIndex({
+          indexName: byUploadId.indexName,
+          partitionKey: text(byUploadId.partitionKey),
+          projectionType: ProjectionType.KEYS_ONLY,
+        });
+        return table as ITable;
+      },
+    ],
+  ])('is refused where CDK knows that it lacks %s', (lacking, ledger) => {
+    expect(() => withLedger(ledger)).toThrow(
+      new RegExp(`\\[Studio/Builds/Ledger\\] the table Studio/Table is not the ledger of a drop: it lacks ${lacking}`),
+    );
   });
 });

@@ -171,6 +171,7 @@ describe('the event source', () => {
       { batchSize: 1 },
     );
     await send(queueUrl, '1', '2', '3', '4');
+    await eventually(() => expect(open).toHaveLength(2));
     for (let done = 0; done < 4; done++) {
       await eventually(() => expect(open.length).toBeGreaterThan(0));
       running--;

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
+import { openTable } from '../../functions/adapters/dynamodb-table.ts';
 import type { FollowMessage } from '../../functions/domain/follow/follow-message.ts';
+import { uploadLane } from '../../functions/domain/model/lane.ts';
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../local/aws/account.ts';
 import { type DroppedBuild, type EmbeddedStack, startEmbeddedStack } from '../../local/start/embedded-stack.ts';
 import type { LocalEvent } from '../../local/start/events.ts';
@@ -45,7 +49,6 @@ const output: string[] = [];
 
 beforeAll(async () => {
   stack = await startEmbeddedStack({
-    // Long enough for a webhook to arrive before the build whose answer was lost is submitted again.
     settings: { routes: ROUTES, intervalSeconds: 5, tagObjects: true },
     apiKey: KEY,
     stageMs: 50,
@@ -55,13 +58,14 @@ beforeAll(async () => {
   });
   if (stack.standIn === undefined) throw new Error('no stand-in');
   standIn = stack.standIn;
-  sqs = new SQSClient({ endpoint: stack.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
+  sqs = new SQSClient(client());
 });
 afterAll(async () => {
   sqs.destroy();
   await stack.stop();
 });
 
+const client = () => ({ endpoint: stack.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
 const drop = async (name: Name, key = 'game.zip') => stack.drop(await makeSampleBuild(), `${name}/${key}`);
 const of = ({ build }: DroppedBuild, ...names: LocalEvent['event'][]) =>
   stack.seen((event) => event.build === build && names.includes(event.event));
@@ -168,7 +172,14 @@ describe('a submitted build', () => {
     const build = await drop('lost', 'größe & mehr.zip');
 
     expect(await of(build, 'retried')).toMatchObject({ reason: 'AnswerLost' });
-    // The webhook has arrived before the retry.
+    // The webhook arrives before the retry, on a busy machine too.
+    const dynamoDb = new DynamoDBClient(client());
+    const table = openTable(dynamoDb, stack.environment.ledgerTable);
+    await createDynamoDbPacer(table, { intervalMs: 5_000 }).blockUntil(
+      uploadLane(routeOf('lost').userId),
+      Date.now() + 60_000,
+    );
+    dynamoDb.destroy();
     expect(await of(build, 'skipped')).toMatchObject({ reason: 'Duplicate' });
     await of(build, 'approved');
     expect(callsFor('lost', 'upload-file')).toHaveLength(1);
@@ -177,15 +188,10 @@ describe('a submitted build', () => {
   it('has its result as tags on the object, where the settings want it', async () => {
     const build = await drop('tagged');
     const { uploadId } = await of(build, 'released');
-    const client = new S3Client({
-      endpoint: stack.endpoint,
-      region: LOCAL_REGION,
-      credentials: LOCAL_CREDENTIALS,
-      forcePathStyle: true,
-    });
+    const s3 = new S3Client({ ...client(), forcePathStyle: true });
     const { bucket: Bucket, key: Key } = build;
     await eventually(async () => {
-      const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket, Key }));
+      const { TagSet } = await s3.send(new GetObjectTaggingCommand({ Bucket, Key }));
       expect(TagSet).toEqual(
         expect.arrayContaining([
           { Key: 'streampixel-status', Value: 'released' },
@@ -193,7 +199,7 @@ describe('a submitted build', () => {
         ]),
       );
     });
-    client.destroy();
+    s3.destroy();
   });
 });
 
@@ -287,7 +293,7 @@ describe('the public address', () => {
     await Promise.all(Array.from({ length: 20 }, () => flood(500)));
 
     // Refused by the function, or by the throttle before it; never accepted, and never an error.
-    expect([...statuses.keys()].sort()).toEqual([404, 429]);
+    expect([...statuses.keys()].filter((status) => status !== 404 && status !== 429)).toEqual([]);
     expect([...statuses.values()].reduce((sum, count) => sum + count, 0)).toBe(10_000);
     expect(stack.busEvents).toHaveLength(before);
 

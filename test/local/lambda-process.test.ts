@@ -93,6 +93,7 @@ describe('a function in its own process', () => {
     const result = await lambda.invoke({});
     const { payload } = result as unknown as { payload: Record<string, string> };
     expect(payload).toMatchObject({ OWN: 'its own', AWS_REGION: 'us-east-1', TZ: ':UTC' });
+    expect(payload.HOME).toBe(payload.LAMBDA_TASK_ROOT);
     expect(payload).not.toHaveProperty('STREAMPIXEL_API_KEY');
     expect(payload).not.toHaveProperty('AWS_PROFILE');
   });

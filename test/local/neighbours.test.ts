@@ -74,8 +74,9 @@ describe('a key whose bytes are written again', () => {
 describe('a placeholder', () => {
   it('is not reported where the build takes its place', async () => {
     const key = 'placeholder/game.zip';
+    const zip = await makeSampleBuild();
     const empty = await stack.drop(Buffer.alloc(0), key);
-    const build = await stack.drop(await makeSampleBuild(), key);
+    const build = await stack.drop(zip, key);
     await stack.seen((event) => event.build === build.build && event.event === 'submitted');
     const end = await stack.seen(
       (event) => event.build === empty.build && (event.event === 'skipped' || event.event === 'dead-lettered'),

@@ -7,7 +7,8 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createSqsBuildsQueue } from '../../functions/adapters/sqs-builds-queue.ts';
 import { createSqsDeadLetterStore } from '../../functions/adapters/sqs-dead-letter-store.ts';
-import { type BuildsQueue, collectDeadLetters, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue } from '../../functions/domain/ports.ts';
+import { collectDeadLetters, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 
 const [endpoint = '', deadLettersUrl = '', buildsUrl = '', dieIn] = process.argv.slice(2);
 

@@ -172,7 +172,7 @@ describe('a received message', () => {
 describe('a delayed message', () => {
   it('can be received once its delay is over', async () => {
     const queueUrl = await createQueue();
-    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: 'later', DelaySeconds: 1 }));
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: 'later', DelaySeconds: 4 }));
     expect(await receive(queueUrl)).toEqual([]);
     expect(bodies(await receive(queueUrl, { WaitTimeSeconds: 20 }))).toEqual(['later']);
   });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -193,14 +193,16 @@ describe('npm start', () => {
     const file = join(directory, 'mine.json');
     const route = { prefix: '', userId: '5'.repeat(24), projectId: '6'.repeat(24), apiKeyParameter: '/studio/key' };
     const settings = { stackName: 'Mine', routes: [{ ...route, autoRelease: true }] };
-    writeFileSync(file, JSON.stringify(settings));
+    // As many editors do: nobody reads it half written.
+    const save = (text: string) => {
+      writeFileSync(`${file}.new`, text);
+      renameSync(`${file}.new`, file);
+    };
+    save(JSON.stringify(settings));
     const { child, ended } = start('--port', '0', '--stage', '0.1', '--settings', 'mine.json');
     const steps: [printed: string, then: () => unknown][] = [
-      ['s3 cp', () => writeFileSync(file, '{ "routes": [')],
-      [
-        'Not deployed: nothing has changed.',
-        () => writeFileSync(file, JSON.stringify({ ...settings, maxAttempts: 3 })),
-      ],
+      ['s3 cp', () => save('{ "routes": [')],
+      ['Not deployed: nothing has changed.', () => save(JSON.stringify({ ...settings, maxAttempts: 3 }))],
       ['Deployed: the functions use it now.', () => child.kill('SIGINT')],
     ];
     let so = '';

@@ -373,6 +373,7 @@ export const WARNED: Readonly<Partial<Record<WarningCode, readonly Sample[]>>> =
       'Windows/what?.txt',
       'Windows/NUL',
       'Windows/com1.txt',
+      'Windows/LPT².txt',
       'Windows/a./b',
       'Windows/a\tb',
       '',

@@ -35,7 +35,7 @@ describe('a folder that is still to be zipped', () => {
 
   it.each([
     [99_999_999, []],
-    [100e6, [{ code: 'DebugSymbols', detail: '0.1 GB of .pdb files, such as A/Binaries/a.pdb.' }]],
+    [100e6, [{ code: 'DebugSymbols', detail: '100.0 MB of .pdb files, such as A/Binaries/a.pdb.' }]],
   ])('has much for debuggers with %d bytes', (size, warnings) => {
     expect(judgeFolder(game(['A/Binaries/a.pdb', size]), 1).warnings).toEqual(warnings);
   });

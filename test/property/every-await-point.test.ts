@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../simulation/sandbox.ts';
+import { SEARCH_TIMEOUT } from '../support/fast-check.ts';
 import { expectAllRulesKept } from './invariants.ts';
 import { ONE_BUILD, type Plan } from './plan.ts';
 import { simulate } from './simulation.ts';
@@ -45,7 +46,7 @@ const CRASHES: readonly Fault[] = [
   { kind: 'crash', when: 'after' },
 ];
 
-describe('a worker that crashes', { timeout: 120_000 }, () => {
+describe('a worker that crashes', SEARCH_TIMEOUT, () => {
   it.each(COURSES)(
     'at any await point loses, doubles and hurries nothing where $course',
     async ({ cause, plan: course }) => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyNotice } from '../../functions/domain/follow/apply-webhook.ts';
 import {
@@ -9,6 +8,7 @@ import {
 } from '../../functions/domain/model/following-transitions.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import { type News, STAGES, type Stage } from '../../functions/domain/model/news.ts';
+import { fc } from '../support/fast-check.ts';
 import { aNotice, atVendor, ON_APPROVAL } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 

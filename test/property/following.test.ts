@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { STAGES } from '../../functions/domain/model/news.ts';
 import { MARGIN_MS, SENDING_ALLOWANCE_MS } from '../../functions/domain/pacing/pacer.ts';
 import { LATENCIES } from '../simulation/latencies.ts';
 import { type Fault, SERVICES, type Service } from '../simulation/sandbox.ts';
+import { fc, RUNS, SEARCH, SEARCH_TIMEOUT, SEED } from '../support/fast-check.ts';
 import { STUCK_AFTER_MS } from '../support/follow-world.ts';
 import { alertsOf, expectAllFollowed, hasReported, timesEmitted } from './following-invariants.ts';
 import {
@@ -15,11 +15,6 @@ import {
   type PlannedReport,
   type ReleaseFate,
 } from './following-simulation.ts';
-
-/** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
-const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
-const PATH = process.env.PROPERTY_PATH;
 
 type Plans = { readonly [Name in keyof FollowPlan]: fc.Arbitrary<FollowPlan[Name]> };
 
@@ -112,14 +107,10 @@ const CHAOS: Plans = {
 };
 
 function check(plans: Plans, property: (plan: FollowPlan) => Promise<void>): Promise<void> {
-  return fc.assert(fc.asyncProperty(fc.record(plans), property), {
-    numRuns: RUNS,
-    seed: SEED,
-    ...(PATH === undefined ? {} : { path: PATH }),
-  });
+  return fc.assert(fc.asyncProperty(fc.record(plans), property), SEARCH);
 }
 
-describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 200 }, () => {
+describe(`following builds in virtual time (seed ${SEED}, ${RUNS} runs)`, SEARCH_TIMEOUT, () => {
   it('keeps every rule, whatever crashes, fails, arrives late or twice', () =>
     check(CHAOS, async (plan) => {
       await expectAllFollowed(await new FollowSimulation(plan).run());
@@ -297,7 +288,7 @@ const CRASHES: readonly Fault[] = [
   { kind: 'crash', when: 'after' },
 ];
 
-describe('a worker that crashes', { timeout: 120_000 }, () => {
+describe('a worker that crashes', SEARCH_TIMEOUT, () => {
   it.each(COURSES)('at any await point loses and doubles nothing where $course', async ({ shows, plan: course }) => {
     const plan = { ...NO_TROUBLE, ...course };
     const undisturbed = await new FollowSimulation(plan).run();

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyNotice } from '../../functions/domain/follow/apply-webhook.ts';
 import { noteReported } from '../../functions/domain/follow/note-live.ts';
@@ -6,6 +5,7 @@ import { releaseChanged, requestRelease } from '../../functions/domain/model/fol
 import { liveSpans, releasedGoLive, withGoLives } from '../../functions/domain/model/live.ts';
 import type { Stage } from '../../functions/domain/model/news.ts';
 import { MemoryLedger } from '../simulation/memory-ledger.ts';
+import { fc } from '../support/fast-check.ts';
 import { atVendor } from '../support/follow-world.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../functions/domain/model/reasons.ts';
 import { OurDesign } from '../simulation/our-design.ts';
 import { seededRandom } from '../simulation/random.ts';
+import { fc, RUNS, SEARCH, SEARCH_TIMEOUT, SEED } from '../support/fast-check.ts';
 import {
   deadLettersOf,
   expectAllRulesKept,
@@ -13,11 +13,6 @@ import {
 import { CHAOS, DISTURBED, KEYS, type Plan, type PlanArbitraries, QUIET, SENT_TWICE } from './plan.ts';
 import { type Dropped, redrive, type Simulation, simulate } from './simulation.ts';
 
-/** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
-const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
-const PATH = process.env.PROPERTY_PATH;
-
 /** From something's happening to its being noticed by every worker: a cold start and pollers that are busy, in ms. */
 const NOTICED_AFTER_MS = 30_000;
 
@@ -25,14 +20,10 @@ const NOTICED_AFTER_MS = 30_000;
 const PERMANENT: readonly Reason[] = ['BuildMissing', 'NotAZip', 'NoRoute'];
 
 function check(plans: PlanArbitraries, property: (plan: Plan) => Promise<void>): Promise<void> {
-  return fc.assert(fc.asyncProperty(fc.record(plans), property), {
-    numRuns: RUNS,
-    seed: SEED,
-    ...(PATH === undefined ? {} : { path: PATH }),
-  });
+  return fc.assert(fc.asyncProperty(fc.record(plans), property), SEARCH);
 }
 
-describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 100 }, () => {
+describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, SEARCH_TIMEOUT, () => {
   it('keeps every rule, whatever crashes, fails or comes twice', () =>
     check(CHAOS, async (plan) => {
       const simulation = await simulate(plan);
@@ -144,14 +135,14 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, { tim
       expect(queue.receives).toBeLessThanOrEqual(2 * simulation.dropped.length);
     }));
 
-  it('keeps the order of the line when another tool spends a slot', () =>
+  it('keeps the order of the builds when another tool spends a slot', () =>
     check({ ...QUIET, drops: QUIET.drops.map(spacedOut), foreignCalls: DISTURBED.foreignCalls }, async (plan) => {
       const simulation = await simulate(plan);
 
       expectOrderOfDrop(simulation);
     }));
 
-  it('submits the last version of each key, and no version that a newer one has replaced before its turn', () =>
+  it('submits the last version of each key, and no version that a newer one has replaced before its slot', () =>
     check({ ...DISTURBED, everyVersion: fc.constant(false), outages: fc.constant([]) }, async (plan) => {
       const simulation = await simulate(plan);
 
@@ -189,7 +180,7 @@ async function statesOf({ dropped, entryOf }: Simulation) {
   return new Map(states);
 }
 
-/** Drops far enough apart that each has its place in the line before the next one comes. */
+/** Drops far enough apart that each has its slot before the next one comes. */
 function spacedOut(drops: Plan['drops']): Plan['drops'] {
   return drops.map((drop, index) => ({ ...drop, at: index * 10 + (drop.at % 10) / 10 }));
 }
@@ -202,7 +193,7 @@ function expectOrderOfDrop({ design, dropped }: Simulation): void {
   }
 }
 
-/** Of builds of one kind the newest is submitted, and none is once workers can tell that there is a newer one. */
+/** Of builds of one kind the newest is submitted, and none is once workers can know that there is a newer one. */
 async function expectOnlyNewest(
   { design, dropped, entryOf }: Simulation,
   kind: (dropped: Dropped) => unknown,

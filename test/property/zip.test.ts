@@ -1,18 +1,12 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIGURATIONS } from '../../functions/domain/model/package-verdict.ts';
 import { UE5 } from '../package/corpus.ts';
+import { fc, RUNS, SEARCH, SEARCH_TIMEOUT, SEED } from '../support/fast-check.ts';
 import { judged } from '../support/judged.ts';
 import { pack, type RawEntry, type RawZip, rawZip } from '../support/raw-zip.ts';
 
-/** `PROPERTY_RUNS=5000 npx vitest run test/property` looks longer; `PROPERTY_SEED` and `PROPERTY_PATH` repeat a failure. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
-const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
-const PATH = process.env.PROPERTY_PATH;
-
 function check<T>(arbitrary: fc.Arbitrary<T>, property: (value: T) => Promise<void>): Promise<void> {
-  const options = { numRuns: RUNS, seed: SEED, ...(PATH === undefined ? {} : { path: PATH }) };
-  return fc.assert(fc.asyncProperty(arbitrary, property), options);
+  return fc.assert(fc.asyncProperty(arbitrary, property), SEARCH);
 }
 
 type ValueOf<A> = A extends fc.Arbitrary<infer T> ? T : never;
@@ -76,7 +70,7 @@ function written(
   return rawZip({ entries: all, zip64, comment: Buffer.from(comment) });
 }
 
-describe(`zips (seed ${SEED}, ${RUNS} runs)`, { timeout: 60_000 + RUNS * 100 }, () => {
+describe(`zips (seed ${SEED}, ${RUNS} runs)`, SEARCH_TIMEOUT, () => {
   it('of good packages are never refused, by whatever tool they are written', () =>
     check(fc.tuple(packages, writers), async ([sample, writer]) => {
       const { content, verdict } = await judged(written(entriesOf(sample), writer));

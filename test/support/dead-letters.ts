@@ -1,5 +1,5 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../../functions/domain/model/message-attributes.ts';
-import type { BuildsQueue, DeadLetterStore, StoredDeadLetter } from '../../functions/domain/redrive/redrive.ts';
+import type { BuildsQueue, DeadLetterStore, StoredDeadLetter } from '../../functions/domain/ports.ts';
 import { ROUTE } from './world.ts';
 
 export function aDeadLetter(

@@ -1,6 +1,12 @@
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
+/**
+ * How long to wait for a server that never answers, in ms: long enough to connect on a busy machine. The mutation run, which waits
+ * for it thousands of times, sets less.
+ */
+export const SILENCE_MS = Number(process.env.SILENCE_MS ?? 6_000);
+
 export type Reply =
   | { readonly status: number; readonly body?: string | Buffer; readonly headers?: Record<string, string> }
   /** Headers promise more than comes; then the connection breaks. */

@@ -113,6 +113,15 @@ describe('a build that can’t be dead-lettered', () => {
     expect(await world.submit()).toMatchObject({ kind: 'dead-lettered', reason: 'ProjectNotFound' });
   });
 
+  it('is not submitted again where its answer was lost and a person is to look', async () => {
+    world.settings = { ...world.settings, onLostAnswer: 'dead-letter' };
+    world.answers = [{ kind: 'lost', detail: 'no answer' }];
+    expect(await world.submit()).toMatchObject({ cause: 'DeadLetterQueueUnavailable' });
+    world.now += INTERVAL_MS;
+    expect(await world.submit()).toMatchObject({ cause: 'DeadLetterQueueUnavailable' });
+    expect(world.calls).toHaveLength(1);
+  });
+
   it('keeps the slot that it waited for', async () => {
     await world.submit(aBuild({ key: 'first.zip' }));
     await world.submit();

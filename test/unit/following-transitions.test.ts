@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createS3BuildStore } from '../../functions/adapters/s3-build-store.ts';
 import {
@@ -22,6 +21,7 @@ import {
   submitted,
   submittedAgain,
 } from '../../functions/domain/model/submission-transitions.ts';
+import { fc } from '../support/fast-check.ts';
 import { aNotice, atVendor, beingSubmitted, HOUR_MS, MINUTE_MS } from '../support/follow-world.ts';
 import { aBuild, START } from '../support/world.ts';
 

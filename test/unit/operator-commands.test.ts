@@ -28,6 +28,25 @@ describe('a command', () => {
     expect(operatorCommands({}).doctor()).toBe('npx --no streampixel-drop doctor');
   });
 
+  it('deploys that stack, from where its settings are', () => {
+    const deployed = (...args: Parameters<typeof operatorCommands>) => {
+      const { deploy, settingsPlace } = operatorCommands(...args);
+      return [settingsPlace(), deploy()];
+    };
+    expect(deployed({})).toEqual(['streampixel-drop.json', 'npx cdk deploy']);
+    expect(deployed({ stack: 'Second', region: 'eu-central-1' }, 'our files/second.json')).toEqual([
+      'our files/second.json',
+      'npx cdk deploy Second -c "settings=our files/second.json"',
+    ]);
+    expect(deployed({ settings: 'second.json' })).toEqual(['second.json', 'npx cdk deploy -c settings=second.json']);
+    // Of an app that only its studio knows.
+    expect(deployed({ stack: 'Studio', drop: 'Builds' })).toEqual([
+      'the props of StreampixelDrop',
+      'npx cdk deploy in your own CDK app',
+    ]);
+    expect(deployed({ local: 4567 })).toEqual(['streampixel-drop.json', 'npm start does it when the file is saved']);
+  });
+
   it('names one build by its id', () => {
     expect(inSh(COMMANDS.status(build('Game.zip')))).toEqual(['status', 'drop/Game.zip@v1', ...FLAGS]);
     expect(inSh(COMMANDS.release(build('Game.zip'), 'upload-1'))).toEqual([

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NEW_LANE, type RateLimitLane, type SlotReservation } from '../../functions/domain/model/lane.ts';
 import {
@@ -11,6 +10,7 @@ import {
   slotSpacing,
   tryAcquire,
 } from '../../functions/domain/pacing/pacer.ts';
+import { fc } from '../support/fast-check.ts';
 
 const INTERVAL = 121_000;
 /** From slot to slot. */

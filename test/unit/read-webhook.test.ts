@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFollowMessage } from '../../functions/domain/follow/follow-message.ts';
 import { readWebhook, stageOfStatus, WEBHOOK_BODY_LIMIT } from '../../functions/domain/follow/read-webhook.ts';
 import { isUrlOf } from '../../functions/domain/model/following-transitions.ts';
 import { STAGES, type WebhookNotice } from '../../functions/domain/model/news.ts';
+import { fc } from '../support/fast-check.ts';
 import { aBuild, ROUTE, START } from '../support/world.ts';
 
 const { projectId } = ROUTE;

@@ -135,8 +135,11 @@ describe('what came of a call while the table does not answer', () => {
     expect(world.now - START).toBe(ms);
   });
 
-  it('is tried to be recorded for the last time at the deadline', async () => {
-    world.answers = answerAfter(throttle, accepted('upload-1'));
+  it.each([
+    ['an acceptance', accepted('upload-1')],
+    ['a failure', serverError],
+  ])('is tried to be recorded for the last time at the deadline: %s', async (_, answer) => {
+    world.answers = answerAfter(throttle, answer);
     await world.submit(aBuild(), { deadline: START + 700 });
     expect(world.slept).toEqual([100, 200, 400]);
   });

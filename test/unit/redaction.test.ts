@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeError, redact } from '../../functions/domain/model/redaction.ts';
 import { PresignedUrl, Secret } from '../../functions/domain/model/secret.ts';
+import { fc } from '../support/fast-check.ts';
 
 const SIGNATURE = 'a'.repeat(30) + 'b'.repeat(34);
 const URL_TEXT = `https://drop.s3.eu-central-1.amazonaws.com/a.zip?X-Amz-Credential=AKIDEXAMPLE%2F20260421&X-Amz-Signature=${SIGNATURE}`;

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { collectDeadLetters, deadLetteredAt, redriveDeadLetters } from '../../functions/domain/redrive/redrive.ts';
 import { aDeadLetter, TwoQueues } from '../support/dead-letters.ts';
+import { fc } from '../support/fast-check.ts';
 
 const ids = (messages: readonly { readonly messageId: string }[]) => messages.map(({ messageId }) => messageId);
 

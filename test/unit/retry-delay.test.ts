@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { retryDelay } from '../../functions/domain/pacing/retry-delay.ts';
+import { fc } from '../support/fast-check.ts';
 
 describe('retryDelay', () => {
   it('doubles from the interval to half an hour', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildId } from '../../functions/domain/model/build.ts';
 import { parseNotification } from '../../functions/domain/model/s3-notification.ts';
+import { fc } from '../support/fast-check.ts';
 import { fixture } from '../support/fixtures.ts';
 import { s3Event, s3EventRecord } from '../support/s3-event.ts';
 

@@ -105,6 +105,15 @@ describe('an attempt to call in a slot', () => {
     expect(world.slept).toEqual([ms]);
   });
 
+  it('does not wait where the lane became free while the table answered', async () => {
+    await world.pacer.blockUntil(LANE, START + 50);
+    world.onTableCall = () => {
+      world.now += 100;
+    };
+    expect(await take({ reservation: { slot: START, pushed: 0 } })).toBe('called');
+    expect(world.slept).toEqual([0]);
+  });
+
   it('sleeps in the queue for a lane that is free later', async () => {
     await world.pacer.blockUntil(LANE, START + 5_001);
     expect(await take()).toBe('asleep until 5001');

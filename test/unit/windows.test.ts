@@ -1,13 +1,17 @@
+import { open } from 'node:fs/promises';
 import { win32 } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { keyIn } from '../../cli/actions/store-key.ts';
 import { targetOf } from '../../cli/stack/stack.ts';
 import { keyFor } from '../../cli/upload/upload-key.ts';
 import { nameOf } from '../../cli/upload/upload-source.ts';
+import { inspectBuild, judgeZipFile } from '../../cli/upload/zip-file.ts';
 import { operatorCommands } from '../../functions/domain/notify/operator-commands.ts';
 import { settingsPath, textOf } from '../../infra/settings/settings-file.ts';
 import { copyCommand, withVariables } from '../../local/start/session.ts';
 import { ROUTE } from '../support/world.ts';
+
+vi.mock('node:fs/promises', { spy: true });
 
 describe('paths of Windows', () => {
   it.each([
@@ -21,6 +25,10 @@ describe('paths of Windows', () => {
     ['D:MyGame.zip', 'MyGame.zip'],
   ])('name a build by their last part: %s', (path, name) => {
     expect(nameOf(path, win32)).toBe(name);
+  });
+
+  it('are one name: cmd and PowerShell leave wildcards to the program', async () => {
+    await expect(inspectBuild('Builds\\*.zip')).rejects.toMatchObject({ remedy: expect.stringContaining('wildcards') });
   });
 
   it.each([
@@ -38,6 +46,15 @@ describe('paths of Windows', () => {
     );
     const withSpace = targetOf({ settings: '\\\\server\\our share\\staging.json' }, win32.sep);
     expect(operatorCommands(withSpace).status()).toMatch(/ --settings "\/\/server\/our share\/staging\.json"$/);
+  });
+});
+
+it('a zip that another program has open is said to be so', async () => {
+  vi.mocked(open).mockRejectedValueOnce(Object.assign(new Error('EBUSY: resource busy or locked'), { code: 'EBUSY' }));
+  await expect(judgeZipFile('C:\\Builds\\MyGame.zip')).rejects.toMatchObject({
+    code: 'Unreadable',
+    message: 'C:\\Builds\\MyGame.zip cannot be read: EBUSY',
+    remedy: expect.stringContaining('no other program'),
   });
 });
 

@@ -41,7 +41,7 @@ export const PACKAGE_WARNINGS = {
     remedy: 'Package without debug files, or leave the .pdb files out of the zip.',
   },
   LargeBuild: {
-    cause: 'The zip has 24 GB or more. Streampixel may refuse it, unless its support has raised the limit.',
+    cause: 'The zip has 24 GB or more. Streampixel may reject it, unless its support has raised the limit.',
     remedy: 'Make the package smaller, or ask support@streampixel.io to raise the limit.',
   },
   SeveralGames: {

@@ -13,14 +13,14 @@ interface Explanation {
 /** Why a build is in the dead-letter queue. */
 export const REASONS = {
   InvalidApiKey: {
-    cause: 'Streampixel refused the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
+    cause: 'Streampixel rejected the API key (401 Invalid API Key). It is wrong, or a newer key has replaced it.',
     remedy:
       'Store a key that works (key set). The builds are then queued again automatically. Request a new key only if your team has none: it cancels the old one everywhere.',
   },
   InvalidUser: {
     cause: 'Streampixel does not know the userId, or the API key belongs to another account (401 Invalid User).',
     remedy:
-      "Correct the route's userId in streampixel-drop.json (dashboard > account menu > Copy User ID), deploy, then redrive.",
+      "Correct the route's userId (dashboard > account menu > Copy User ID) in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive.",
   },
   Unauthorised: {
     cause: 'Streampixel answered 401 without saying whether the API key or the userId is wrong.',
@@ -29,7 +29,7 @@ export const REASONS = {
   ApiKeyMissing: {
     cause: 'The SSM parameter for the API key does not exist, is empty, or is not a SecureString.',
     remedy:
-      'Run the command below and paste the key. The builds are queued again automatically. Delete a parameter of another type first.',
+      'Store the key (key set). The builds are then queued again automatically. If the parameter has another type, delete it first.',
   },
   ProjectForbidden: {
     cause: 'The owner of the API key has no access to the project (403).',
@@ -38,10 +38,10 @@ export const REASONS = {
   ProjectNotFound: {
     cause: 'Streampixel has no such project for this user (404).',
     remedy:
-      "Correct the route's projectId in streampixel-drop.json (it is in the project page's address), deploy, then redrive.",
+      "Correct the route's projectId (it is in the project page's address) in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive.",
   },
   RequestRejected: {
-    cause: 'Streampixel refused the request itself (another 4xx status, or a redirect).',
+    cause: 'Streampixel rejected the request itself (another 4xx status, or a redirect).',
     remedy: "Read Streampixel's message in the detail. Fix what it names, then redrive.",
   },
   BuildMissing: {
@@ -52,11 +52,11 @@ export const REASONS = {
     cause:
       'S3 or CloudFront refuses to serve the object through a signed URL, so Streampixel could not download it either.',
     remedy:
-      "Do what the message says, if it names a remedy. If not, check the bucket policy (signature age, VPC or IP rules), the object's KMS " +
+      "Do what the detail says, if it says what to do. If not, check the bucket policy (signature age, VPC or IP rules), the object's KMS " +
       'key and its storage class. Then redrive.',
   },
   NotAZip: {
-    cause: 'The object is no zip file, whatever its name says.',
+    cause: 'The file is not a zip, whatever its name says.',
     remedy: 'Package the build again and drop it, and discard the dead letter.',
   },
   ZipDamaged: {
@@ -80,7 +80,7 @@ export const REASONS = {
   NoRoute: {
     cause: "No route has a prefix that matches the object's key.",
     remedy:
-      'Add a route for the prefix in streampixel-drop.json, deploy, then redrive. Or drop the build under a prefix with a route.',
+      'Add a route for the prefix in streampixel-drop.json or in the props of StreampixelDrop, deploy, then redrive. Or drop the build under a prefix with a route.',
   },
   UnrecognisedMessage: {
     cause: 'The message is not an S3 event.',

@@ -2,6 +2,7 @@ import { type Build, buildId } from '../model/build.ts';
 import { downloadText } from '../model/file-url.ts';
 import { DEAD_LETTER_RETENTION_DAYS } from '../model/message-attributes.ts';
 import { REASONS, type Reason } from '../model/reasons.ts';
+import { bytes } from '../model/size.ts';
 import { labelText } from '../package/labels.ts';
 import { packageText, warningText } from '../package/package-text.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
   UploadAlert,
   UrlEndedAlert,
 } from './alert.ts';
-import { bytes, page, subject, utc } from './alert-page.ts';
+import { page, subject, utc } from './alert-page.ts';
 import { type OperatorCommands, REJECTED_TEXT, SUPPORT, wordFor } from './operator-commands.ts';
 
 export interface AlertText {
@@ -66,7 +67,7 @@ function deadLetterText(alert: DeadLetterAlert, commands: OperatorCommands): Ale
     subject: subject(`${reason}: ${name} did not reach Streampixel`),
     body: page(`${name} did not reach Streampixel. It waits in the dead-letter queue.`, [
       ['Why', cause],
-      ['Message', withStatus(alert)],
+      ['Detail', withStatus(alert)],
       ['What to do', remedy],
       [
         'Then run',
@@ -96,7 +97,7 @@ function keyRejectedText(alert: KeyRejectedAlert, commands: OperatorCommands): A
     subject: subject('InvalidApiKey: Streampixel rejects the API key'),
     body: page(`Streampixel rejects the API key of user ${alert.userId}. ${waiting}`, [
       ['Why', REASONS.InvalidApiKey.cause],
-      ['Message', withStatus({ detail: alert.detail, status: 401 })],
+      ['Detail', withStatus({ detail: alert.detail, status: 401 })],
       [
         'What to do',
         'If your team has a new key, use it. Only if not, request one: then the old key stops working everywhere.',
@@ -116,11 +117,13 @@ function newKeyRejectedText(
 ): AlertText {
   return {
     subject: subject(`${reason}: the new API key does not work`),
-    body: page(`Streampixel refuses the key that was just put into ${parameter}. Nothing was redriven.`, [
+    body: page(`Streampixel rejects the key that was just put into ${parameter}. Nothing was redriven.`, [
       ['Why', REASONS[reason].cause],
-      ['Message', withStatus({ detail, status: 401 })],
+      ['Detail', withStatus({ detail, status: 401 })],
       ['What to do', REASONS[reason].remedy],
-      ['Then run', commands.storeKey(parameter)],
+      // Only for a wrong key another key is all that is needed.
+      ['Then run', reason === 'InvalidApiKey' ? commands.storeKey(parameter) : commands.redriveForKey()],
+      ['Or a new key', reason === 'InvalidApiKey' ? undefined : commands.storeKey(parameter)],
       ['User', userId],
       ['Key', `version ${version} of the SSM parameter ${parameter}`],
     ]),
@@ -157,7 +160,7 @@ function rejectedText(alert: RejectedAlert, commands: OperatorCommands): AlertTe
     body: page(`Streampixel has rejected ${name}. The build that was live stays live.`, [
       ['Message', alert.objection === '' ? REJECTED_TEXT.withoutMessage : alert.objection],
       ['What to do', REJECTED_TEXT.remedy],
-      ['To try again', commands.submitAgain(alert.build)],
+      ['If wrong', commands.submitAgain(alert.build)],
       ...(alert.warnings ?? []).map((warning): [string, string] => ['It may be', warningText(warning)]),
       ...atStreampixel(alert),
     ]),
@@ -218,7 +221,7 @@ function silentWebhookText(alert: SilentWebhookAlert, commands: OperatorCommands
         ['Why', 'The address is missing on the dashboard of the project, or it is wrong.'],
         [
           'What to do',
-          "Put it into the project's settings on the dashboard, select every event, save, and press Test Webhook.",
+          "Put it into the project's settings on the dashboard, tick every event, save, and press Test Webhook.",
         ],
         ['Get it with', commands.webhook()],
         ['First build', describeBuild(alert.build)],
@@ -268,7 +271,7 @@ function atStreampixel(alert: UploadAlert): [string, string | undefined][] {
 
 function describePackage({ labels, package: facts }: UploadAlert | DeadLetterAlert): [string, string | undefined][] {
   return [
-    ['Package', facts && packageText(facts, bytes)],
+    ['Package', facts && packageText(facts)],
     ['Labels', labels && labelText(labels)],
   ];
 }
@@ -280,7 +283,7 @@ function withStatus({ detail, status }: { readonly detail: string; readonly stat
 function attempts({ attempts: count, possiblyDoubled }: DeadLetterAlert): string {
   const accepted = possiblyDoubled
     ? 'an answer was lost, so Streampixel may have accepted it'
-    : 'it has not been accepted';
+    : 'Streampixel has not accepted it';
   return `${count} failed; ${accepted}`;
 }
 

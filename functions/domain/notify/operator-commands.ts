@@ -9,6 +9,9 @@ import type { Reason } from '../model/reasons.ts';
 /** How the tool is called: from the clone, and never a package of this name from a registry. */
 const TOOL = 'npx --no streampixel-drop';
 
+/** The file of settings, in the current directory. */
+export const SETTINGS_FILE = 'streampixel-drop.json';
+
 /**
  * What a command acts on: a stack in AWS, or the embedded stack of `npm start`, by its port. In a stack of the studio's own the drop
  * is named too: it may hold several.
@@ -39,6 +42,7 @@ type Subcommand =
   | 'dlq list'
   | 'dlq redrive'
   | 'doctor'
+  | 'help'
   | 'init'
   | 'key check'
   | 'key set'
@@ -53,8 +57,12 @@ type Subcommand =
 
 export type OperatorCommands = ReturnType<typeof operatorCommands>;
 
-/** The commands for one stack. */
-export function operatorCommands(target: CommandTarget) {
+/**
+ * The commands for one stack.
+ *
+ * @param settings the file that deploys it, where it is not the usual one
+ */
+export function operatorCommands(target: CommandTarget, settings = 'settings' in target ? target.settings : undefined) {
   /** The only place where a command is put together. Flags come last: `--local` would take a word behind it for its port. */
   function command(subcommand: Subcommand, ...words: readonly string[]): string {
     return [TOOL, subcommand, ...words.map(shellWord), ...targetFlags(target)].join(' ');
@@ -69,8 +77,23 @@ export function operatorCommands(target: CommandTarget) {
     statusNamed: (name: string) => command('status', name),
     watch: () => command('status', '--watch'),
     allBuilds: () => command('status', '--all'),
+    help: (of?: string) => command('help', ...(of === undefined ? [] : [of])),
     /** Makes the file of settings. */
     init: () => command('init'),
+    /** Where a person changes the drop's settings: the app of a studio's own has no file of them. */
+    settingsPlace: () =>
+      'drop' in target && target.drop !== undefined ? 'the props of StreampixelDrop' : settings || SETTINGS_FILE,
+    /**
+     * What deploys the drop; words for a person, where it is no command of this project. With the stack's name it deploys no other:
+     * settings that name another one are an error of CDK then.
+     */
+    deploy(context: readonly string[] = []): string {
+      if ('local' in target) return 'npm start does it when the file is saved';
+      if (target.drop !== undefined) return 'npx cdk deploy in your own CDK app';
+      const all = [...context, ...(settings ? [`settings=${settings}`] : [])];
+      const stack = target.stack === undefined ? [] : [target.stack];
+      return ['npx cdk deploy', ...[...stack, ...all.flatMap((each) => ['-c', each])].map(shellWord)].join(' ');
+    },
     /** Looks for what is wrong with the stack. */
     doctor: () => command('doctor'),
     /** Tries the whole path, on the stack of a rehearsal. */
@@ -101,6 +124,8 @@ export function operatorCommands(target: CommandTarget) {
     live: () => command('live'),
     /** @param build that is not at Streampixel */
     submit: (build: NamedBuild) => command('submit', wordFor(build), '--yes'),
+    /** @param name what the person calls the build */
+    submitNamed: (name: string) => command('submit', name),
     /** Submits a build whatever the check of its package says. */
     submitUnchecked: (build: NamedBuild) => command('submit', '--no-check', wordFor(build), '--yes'),
     submitAgain: (build: NamedBuild) => command('submit', '--again', wordFor(build), '--yes'),

@@ -13,6 +13,6 @@ const LONGEST_DELAY_MS = 30 * 60_000;
  */
 export function retryDelay(failures: number, intervalMs: number, random: () => number): number {
   const cap = Math.max(intervalMs, LONGEST_DELAY_MS);
-  const delay = Math.min(cap, intervalMs * 2 ** Math.min(failures - 1, 30));
+  const delay = Math.min(cap, intervalMs * 2 ** (failures - 1));
   return Math.round(delay * (1 + random() / 4));
 }

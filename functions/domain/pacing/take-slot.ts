@@ -92,12 +92,13 @@ export async function takeSlot<Checked, Claim, Result>(
     const claimed = await attempt.claim(checked, slot.reservation);
     if ('result' in claimed) return claimed.result;
     const startedAt = clock.now();
-    const isLate = startedAt - slot.acquiredAt > SENDING_ALLOWANCE_MS;
     // The table was slow: the interval counts from now for those behind, even if this worker ends during the call.
-    if (isLate) await blockLane(slot.lane, startedAt + settings.intervalMs, ports);
+    if (startedAt - slot.acquiredAt > SENDING_ALLOWANCE_MS) {
+      await blockLane(slot.lane, startedAt + settings.intervalMs, ports);
+    }
     const callUntil = Math.min(clock.now() + CALL_TIMEOUT_MS, deadline);
     const { result, sentAt } = await attempt.call(claimed.claim, slot, callUntil);
-    const until = blockForLateSend(isLate ? startedAt : slot.acquiredAt, sentAt, settings);
+    const until = blockForLateSend(slot.acquiredAt, sentAt, settings);
     if (until !== undefined) await blockLane(slot.lane, until, ports);
     return result;
   }

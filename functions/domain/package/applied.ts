@@ -1,3 +1,4 @@
+import { present } from '../model/optional-fields.ts';
 import type { PackageWarning, Refusal, Verdict } from '../model/package-verdict.ts';
 
 /**
@@ -27,7 +28,7 @@ export function applyPackageCheck(verdict: Verdict, check: PackageCheck | 'unche
   return {
     refusals: refusals.filter(counts),
     warnings: [...overridden.map(notChecked), ...warnings].slice(0, WARNING_LIMIT),
-    ...(facts === undefined ? {} : { facts }),
+    ...present({ facts }),
   };
 }
 

@@ -2,7 +2,8 @@
 const JUNK = /(?:^|\/)(?:__MACOSX\/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
 
 /** Names that Windows can't store. Source: Microsoft's "Naming Files, Paths, and Namespaces". */
-const UNUSUAL = /[<>:"|?*\p{Cc}]|[. ](?:\/|$)|(?:^|\/)(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\.[^/]*)?(?:\/|$)|\/\/|^\/+$/iu;
+const UNUSUAL =
+  /[<>:"|?*\p{Cc}]|[. ](?:\/|$)|(?:^|\/)(?:CON|PRN|AUX|NUL|(?:COM|LPT)[\d¹²³])(?:\.[^/]*)?(?:\/|$)|\/\/|^\/+$/iu;
 
 /** Longer paths than this do not fit into what Windows takes by default, together with a folder. In characters. */
 const LONGEST_PATH = 240;

@@ -1,4 +1,5 @@
 import type { PackageWarning, Refusal, Verdict, WarningCode } from '../model/package-verdict.ts';
+import { bytes } from '../model/size.ts';
 import { dangerOf, isFolder, isJunk, isUnusual, shown } from './entry-names.ts';
 import { beginsAsSplit, beginsAsZip, knownKind, looksLike } from './first-bytes.ts';
 import { type Layout, layoutOf, type PackagedFile } from './layout.ts';
@@ -72,11 +73,15 @@ function refused(code: Refusal['code'], detail: string): Verdict {
 }
 
 function refusalOfFile({ end, head, size }: ZipFacts): Refusal | undefined {
-  if (size === 0) return { code: 'NotAZip', detail: 'The object is empty: it has no bytes.' };
+  if (size === 0) return { code: 'NotAZip', detail: 'It is empty: it has no bytes.' };
   const known = knownKind(head);
   if (known !== undefined) return { code: 'NotAZip', detail: `It is ${known}, not a zip.` };
   if (end === undefined) {
-    if (!beginsAsZip(head)) return { code: 'NotAZip', detail: `It is ${looksLike(head)}, and has no end of a zip.` };
+    if (!beginsAsZip(head))
+      return {
+        code: 'NotAZip',
+        detail: `It is ${looksLike(head)}. The directory that a zip has at its end is missing.`,
+      };
     const why = beginsAsSplit(head)
       ? 'It is the first part of a split zip, and the other parts are missing.'
       : 'It begins as a zip, but its end is missing: it was cut off, or was still being written when it was copied.';
@@ -166,7 +171,7 @@ function judgeFiles(
   const warnings = [...warningsBefore, ...warningsOfNames(all)];
   // Of what is no package there is nothing to say but that.
   if (layout.launcher !== undefined) warnings.push(...warningsOfLayout(layout));
-  if (size >= LARGE_BUILD) warnings.push(warning('LargeBuild', `The zip has ${gigabytes(size)}.`));
+  if (size >= LARGE_BUILD) warnings.push(warning('LargeBuild', `The zip has ${bytes(size)}.`));
   return { refusals, warnings, facts: layout.facts };
 }
 
@@ -212,7 +217,7 @@ function warningsOfLayout(layout: Layout): PackageWarning[] {
   }
   if (editorProgram !== undefined) warnings.push(warning('EditorBinaries', `${shown(editorProgram)} is in it.`));
   if (debugSize >= LARGE_DEBUG) {
-    warnings.push(warning('DebugSymbols', `${gigabytes(debugSize)} of .pdb files, such as ${shown(debugFile)}.`));
+    warnings.push(warning('DebugSymbols', `${bytes(debugSize)} of .pdb files, such as ${shown(debugFile)}.`));
   }
   if (rivals[0] !== undefined) {
     warnings.push(
@@ -222,8 +227,4 @@ function warningsOfLayout(layout: Layout): PackageWarning[] {
   if (!hasContent)
     warnings.push(warning('NoContent', `There is only ${shown(launcher)} and files without game content.`));
   return warnings;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -1,3 +1,4 @@
+import { present } from '../model/optional-fields.ts';
 import type { Configuration, PackageFacts, Plugin } from '../model/package-verdict.ts';
 
 export interface PackagedFile {
@@ -50,9 +51,7 @@ export function layoutOf(files: readonly PackagedFile[], manifest?: string): Lay
   const engine = engineOf(files);
   return {
     facts: {
-      ...(game === undefined ? {} : { game }),
-      ...(engine === undefined ? {} : { engine }),
-      ...(best === undefined ? {} : { configuration: best.configuration }),
+      ...present({ game, engine, configuration: best?.configuration }),
       plugin: pluginOf(files, manifest),
       files: files.length,
       unpackedSize: sum(files),

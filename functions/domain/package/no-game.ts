@@ -42,7 +42,7 @@ export function whatIsThere(files: readonly PackagedFile[]): string {
     return `Its program ${shown(deep.path)} is too deep: it must be at the top of the zip or in the first folder. ${WHOLE_FOLDER}`;
   }
   const [{ path = '' } = {}] = files;
-  return `There is no game for Windows: no .exe at the top of the zip or in its first folder, only ${shown(path)} and such. ${FOR_WINDOWS}`;
+  return `There is no game for Windows: no .exe at the top of the zip or in its first folder. It has ${shown(path)}, for example. ${FOR_WINDOWS}`;
 }
 
 const WHOLE_FOLDER = 'Zip the whole folder that Unreal packages into (Windows).';

@@ -1,4 +1,5 @@
 import { PACKAGE_WARNINGS, type PackageFacts, type PackageWarning, type Plugin } from '../model/package-verdict.ts';
+import { bytes } from '../model/size.ts';
 
 const PLUGIN_TEXT = {
   PixelStreaming: 'Pixel Streaming',
@@ -8,12 +9,8 @@ const PLUGIN_TEXT = {
   unknown: '',
 } as const satisfies Readonly<Record<Plugin, string>>;
 
-/**
- * What a build is, in a line: `MyGame, Shipping, Unreal Engine 5, Pixel Streaming 2, 312 files, 4.2 GB unpacked`.
- *
- * @param bytes writes a size
- */
-export function packageText(facts: PackageFacts, bytes: (count: number) => string): string {
+/** What a build is, in a line: `MyGame, Shipping, Unreal Engine 5, Pixel Streaming 2, 312 files, 4.2 GB unpacked`. */
+export function packageText(facts: PackageFacts): string {
   const { configuration = '', debugSize, engine, files, game = '', plugin, unpackedSize } = facts;
   return [
     game,

@@ -3,15 +3,8 @@ import { unreachable } from '../model/outcome.ts';
 import type { Reason } from '../model/reasons.ts';
 import type { Route } from '../model/route.ts';
 import { emitEvent, sendAlert } from '../notify/notify.ts';
-import type { KeyChecks, Ledger, Ports } from '../ports.ts';
-import {
-  type BuildsQueue,
-  collectDeadLetters,
-  type DeadLetterStore,
-  reasonOf,
-  redriveDeadLetters,
-  type StoredDeadLetter,
-} from './redrive.ts';
+import type { BuildsQueue, DeadLetterStore, KeyChecks, Ledger, Ports, StoredDeadLetter } from '../ports.ts';
+import { collectDeadLetters, reasonOf, redriveDeadLetters } from './redrive.ts';
 
 export interface RedrivePorts extends Pick<Ports, 'alerts' | 'apiKeys' | 'clock' | 'events' | 'log'> {
   readonly keyChecks: KeyChecks;

@@ -1,37 +1,6 @@
 import { DEAD_LETTER_ATTRIBUTES } from '../model/message-attributes.ts';
 import type { Reason } from '../model/reasons.ts';
-
-/** A message received from the dead-letter queue, hidden from others until it is released or its visibility timeout ends. */
-export interface StoredDeadLetter {
-  readonly messageId: string;
-  readonly receiptHandle: string;
-  readonly body: string;
-  /** When it was sent to the queue, in ms since the epoch. */
-  readonly sentAt: number;
-  /** ARN of the queue from which SQS moved it; absent where it was sent to the dead-letter queue. */
-  readonly movedFrom?: string;
-  /** String values by name. */
-  readonly attributes: Readonly<Record<string, string>>;
-}
-
-/** Port: reading the dead-letter queue. */
-export interface DeadLetterStore {
-  /** Up to 10 dead letters by long polling, hidden while they are handled. */
-  receive(): Promise<readonly StoredDeadLetter[]>;
-  /** Makes dead letters visible again at once. */
-  release(deadLetters: readonly StoredDeadLetter[]): Promise<void>;
-  /** @returns those that SQS has deleted */
-  delete(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]>;
-}
-
-/** Port: the builds queue, to send dead letters back to. */
-export interface BuildsQueue {
-  /**
-   * Sends bodies and attributes unchanged: by the attributes the worker knows that this is a redrive.
-   * @returns those that SQS has taken
-   */
-  send(deadLetters: readonly StoredDeadLetter[]): Promise<readonly StoredDeadLetter[]>;
-}
+import type { BuildsQueue, DeadLetterStore, StoredDeadLetter } from '../ports.ts';
 
 /** After so many empty answers in a row the queue counts as read: one long poll may miss messages, two rarely do. */
 const EMPTY_ANSWERS = 2;

@@ -78,7 +78,7 @@ export async function submitBuild(
     const keyed = { ...visit, key: read.key };
     visit = keyed;
     if (read.key.version === refusedKey?.version) {
-      const detail = `Version ${read.key.version} of the key was refused ${iso(refusedKey.at)}; it was not sent again.`;
+      const detail = `Version ${read.key.version} of the key was rejected at ${iso(refusedKey.at)}. This build was not sent with it.`;
       // The build that was refused first has sent the alert.
       return await deadLetter(entry, { reason: 'InvalidApiKey', detail, isAlertSent: true }, keyed);
     }
