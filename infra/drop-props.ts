@@ -8,7 +8,7 @@ import { present } from '../functions/domain/model/optional-fields.ts';
 import { operatorCommands } from '../functions/domain/notify/operator-commands.ts';
 import { isAlias } from './access/kms-key.ts';
 import { defaultName, deployedStack, outputPrefix } from './drop-names.ts';
-import { readSettings, SettingsError } from './settings/read.ts';
+import { isAbout, readSettings, SettingsError } from './settings/read.ts';
 import { rehearsalOf, rehearsalStackProblems } from './settings/rehearsal.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
 import { unknownName } from './settings/unknown-name.ts';
@@ -342,7 +342,7 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
     readSettings({
       ...Object.fromEntries(Object.entries(concrete).filter(([prop]) => SAME_NAMES.includes(prop))),
       ...present({ stackName }),
-      // That they are there counts for the checks, and no more.
+      // That they are there counts for the checks, and no more: of null the check below says what is wrong.
       ...(bucket !== undefined && { bucketName: 'existing' }),
       ...(bucketKmsKey !== undefined && { bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/existing' }),
       ...(ledgerTable !== undefined && { ledgerTableName: 'existing' }),
@@ -393,10 +393,6 @@ function tokenPaths(value: unknown, path = ''): readonly string[] {
   if (Array.isArray(value)) return value.flatMap((each, index) => tokenPaths(each, `${path}[${index}]`));
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) => tokenPaths(each, path === '' ? key : `${path}.${key}`));
-}
-
-function isAbout(problem: string, path: string): boolean {
-  return problem.startsWith(path) && /^[:.[]/.test(problem.slice(path.length));
 }
 
 /** The settings' problems without what they say of the app's command line, and with the command for this drop. */

@@ -83,6 +83,7 @@ export class StreampixelDrop extends Construct {
   /** Where Streampixel sends its webhooks, followed by `/<projectId>/<token>`. */
   readonly webhookUrl: string;
   private readonly prefix: string;
+  private readonly createsProvider: boolean;
 
   /** @throws StreampixelDropError with every problem of the props */
   constructor(scope: Construct, id: string, props: StreampixelDropProps) {
@@ -90,6 +91,7 @@ export class StreampixelDrop extends Construct {
     const given = settingsOf(this, props);
     this.dropName = given.stackName;
     this.prefix = given.prefix;
+    this.createsProvider = given.githubRepositories.length > 0 && given.githubProvider === 'create';
     // A rehearsal touches nothing that is real.
     const existing: Partial<StreampixelDropProps> = given.rehearsal ? {} : props;
     const collisions = this.others().flatMap((other) => this.collisionsWith(other, existing.bucket));
@@ -209,9 +211,9 @@ export class StreampixelDrop extends Construct {
     const [own, its] = [Stack.of(this), Stack.of(other)];
     const path = other.node.path;
     // Stacks whose account and region are not known yet may be for different ones, unless they are deployed together.
-    const isKnown = ![own.account, own.region].some(Token.isUnresolved);
-    const together =
-      own.account === its.account && own.region === its.region && (isKnown || Stage.of(this) === Stage.of(other));
+    const isSame = (part: 'account' | 'region') =>
+      own[part] === its[part] && (!Token.isUnresolved(own[part]) || Stage.of(this) === Stage.of(other));
+    const together = isSame('account') && isSame('region');
     // A reference means the same within a stack only; the name itself is one bucket everywhere.
     const nameOf = ({ bucketName }: IBucket) =>
       own === its || !Token.isUnresolved(bucketName) ? JSON.stringify(own.resolve(bucketName)) : undefined;
@@ -228,6 +230,9 @@ export class StreampixelDrop extends Construct {
         ? [
             `name: ${this.dropName} is the name of ${path} too, and queues, bucket and alarms would collide. Give each a name of its own`,
           ]
+        : []),
+      ...(this.createsProvider && other.createsProvider && isSame('account')
+        ? [`githubProvider: ${path} creates it in this account, which can have one only. Set it to existing here`]
         : []),
       ...(isSameBucket && (this.prefix.startsWith(other.prefix) || other.prefix.startsWith(this.prefix))
         ? [

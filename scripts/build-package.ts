@@ -37,6 +37,8 @@ const built = [
     ...MODULE,
     entryPoints: ['infra/index.ts'],
     outfile: 'dist/infra/index.js',
+    // Else CDK's messages speak of a `_StreampixelDrop`.
+    keepNames: true,
     // esbuild is for the clone only, which has no prebuilt functions.
     external: ['aws-cdk-lib', 'constructs', 'esbuild'],
   }),

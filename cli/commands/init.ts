@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import confirm from '@inquirer/confirm';
 import input from '@inquirer/input';
@@ -15,7 +15,7 @@ import { valueOfText } from '../../infra/settings/from-text.ts';
 import { readSettings } from '../../infra/settings/read.ts';
 import { SAMPLE_ROUTES } from '../../infra/settings/sample.ts';
 import { routeSettings, settingsSchema } from '../../infra/settings/schema.ts';
-import { SETTINGS_FILE, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
+import { isThere, SETTINGS_FILE, settingsName, settingsPath } from '../../infra/settings/settings-file.ts';
 import type { Act, GlobalFlags } from '../command.ts';
 import type { Console } from '../console.ts';
 import { EXIT, OperatorError, usageError, WHERE_HELP_IS } from '../operator-error.ts';
@@ -73,7 +73,7 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   const [path, name] = [settingsPath({ directory, file }), settingsName({ file })];
   if (!isFolder(dirname(path))) throw usageError(`There is no folder ${dirname(path)}.`, 'Make it first.');
   if (isFolder(path)) throw usageError(`${name} is a folder.`, 'Name a file: --file FILE.');
-  if (existsSync(path) && flags.force !== true && !(await isAgreed(`${name} exists. Replace it?`))) {
+  if (isThere(path) && flags.force !== true && !(await isAgreed(`${name} exists. Replace it?`))) {
     const remedy = 'Edit it, write another one (--file FILE), or replace it (--force).';
     throw new OperatorError('FileExists', `${name} exists. It was not changed.`, remedy);
   }
@@ -332,7 +332,8 @@ async function askForEmails({ email }: InitFlags, former: Values): Promise<unkno
     message: 'E-mail for alerts (several with commas, or empty):',
     given: email?.join(','),
     fallback: '',
-    problem: (text) => problemBy(settingsSchema.entries.alertEmails)(list(text)),
+    // Without what it says of lists: here they are no JSON.
+    problem: (text) => problemBy(settingsSchema.entries.alertEmails)(list(text))?.replace(/;.*/, ''),
   });
   return list(answer);
 }

@@ -6,13 +6,10 @@ import { operatorCommands } from '../../functions/domain/notify/operator-command
 import { isKeyOfCdk, readSettings } from './read.ts';
 import { SAMPLE_ROUTES } from './sample.ts';
 import { type Settings, settingsSchema } from './schema.ts';
-import { readSettingsFile, SETTINGS_FILE } from './settings-file.ts';
+import { FILE_NAME, readSettingsFile, SETTINGS_FILE } from './settings-file.ts';
 import { unknownName } from './unknown-name.ts';
 
 type Values = Readonly<Record<string, unknown>>;
-
-/** The name in the context that is no setting, but the file of them. */
-const FILE_NAME = 'settings';
 
 /**
  * The settings of the app: those of the file in the directory, or of the one that `-c settings=FILE` names, with what `-c name=value`

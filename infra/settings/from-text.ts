@@ -23,7 +23,9 @@ export function valueOfText(name: string, text: string): unknown {
       return text === 'true' || (text === 'false' ? false : text);
     case 'texts': {
       const list = parsed(text);
-      return typeof list === 'string' ? list.split(',').flatMap((entry) => entry.trim() || []) : list;
+      // A list that has lost its quotes in the shell stays text, for which the message says where it is no JSON.
+      if (typeof list !== 'string' || list.trimStart().startsWith('[')) return list;
+      return list.split(',').flatMap((entry) => entry.trim() || []);
     }
     case 'objects':
       return parsed(text);

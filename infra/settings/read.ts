@@ -5,7 +5,7 @@ import { valueOfText } from './from-text.ts';
 import { parseJsonText } from './json-text.ts';
 import { rehearsalProblems } from './rehearsal.ts';
 import { dependentDefaults, type Settings, settingsSchema } from './schema.ts';
-import type { SettingsFile } from './settings-file.ts';
+import { FILE_NAME, type SettingsFile } from './settings-file.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The settings can't be used. */
@@ -54,16 +54,17 @@ export function readSettings(context: Readonly<Record<string, unknown>>, sources
     ...issues.map(({ path, message }) => `${path}: ${message}`),
     ...problemsBetween(comparable),
     ...rehearsalProblems(comparable),
-    ...unknownSettings(given),
+    ...unknownSettings(given, sources === undefined ? {} : fromContext),
     ...(parsed.success ? sizeProblems(values as Settings) : []),
   ];
   const unreadable = file?.problems ?? [];
   // Of a file that can't be read, what is missing is not known.
-  const isKnown = (problem: string) => unreadable.length === 0 || Object.hasOwn(fromContext, nameIn(problem));
+  const isOfContext = (problem: string) => Object.keys(fromContext).some((name) => isAbout(problem, name));
+  const isKnown = (problem: string) => unreadable.length === 0 || isOfContext(problem);
   function withSource(problem: string): string {
     // In process there is but one source.
     if (sources === undefined) return problem;
-    return Object.hasOwn(fromContext, nameIn(problem)) ? `-c ${problem}` : `${sources.file.name}: ${problem}`;
+    return isOfContext(problem) ? `-c ${problem}` : `${sources.file.name}: ${problem}`;
   }
   const all = [
     ...others,
@@ -74,9 +75,9 @@ export function readSettings(context: Readonly<Record<string, unknown>>, sources
   return values as Settings;
 }
 
-/** The setting that a problem is about. */
-function nameIn(problem: string): string {
-  return /^[^:[.]*/.exec(problem)?.[0] ?? '';
+/** Whether a problem is about the value at a path, such as `routes[0]`, or about something in it. */
+export function isAbout(problem: string, path: string): boolean {
+  return problem.startsWith(path) && /^[:.[]/.test(problem.slice(path.length));
 }
 
 /** Shells take quotes away, which leaves a list of `-c` without them. */
@@ -97,13 +98,15 @@ export function isKeyOfCdk(name: string): boolean {
   return /[@:]/.test(name) || CLI_KEYS.has(name);
 }
 
-function unknownSettings(given: object): readonly string[] {
-  const known = Object.keys(settingsSchema.entries);
+/** @param named by `-c`, which also knows the name of the file */
+function unknownSettings(given: object, named: object): readonly string[] {
+  const settings = Object.keys(settingsSchema.entries);
   return Object.keys(given)
-    .filter((name) => !known.includes(name))
-    .map((name) =>
-      isKeyOfCdk(name)
-        ? `${name}: is a flag of CDK. Put it into the context of cdk.json`
-        : `${name}: ${unknownName(name, 'a setting', known)}`,
-    );
+    .filter((name) => !settings.includes(name))
+    .map((name) => {
+      if (isKeyOfCdk(name)) return `${name}: is a flag of CDK. Put it into the context of cdk.json`;
+      const whole = settings.find((setting) => isAbout(name, setting));
+      if (whole !== undefined) return `${name}: is a part of ${whole}, which can be given as a whole only`;
+      return `${name}: ${unknownName(name, 'a setting', Object.hasOwn(named, name) ? [...settings, FILE_NAME] : settings)}`;
+    });
 }

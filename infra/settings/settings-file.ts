@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SETTINGS_FILE } from '../../functions/domain/notify/operator-commands.ts';
 import { parseJsonText } from './json-text.ts';
 
 export { SETTINGS_FILE };
+
+/** The name in CDK's context that is no setting, but the file of them. */
+export const FILE_NAME = 'settings';
 
 /** Where settings are looked for: in the directory's {@link SETTINGS_FILE}, or in the file that is named. */
 export interface SettingsPlace {
@@ -45,7 +48,8 @@ export function readSettingsFile(place: SettingsPlace): SettingsFile | undefined
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT')
       return unusable(code === 'EISDIR' ? 'is a folder. Name a file' : `can't be read: ${message}`);
-    return place.file ? unusable(`there is no such file (${path})`) : undefined;
+    if (place.file) return unusable(`there is no such file (${path})`);
+    return isThere(path) ? unusable('is a link to a file that does not exist') : undefined;
   }
   const text = textOf(bytes);
   if (text === undefined) return unusable('is no text in UTF-8. Save it as UTF-8');
@@ -58,6 +62,11 @@ export function readSettingsFile(place: SettingsPlace): SettingsFile | undefined
   // For editors.
   const { $schema, ...values } = value as Record<string, unknown>;
   return { name, values, problems: [] };
+}
+
+/** Whether there is a file, a folder, or a link that leads to nothing. */
+export function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /**

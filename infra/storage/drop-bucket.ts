@@ -128,7 +128,6 @@ export class DropBucket extends Construct {
       },
       dependencies: [permission, this.bucket],
     });
-    if (created !== undefined) return;
     // What the app says of the bucket's notifications replaces all others whenever it changes.
     this.node.addValidation({
       validate: () =>
@@ -136,9 +135,10 @@ export class DropBucket extends Construct {
           ? []
           : [
               'the bucket has notifications that CDK sets, and they would replace the one that announces builds. Set bucketEvents to ' +
-                'eventbridge, and eventBridgeEnabled: true on the bucket',
+                'eventbridge, and call enableEventBridgeNotification() of the bucket',
             ],
     });
+    if (created !== undefined) return;
     Annotations.of(this).addInfo(
       `The notification is added to those that ${this.shownName} has, by reading and writing them all without a lock. Do not ` +
         'deploy two stacks for one bucket at the same time. If another tool owns its notifications, set bucketEvents to eventbridge.',
@@ -160,10 +160,8 @@ export class DropBucket extends Construct {
       },
     });
     buildsQueue.takeEventsOf(rule);
-    if (created === undefined) {
-      this.requireEvents();
-      return;
-    }
+    this.requireEvents();
+    if (created === undefined) return;
     const resource = created.node.defaultChild as CfnBucket;
     // On the resource itself: the L2's eventBridgeEnabled would bring a custom resource with a function.
     resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
@@ -185,14 +183,14 @@ export class DropBucket extends Construct {
         return events !== undefined && events.EventBridgeEnabled !== false
           ? []
           : [
-              `${this.shownName} does not send its events to EventBridge, so that no build would be announced. Set eventBridgeEnabled: true ` +
-                "on it; where it is another drop's, set that drop's bucketEvents to eventbridge",
+              `${this.shownName} does not send its events to EventBridge, so that no build would be announced. Call its ` +
+                "enableEventBridgeNotification(); where it is another drop's, set that drop's bucketEvents to eventbridge",
             ];
       },
     });
   }
 
-  /** How the app sets the notifications of an existing bucket: by CDK's function, or as properties of the bucket. */
+  /** How the app sets the bucket's notifications: by CDK's function, or as properties of the bucket. */
   private notificationsOfApp() {
     const byFunction = this.bucket.node.tryFindChild('Notifications');
     const ofBucket = propertiesOf(this.bucket);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -190,7 +190,7 @@ describe('init without a terminal', () => {
     [[], '--user-id and --project-id: missing'],
     [['--user-id', userId], '--project-id: missing'],
     [['--user-id', 'me', '--project-id', projectId], '--user-id must be 24 hexadecimal digits'],
-    [[...IDS, '--email', 'nobody'], '--email must be an e-mail address'],
+    [[...IDS, '--email', 'nobody'], '--email must be an e-mail address.\n'],
     [[...IDS, '--key-parameter', 'sk-1'], '--key-parameter must be the name of the SSM parameter'],
     [[...IDS, '--file', 'missing/x.json'], 'There is no folder'],
     [[...IDS, '--file', 'cdk.json/x.json'], 'There is no folder'],
@@ -225,6 +225,17 @@ describe('init without a terminal', () => {
     expect(await written(directory, 'staging.json')).toMatchObject({ stackName: 'StreampixelDrop-staging' });
     expect((await init(directory, [...staging, '--force', '--stack', 'Staging'])).code).toBe(0);
     expect(await written(directory, 'staging.json')).toMatchObject({ stackName: 'Staging' });
+  });
+
+  // Links need a right of their own on Windows.
+  it.skipIf(process.platform === 'win32')('leaves a link alone that leads to nothing', async () => {
+    const directory = await newDirectory();
+    await symlink('moved.json', join(directory, FILE));
+    expect(await init(directory, IDS)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('It was not changed'),
+    });
+    expect(await readlink(join(directory, FILE))).toBe('moved.json');
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, win32 } from 'node:path';
@@ -96,6 +96,16 @@ describe('the file of settings', () => {
     ]);
   });
 
+  // Links need a right of their own on Windows.
+  it.skipIf(process.platform === 'win32')('may be a link, and one that leads to nothing is no missing file', () => {
+    const directory = directoryWith({ 'shared.json': { routes: [ROUTE] } });
+    symlinkSync('shared.json', join(directory, FILE));
+    expect(read(directory).settings.routes).toEqual([ROUTE]);
+    const moved = directoryWith({});
+    symlinkSync('shared.json', join(moved, FILE));
+    expect(problemsOf(moved)).toEqual([`${FILE}: is a link to a file that does not exist`]);
+  });
+
   it.each([
     ['a byte order mark', '\ufeff{"routes": []}'],
     ['CRLF', '{\r\n"routes": []\r\n}\r\n'],
@@ -178,6 +188,15 @@ describe('problems', () => {
   it('name the file where something is missing in it', () => {
     expect(problemsOf(directoryWith({ [FILE]: {} }))).toEqual([
       expect.stringMatching(/^streampixel-drop\.json: routes: must be a list with at least one route/),
+    ]);
+  });
+
+  it('say what was meant by a name that -c does not know', () => {
+    const directory = directoryWith({ [FILE]: { routes: [ROUTE], setting: 'x' } });
+    expect(problemsOf(directory, { 'routes[0].userId': 'x', Settings: 'staging.json' })).toEqual([
+      expect.stringMatching(/^streampixel-drop\.json: setting: is not a setting\. There are: /),
+      '-c routes[0].userId: is a part of routes, which can be given as a whole only',
+      '-c Settings: is not a setting. Did you mean settings?',
     ]);
   });
 

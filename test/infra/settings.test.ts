@@ -265,6 +265,9 @@ describe('settings', () => {
         /^routes: must be a list .* is no JSON: line 1, column 3: a name in double quotes is expected/,
       ),
     ]);
+    expect(problemsOf({ alertEmails: '[a@studio.example]' })).toEqual([
+      expect.stringMatching(/^alertEmails: must be an e-mail address.* is no JSON: line 1, column 2: /),
+    ]);
   });
 
   it.each([

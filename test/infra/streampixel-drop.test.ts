@@ -176,6 +176,18 @@ describe('drops in stacks of a studio', () => {
     );
   });
 
+  it('do not both create the OIDC provider of an account, whatever their regions', () => {
+    const app = studioApp();
+    const props = { ...PROPS, githubRepositories: ['studio/game'], githubProvider: 'create' } as const;
+    const inRegion = (region: string, account = '111111111111') =>
+      new StreampixelDrop(new Stack(app, `Studio-${account}-${region}`, { env: { account, region } }), 'Builds', props);
+    inRegion('eu-central-1');
+    inRegion('eu-central-1', '222222222222');
+    expect(problemsOf(() => inRegion('us-east-1')).problems).toEqual([
+      expect.stringMatching(/^githubProvider: Studio-111111111111-eu-central-1\/Builds creates it in this account/),
+    ]);
+  });
+
   it('share a ledger, and so the rate limit, where one has the table of the other', () => {
     expect(ofType(template, 'AWS::DynamoDB::Table')).toHaveLength(1);
     const { BuildsLedgerTableName, NightlyLedgerTableName } = template.Outputs;
@@ -486,6 +498,20 @@ describe('an existing bucket', () => {
     expect(() => templateOf(stack)).toThrow(
       /\[Studio\/Builds\/DropBucket\] .* does not send its events to EventBridge/,
     );
+  });
+
+  it('of the drop takes no notifications of CDK, but with EventBridge', () => {
+    const withNotification = (props: Partial<StreampixelDropProps>) => {
+      const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Studio');
+      const { bucket } = new StreampixelDrop(stack, 'Builds', { ...PROPS, ...props });
+      bucket.addObjectCreatedNotification(new SqsDestination(new Queue(stack, 'Queue')));
+      return { bucket, stack };
+    };
+    expect(() => templateOf(withNotification({}).stack)).toThrow('Set bucketEvents to eventbridge');
+    const { bucket, stack } = withNotification({ bucketEvents: 'eventbridge' });
+    expect(() => templateOf(stack)).toThrow('Call its enableEventBridgeNotification()');
+    bucket.enableEventBridgeNotification();
+    expect(() => templateOf(stack)).not.toThrow();
   });
 
   it.each([

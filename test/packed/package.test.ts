@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StreampixelDrop } from '../../infra/index.ts';
@@ -124,6 +125,11 @@ describe('the package', () => {
     expect(packageJson).not.toHaveProperty('dependencies');
     expect(packageJson).not.toHaveProperty('optionalDependencies');
     expect(Object.keys(packageJson.peerDependenciesMeta)).toEqual(Object.keys(packageJson.peerDependencies));
+  });
+
+  it('has the construct under its name, which messages of CDK have in them', async () => {
+    const construct = await import(pathToFileURL(join(app, 'node_modules', 'streampixel-drop', packageJson.main)).href);
+    expect(construct.StreampixelDrop.name).toBe('StreampixelDrop');
   });
 
   it('is the same when it is packed again', () => {
