@@ -116,7 +116,7 @@ describe('init at a terminal', () => {
       answers: [
         ['User id', `${userId}\r`],
         ['Project id', `${'7'.repeat(24)}\r`],
-        ['refuses this key', '\r'],
+        ['rejects this key', '\r'],
         ['Project id', '\r'],
         ['API key', `${KEY}\r`],
         ['has no project', '\r'],
