@@ -1,6 +1,6 @@
 /**
- * Imported into the worker's process before everything else: lets the benchmark look in from outside and set the clock. Speaks
- * over the process's IPC channel.
+ * Imported into the worker's process before everything else: lets the benchmark look in from outside and set the clock. It uses the
+ * process's IPC channel.
  */
 
 /** To the probe: move the clock this many ms ahead of the machine's in all. It answers with a {@link Reading}. */

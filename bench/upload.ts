@@ -13,7 +13,7 @@ const ROUNDS = 5;
 
 export interface UploadUsage {
   readonly seconds: Spread;
-  /** Of the process, in units of 1,000,000 bytes; 0 where the system does not tell. */
+  /** Of the process, in units of 1,000,000 bytes; 0 where the system does not say. */
   readonly peakMemoryMB: number;
 }
 

@@ -62,7 +62,7 @@ export class Console {
     return painted(colour, text);
   }
 
-  /** Whether nobody reads the data any more (`| head`). */
+  /** Whether no program reads the data any more (`| head`). */
   get isClosed(): boolean {
     return this.#out.destroyed || this.#out.errored !== null;
   }

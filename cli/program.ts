@@ -40,14 +40,16 @@ export function createProgram(
       'Operates a deployed streampixel-drop: builds from the drop until they are live, dead letters, API keys and webhooks.',
     )
     .addOption(
-      new Option('--stack <name>', `the stack to operate (default: the one of ${SETTINGS_FILE})`).env(
-        'STREAMPIXEL_DROP_STACK',
-      ),
+      new Option('--stack <name>', `the stack to operate (default: the one of ${SETTINGS_FILE})`)
+        .env('STREAMPIXEL_DROP_STACK')
+        .argParser(trimmed),
     )
     .option('--settings <file>', `the file of settings (default: ${SETTINGS_FILE} in this directory)`)
     .option('--region <region>', 'its AWS region (default: AWS_REGION, else the one of the AWS profile)')
     .addOption(
-      new Option('--drop <id>', 'the drop in it, where a stack of your own holds several').env('STREAMPIXEL_DROP_DROP'),
+      new Option('--drop <id>', 'the drop in it, where a stack of your own holds several')
+        .env('STREAMPIXEL_DROP_DROP')
+        .argParser(trimmed),
     )
     .addOption(
       new Option('--local [port]', 'the embedded stack of npm start, and its port')
@@ -71,12 +73,19 @@ export function createProgram(
     (action) =>
     async (...actionArgs) => {
       const command = actionArgs.at(-1) as Command;
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const { json, local, region, settings } = flags;
+      const { drop, region, stack, ...others } = command.optsWithGlobals<GlobalFlags>();
+      const { json, local, settings } = others;
+      // A variable that a build machine does not set may be there, and empty.
+      const flags = present({
+        ...others,
+        drop: drop || undefined,
+        region: region || undefined,
+        stack: stack || undefined,
+      });
       // The embedded stack is alone at its port: what the environment says is about AWS.
       const named = (flag: 'drop' | 'stack') =>
         local !== undefined && program.getOptionValueSource(flag) === 'env' ? undefined : flags[flag];
-      const options = present({ stack: named('stack'), region, drop: named('drop'), settings, local });
+      const options = present({ stack: named('stack'), region: flags.region, drop: named('drop'), settings, local });
       const console = new Console(json === true, operatorCommands(targetOf(options)));
       async function find(choice: Pick<StackOptions, 'rehearsal'> = {}): Promise<Stack> {
         const found = await findStack({ ...options, ...choice });
@@ -102,6 +111,11 @@ export function createProgram(
   addDoctorCommand(program, act);
   addRehearseCommand(program, act);
   return program;
+}
+
+/** `set NAME=Studio && ...` of cmd leaves a space at the end. */
+function trimmed(value: string): string {
+  return value.trim();
 }
 
 function port(value: string): number {

@@ -15,7 +15,7 @@ if (existsSync(new URL('main.ts', import.meta.url))) {
   run('cli/main.ts');
 } else if (!existsSync(new URL('../dist/cli/main.js', import.meta.url))) {
   console.error('This package was not built: npm does not build it where it installs it from git.');
-  console.error('Install a packed one instead: that of a release, or what "npm ci && npm pack" makes in a clone.');
+  console.error('Install a packed one instead: that of a release, or what "npm pack" makes in a clone after "npm ci".');
   process.exitCode = 1;
 } else if (Number.parseInt(process.versions.node, 10) < 20) {
   console.error(`This needs Node 20.19 or newer, and here is ${process.version}: https://nodejs.org`);

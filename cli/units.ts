@@ -79,7 +79,9 @@ export function iso(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
-/** The text with the ISO 8601 times in it as local ones. */
+/** The text with the ISO 8601 times in it as local ones; one within a word, such as a key, stays. */
 export function inLocalTime(text: string, now: number): string {
-  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (instant) => clockTime(Date.parse(instant), now));
+  return text.replaceAll(/(?<![^\s(])\d{4}-\d\d-\d\dT[\d:.]+Z(?=[,;:.)]?(?:\s|$))/g, (instant) =>
+    clockTime(Date.parse(instant), now),
+  );
 }

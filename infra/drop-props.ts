@@ -341,13 +341,11 @@ export function settingsOf(scope: Construct, props: StreampixelDropProps): Setti
   const read = () =>
     readSettings({
       ...Object.fromEntries(Object.entries(concrete).filter(([prop]) => SAME_NAMES.includes(prop))),
-      ...present({
-        stackName,
-        // That they are there counts for the checks, and no more.
-        bucketName: bucket && 'existing',
-        bucketKmsKeyArn: bucketKmsKey && 'arn:aws:kms:eu-central-1:123456789012:key/existing',
-        ledgerTableName: ledgerTable && 'existing',
-      }),
+      ...present({ stackName }),
+      // That they are there counts for the checks, and no more.
+      ...(bucket !== undefined && { bucketName: 'existing' }),
+      ...(bucketKmsKey !== undefined && { bucketKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/existing' }),
+      ...(ledgerTable !== undefined && { ledgerTableName: 'existing' }),
     });
   const { problems, settings } = attempt(read);
   const all = [

@@ -46,7 +46,7 @@ function endWithNpm(stop) {
   timer.unref();
 }
 
-/** `undefined` where the system does not tell. */
+/** `undefined` where the system does not say. */
 function parentOf(pid) {
   try {
     // After the name, which may have spaces in it: its state, and its parent.

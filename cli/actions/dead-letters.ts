@@ -29,7 +29,7 @@ export interface DeadLetterSelection {
   readonly names: readonly string[];
 }
 
-/** Dead letters that are in nobody else's hands until the work with them ends. */
+/** Dead letters that no other reader gets until the work with them ends. */
 export type PickedDeadLetters = OpenedQueue & {
   readonly messages: readonly StoredDeadLetter[];
   /** Of each message. */
@@ -64,7 +64,7 @@ export function withPicked<Result>(
       const remedy = 'Run the same command again.';
       throw new OperatorError('Interrupted', 'Interrupted before anything was moved.', remedy, EXIT.interrupted);
     }
-    const messages = names.length === 0 ? found : await namedAmong(found, names, stack.ledger);
+    const messages = names.length === 0 ? found : await namedAmong(found, names, stack);
     const facts = messages.map((message) => deadLetterFacts(message, deadLetterQueue.retentionMs));
     return work({ ...opened, messages, facts });
   });

@@ -78,7 +78,7 @@ export async function previewRelease({ ledger }: Stack, { entry, uploadId }: Rel
   const { id: build, projectId } = entry;
   const differences = await differencesFromLive(ledger, entry);
   const live = liveSpans(await ledger.liveOf(projectId ?? '')).at(-1);
-  const now = live && `${nameOfLive(live)}, live ${whenLive(live, Date.now())}, upload id ${live.uploadId}`;
+  const now = live && `${nameOfLive(live)}, live ${whenLive(live)}, upload id ${live.uploadId}`;
   return {
     ...present({ replaces: live }),
     differences,
@@ -117,8 +117,8 @@ function isInProgress({ requestedAt, state }: Release, now: number): boolean {
 }
 
 /** The build that a person names, and its upload: where the name is the id of an earlier upload, that one is meant. */
-async function namedBuild({ ledger }: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
-  const entry = await findBuild(ledger, name);
+async function namedBuild(stack: Stack, name: string, wantedUpload: string | undefined): Promise<ReleaseTarget> {
+  const entry = await findBuild(stack, name);
   const uploadId = wantedUpload ?? entry.formerUploadIds?.find((each) => each === name);
   return { entry, uploadId: releasableUpload(entry, uploadId) };
 }

@@ -69,7 +69,7 @@ export async function planSubmit(
 ): Promise<SubmitPlan[]> {
   const isNamed = 'name' in choice;
   const targets = isNamed ? [await targetOf(stack, choice.name)] : await targetsUnder(stack, choice.prefix);
-  const lookUp = createObjectLookup(stack.ledger);
+  const lookUp = createObjectLookup(stack);
   const plans: SubmitPlan[] = [];
   await shown(targets.length, async (onRead) => {
     for (const batch of batchesOf(targets)) {
@@ -122,7 +122,7 @@ export async function addVerdicts({ clients, settings }: Stack, plans: SubmitPla
 async function targetOf(stack: Stack, name: string): Promise<SubmitTarget> {
   if (name.startsWith('s3://')) return targetAt(stack, name);
   try {
-    const { build } = await findBuild(stack.ledger, name);
+    const { build } = await findBuild(stack, name);
     if (build.bucket !== stack.bucket) return targetAt(stack, `s3://${build.bucket}/${build.key}`);
     return { key: build.key, ...present({ versionId: build.versionId }) };
   } catch (error) {

@@ -62,7 +62,7 @@ interface Prepared {
   readonly run: () => Promise<Done>;
 }
 
-/** Uses what was prepared: while it does, nobody else has the dead letters that are meant. */
+/** Uses what was prepared: while it does, no other reader gets the dead letters that are meant. */
 type Use<Result> = (prepared: Prepared) => Promise<Result>;
 
 export type Actions = ReturnType<typeof createActions>;

@@ -21,6 +21,10 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   'NothingBefore',
   'ForgottenBuild',
   'UnknownUpload',
+  'NotReady',
+  'KeyInUse',
+  'TooManyUploads',
+  'TooManyPages',
   'OtherBuilds',
 ]);
 const MISSING: ReadonlySet<string> = new Set([

@@ -28,9 +28,17 @@ const CLIENT = /^[A-Za-z0-9]{8,64}$/;
 export type Api = ReturnType<typeof createApi>;
 
 /** Answers the requests of the page under `/api/`, once the guard has let them in: what they are is in `board-api.ts`. */
-export function createApi(stack: Stack, readOnly: boolean) {
+export function createApi(found: Stack, readOnly: boolean) {
+  const stack = { ...found };
   const stopping = new AbortController();
-  const feed = createFeed(stack, readOnly, (client) => uploads.onGone(client));
+  const feed = createFeed(
+    stack,
+    readOnly,
+    (client) => uploads.onGone(client),
+    () => {
+      for (const client of feed.clients()) feed.send(client, 'hello', helloTo(client));
+    },
+  );
   const uploads = createUploads(stack, feed);
   const actions = createActions(stack, stopping.signal);
   const logGroup = logGroupOf(stack);
@@ -48,7 +56,14 @@ export function createApi(stack: Stack, readOnly: boolean) {
           openEvents(response, query.get('client') ?? '');
           return { status: 200 };
         case '/api/builds':
-          return { status: 200, body: await readBuilds(stack, Object.fromEntries(query) as BuildsQuery, context) };
+          return {
+            status: 200,
+            body: await readBuilds(
+              { ...stack, ledger: { ...stack.ledger, list: feed.list } },
+              Object.fromEntries(query) as BuildsQuery,
+              context,
+            ),
+          };
         case '/api/build':
           return {
             status: 200,
@@ -97,14 +112,12 @@ export function createApi(stack: Stack, readOnly: boolean) {
     }
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.flushHeaders();
-    write(
-      response,
-      'hello',
-      JSON.stringify({ ...hello(stack, readOnly), uploads: uploads.of(client) } satisfies Hello),
-    );
+    write(response, 'hello', JSON.stringify(helloTo(client)));
     feed.add(response, client);
     uploads.onConnected(client);
   }
+
+  const helloTo = (client: string): Hello => ({ ...hello(stack, readOnly), uploads: uploads.of(client) });
 
   return {
     async answer(request: IncomingMessage, response: ServerResponse, pathname: string, query: URLSearchParams) {

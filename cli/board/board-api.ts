@@ -29,7 +29,10 @@
 
 /** Server-sent events: the name of each, and what its `data` is as JSON. */
 export interface BoardEvents {
-  /** The first one on each connection; with `npm start` as soon as the stack is up, which takes some seconds. */
+  /**
+   * The first one on each connection; with `npm start` as soon as the stack is up, which takes some seconds. Again once the stack was
+   * deployed with other settings.
+   */
   readonly hello: Hello;
   /** Everything on the start page. Sent at once after `hello` as soon as it is known, then each time that something in it has changed. */
   readonly summary: Summary;
@@ -212,6 +215,8 @@ export interface BuildRow {
   readonly lateAt?: string;
   /** No webhook for too long, since then. */
   readonly stuckAt?: string;
+  /** The last webhook about it; absent before the first one. */
+  readonly lastNewsAt?: string;
   /** Why it failed, waits or was skipped: reason, detail, Streampixel's message. One line. */
   readonly problem?: string;
   /** Warnings of the check of its package. */
@@ -249,7 +254,7 @@ export interface FailedGroup {
 
 /** Query of `/api/builds`; all are optional. */
 export interface BuildsQuery {
-  /** Any part of a key, an id, an upload id, a label's value or `name=value`; capitals do not matter. */
+  /** Any part of a key, an id, an `s3://` address, an upload id, a label's value or `name=value`; capitals do not matter. */
   readonly q?: string;
   readonly status?: Status;
   readonly project?: string;
@@ -269,7 +274,7 @@ export interface BuildsPage {
 /** A build's own page. */
 export interface BuildDetail {
   readonly row: BuildRow;
-  /** The status as a sentence, as the tool prints it; its times are of the moment of the answer, in local time. */
+  /** The status as a sentence, as the tool prints it. */
   readonly statusSentence: string;
   /** Label and value, in the order of the tool's page: size, project, download, package facts ... */
   readonly facts: readonly (readonly [label: string, value: string])[];

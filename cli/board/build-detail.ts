@@ -39,7 +39,7 @@ export async function readDetail(
   logGroup: LogGroup,
 ): Promise<BuildDetail> {
   const now = Date.now();
-  const view = await readBuild(stack, await findBuild(stack.ledger, name));
+  const view = await readBuild(stack, await findBuild(stack, name));
   const { differences = [], entry, status } = view;
   const [row] = rowsOf([view], { readOnly, expectedAt: expectationFrom(known) });
   if (row === undefined) throw new Error('a build has a row');
@@ -48,7 +48,7 @@ export async function readDetail(
     SHOWN_ELSEWHERE.has(label) || value === advice?.command;
   return {
     row,
-    statusSentence: printable(`The build is ${STATUS_DISPLAY[status].label(view, now)}.`),
+    statusSentence: printable(`The build is ${STATUS_DISPLAY[status].label(view)}.`),
     facts: buildRows(view, now, stack.commands)
       .filter((each) => !isShownElsewhere(each))
       .map(([label, value]) => [label, printable(value)] as const),
@@ -67,13 +67,13 @@ export async function readDetail(
 const CONSOLE = 'https://console.aws.amazon.com';
 
 /** Name of the worker's log group, read once. @returns `undefined` where this profile may not ask */
-export function logGroupOf({ clients, isLocal, submitBuildFunction }: Stack): LogGroup {
+export function logGroupOf(stack: Stack): LogGroup {
   const read = once(async (FunctionName) => {
     const command = new GetFunctionConfigurationCommand({ FunctionName });
-    const { LoggingConfig } = await clients.lambda.send(command).catch(() => ({ LoggingConfig: undefined }));
+    const { LoggingConfig } = await stack.clients.lambda.send(command).catch(() => ({ LoggingConfig: undefined }));
     return LoggingConfig?.LogGroup;
   });
-  return async () => (isLocal ? undefined : read(submitBuildFunction));
+  return async () => (stack.isLocal ? undefined : read(stack.submitBuildFunction));
 }
 
 function linksOf(stack: Stack, { entry }: BuildView, logGroup: string | undefined): BuildDetail['links'] {
@@ -122,12 +122,16 @@ export async function readBuilds(
     throw usageError(`limit must be a number from 1 to ${LARGEST_PAGE}.`, 'Leave it out.');
   }
   if (status !== undefined && !isStatus(status)) throw usageError('There is no such status.', 'Leave it out.');
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = q
+    .toLowerCase()
+    .replace(/^\s*s3:\/\//, '')
+    .split(/\s+/)
+    .filter(Boolean);
   const ledger = {
     webhookOf: once((projectId) => stack.ledger.webhookOf(projectId)),
     liveOf: once((projectId) => stack.ledger.liveOf(projectId)),
   };
-  const { entries, next } = await readPage(stack.ledger, {
+  const { entries, next } = await readPage(stack, {
     limit: size,
     ...present({ from }),
     states: status === undefined ? ALL_STATES : STATES_WITH[status],

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { pageToken } from '../../functions/adapters/page-token.ts';
+import type { Ledger } from '../../functions/domain/ports.ts';
 import { explained } from '../stack/aws-errors.ts';
-import type { Stack } from '../stack/stack.ts';
+import { findStackAgain, type Stack } from '../stack/stack.ts';
 import { iso } from '../units.ts';
 import { apiError } from './answers.ts';
 import type { BoardEvents, Summary } from './board-api.ts';
@@ -10,6 +12,8 @@ import { readSummary } from './summary.ts';
 /** How often everything is read again while a page is open, in ms: where that takes long, pauses are as long. */
 const POLL_MS = 2_000;
 const ALIVE_MS = 10_000;
+/** How often the stack's outputs are read again, in ms. */
+const DEPLOYMENT_EVERY_MS = 30_000;
 /** Builds that are named as changed; a page that misses one reads what it shows again. */
 const MOST_CHANGED = 100;
 /** A page that takes no more, in bytes: it is closed, and connects again when it lives. */
@@ -20,10 +24,13 @@ export type Feed = ReturnType<typeof createFeed>;
 /**
  * Reads the stack for all pages that are open, and sends each what has changed. While none is open, nothing is read.
  *
+ * @param stack takes over what a deployment changes
  * @param onGone gets the client whose page has gone
+ * @param onDeployed is called once the stack has changed
  */
-export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: string) => void) {
-  const mirror = createLedgerMirror(stack.ledger);
+export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: string) => void, onDeployed: () => void) {
+  let mirror = createLedgerMirror(stack);
+  let deploymentReadAt = Date.now();
   const pages = new Map<ServerResponse, string>();
   /** As they were sent last. */
   let summary: string | undefined;
@@ -41,8 +48,30 @@ export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: str
     for (const page of pages.keys()) write(page, name, JSON.stringify(data));
   }
 
+  /** As the ledger's own: builds that are known are not read again, so that a search among a thousand takes no longer than among ten. */
+  const list: Ledger['list'] = async (state, options) => {
+    const isKnown = pages.size > 0 && summary !== undefined && trouble === 'null' && options?.from === undefined;
+    const { entries } = isKnown ? await mirror.list(state) : { entries: [] };
+    const last = entries.at(-1);
+    return last === undefined ? stack.ledger.list(state, options) : { entries, next: pageToken(last) };
+  };
+
+  /** Looks whether the stack was deployed with other settings. */
+  async function readDeployment(): Promise<void> {
+    // This profile may no longer be allowed to, or the stack is gone: then what is known has to do.
+    const next = await findStackAgain(stack).catch(() => stack);
+    if (outputsOf(next) === outputsOf(stack)) return;
+    Object.assign(stack, next);
+    mirror = createLedgerMirror(stack);
+    onDeployed();
+  }
+
   async function read(): Promise<void> {
     const now = Date.now();
+    if (now - deploymentReadAt >= (stack.isLocal ? POLL_MS : DEPLOYMENT_EVERY_MS)) {
+      deploymentReadAt = now;
+      await readDeployment();
+    }
     try {
       const changed = await mirror.refresh(now);
       const next: Summary = await readSummary(stack, mirror, now, readOnly, (unexplained) => {
@@ -81,7 +110,10 @@ export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: str
 
   return {
     /** Builds of the last weeks, as they were read last. */
-    known: mirror.all,
+    known: () => mirror.all(),
+    list,
+    /** Those of the pages that are open. */
+    clients: (): ReadonlySet<string> => new Set(pages.values()),
     /** Adds a page that has just connected, and sends it what is known. */
     add(page: ServerResponse, client: string): void {
       const isFresh = pages.size > 0;
@@ -119,6 +151,11 @@ export function createFeed(stack: Stack, readOnly: boolean, onGone: (client: str
       await polling;
     },
   };
+}
+
+/** All that a deployment may change; what is no data of the stack is left out. */
+function outputsOf({ agents: _, clients: __, ledger: ___, ...stack }: Stack): string {
+  return JSON.stringify(stack);
 }
 
 export function write(page: ServerResponse, name: keyof BoardEvents, json: string): void {

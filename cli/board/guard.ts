@@ -66,15 +66,16 @@ export function createGuard(port: number, newSecret = () => randomBytes(32).toSt
       // `none`: the person typed the address, or opened a bookmark.
       if (!isOwn && (pathname.startsWith('/api/') || (site !== undefined && site !== 'none')))
         return { kind: 'forbidden' };
-      if (isEqual(cookieIn(headers.cookie, cookieName), session)) return { kind: 'admitted' };
+      // Another program of this machine may have set one of the same name, which the browser then sends first.
+      if (cookiesIn(headers.cookie, cookieName).some((cookie) => isEqual(cookie, session))) return { kind: 'admitted' };
       return { kind: brought !== null && spent.some((each) => isEqual(brought, each)) ? 'spent' : 'forbidden' };
     },
   };
 }
 
-function cookieIn(header = '', name: string): string {
+function cookiesIn(header = '', name: string): string[] {
   const pairs = header.split(';').map((pair) => pair.trim().split('='));
-  return pairs.find(([each]) => each === name)?.[1] ?? '';
+  return pairs.flatMap(([each, value = '']) => (each === name ? [value] : []));
 }
 
 /** How long it takes says nothing about either. */

@@ -1,6 +1,6 @@
 import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
-import { ALL_STATES, entriesOf, OPEN_STATES } from '../builds/search.ts';
+import { ALL_STATES, type DropOfBuilds, entriesOf, isOwn, OPEN_STATES } from '../builds/search.ts';
 
 /** Builds that have not changed for longer are on no start page: SQS deletes their dead letters, too. In ms. */
 export const KEPT_MS = 14 * 86_400_000;
@@ -11,13 +11,15 @@ const FIRST_LOOK = 5;
 /** How often everything is read again, in ms: an entry that the ledger has deleted would stay for ever. */
 const WHOLE_EVERY_MS = 120_000;
 
+type Drop = DropOfBuilds & { readonly ledger: Pick<Ledger, 'list'> };
+
 export type LedgerMirror = ReturnType<typeof createLedgerMirror>;
 
 /**
  * The ledger's builds in memory, so that looking at them every two seconds costs the same for a thousand as for ten: only those that
  * have changed are read.
  */
-export function createLedgerMirror(ledger: Pick<Ledger, 'list'>) {
+export function createLedgerMirror(drop: Drop) {
   let builds: ReadonlyMap<string, LedgerEntry> = new Map();
   let readWholeAt = Number.NEGATIVE_INFINITY;
 
@@ -33,8 +35,8 @@ export function createLedgerMirror(ledger: Pick<Ledger, 'list'>) {
       const isWhole = now - readWholeAt >= WHOLE_EVERY_MS;
       const newest = [...builds.values()].reduce((latest, { updatedAt }) => Math.max(latest, updatedAt), 0);
       const read = isWhole
-        ? await Promise.all(ALL_STATES.map((state) => entriesOf(ledger, [state], isOpen(state) ? 0 : now - KEPT_MS)))
-        : await Promise.all(ALL_STATES.map((state) => changedSince(ledger, state, newest - OVERLAP_MS)));
+        ? await Promise.all(ALL_STATES.map((state) => entriesOf(drop, [state], isOpen(state) ? 0 : now - KEPT_MS)))
+        : await Promise.all(ALL_STATES.map((state) => changedSince(drop, state, newest - OVERLAP_MS)));
       const next = new Map(isWhole ? [] : builds);
       for (const entry of read.flat()) {
         // While the states are read one after the other, a build may be found in two.
@@ -55,10 +57,11 @@ export function createLedgerMirror(ledger: Pick<Ledger, 'list'>) {
 }
 
 /** Most of the time nothing has: then it is one small page. */
-async function changedSince(ledger: Pick<Ledger, 'list'>, state: BuildState, since: number): Promise<LedgerEntry[]> {
-  const { entries, next } = await ledger.list(state, { limit: FIRST_LOOK });
+async function changedSince(drop: Drop, state: BuildState, since: number): Promise<LedgerEntry[]> {
+  const { entries, next } = await drop.ledger.list(state, { limit: FIRST_LOOK });
   const recent = entries.filter(({ updatedAt }) => updatedAt >= since);
-  return recent.length < entries.length || next === undefined ? recent : entriesOf(ledger, [state], since);
+  if (recent.length === entries.length && next !== undefined) return entriesOf(drop, [state], since);
+  return recent.filter((entry) => isOwn(drop, entry));
 }
 
 function isOpen(state: BuildState): boolean {

@@ -61,6 +61,7 @@ function rowOf(view: BuildView, name: string, { expectedAt, readOnly }: RowConte
     timeline: timelineFacts(entry),
     lateAt: entry.state === 'submitted' ? facts.lateAt : undefined,
     stuckAt: entry.state === 'submitted' ? facts.stuckAt : undefined,
+    lastNewsAt: entry.state === 'submitted' ? facts.lastNewsAt : undefined,
     problem: problemOf(view),
     warningCount: entry.warnings?.length ?? 0,
     actions: readOnly ? [] : actionsOn(view),

@@ -30,7 +30,9 @@ export async function startBoard(stack: Promise<Stack>, { onAddress, port = 0, r
   // Who waits for the stack says what is wrong with it; a page only gets no answer.
   api.catch(() => {});
 
-  const server = createServer((request, response) => {
+  // Node's own answers lack these headers: the guard refuses what has no Host, and what is no HTTP gets no answer.
+  const server = createServer({ requireHostHeader: false });
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of Object.entries(ANSWER_HEADERS)) response.setHeader(name, value);
     const { headers, method = '', url = '' } = request;
     const admission = guard.admit({ headers, method, url });
@@ -50,7 +52,9 @@ export async function startBoard(stack: Promise<Stack>, { onAddress, port = 0, r
       case 'forbidden':
         forbid(request, response);
     }
-  });
+  };
+  for (const event of ['request', 'checkExpectation']) server.on(event, onRequest);
+  server.on('clientError', (_, socket) => socket.destroy());
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const guard = createGuard((server.address() as AddressInfo).port);

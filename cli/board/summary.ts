@@ -11,6 +11,8 @@ import { entriesOf, once } from '../builds/search.ts';
 import { adviceOn, isOvertaken } from '../builds/status-display.ts';
 import { printable } from '../console.ts';
 import { groupBy } from '../group-by.ts';
+import { remedyText } from '../operator-error.ts';
+import { explained } from '../stack/aws-errors.ts';
 import { NO_REASON } from '../stack/dead-letters.ts';
 import type { Stack } from '../stack/stack.ts';
 import { iso, plural } from '../units.ts';
@@ -50,10 +52,15 @@ export async function readSummary(
       webhookOf: once((projectId) => ledger.webhookOf(projectId)),
     },
   };
+  let unreadable: unknown;
+  const onUnreadable = (error: unknown) => {
+    unreadable ??= error;
+    return undefined;
+  };
   const [overview, projects, failed] = await Promise.all([
-    readOverview(read, now, DAY_MS),
+    readOverview(read, now, DAY_MS, onUnreadable),
     readLive(read),
-    entriesOf(read.ledger, ['dead-lettered', 'rejected'], now - KEPT_MS),
+    entriesOf(read, ['dead-lettered', 'rejected'], now - KEPT_MS),
   ]);
   const latest = mirror
     .all()
@@ -84,7 +91,10 @@ export async function readSummary(
     ].sort((a, b) => b.builds.count - a.builds.count),
     deadLetters: overview.deadLetters,
     waitsForPerson: someOf(byStatus('waits-for-person').toReversed(), context),
-    notices: noticesOf(stack, overview, awaited),
+    notices: [
+      ...(unreadable === undefined ? [] : [unreadableNotice(stack, unreadable)]),
+      ...noticesOf(stack, overview, awaited),
+    ],
     finished: rowsOf(
       overview.lastEnded.filter(({ entry }) => !isAwaited.has(entry.id)),
       context,
@@ -202,6 +212,12 @@ function unexplainedGroup({ commands }: Stack, count: number, readOnly: boolean)
     actions: readOnly ? [] : ['redrive', 'discard'],
     parameters: [],
   };
+}
+
+function unreadableNotice({ commands }: Stack, error: unknown): Notice {
+  const { message, remedy } = explained(error);
+  const lead = "The queues can't be read: new uploads, and dead letters that no build explains, are not shown.";
+  return { text: printable(`${lead} ${message} ${remedyText(remedy, commands)}`) };
 }
 
 function noticesOf(

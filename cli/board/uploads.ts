@@ -90,8 +90,9 @@ export function createUploads(stack: Stack, feed: Feed) {
     const kept = 'Drop the same files again: the upload continues where it stopped.';
     const known = isStopped ? new OperatorError('Interrupted', 'The upload was interrupted.', kept) : explained(thrown);
     const { error } = apiError(known, stack.commands);
-    const wasUploading = upload.state.state === 'uploading' && !isStopped && known.code !== 'FileChanged';
-    const remedy = wasUploading ? `${error.remedy}\nThe upload is kept. ${kept}` : error.remedy;
+    const isKept = known.code !== 'FileChanged' && known.code !== 'UploadGone';
+    const wasUploading = upload.state.state === 'uploading' && !isStopped;
+    const remedy = wasUploading && isKept ? `${error.remedy}\nThe upload is kept. ${kept}` : error.remedy;
     change(upload, { state: isStopped ? 'stopped' : 'failed', error: { ...error, remedy } });
   }
 
@@ -192,6 +193,13 @@ export function createUploads(stack: Stack, feed: Feed) {
         throw new OperatorError('NotReady', `This upload is ${upload.state.state}.`, 'Drop the files again.');
       }
       const key = keyFor(stack.settings, inspected.fileName, present({ key: wanted, route }));
+      const before = [...uploads.values()].find(({ state }) => state.state === 'uploading' && state.key === key);
+      // Two would upload into each other. One whose page is gone is what the person continues.
+      if (before !== undefined && !feed.has(before.client)) this.stop(before.state.id);
+      else if (before !== undefined) {
+        const remedy = 'Wait until it has ended, or choose another key.';
+        throw new OperatorError('KeyInUse', `An upload to ${printable(key)} is under way on this board.`, remedy);
+      }
       const labels = labelsFrom(named);
       change(upload, { state: 'uploading', key, labels, uploaded: 0, resumed: 0 });
       upload.work = run(upload, inspected, key, labels);

@@ -3,10 +3,13 @@ import type { BuildState, LedgerEntry } from '../../functions/domain/model/ledge
 import { present } from '../../functions/domain/model/optional-fields.ts';
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { usageError } from '../operator-error.ts';
-import { ALL_STATES } from './search.ts';
+import { ALL_STATES, type DropOfBuilds, isOwn } from './search.ts';
 
 /** Where a page ended, for each state that it has builds of: the ledger's own token. */
 type Position = Readonly<Partial<Record<BuildState, string>>>;
+
+/** Where the first ones are not enough, few builds are wanted: so many are read at once. */
+const READ_AT_ONCE = 200;
 
 export interface PageRequest {
   readonly states: readonly BuildState[];
@@ -23,17 +26,17 @@ export interface ListedPage {
 }
 
 /**
- * A page of the builds in some states, newest change first. A build that changes between two pages moves to the front: it may be on
+ * A page of a drop's builds in some states, newest change first. A build that changes between two pages moves to the front: it may be on
  * none of the following ones.
  *
  * @throws OperatorError (usage) where `from` is no token of this function
  */
 export async function readPage(
-  ledger: Pick<Ledger, 'list'>,
+  drop: DropOfBuilds & { readonly ledger: Pick<Ledger, 'list'> },
   { from, isWanted, limit, states }: PageRequest,
 ): Promise<ListedPage> {
   const position: { -readonly [State in BuildState]?: string } = from === undefined ? {} : positionIn(from);
-  const queues = await Promise.all(states.map((state) => openState(ledger, state, limit, position[state])));
+  const queues = await Promise.all(states.map((state) => openState(drop.ledger, state, limit, position[state])));
   const entries: LedgerEntry[] = [];
   for (;;) {
     const [first] = queues
@@ -41,7 +44,7 @@ export async function readPage(
       .sort((a, b) => b.head.updatedAt - a.head.updatedAt);
     if (first === undefined) return { entries };
     const { head, queue } = first;
-    if (await isWanted(head)) {
+    if (isOwn(drop, head) && (await isWanted(head))) {
       if (entries.length === limit)
         return { entries, next: Buffer.from(JSON.stringify(position)).toString('base64url') };
       entries.push(head);
@@ -62,7 +65,7 @@ async function openState(ledger: Pick<Ledger, 'list'>, state: BuildState, limit:
     async shift(): Promise<void> {
       index += 1;
       if (index < page.entries.length || page.next === undefined) return;
-      page = await ledger.list(state, { limit: limit + 1, from: page.next });
+      page = await ledger.list(state, { limit: Math.max(limit + 1, READ_AT_ONCE), from: page.next });
       index = 0;
     },
   };

@@ -6,7 +6,7 @@ import { type ComparedBuild, type Difference, differences } from '../../function
 import type { Ledger } from '../../functions/domain/ports.ts';
 import { unknownProject } from '../operator-error.ts';
 import type { Stack } from '../stack/stack.ts';
-import { clockTime, iso } from '../units.ts';
+import { iso } from '../units.ts';
 
 /** How often the last builds that were live before are named. */
 const NAMED_BEFORE = 10;
@@ -105,7 +105,7 @@ export function byWhom({ by, requestedBy = 'a person' }: LiveSpan): string {
   }
 }
 
-/** `since 12:00:00`, or `until 13:00:00`. */
-export function whenLive({ at, until }: LiveSpan, now: number): string {
-  return until === undefined ? `since ${clockTime(at, now)}` : `until ${clockTime(until, now)}`;
+/** `since` or `until` a time in ISO 8601. */
+export function whenLive({ at, until }: LiveSpan): string {
+  return until === undefined ? `since ${iso(at)}` : `until ${iso(until)}`;
 }

@@ -19,16 +19,24 @@ const NAMED_ENDED = 5;
 /** All builds of the stack at a glance. Times in ms since the epoch. */
 export type Overview = Readonly<Awaited<ReturnType<typeof readOverview>>>;
 
-/** @param sinceMs how far back to count builds */
-export async function readOverview(stack: Stack, now: number, sinceMs: number) {
-  const { clients, ledger } = stack;
+/**
+ * @param sinceMs how far back to count builds
+ * @param onUnreadable gets why SQS does not say what is in the queues; they then count as empty. Without it, that is thrown
+ */
+export async function readOverview(
+  stack: Stack,
+  now: number,
+  sinceMs: number,
+  onUnreadable: (error: unknown) => undefined = raise,
+) {
+  const { clients } = stack;
   const since = now - sinceMs;
   const [open, atStreampixel, final, builds, deadLetters] = await Promise.all([
-    entriesOf(ledger, OPEN_STATES),
-    entriesOf(ledger, STREAMPIXEL_STATES, Math.min(since, now - AT_STREAMPIXEL_FOR_MS)),
-    entriesOf(ledger, FINAL_STATES, since),
-    readQueue(clients.sqs, stack.buildsQueueUrl),
-    readQueue(clients.sqs, stack.deadLetterQueueUrl),
+    entriesOf(stack, OPEN_STATES),
+    entriesOf(stack, STREAMPIXEL_STATES, Math.min(since, now - AT_STREAMPIXEL_FOR_MS)),
+    entriesOf(stack, FINAL_STATES, since),
+    readQueue(clients.sqs, stack.buildsQueueUrl).catch(onUnreadable),
+    readQueue(clients.sqs, stack.deadLetterQueueUrl).catch(onUnreadable),
   ]);
   const submitted = [...atStreampixel, ...final, ...open.filter(({ discardedAt }) => discardedAt !== undefined)];
   const { recordOf, view } = await readViews(stack, [...open, ...submitted]);
@@ -70,10 +78,14 @@ export async function readOverview(stack: Stack, now: number, sinceMs: number) {
       .slice(0, NAMED_ENDED)
       .map(view),
     /** Messages that the ledger has no build of yet. */
-    unread: builds.visible,
-    deadLetters: { waiting: deadLetters.visible, hidden: deadLetters.hidden },
-    moves: await runningMoves(stack, deadLetters.arn),
+    unread: builds?.visible ?? 0,
+    deadLetters: { waiting: deadLetters?.visible ?? 0, hidden: deadLetters?.hidden ?? 0 },
+    moves: deadLetters === undefined ? [] : await runningMoves(stack, deadLetters.arn),
   };
+}
+
+function raise(error: unknown): never {
+  throw error;
 }
 
 /** As `--json` prints it. */

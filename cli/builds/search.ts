@@ -29,13 +29,25 @@ const PAGE_SIZE = 200;
 /** Candidates that are named where a search finds several. */
 const SHOWN_CANDIDATES = 10;
 
+/** A drop, as far as it matters for which builds of its ledger are its own: another drop may share the ledger. */
+export interface DropOfBuilds {
+  readonly bucket: string;
+  readonly settings: { readonly prefix: string; readonly routes: readonly { readonly projectId: string }[] };
+}
+
+/** Whether a build was dropped here, or is of a project of this drop: its bucket or prefix may have been another one then. */
+export function isOwn({ bucket, settings }: DropOfBuilds, { build, projectId }: LedgerEntry): boolean {
+  const isDroppedHere = build.bucket === bucket && build.key.startsWith(settings.prefix);
+  return isDroppedHere || settings.routes.some((route) => route.projectId === projectId);
+}
+
 /**
- * All builds in some states, state by state, newest change first.
+ * All builds of a drop in some states, state by state, newest change first.
  *
  * @param since leaves out builds that have not changed since then; ms since the epoch
  */
 export async function entriesOf(
-  ledger: Pick<Ledger, 'list'>,
+  drop: DropOfBuilds & { readonly ledger: Pick<Ledger, 'list'> },
   states: readonly BuildState[],
   since = 0,
 ): Promise<LedgerEntry[]> {
@@ -43,9 +55,9 @@ export async function entriesOf(
   for (const state of states) {
     let from: string | undefined;
     do {
-      const { entries, next } = await ledger.list(state, { limit: PAGE_SIZE, ...present({ from }) });
+      const { entries, next } = await drop.ledger.list(state, { limit: PAGE_SIZE, ...present({ from }) });
       const recent = entries.filter(({ updatedAt }) => updatedAt >= since);
-      found.push(...recent);
+      found.push(...recent.filter((entry) => isOwn(drop, entry)));
       from = recent.length < entries.length ? undefined : next;
     } while (from !== undefined);
   }
@@ -132,17 +144,21 @@ function versionOf(id: string): string {
 }
 
 /**
- * The build of the ledger that a person means: see {@link pickNamed}.
+ * The build of a drop that a person means: see {@link pickNamed}.
  *
  * @throws OperatorError where there is none, or more than one
  */
-export async function findBuild(ledger: Ledger, wanted: string): Promise<LedgerEntry> {
+export async function findBuild(
+  drop: DropOfBuilds & { readonly ledger: Ledger },
+  wanted: string,
+): Promise<LedgerEntry> {
   refuseNothing(wanted);
+  const { ledger } = drop;
   // These two need no search. DynamoDB refuses to look for a very long text.
   const isShort = wanted.length < 200;
   const exact = (await ledger.find(wanted)) ?? (isShort ? await ledger.findByUploadId(wanted) : undefined);
   if (exact !== undefined) return exact;
-  const named = pickNamed((await entriesOf(ledger, ALL_STATES)).map(namesOf), wanted);
+  const named = pickNamed((await entriesOf(drop, ALL_STATES)).map(namesOf), wanted);
   if (named !== undefined) return named.entry;
   throw new OperatorError(
     UNKNOWN_BUILD,
@@ -179,17 +195,19 @@ const ROUNDED_MS = 1_000;
  * searched for: the newest one with the same key and bytes, unless it is older than the object. Then the same bytes were dropped
  * again, and the ledger does not have that build yet.
  */
-export function createObjectLookup(ledger: Ledger): (object: StoredObject) => Promise<LedgerEntry | undefined> {
+export function createObjectLookup(
+  drop: DropOfBuilds & { readonly ledger: Ledger },
+): (object: StoredObject) => Promise<LedgerEntry | undefined> {
   let index: Promise<ReadonlyMap<string, LedgerEntry>> | undefined;
   const keyOf = ({ bucket, key, eTag }: StoredObject) => JSON.stringify([bucket, key, eTag]);
 
   async function readIndex(): Promise<ReadonlyMap<string, LedgerEntry>> {
-    const newestFirst = (await entriesOf(ledger, ALL_STATES)).sort((a, b) => b.build.droppedAt - a.build.droppedAt);
+    const newestFirst = (await entriesOf(drop, ALL_STATES)).sort((a, b) => b.build.droppedAt - a.build.droppedAt);
     return new Map(newestFirst.reverse().map((entry) => [keyOf(entry.build), entry]));
   }
 
   return async (object) => {
-    if (object.versionId !== undefined) return ledger.find(buildId(object));
+    if (object.versionId !== undefined) return drop.ledger.find(buildId(object));
     index ??= readIndex();
     const entry = (await index).get(keyOf(object));
     const isOlder = entry !== undefined && entry.build.droppedAt + ROUNDED_MS < (object.droppedAt ?? 0);

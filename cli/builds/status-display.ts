@@ -10,7 +10,7 @@ import {
   wordFor,
 } from '../../functions/domain/notify/operator-commands.ts';
 import type { Colour } from '../console.ts';
-import { clockTime, plural, span } from '../units.ts';
+import { iso, plural, span } from '../units.ts';
 import { type BuildStatus, ownRelease } from './build-status.ts';
 import type { BuildView } from './build-view.ts';
 import { byWhom, whenLive } from './live.ts';
@@ -34,8 +34,8 @@ interface StatusDisplay {
   readonly isOngoing?: boolean;
   /** Error code of `push --follow`, where viewers will not get the build as things are. */
   readonly failure?: string;
-  /** Continues "The build is ...". */
-  readonly label: (view: BuildView, now: number) => string;
+  /** Continues "The build is ...". Times are ISO 8601 here and below, for `inLocalTime`; none depends on when it is read. */
+  readonly label: (view: BuildView) => string;
   /** What a list says behind the build's name. */
   readonly note: (view: BuildView, now: number) => string;
   /** Text from outside that explains it. */
@@ -50,9 +50,9 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'cyan',
     name: 'waiting for its slot',
     isOngoing: true,
-    label: ({ entry: { state }, slot }, now) => {
+    label: ({ entry: { state }, slot }) => {
       if (state === 'submitting') return 'being submitted right now';
-      const next = slot === undefined ? 'its next attempt' : `its slot at ${clockTime(slot, now)}`;
+      const next = slot === undefined ? 'its next attempt' : `its slot at ${iso(slot)}`;
       return `waiting for ${next}${state === 'unknown' ? '; the answer to an earlier attempt was lost' : ''}`;
     },
     note: ({ entry: { attempts, lastFailure, state } }) => {
@@ -74,8 +74,9 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'red',
     name: 'stuck at Streampixel',
     failure: 'Stuck',
-    label: ({ entry }, now) => `stuck at Streampixel: ${stageOf(entry)}, ${silence(entry, now)}`,
-    note: ({ entry }, now) => `${silence(entry, now)}, submitted ${span(now - submittedAt(entry))} ago`,
+    label: ({ entry }) => `stuck at Streampixel: ${stageOf(entry)}, no webhook since ${iso(silentSince(entry))}`,
+    note: ({ entry }, now) =>
+      `no webhook for ${span(now - silentSince(entry))}, submitted ${span(now - submittedAt(entry))} ago`,
     advice: () => ({
       act:
         'Look at the project on the Streampixel dashboard. If the build is approved or live there, a webhook was lost and nothing is wrong. If ' +
@@ -99,15 +100,15 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     list: 'ended',
     colour: 'green',
     name: 'live',
-    label: (view, now) => liveText(view, now) ?? 'approved: live, or live within minutes',
-    note: (view, now) => `${liveText(view, now) ?? 'live, or live within minutes'}; ${uploadIdText(view)}`,
+    label: (view) => liveText(view) ?? 'approved: live, or live within minutes',
+    note: (view) => `${liveText(view) ?? 'live, or live within minutes'}; ${uploadIdText(view)}`,
   },
   'was-live': {
     list: 'ended',
     colour: 'gray',
     name: 'was live',
-    label: (view, now) => liveText(view, now) ?? 'live before',
-    note: (view, now) => `${liveText(view, now)}; ${uploadIdText(view)}`,
+    label: (view) => ['no longer live', liveText(view)].filter(Boolean).join(': it '),
+    note: (view) => `${liveText(view)}; ${uploadIdText(view)}`,
     advice: ({ build }, commands) => ({
       act: 'Viewers get another build of the project now. This one can go live again.',
       run: commands.release(build),
@@ -128,7 +129,10 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     isOngoing: true,
     label: ({ entry: { state } }) =>
       state === 'released' ? 'released; another release is requested' : 'approved, and its release is requested',
-    note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
+    note: ({ entry, releaseSlot = 0 }, now) => {
+      const left = releaseSlot > now ? ` (in ${span(releaseSlot - now)})` : '';
+      return `${releaseText(ownRelease(entry), releaseSlot || undefined, now)}${left}`;
+    },
   },
   'release-failed': {
     list: 'at-streampixel',
@@ -136,7 +140,7 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     name: 'release failed',
     failure: 'ReleaseFailed',
     label: ({ entry: { state } }) => `${state}, but the last request to release it failed`,
-    note: ({ entry, releaseSlot }, now) => releaseText(ownRelease(entry), releaseSlot, now),
+    note: ({ entry }, now) => releaseText(ownRelease(entry), undefined, now),
     message: (entry) => ["Streampixel's message", ownRelease(entry)?.detail ?? ''],
     advice: ({ build }, commands) => ({
       act: 'See on the Streampixel dashboard which build is live; fix what the message names, then request the release again.',
@@ -159,8 +163,8 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     list: 'ended',
     colour: 'green',
     name: 'released',
-    label: (view, now) => liveText(view, now) ?? 'released: live within minutes',
-    note: (view, now) => `${liveText(view, now) ?? 'live within minutes'}; ${uploadIdText(view)}`,
+    label: (view) => liveText(view) ?? 'released: live within minutes',
+    note: (view) => `${liveText(view) ?? 'live within minutes'}; ${uploadIdText(view)}`,
   },
   rejected: {
     list: 'ended',
@@ -204,8 +208,8 @@ export const STATUS_DISPLAY: Readonly<Record<BuildStatus, StatusDisplay>> = {
     colour: 'gray',
     name: 'discarded',
     failure: 'Discarded',
-    label: ({ entry: { discardedAt = 0, reason } }, now) =>
-      `discarded by a person at ${clockTime(discardedAt, now)}${reason === undefined ? '' : `; it was dead-lettered as ${reason}`}`,
+    label: ({ entry: { discardedAt = 0, reason } }) =>
+      `discarded by a person at ${iso(discardedAt)}${reason === undefined ? '' : `; it was dead-lettered as ${reason}`}`,
     note: ({ entry: { reason = '' } }) => reason,
     message: failureDetail,
     advice: ({ build }, commands) => ({
@@ -264,17 +268,17 @@ export function releaseText(release: Release | undefined, slot: number | undefin
     case 'requested': {
       const tries = release.attempts === 0 ? '' : `, after ${plural(release.attempts, 'failed attempt')}`;
       if (slot === undefined) return `its release waits for its next attempt${tries}`;
-      return `its release is sent ${slot <= now ? 'now' : `at ${slotText(slot, now)}`}${tries}`;
+      return `its release is sent ${slot <= now ? 'now' : `at ${iso(slot)}`}${tries}`;
     }
     case 'released':
-      return `released${release.endedAt === undefined ? '' : ` at ${clockTime(release.endedAt, now)}`}`;
+      return `released${release.endedAt === undefined ? '' : ` at ${iso(release.endedAt)}`}`;
     case 'failed':
       return `not released: ${release.detail ?? ''}`;
   }
 }
 
 export function slotText(slot: number, now: number): string {
-  return slot <= now ? 'due' : `${clockTime(slot, now)} (in ${span(slot - now)})`;
+  return slot <= now ? 'due' : `${iso(slot)} (in ${span(slot - now)})`;
 }
 
 function failureDetail({ lastFailure }: LedgerEntry): readonly [string, string] {
@@ -286,9 +290,9 @@ function uploadIdText({ entry }: BuildView): string {
 }
 
 /** When viewers got its last upload, or since when they do. */
-function liveText({ live }: BuildView, now: number): string | undefined {
+function liveText({ live }: BuildView): string | undefined {
   if (live?.own === undefined) return undefined;
-  const when = whenLive(live.own, now);
+  const when = whenLive(live.own);
   return live.own.until === undefined ? `live ${when}, ${byWhom(live.own)}` : `was live ${when}`;
 }
 
@@ -300,6 +304,6 @@ function stageSince(entry: LedgerEntry): number {
   return entry.news?.at(-1)?.at ?? submittedAt(entry);
 }
 
-function silence(entry: LedgerEntry, now: number): string {
-  return `no webhook for ${span(now - (entry.lastNewsAt ?? submittedAt(entry)))}`;
+function silentSince(entry: LedgerEntry): number {
+  return entry.lastNewsAt ?? submittedAt(entry);
 }

@@ -42,6 +42,13 @@ async function board(console: Console, stack: Stack, { open, port, readOnly = fa
       if (isFirst && open && hasDesktop()) removeFile = openBrowser(address);
     },
   }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EACCES') {
+      throw new OperatorError(
+        'PortForbidden',
+        `You may not use port ${port}.`,
+        'Choose a --port from 1024 on, or leave it out.',
+      );
+    }
     if (error.code !== 'EADDRINUSE') throw error;
     throw new OperatorError('PortTaken', `Port ${port} is taken.`, 'Choose another --port, or leave it out.');
   });

@@ -121,16 +121,16 @@ function unexpected(error: unknown, commands: OperatorCommands): readonly Findin
   return [fail(message, remedyText(remedy, commands))];
 }
 
-async function checkSettings({ commands, drop, name, settings, settingsFile }: Stack): Promise<readonly Finding[]> {
+async function checkSettings({ commands, drop, name, options, settings }: Stack): Promise<readonly Finding[]> {
   const text = `${plural(settings.routes.length, 'route')}, one upload per user every ${settings.intervalSeconds} s`;
   // They are the props of a construct in an app of the studio's own, which the tool can't read.
   if (drop !== undefined) return [ok(text)];
   try {
-    const here = settingsHere(settingsFile);
-    // Those of another stack, or none where the tool is used away from the settings, say nothing about this one.
+    const here = settingsHere(options.settings);
+    // Those of another stack, or none where the tool is used away from the settings, show nothing about this one.
     if (here === undefined || here.stackName !== name) return [ok(text)];
     if (isDeepStrictEqual(settings, deployedSettings(here))) return [ok(text)];
-    const file = settingsName({ file: settingsFile });
+    const file = settingsName({ file: options.settings });
     return [warn(`${file} differs from what is deployed`, `If that is intended, deploy it: ${commands.deploy()}`)];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -218,9 +218,9 @@ async function checkWebhooks(stack: Stack): Promise<readonly Finding[]> {
   return findings;
 }
 
-async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<readonly Finding[]> {
-  const underWay = await entriesOf(ledger, UNDER_WAY);
-  const known = new Set(settings.routes.map(({ projectId }) => projectId));
+async function checkLedger(stack: Stack): Promise<readonly Finding[]> {
+  const underWay = await entriesOf(stack, UNDER_WAY);
+  const known = new Set(stack.settings.routes.map(({ projectId }) => projectId));
   const former = underWay.filter(({ projectId }) => projectId !== undefined && !known.has(projectId));
   const findings = [...groupBy(former, ({ projectId }) => projectId)].map(([projectId, builds]) =>
     warn(
@@ -228,7 +228,7 @@ async function checkLedger({ ledger, ledgerTable, settings }: Stack): Promise<re
       'Each is finished with the settings it was submitted with. Until then keep the webhook on the dashboard of that project.',
     ),
   );
-  return [ok(ledgerTable), ...findings];
+  return [ok(stack.ledgerTable), ...findings];
 }
 
 /** Streampixel has the build, or may have it, and has not finished it. */

@@ -102,8 +102,19 @@ async function init(console: Console, flags: InitFlags): Promise<number> {
   const next = [commands.storeKey(), commands.deploy()];
   console.data({ file: path, checked, takenOver: names, next }, [console.paint('green', `${name} is written.`)]);
   if (names.length > 0) console.say(`Taken out of cdk.json: ${names.join(', ')}.`);
+  if (!isClone(directory)) {
+    console.say(
+      'This folder is not a clone of streampixel-drop, which deploys the file. In a CDK app of your own, give the routes to StreampixelDrop as props.',
+    );
+  }
   console.say(`Next, store the API key: ${next[0]}\nThen deploy: ${next[1]}`);
   return EXIT.done;
+}
+
+/** Whether this project's app is here, by its cdk.json. */
+function isClone(directory: string): boolean {
+  const { app } = settingsIn(join(directory, 'cdk.json'), ({ app }) => ({ app }));
+  return typeof app === 'string' && app.includes('infra/app.ts');
 }
 
 function isFolder(path: string): boolean {

@@ -101,7 +101,7 @@ async function setKey(console: Console, stack: KeyStore, { parameter, force = fa
     console.say(`There is no stack yet. Deploy it: ${console.commands.deploy()}`);
     return EXIT.done;
   }
-  console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}: ${console.commands.watch()}`);
+  console.say(forced ? AFTER_FORCED_KEY : `${AFTER_NEW_KEY}. Watch them: ${console.commands.watch()}`);
   return EXIT.done;
 }
 

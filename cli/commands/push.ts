@@ -17,7 +17,7 @@ import { followBuild } from '../screens/follow.ts';
 import { EXIT_AFTER, resultLine } from '../screens/result.ts';
 import { explained } from '../stack/aws-errors.ts';
 import type { Stack } from '../stack/stack.ts';
-import { parseTimeout, rateText, span } from '../units.ts';
+import { inLocalTime, parseTimeout, rateText, span } from '../units.ts';
 import { type UploadRequest, uploadInParts } from '../upload/multipart-upload.ts';
 import { keyFor } from '../upload/upload-key.ts';
 import { nameOf } from '../upload/upload-source.ts';
@@ -130,14 +130,14 @@ async function push(
   // A lookup caches what it has read, so each look needs a new one.
   const look = async () => {
     seen ??= await withTime(stack, object);
-    const entry = await createObjectLookup(stack.ledger)(seen);
+    const entry = await createObjectLookup(stack)(seen);
     if (entry !== undefined) note({ state: entry.state, uploadId: entry.uploadId ?? null });
     return entry;
   };
   const options = { find: look, signal, ...present({ timeoutMs: timeout }) };
   const followed = await followBuild(console, stack.ledger, options).catch((error: unknown) => {
     const { code, exitCode, message, remedy } = explained(error);
-    // The build goes on, and nobody knows yet what becomes of it.
+    // The build continues, and its result is not known yet.
     throw new OperatorError(code, message, remedy, exitCode === EXIT.interrupted ? exitCode : EXIT.underWay);
   });
   if (followed.view !== undefined) note(factsOf(followed.view));
@@ -163,7 +163,7 @@ function factsOf(view: BuildView): Facts {
   };
 }
 
-/** With S3's time of the object: without versions it tells a build from an earlier one with the same bytes. */
+/** With S3's time of the object: without versions only that distinguishes a build from an earlier one with the same bytes. */
 async function withTime({ clients }: Stack, object: StoredObject): Promise<StoredObject> {
   const { bucket: Bucket, key: Key } = object;
   try {
@@ -180,7 +180,9 @@ async function withTime({ clients }: Stack, object: StoredObject): Promise<Store
 
 function stillUnderWay(object: StoredObject, timeoutMs: number, view: BuildView | undefined): OperatorError {
   const where =
-    view === undefined ? 'the pipeline has not seen it yet' : STATUS_DISPLAY[view.status].label(view, Date.now());
+    view === undefined
+      ? 'the pipeline has not seen it yet'
+      : inLocalTime(STATUS_DISPLAY[view.status].label(view), Date.now());
   return new OperatorError(
     'StillUnderWay',
     `${printable(object.key)} was not finished after ${span(timeoutMs)}: ${where}. It continues.`,

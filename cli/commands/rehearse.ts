@@ -31,7 +31,7 @@ export function addRehearseCommand(program: Command, act: Act): void {
 async function rehearse(console: Console, stack: Stack, flags: RehearseFlags): Promise<number> {
   const deployed = stack.optionalOutput(OUTPUTS.rehearsal);
   if (deployed === undefined) {
-    const ofApp = operatorCommands(targetOf(present({ settings: stack.settingsFile }))).deploy(['rehearsal=true']);
+    const ofApp = operatorCommands(targetOf(present({ settings: stack.options.settings }))).deploy(['rehearsal=true']);
     const how = stack.drop === undefined ? ofApp : 'with the prop rehearsal, and a name that ends in -Rehearsal';
     throw new OperatorError(
       'NoRehearsal',

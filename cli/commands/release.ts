@@ -20,7 +20,7 @@ import { EXIT, OperatorError, usageError } from '../operator-error.ts';
 import { POLL_MS } from '../screens/follow.ts';
 import { createFollowLines } from '../screens/follow-lines.ts';
 import type { Stack } from '../stack/stack.ts';
-import { iso } from '../units.ts';
+import { inLocalTime, iso } from '../units.ts';
 
 interface ReleaseFlags {
   readonly previous?: boolean;
@@ -70,7 +70,7 @@ async function release(
   if (yes !== true) {
     const { differences, lines, replaces } = await previewRelease(stack, target);
     console.data({ dryRun: true, ...facts, replaces: replaces && liveFacts(replaces), differences }, [
-      ...lines,
+      ...lines.map((line) => inLocalTime(line, Date.now())),
       ...differences.map(({ text }) => console.paint('yellow', text)),
     ]);
     console.say(NOTHING_CHANGED);
@@ -94,10 +94,10 @@ async function release(
   return EXIT.done;
 }
 
-async function whichBuild({ commands, ledger }: Stack): Promise<OperatorError> {
-  const approved = await entriesOf(ledger, ['approved']);
+async function whichBuild(stack: Stack): Promise<OperatorError> {
+  const approved = await entriesOf(stack, ['approved']);
   const waiting = approved.filter((entry) => statusOf(entry, true) === 'waits-for-person');
-  const each = waiting.map(({ build }) => `\n  ${printable(commands.release(build))}`);
+  const each = waiting.map(({ build }) => `\n  ${printable(stack.commands.release(build))}`);
   const remedy =
     waiting.length === 0
       ? 'None waits for its release. Name one that was live before by its id, its s3:// address or a part of it.'

@@ -20,7 +20,7 @@ import { parseSpan } from '../units.ts';
 const WATCH_INTERVAL_MS = 2_000;
 const DAY_MS = 86_400_000;
 
-/** Builds of a page where nobody says how many. */
+/** Builds of a page where no flag says how many. */
 const PAGE_SIZE = 50;
 
 /** What a list can be asked for. */
@@ -98,7 +98,7 @@ async function showList(console: Console, stack: Stack, flags: StatusFlags): Pro
     webhookOf: once((projectId) => stack.ledger.webhookOf(projectId)),
     liveOf: once((projectId) => stack.ledger.liveOf(projectId)),
   };
-  const { entries, next } = await readPage(stack.ledger, {
+  const { entries, next } = await readPage(stack, {
     limit,
     ...present({ from }),
     states: wanted.length === 0 ? ALL_STATES : [...new Set(wanted.flatMap(statesOf))],
@@ -108,7 +108,7 @@ async function showList(console: Console, stack: Stack, flags: StatusFlags): Pro
       if (project !== undefined && ![userId, projectId, `${userId}/${projectId}`].includes(project)) return false;
       if (wanted.length === 0) return true;
       const status = await readStatus(ledger, entry);
-      // One that is discarded is still dead-lettered in the ledger, and nobody who asks for those means it.
+      // One that is discarded is still dead-lettered in the ledger, and who asks for those does not mean it.
       return wanted.some((each) => each === status || (each === entry.state && status !== 'discarded'));
     },
   });
@@ -133,7 +133,7 @@ async function showAll(console: Console, stack: Stack, sinceMs: number): Promise
 }
 
 async function showBuild(console: Console, stack: Stack, wanted: string): Promise<void> {
-  const view = await readBuild(stack, await findBuild(stack.ledger, wanted));
+  const view = await readBuild(stack, await findBuild(stack, wanted));
   const { entry } = view;
   const history = historyFacts(entry);
   console.data({ ...buildFacts(view), timeline: timelineFacts(entry), history }, buildPage(console, view, Date.now()));

@@ -17,7 +17,9 @@ export function buildPage(console: Console, view: BuildView, now: number): strin
   return [
     ...aligned(
       buildRows(view, now, console.commands).map(([name, value]) => {
-        return [name, name === 'Status' ? console.paint(STATUS_DISPLAY[view.status].colour, value) : value];
+        // What a script may copy stays as it is.
+        const text = name === 'Dropped' ? value : inLocalTime(value, now);
+        return [name, name === 'Status' ? console.paint(STATUS_DISPLAY[view.status].colour, text) : text];
       }),
     ),
     ...warningLines(console, view.entry.warnings),
@@ -50,7 +52,7 @@ function historyRows({ entry }: BuildView, now: number): string[][] {
   ]);
 }
 
-/** What is known about a build as label and value, in the order in which people read it. */
+/** What is known about a build as label and value, in the order in which people read it. Times are ISO 8601. */
 export function buildRows(view: BuildView, now: number, commands: OperatorCommands): (readonly [string, string])[] {
   const { entry, status } = view;
   const { build, formerUploadIds = [], lateAt, projectId, releaseMode, submittedAt = 0, uploadId, userId } = entry;
@@ -60,15 +62,15 @@ export function buildRows(view: BuildView, now: number, commands: OperatorComman
   const [messageLabel, text] = message?.(entry) ?? ['', ''];
   const rows: readonly (readonly [string, string])[] = [
     ['Build', entry.id],
-    ['Status', label(view, now)],
-    ['Late', isLate ? `since ${clockTime(lateAt, now)}; submitted ${span(now - submittedAt)} ago` : ''],
+    ['Status', label(view)],
+    ['Late', isLate ? `since ${iso(lateAt)}; submitted ${span(now - submittedAt)} ago` : ''],
     ['Size', build.size === undefined ? '' : bytes(build.size)],
     ['Dropped', `${iso(build.droppedAt)}, ${span(now - build.droppedAt)} ago`],
     ...packageRows(entry.package, entry.labels),
     ['Project', projectId === undefined ? '' : `${projectId} of user ${userId}`],
     ['Upload id', uploadId ?? ''],
     ['Earlier ids', formerUploadIds.join(', ')],
-    ['Live', liveText(view, now)],
+    ['Live', liveText(view)],
     ['Download', downloadLine(view, now)],
     ['Goes live', releaseMode === undefined ? '' : GOES_LIVE[releaseMode]],
     ['Release', requestText(view, now)],
@@ -87,8 +89,7 @@ function downloadLine({ entry: { fileUrl, state } }: BuildView, now: number): st
   const isOpen = state === 'submitting' || state === 'submitted' || state === 'unknown';
   if (fileUrl === undefined || !isOpen) return '';
   const { delivery, until } = fileUrl;
-  const text =
-    until > now ? downloadText(delivery, clockTime(until, now)) : `the URL expired at ${clockTime(until, now)}`;
+  const text = until > now ? downloadText(delivery, iso(until)) : `the URL expired at ${iso(until)}`;
   return `${text} (${delivery})`;
 }
 
@@ -99,10 +100,10 @@ const GOES_LIVE = {
 } as const satisfies Readonly<Record<ReleaseMode, string>>;
 
 /** An earlier upload that viewers have: the status is about the last one. */
-function liveText({ live: { earlier } = {} }: BuildView, now: number): string {
+function liveText({ live: { earlier } = {} }: BuildView): string {
   return earlier === undefined
     ? ''
-    : `its earlier upload ${earlier.uploadId} is live ${whenLive(earlier, now)}, ${byWhom(earlier)}`;
+    : `its earlier upload ${earlier.uploadId} is live ${whenLive(earlier)}, ${byWhom(earlier)}`;
 }
 
 function requestText({ entry: { release, uploadId }, releaseSlot }: BuildView, now: number): string {
@@ -111,7 +112,7 @@ function requestText({ entry: { release, uploadId }, releaseSlot }: BuildView, n
   const by = release.by === 'person' ? `by ${release.requestedBy ?? 'a person'}` : 'after the approval';
   // The page says further down why it failed.
   const text = release.state === 'failed' && isOwn ? 'it failed' : releaseText(release, releaseSlot, now);
-  return `of ${isOwn ? 'this upload' : `upload id ${release.uploadId}`}, requested ${by} at ${clockTime(release.requestedAt, now)}: ${text}`;
+  return `of ${isOwn ? 'this upload' : `upload id ${release.uploadId}`}, requested ${by} at ${iso(release.requestedAt)}: ${text}`;
 }
 
 function timelineRows(console: Console, { entry, status }: BuildView, now: number): string[][] {

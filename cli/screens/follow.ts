@@ -8,7 +8,7 @@ import type { Console } from '../console.ts';
 import { pause } from '../interruption.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
 import { explained } from '../stack/aws-errors.ts';
-import { clockTime, span } from '../units.ts';
+import { clockTime, inLocalTime, span } from '../units.ts';
 import { createFollowLines } from './follow-lines.ts';
 
 /** How often the ledger is read, in ms: one read, which costs next to nothing. */
@@ -97,7 +97,8 @@ export async function followBuild(
       const left = startedAt + timeoutMs - now;
       if (left <= 0) return { kind: 'timed-out', ...present({ view }) };
 
-      const where = view === undefined ? 'not seen by the pipeline yet' : STATUS_DISPLAY[view.status].label(view, now);
+      const where =
+        view === undefined ? 'not seen by the pipeline yet' : inLocalTime(STATUS_DISPLAY[view.status].label(view), now);
       const line = `${where}; followed for ${span(now - startedAt)}${Number.isFinite(left) ? `, ${span(left)} left` : ''}`;
       if (console.isLive) console.move(line);
       else if (now - lastSignAt >= SIGN_OF_LIFE_MS) {

@@ -1,7 +1,7 @@
 import { labelText } from '../../functions/domain/package/labels.ts';
 import { byWhom, nameOfLive, type ProjectLive, whenLive } from '../builds/live.ts';
 import { aligned, type Console, printable } from '../console.ts';
-import { clockTime, span } from '../units.ts';
+import { clockTime, inLocalTime, span } from '../units.ts';
 
 /** What viewers get, project by project, and what they got before. */
 export function livePage(console: Console, projects: readonly ProjectLive[], now: number): string[] {
@@ -16,7 +16,11 @@ function projectLines(
   const title = `${console.paint('bold', 'Project')}  ${printable(projectId)}`;
   if (live === undefined)
     return [title, '  No build is known to be live. See the dashboard; the next one to go live is shown here.'];
-  const earlier = before.map((each) => [printable(nameOfLive(each)), `was live ${whenLive(each, now)}`, each.uploadId]);
+  const earlier = before.map((each) => [
+    printable(nameOfLive(each)),
+    inLocalTime(`was live ${whenLive(each)}`, now),
+    each.uploadId,
+  ]);
   return [
     title,
     ...aligned(

@@ -3,7 +3,7 @@ import { type BuildView, shortNames } from '../builds/build-view.ts';
 import type { Overview } from '../builds/overview.ts';
 import { adviceOn, STATUS_DISPLAY, slotText, stageOf } from '../builds/status-display.ts';
 import { aligned, type Console, printable } from '../console.ts';
-import { clockTime, plural, span } from '../units.ts';
+import { clockTime, inLocalTime, plural, span } from '../units.ts';
 
 /** Builds that a list names; the others are counted. */
 const MOST_NAMED = 15;
@@ -47,7 +47,8 @@ export function listPage(console: Console, views: readonly BuildView[], now: num
 function waitingSection(console: Console, { at: now, lanes, unread, waiting }: Overview, nameOf: NameOf): string[] {
   const rows = waiting.slice(0, MOST_NAMED).map((view) => {
     const { entry, slot } = view;
-    const when = entry.state === 'submitting' ? 'now' : slot === undefined ? 'later' : slotText(slot, now);
+    const when =
+      entry.state === 'submitting' ? 'now' : slot === undefined ? 'later' : inLocalTime(slotText(slot, now), now);
     const size = entry.build.size === undefined ? '' : bytes(entry.build.size);
     return [console.paint('cyan', when), nameOf(view), size, note(view, now)];
   });
@@ -127,7 +128,9 @@ function deadLetterSection(console: Console, { deadLetters: { hidden, waiting },
 
 function note(view: BuildView, now: number): string {
   const earlier = view.live?.earlier === undefined ? [] : ['viewers have its earlier upload'];
-  return printable([STATUS_DISPLAY[view.status].note(view, now), ...earlier].filter(Boolean).join('; '));
+  return printable(
+    inLocalTime([STATUS_DISPLAY[view.status].note(view, now), ...earlier].filter(Boolean).join('; '), now),
+  );
 }
 
 function command(console: Console, run: string): string {

@@ -4,6 +4,7 @@ import type { BuildView } from '../builds/build-view.ts';
 import { adviceText, STATUS_DISPLAY } from '../builds/status-display.ts';
 import { type Console, printable } from '../console.ts';
 import { EXIT, OperatorError } from '../operator-error.ts';
+import { inLocalTime } from '../units.ts';
 
 /** Exit code of `push --follow`, by what became of the build. */
 export const EXIT_AFTER = {
@@ -19,7 +20,7 @@ export const EXIT_AFTER = {
   'release-failed': EXIT.failed,
   'dead-lettered': EXIT.failed,
   discarded: EXIT.failed,
-  // Nobody knows whether it is live: Streampixel reports nothing about this project.
+  // It is not known whether it is live: Streampixel reports nothing about this project.
   'no-webhook-yet': EXIT.underWay,
   waiting: EXIT.underWay,
   'under-way': EXIT.underWay,
@@ -36,7 +37,7 @@ export function resultLine(console: Console, name: string, view: BuildView): str
   const { entry, status } = view;
   const { colour, failure, label, message } = STATUS_DISPLAY[status];
   const uploadId = entry.uploadId === undefined ? '' : ` Upload id ${entry.uploadId}.`;
-  const line = printable(`${name} is ${label(view, Date.now())}.${uploadId}`);
+  const line = printable(`${name} is ${inLocalTime(label(view), Date.now())}.${uploadId}`);
   if (failure === undefined) return console.paint(colour, line);
   const reason = status === 'dead-lettered' ? entry.reason : undefined;
   const lines = [

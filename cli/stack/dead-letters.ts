@@ -90,7 +90,7 @@ function hasUnreadable(message: StoredDeadLetter): boolean {
 export async function namedAmong(
   messages: readonly StoredDeadLetter[],
   names: readonly string[],
-  ledger: Ledger,
+  drop: Pick<Stack, 'bucket' | 'ledger' | 'settings'>,
 ): Promise<readonly StoredDeadLetter[]> {
   const candidates = messages.flatMap((message) =>
     buildsOf(message).map((id) => ({ id, at: deadLetteredAt(message) })),
@@ -105,7 +105,7 @@ export async function namedAmong(
     for (const message of own) chosen.add(message);
     if (own.length > 0) continue;
     // The ledger also knows its upload ids.
-    const id = pickNamed(distinct, name)?.id ?? (await findBuild(ledger, name).catch(undefinedIfUnknown))?.id;
+    const id = pickNamed(distinct, name)?.id ?? (await findBuild(drop, name).catch(undefinedIfUnknown))?.id;
     if (id === undefined || !distinct.some((each) => each.id === id)) throw noDeadLetter(name);
     builds.add(id);
   }
@@ -138,7 +138,7 @@ function undefinedIfUnknown(error: unknown): undefined {
 
 /**
  * Records that a person discards a dead letter, where nothing else is left of its builds. Do it before the deletion: a crash in
- * between then leaves a dead letter that can be discarded again, and not a build of which nobody knows what became.
+ * between then leaves a dead letter that can be discarded again, and not a build whose end is unknown.
  *
  * @param now ms since the epoch
  * @param by the person's name, where it is known
@@ -212,7 +212,7 @@ export function deadLetterFacts(message: StoredDeadLetter, retentionMs: number) 
 /**
  * The builds queue as this person sends to it: the history of each build then names the person.
  *
- * A message has at most ten attributes, and a dead letter may have all of them: the pointer to its old log line gives way.
+ * A message has at most ten attributes, and a dead letter may have all of them: then the pointer to its old log line is left out.
  */
 export function asSentBy(person: string | undefined, queue: BuildsQueue): BuildsQueue {
   if (person === undefined) return queue;

@@ -85,7 +85,7 @@ export function clientConfig(options: StackOptions, agents = createAgents()) {
     return present({ ...connections, endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   }
   // The JavaScript SDK does not read AWS_DEFAULT_REGION, which the AWS CLI reads.
-  const region = options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
+  const region = options.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined);
   return present({ ...connections, region });
 }
 
@@ -104,13 +104,53 @@ export type Stack = Readonly<Awaited<ReturnType<typeof findStack>>>;
  * @throws OperatorError where there is none, or one of an older version; otherwise the SDK's errors
  */
 export async function findStack(options: StackOptions) {
-  const isLocal = options.local !== undefined;
-  const endpoint = endpointOf(options);
   const agents = createAgents();
   const config = clientConfig(options, agents);
   const cloudFormation = new CloudFormationClient(config);
-  const { name, outputs, status } = await describeStack(cloudFormation, options);
+  const deployed = await readDeployed(cloudFormation, options);
+  const clients = {
+    cloudFormation,
+    dynamoDb: new DynamoDBClient(config),
+    lambda: new LambdaClient(config),
+    // Emulators have no wildcard DNS for buckets. An upload of hours lives through more than two bad answers in a row.
+    s3: new S3Client({ ...config, forcePathStyle: endpointOf(options) !== undefined, maxAttempts: S3_ATTEMPTS }),
+    sns: new SNSClient(config),
+    // By default the client prefers the host of the queue's URL to the endpoint.
+    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
+    ssm: new SSMClient(config),
+    sts: new STSClient(config),
+  };
+  return {
+    ...deployed,
+    /** How it was found. */
+    options,
+    /** For calls that are none of AWS's. */
+    agents,
+    ledger: createDynamoDbLedger(openTable(clients.dynamoDb, deployed.ledgerTable)),
+    clients,
+    /** Name of the person who runs the tool; `undefined` where AWS does not say. */
+    caller: () => callerName(clients.sts),
+  };
+}
 
+/**
+ * The stack as it is deployed now, with the same clients.
+ *
+ * @throws as {@link findStack}
+ */
+export async function findStackAgain(stack: Stack): Promise<Stack> {
+  const deployed = await readDeployed(stack.clients.cloudFormation, stack.options);
+  return {
+    ...stack,
+    ...deployed,
+    ledger: createDynamoDbLedger(openTable(stack.clients.dynamoDb, deployed.ledgerTable)),
+  };
+}
+
+/** What a deployment has made, by its outputs. */
+async function readDeployed(cloudFormation: CloudFormationClient, options: StackOptions) {
+  const isLocal = options.local !== undefined;
+  const { name, outputs, status } = await describeStack(cloudFormation, options);
   const region = await cloudFormation.config.region();
   const prefix = chosenDrop(dropsIn(outputs), options.drop, (drop) => targetIn(name, region, drop));
   const commands = operatorCommands(
@@ -128,19 +168,6 @@ export async function findStack(options: StackOptions) {
     );
   }
 
-  const clients = {
-    cloudFormation,
-    dynamoDb: new DynamoDBClient(config),
-    lambda: new LambdaClient(config),
-    // Emulators have no wildcard DNS for buckets. An upload of hours lives through more than two bad answers in a row.
-    s3: new S3Client({ ...config, forcePathStyle: endpoint !== undefined, maxAttempts: S3_ATTEMPTS }),
-    sns: new SNSClient(config),
-    // By default the client prefers the host of the queue's URL to the endpoint.
-    sqs: new SQSClient({ ...config, useQueueUrlAsEndpoint: false }),
-    ssm: new SSMClient(config),
-    sts: new STSClient(config),
-  };
-  const ledgerTable = output(OUTPUTS.ledgerTableName);
   return {
     name,
     /** The drop in the stack, where it has a name of its own there. */
@@ -151,9 +178,7 @@ export async function findStack(options: StackOptions) {
     /** On this machine: the embedded stack lacks some of AWS's services. */
     isLocal,
     /** On another emulator, which may lack some of AWS's events. */
-    isEmulated: endpoint !== undefined && !isLocal,
-    /** The file of settings that the command line names. */
-    settingsFile: options.settings,
+    isEmulated: endpointOf(options) !== undefined && !isLocal,
     /** How its last change went, by CloudFormation. */
     status,
     bucket: output(OUTPUTS.dropBucketName),
@@ -162,18 +187,12 @@ export async function findStack(options: StackOptions) {
     followQueueUrl: output(OUTPUTS.followQueueUrl),
     /** Where webhooks go, without `/<projectId>/<token>`. */
     webhookUrl: output(OUTPUTS.webhookUrl),
-    ledgerTable,
+    ledgerTable: output(OUTPUTS.ledgerTableName),
     alertTopicArn: output(OUTPUTS.alertTopicArn),
     submitBuildFunction: output(OUTPUTS.submitBuildFunctionName),
     /** An output that not every stack has. */
     optionalOutput: (id: string) => outputs.get(`${prefix}${id}`),
     settings: readDeployedSettings(output),
-    /** For calls that are none of AWS's. */
-    agents,
-    ledger: createDynamoDbLedger(openTable(clients.dynamoDb, ledgerTable)),
-    clients,
-    /** Name of the person who runs the tool; `undefined` where AWS does not tell. */
-    caller: () => callerName(clients.sts),
   };
 }
 

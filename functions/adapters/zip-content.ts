@@ -5,14 +5,7 @@ import { present } from '../domain/model/optional-fields.ts';
 import type { Verdict } from '../domain/model/package-verdict.ts';
 import { judgeZip } from '../domain/package/judge.ts';
 import { findZipEnd, pointsIntoFile, type ZipEnd } from '../domain/package/zip-end.ts';
-import {
-  isCutOff,
-  isWrapped,
-  manifestIn,
-  shiftOf,
-  type ZipDirectory,
-  type ZipEntry,
-} from '../domain/package/zip-facts.ts';
+import { isCutOff, manifestIn, shiftOf, type ZipDirectory, type ZipEntry } from '../domain/package/zip-facts.ts';
 
 /** @returns the bytes from `start` to before `end`; throws where they can't be had */
 export type ReadRange = (start: number, end: number) => Promise<Buffer>;
@@ -181,7 +174,7 @@ async function readManifest(
   reader: BlockReader,
 ): Promise<string | undefined> {
   const entry = manifestIn(entries);
-  if (entry === undefined || entry.packedSize > PACKED_MANIFEST_LIMIT_BYTES || isWrapped(end, start)) return undefined;
+  if (entry === undefined || entry.packedSize > PACKED_MANIFEST_LIMIT_BYTES) return undefined;
   const from = entry.offset + shiftOf(end, start);
   const to = Math.min(start, from + LOCAL_HEADER_BYTES + entry.nameBytes + EXTRA_BYTES + entry.packedSize);
   if (from < 0 || from + LOCAL_HEADER_BYTES > to) return undefined;

@@ -9,7 +9,7 @@ interface WithoutRoutes extends Omit<DeployedSettings, 'routes'> {
 }
 
 /**
- * The outputs that tell the operator's tool the settings, by their ids: one as JSON and, where that is longer than an output may be, the
+ * The outputs from which the operator's tool reads the settings, by their ids: one as JSON and, where that is longer than an output may be, the
  * routes apart, compressed and cut into parts.
  */
 export function writeDeployedSettings(settings: DeployedSettings): Readonly<Record<string, string>> {

@@ -56,7 +56,7 @@ export function rehearsalOf(settings: Settings): Settings {
     bucketKmsKeyArn: undefined,
     ledgerTableName: undefined,
     alertEmails: [],
-    // An account has one OIDC provider of GitHub's, and nobody's workflows push to a rehearsal.
+    // An account has one OIDC provider of GitHub's, and no workflow pushes to a rehearsal.
     githubRepositories: [],
     // Three are free in an account.
     dashboard: false,

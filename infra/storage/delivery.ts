@@ -189,7 +189,7 @@ function acknowledgeFindings(distribution: Distribution): void {
     'AwsSolutions-CFR3':
       'An access log records the query of each URL, and so its signature: the log would be a store of credentials.',
     'AwsSolutions-CFR4':
-      "CloudFront's own domain has CloudFront's own certificate, whose minimum can't be set. The function that checks a URL speaks " +
+      "CloudFront's own domain has CloudFront's own certificate, whose minimum can't be set. The function that checks a URL uses " +
       'TLS 1.2 or newer, and so does S3. A certificate of our own would need a domain of the studio.',
   };
   for (const [id, reason] of Object.entries(reasons)) {

@@ -17,7 +17,9 @@ const INDENT = MESSAGE_INDENT + EVENT_WIDTH + 2 + KEY_WIDTH + 2;
 /** One event as a line (two for a dead letter: the second says what to do). Coloured on a terminal only. */
 export function lineOf(reported: LocalEvent): string {
   const event = withPrintableText(reported);
-  const name = styleText(EVENTS[event.event], event.event.padEnd(EVENT_WIDTH), { stream: process.stdout });
+  // The JSON of this event keeps the name that scripts know.
+  const shown = event.event === 'heard' ? 'webhook' : event.event;
+  const name = styleText(EVENTS[event.event], shown.padEnd(EVENT_WIDTH), { stream: process.stdout });
   const key = shortened(event.key ?? event.parameter ?? '').padEnd(KEY_WIDTH);
   return `${clock(event.time)}  ${name}  ${key}  ${describe(event)}`.replace(/ +$/, '');
 }

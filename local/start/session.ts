@@ -94,7 +94,8 @@ function sayHints(stack: EmbeddedStack, flags: Flags, dropFolder: string | undef
   }
   if (flags.standInKey !== undefined) {
     say('The stand-in accepts another key than the one in SSM. Store it, and the failed builds are submitted again:\n');
-    say(`  ${stack.commands.storeKey()}\n`);
+    const names = new Set(stack.environment.routes.map(({ apiKeyParameter }) => apiKeyParameter));
+    for (const name of names) say(`  ${stack.commands.storeKey(names.size === 1 ? undefined : name)}\n`);
   }
 }
 

@@ -60,6 +60,11 @@ describe('alerts by SNS', () => {
     expect(request?.headers['x-amz-security-token']).toBe('session');
   });
 
+  it('have no character that SNS refuses', async () => {
+    await (await alertsAt('email', PUBLISHED)).send({ ...ALERT, build: aBuild({ key: 'a\uFFFE.zip' }) });
+    expect(new URLSearchParams(server?.requests[0]?.body).get('Message')).toContain('drop/a\uFFFD.zip@v1');
+  });
+
   it('are worded for chat where the settings say so', async () => {
     await (await alertsAt('chat', PUBLISHED)).send(ALERT);
     const message = JSON.parse(new URLSearchParams(server?.requests[0]?.body).get('Message') ?? '');
@@ -96,6 +101,15 @@ describe('events by EventBridge', () => {
     cause: 'Superseded',
     detail: 'v2',
   } as const;
+
+  it('have no character that EventBridge refuses, and say the same', async () => {
+    const subject = { build: aBuild({ key: 'a\uFFFE.zip' }) };
+    const events = await eventsAt({ status: 200, body: '{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}' });
+    await events.emit({ ...event, subject });
+    const [{ Detail }] = JSON.parse(server?.requests[0]?.body ?? '').Entries;
+    expect(Detail).toContain('a\\ufffe.zip');
+    expect(JSON.parse(Detail).build.key).toBe('a\uFFFE.zip');
+  });
 
   it('are put on the bus with source and detail type', async () => {
     await (await eventsAt({ status: 200, body: '{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}' })).emit(event);

@@ -120,6 +120,12 @@ describe('a webhook at its address', () => {
     expect(lines).toEqual([]);
   });
 
+  it('may hold a character that SQS refuses', async () => {
+    await post({ body: JSON.stringify({ ...PAYLOAD, objection: 'a\uFFFE' }) });
+    expect(sent[0]?.MessageBody).toContain('a\\ufffe');
+    expect(queued()).toMatchObject([{ notice: { objection: 'a\uFFFE' } }]);
+  });
+
   it('may name its project in capitals', async () => {
     await post({ projectId: projectId.toUpperCase() });
     expect(queued()).toMatchObject([{ notice: { projectId } }]);
@@ -258,6 +264,12 @@ describe('a guess of the address', () => {
     expect(JSON.stringify(await post(changes))).toBe(JSON.stringify(NOT_FOUND));
     expect(sent).toEqual([]);
     expect(lines).toEqual([]);
+  });
+
+  it('with a token that is longer than any is not looked up, however SSM is', async () => {
+    ssm = () => raise('ThrottlingException');
+    expect(await post({ token: 'x'.repeat(129) })).toStrictEqual(NOT_FOUND);
+    expect(ssmReads).toBe(0);
   });
 
   it('10,000 times gets it each time, costs a read of SSM in 10 s, and leaves the right address open', async () => {

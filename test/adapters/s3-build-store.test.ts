@@ -112,6 +112,22 @@ describe('inspect', () => {
     }
   });
 
+  it('asks for nothing once the deadline has passed', async () => {
+    server = await startScriptedServer({ status: 206, body: ZIP, headers: current });
+    expect(await storeAt(server.url).inspect(build, 'current', NOW)).toMatchObject({ kind: 'unavailable' });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('has a limit of its own for each answer, however far the deadline is', async () => {
+    server = await startScriptedServer({ status: 206, body: ZIP, headers: current });
+    let now = NOW;
+    // An hour passes each time.
+    const clock = { now: () => (now += 3_600_000) };
+    const store = createS3BuildStore({ credentials, clock, lifetimeS: 21_600, endpoint: server.url });
+    expect(await store.inspect(build, 'current', NOW + 1e9)).toMatchObject({ kind: 'unavailable' });
+    expect(server.requests).toEqual([]);
+  });
+
   describe('what is in the zip', () => {
     const head: Reply = { status: 206, body: ZIP, headers: current };
     // The end record of a zip without entries: enough to be read as a directory.

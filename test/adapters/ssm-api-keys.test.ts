@@ -97,6 +97,15 @@ describe('API keys from SSM', () => {
     expect(shown(await keys.readAgain(NAME))).toBe('unavailable');
   });
 
+  it('does not share a read that began earlier, which may bring the key that was replaced', async () => {
+    const { keys } = given(parameter('one', 1), parameter('two', 2));
+    const reads = await Promise.all([keys.read(NAME), keys.readAgain(NAME)]);
+    expect(reads.map(shown)).toEqual([
+      ['one', 1],
+      ['two', 2],
+    ]);
+  });
+
   it.each([
     ['that does not exist', named('ParameterNotFound'), 'no SSM parameter'],
     ['that is empty', parameter('  \n'), 'is empty'],

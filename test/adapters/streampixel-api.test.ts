@@ -51,6 +51,14 @@ describe('upload-file', () => {
     },
   );
 
+  it('takes no wait from a message that is cut off: half a number is another number', async () => {
+    const answer = await upload({ status: 429, cutOff: 'Try again in 90 s, or in 9 m' });
+    expect(answer).toMatchObject({ kind: 'rate-limited', status: 429 });
+    expect(answer).not.toHaveProperty('retryAfterMs');
+    const whole = await upload({ status: 429, body: 'Try again in 9 s' });
+    expect(whole).toMatchObject({ retryAfterMs: 9_000 });
+  });
+
   it('sends exactly the documented body, the URL byte for byte', async () => {
     await upload({ status: 200, body: '{"uploadId":"665a2b3c4d5e6f7a8b9c0e1f"}' });
 
@@ -519,6 +527,15 @@ describe('the builds of a project', () => {
     const projectFiles = createStreampixelProjectFiles(server.url, clock);
     const read = await projectFiles.read('user', 'p1', KEY, Date.now());
     expect(read).toEqual({ kind: 'unclear', detail: 'no time left' });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('have a limit of their own for the answer, however far the deadline is', async () => {
+    server = await startScriptedServer(project([]));
+    let now = 0;
+    // An hour passes each time.
+    const projectFiles = createStreampixelProjectFiles(server.url, { now: () => (now += 3_600_000) });
+    expect(await projectFiles.read('user', 'p1', KEY, 1e9)).toEqual({ kind: 'unclear', detail: 'no time left' });
     expect(server.requests).toEqual([]);
   });
 

@@ -67,7 +67,9 @@ it('builds that a wrong key stopped are queued again once the right one is store
   const field = page.getByRole('textbox', { name: 'API key' });
   await field.fill(right);
   expect(await field.getAttribute('type')).toBe('password');
-  await page.getByRole('button', { name: 'Check it' }).click();
+  await field.press('Enter');
+  await page.getByRole('button', { name: 'Store it' }).waitFor();
+  expect(await page.evaluate('document.activeElement.id')).toBe('dialog-title');
   await confirm(page);
 
   // Assess

@@ -94,7 +94,7 @@ it('takes a zip that is dropped on it, and says what is wrong with another file'
   const page = await openPage(onTestFinished, browser(), board.address);
   await page.getByRole('button', { name: 'Choose a zip' }).waitFor();
   await drop(page, 'readme.txt', Buffer.from('no zip'));
-  await page.getByText('That is neither a zip nor a folder.').waitFor();
+  await page.getByText('readme.txt is neither a zip nor a folder.').waitFor();
   await drop(page, 'UPPER.ZIP', await makeSampleBuild());
   await page.getByText("It can't be uploaded.").waitFor();
   expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0);

@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 /** A package of several parts, in a zip. */
 async function largeZip(name: string): Promise<string> {
   const path = join(use().directory, name);
-  const paks = { 'Windows/Sample/Content/Paks/Sample-Windows.pak': randomBytes(36 * MIB) };
+  const paks = { 'Windows/Sample/Content/Paks/Sample-Windows.pak': randomBytes(20 * MIB) };
   await writeFile(path, await zipOf({ ...samplePackage(), ...paks }));
   return path;
 }
@@ -52,7 +52,7 @@ it('goes on with what is there when the same zip is dropped after the page was c
   const zip = await largeZip('large.zip');
   const board = await openBoard(onTestFinished, use().stack.port);
   const page = await openPage(onTestFinished, browser(), board.address);
-  const { isHolding, release } = await holdBack(page, 26 * MIB);
+  const { isHolding, release } = await holdBack(page, 10 * MIB);
   await choose(page, zip);
   await start(page);
   await isHolding;
@@ -72,6 +72,29 @@ it('goes on with what is there when the same zip is dropped after the page was c
   await page.getByRole('button', { name: 'Release games/large.zip' }).waitFor();
 });
 
+it('asks before the page is left, whatever the page shows, and is started once by a double-click', async ({
+  onTestFinished,
+}) => {
+  const zip = await largeZip('left.zip');
+  const board = await openBoard(onTestFinished, use().stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address);
+  const { isHolding } = await holdBack(page, 10 * MIB);
+  await choose(page, zip);
+  await page.getByRole('button', { name: 'Upload', exact: true }).dblclick();
+  await isHolding;
+  expect(await page.getByRole('alert').count()).toBe(0);
+  // What had the focus is gone.
+  expect(await page.evaluate('document.activeElement.textContent')).toContain('left.zip');
+  await page.getByRole('link', { name: 'All builds' }).first().click();
+  await page.getByRole('heading', { name: 'All builds' }).waitFor();
+  const asked = page.waitForEvent('dialog');
+  const reloaded = page.reload().catch(() => {});
+  const dialog = await asked;
+  expect(dialog.type()).toBe('beforeunload');
+  await dialog.accept();
+  await reloaded;
+});
+
 it('stops and resumes by its buttons', async ({ onTestFinished }) => {
   // Prepare
   const zip = await largeZip('stopped.zip');
@@ -80,7 +103,7 @@ it('stops and resumes by its buttons', async ({ onTestFinished }) => {
     // The server no longer waits for these bytes.
     expected: /409/,
   });
-  const { isHolding, release } = await holdBack(page, 20 * MIB);
+  const { isHolding, release } = await holdBack(page, 10 * MIB);
   await choose(page, zip);
   await start(page);
   await isHolding;

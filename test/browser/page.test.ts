@@ -1,7 +1,10 @@
 import type { Page } from 'playwright-core';
-import { expect } from 'vitest';
-import { approvedAt, MINUTE, requestEnded, requestedAt } from '../cli/entries.ts';
+import { describe, expect, type TestContext } from 'vitest';
+import { withGoLives } from '../../functions/domain/model/live.ts';
+import { anEntry, approvedAt, MINUTE, requestEnded, requestedAt } from '../cli/entries.ts';
 import { openQuietStack } from '../cli/quiet-stack.ts';
+import { ROUTE } from '../support/world.ts';
+import { violations } from './accessibility.ts';
 import { it, openBoard, openPage, PATIENCE_MS, useBrowser } from './pages.ts';
 
 const browser = useBrowser();
@@ -93,6 +96,116 @@ it('works without a mouse, and keeps the focus where it belongs', async ({ onTes
   expect(await page.evaluate('document.activeElement.id')).toBe('main');
 });
 
+describe('a confirmation', () => {
+  /** The dialog that asks whether an approved build goes live. */
+  async function openDialog(onTestFinished: TestContext['onTestFinished']) {
+    const stack = await openQuietStack(onTestFinished);
+    const build = anApproved();
+    await stack.put(build);
+    const board = await openBoard(onTestFinished, stack.port);
+    // The changed plan comes as 409.
+    const page = await openPage(onTestFinished, browser(), board.address, { expected: /409/ });
+    await page.getByRole('button', { name: 'Release approved.zip' }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    const putLive = dialog.getByRole('button', { name: 'Put it live' });
+    await putLive.waitFor();
+    /** Another build goes live, so that the plan is no longer true. */
+    const change = () => {
+      const other = { uploadId: 'other', at: Date.now(), source: 'released', by: 'streampixel' } as const;
+      return stack.ledger.updateLive(ROUTE.projectId, (live) => withGoLives(live, [other]));
+    };
+    return { change, dialog, page, putLive, stack };
+  }
+
+  it('is asked for again where something has changed, and not given by one key press too many', async ({
+    onTestFinished,
+  }) => {
+    const { change, dialog, page, putLive, stack } = await openDialog(onTestFinished);
+    await change();
+    await putLive.press('Enter');
+    await dialog.getByText('Something has changed since').waitFor();
+    await page.keyboard.press('Enter');
+    expect(await dialog.getByText('Working').count()).toBe(0);
+    expect(stack.requests()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+    await putLive.press('Enter');
+    await dialog.getByText('Done', { exact: true }).waitFor();
+    expect(stack.requests()).toHaveLength(1);
+  });
+
+  it('is none by the second click of a double-click', async ({ onTestFinished }) => {
+    const { dialog, putLive, stack } = await openDialog(onTestFinished);
+    await putLive.dispatchEvent('click', { detail: 2 });
+    await putLive.dispatchEvent('click', { detail: 1 });
+    await dialog.getByText('Done', { exact: true }).waitFor();
+    expect(stack.requests()).toHaveLength(1);
+  });
+
+  it('is one by a key that is held down, and its result stays to be read', async ({ onTestFinished }) => {
+    const { dialog, page, putLive } = await openDialog(onTestFinished);
+    await putLive.focus();
+    await page.keyboard.down('Enter');
+    await dialog.getByText('Done', { exact: true }).waitFor();
+    for (let count = 0; count < 5; count++) await page.keyboard.down('Enter');
+    await page.keyboard.up('Enter');
+    expect(await dialog.getByRole('button', { name: 'Close' }).count()).toBe(1);
+  });
+
+  it('can not be taken back while it is acted on', async ({ onTestFinished }) => {
+    const { dialog, page, putLive } = await openDialog(onTestFinished);
+    const mayGo = Promise.withResolvers<void>();
+    await page.route('**/api/do', async (route) => {
+      await mayGo.promise;
+      await route.continue();
+    });
+    await putLive.click();
+    await dialog.getByText('Working').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.getByRole('button', { name: 'Cancel' }).click({ force: true });
+    expect(await page.getByRole('dialog').count()).toBe(1);
+    mayGo.resolve();
+    await dialog.getByText('Done', { exact: true }).waitFor();
+  });
+});
+
+it('shows of a build what another one has changed, and all times in the zone of the browser', async ({
+  onTestFinished,
+}) => {
+  const stack = await openQuietStack(onTestFinished);
+  // What looks like a time is none within a key.
+  const key = 'nightly-2026-04-21T12:00:00Z.zip';
+  const build = approvedAt(Date.now() - MINUTE, { key });
+  const stuck = anEntry({
+    key: 'stuck.zip',
+    droppedAt: Date.now() - 9 * MINUTE,
+    submittedAt: Date.now() - 8 * MINUTE,
+    news: [['extracting', Date.now() - 7 * MINUTE]],
+  });
+  await stack.put(build, { ...stuck, stuckAt: Date.now() });
+  const goesLive = (uploadId: string, at: number) =>
+    stack.ledger.updateLive(ROUTE.projectId, (live) =>
+      withGoLives(live, [{ uploadId, at, source: 'released', by: 'person' }]),
+    );
+  const since = Date.parse('2026-04-21T12:00:00Z');
+  await goesLive(build.uploadId ?? '', since);
+  const board = await openBoard(onTestFinished, stack.port);
+  const page = await openPage(onTestFinished, browser(), board.address, { timezoneId: 'Asia/Tokyo' });
+  await page.getByRole('link', { name: key }).first().click();
+  await page.getByText('The build is live since 2026-04-21 21:00, by a person.').waitFor();
+  await page.getByRole('button', { name: `Release ${key}` }).click();
+  await page.getByText(`Would put ${key}`).waitFor();
+  await page.getByRole('dialog').getByText('live since 2026-04-21 21:00').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await goesLive('other', since + MINUTE);
+  await page.getByText('The build is no longer live: it was live until 2026-04-21 21:01.').waitFor();
+
+  await page.getByRole('link', { name: 'Board', exact: true }).click();
+  const text = page.getByText('no webhook for 7 min').first();
+  await text.waitFor();
+  const before = await text.innerText();
+  await expect.poll(() => text.innerText(), { timeout: PATIENCE_MS }).not.toBe(before);
+});
+
 it('shows what changes without being asked, and says it to screen readers', async ({ onTestFinished }) => {
   const stack = await openQuietStack(onTestFinished);
   const board = await openBoard(onTestFinished, stack.port);
@@ -124,7 +237,7 @@ it('says when the connection is lost, connects again, and says when the board ha
   await page.getByText('The board has ended').waitFor();
 });
 
-it('works in as many tabs as one likes: those that nobody sees catch up when they are looked at', async ({
+it('works in as many tabs as one likes: those in the background catch up when they are looked at', async ({
   onTestFinished,
 }) => {
   // Prepare

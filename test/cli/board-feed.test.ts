@@ -3,9 +3,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { createLedgerMirror } from '../../cli/board/ledger-mirror.ts';
 import { expectationFrom } from '../../cli/builds/expected.ts';
 import { findStack } from '../../cli/stack/stack.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
 import type { LedgerEntry } from '../../functions/domain/model/ledger-entry.ts';
-import { openBoard, raw } from './board-client.ts';
-import { anEntry, approvedAt, MINUTE } from './entries.ts';
+import { deadLettered } from '../../functions/domain/model/submission-transitions.ts';
+import { openBoard } from './board-client.ts';
+import { anEntry, approvedAt, MANUAL, MINUTE } from './entries.ts';
+import { openFaulty } from './faulty-stack.ts';
 import { DEAD_LETTERS, openQuietStack } from './quiet-stack.ts';
 import { EVENTUALLY, PATIENCE } from './tool.ts';
 
@@ -19,6 +22,16 @@ function waiting(count: number): LedgerEntry[] {
   return Array.from({ length: count }, (_, index) =>
     anEntry({ key: `game-${index}.zip`, droppedAt: NOW - index * 1_000 }),
   );
+}
+
+/** The build as another drop has it. */
+function elsewhere(entry: LedgerEntry): LedgerEntry {
+  return { ...inBucket('elsewhere', entry), projectId: 'e'.repeat(24) };
+}
+
+function inBucket(bucket: string, entry: LedgerEntry): LedgerEntry {
+  const build = { ...entry.build, bucket };
+  return { ...entry, build, id: buildId(build) };
 }
 
 describe('the board with many builds', () => {
@@ -53,9 +66,16 @@ describe('the board with many builds', () => {
     expect(changed).toEqual([one.id]);
     expect(read).toBeLessThan(BUILDS / 2);
 
-    const answer = await raw(board.port, { path: '/api/builds', headers: board.own });
-    expect(JSON.parse(answer.text)).toMatchObject({ next: expect.any(String) });
-    expect(JSON.parse(answer.text).builds).toHaveLength(50);
+    read = 0;
+    expect((await board.get('/api/builds?q=game-777.zip')).body).toMatchObject({ builds: [{ key: 'game-777.zip' }] });
+    const { body } = await board.get('/api/builds');
+    expect(body).toMatchObject({ next: expect.any(String) });
+    expect(body.builds).toHaveLength(50);
+    expect(read).toBeLessThan(BUILDS / 2);
+    const keys = [...body.builds, ...(await board.get(`/api/builds?from=${body.next}`)).body.builds].map(
+      ({ key }: { key: string }) => key,
+    );
+    expect(new Set(keys).size).toBe(100);
   });
 
   it('reads nothing while no page is open, and once for all pages that are', async ({ onTestFinished }) => {
@@ -102,6 +122,74 @@ describe('the board with many builds', () => {
     await page.event('trouble', (trouble) => trouble === null);
     await page.event('summary');
     expect(JSON.stringify(page.received)).not.toContain('c4nary');
+  });
+
+  it('says that SQS does not let it read the queues, and shows the rest', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const stopped = deadLettered(
+      anEntry({ droppedAt: NOW }),
+      NOW,
+      { code: 'NotAZip', detail: 'no zip', at: NOW },
+      'letter',
+    );
+    await stack.put(approvedAt(NOW, { key: 'approved.zip' }), stopped);
+    let isDenied = true;
+    const port = await openFaulty(onTestFinished, stack, ({ target }) => {
+      if (!isDenied || !target.startsWith('AmazonSQS.')) return undefined;
+      const body = { __type: 'AccessDenied', message: 'alice is not authorized to perform: sqs:getqueueattributes' };
+      return { status: 403, body: JSON.stringify(body) };
+    });
+    const { page: open, post } = await openBoard(port, onTestFinished);
+    const page = await open('page0000');
+    const { failed, notices, waitsForPerson } = await page.event('summary');
+    expect(waitsForPerson).toMatchObject({ items: [{ key: 'approved.zip' }] });
+    expect(failed).toMatchObject([{ reason: 'NotAZip', builds: { count: 1 } }]);
+    expect(notices).toMatchObject([{ text: expect.stringMatching(/queues can't be read.*sqs:getqueueattributes/) }]);
+    expect(await post('/api/plan', { action: 'redrive', reason: 'NotAZip' })).toMatchObject({
+      status: 502,
+      body: { error: { code: 'AccessDenied', remedy: expect.stringContaining('profile') } },
+    });
+    isDenied = false;
+    await page.event('summary', (each) => each.notices.length === 0);
+  });
+
+  it('shows nothing of another drop that shares its ledger, but what was dropped where its own builds were before', async ({
+    onTestFinished,
+  }) => {
+    const stack = await openQuietStack(onTestFinished, undefined, { prefix: 'games/' });
+    const own = approvedAt(NOW, { key: 'games/own.zip' });
+    const former = inBucket('former', approvedAt(NOW - MINUTE, { key: 'game.zip' }));
+    const others = [
+      elsewhere(approvedAt(NOW, { key: 'games/approved.zip' })),
+      elsewhere(anEntry({ key: 'games/waiting.zip', droppedAt: NOW })),
+      { ...approvedAt(NOW, { key: 'other-prefix/approved.zip' }), projectId: 'e'.repeat(24) },
+    ];
+    await stack.put(own, former, ...others);
+    const { get, page: open } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    const summary = JSON.stringify(await page.event('summary'));
+    expect([own, ...others].filter(({ id }) => summary.includes(id))).toEqual([own]);
+    expect((await get('/api/builds')).body.builds).toMatchObject([{ id: own.id }, { id: former.id }]);
+    await stack.put(elsewhere(anEntry({ key: 'games/new.zip', droppedAt: Date.now() })), {
+      ...own,
+      updatedAt: Date.now(),
+      revision: own.revision + 1,
+    });
+    expect(await page.event('changed')).toEqual({ builds: [own.id], more: false });
+  });
+
+  it('takes over what a deployment changes', async ({ onTestFinished }) => {
+    const stack = await openQuietStack(onTestFinished);
+    const { page: open, post } = await openBoard(stack.port, onTestFinished);
+    const page = await open('page0000');
+    await page.event('hello', ({ drop }) => drop.routes.length === 1);
+    const added = { ...MANUAL, prefix: 'added/', projectId: 'a'.repeat(24) };
+    stack.deploy({ routes: [MANUAL, added] });
+    await page.event('hello', ({ drop }) => drop.routes.some(({ prefix }) => prefix === 'added/'));
+    await page.event('summary', ({ projects }) => projects.length === 2);
+    expect(await post('/api/plan', { action: 'roll-back', projectId: added.projectId })).toMatchObject({
+      body: { error: { code: 'NothingBefore' } },
+    });
   });
 
   it('names no action with --read-only, and shows the rest', async ({ onTestFinished }) => {
@@ -207,7 +295,7 @@ describe('the mirror of the ledger', () => {
     const stack = await openQuietStack(onTestFinished);
     const builds = waiting(12);
     await stack.put(...builds);
-    const mirror = createLedgerMirror(stack.ledger);
+    const mirror = createLedgerMirror(await findStack({ local: stack.port }));
     expect(await mirror.refresh(NOW)).toEqual([]);
     const [one] = builds;
     if (one === undefined) throw new Error('no build');

@@ -94,7 +94,7 @@ describe('the board', () => {
     const found = await stack.drop(await makeSampleBuild(), 'live/needle.zip');
     const { uploadId = '' } = await seen(found, 'submitted');
     await seen(found, 'approved');
-    for (const q of ['needle', 'LIVE/NEEDLE', uploadId, `needle ${uploadId.slice(0, 8)}`]) {
+    for (const q of ['needle', 'LIVE/NEEDLE', uploadId, `needle ${uploadId.slice(0, 8)}`, ` s3://${found.build}`]) {
       const { body } = await board.get(`/api/builds?q=${encodeURIComponent(q)}`);
       expect(body.builds.map(({ id }: { id: string }) => id)).toEqual([found.build]);
     }
@@ -289,7 +289,7 @@ describe('an upload on the board', () => {
       state: 'refused',
       verdict: { refusals: [{ code: 'NotAZip' }] },
     });
-    expect(await board.post(`/api/uploads/${body.id}/start`, { route: 'uploads/' })).toMatchObject({ status: 502 });
+    expect(await board.post(`/api/uploads/${body.id}/start`, { route: 'uploads/' })).toMatchObject({ status: 409 });
   });
 
   it('of a folder is the zip that push makes of it', async ({ onTestFinished }) => {
@@ -353,6 +353,7 @@ describe('an upload on the board', () => {
     }, EVENTUALLY);
     first.close();
 
+    // At once: the server still waits for the first page.
     const second = await board.page('page1111', [zip]);
     const two = await board.post('/api/uploads', { ...NEW, client: 'page1111', name: 'large.zip', files });
     await second.upload(two.body.id, 'ready');
@@ -363,6 +364,29 @@ describe('an upload on the board', () => {
     });
     const object = await s3.send(new GetObjectCommand(target));
     expect(Buffer.from((await object.Body?.transformToByteArray()) ?? []).equals(zip)).toBe(true);
+  });
+
+  it('of a second build to the same key is refused while the first one is under way', async ({ onTestFinished }) => {
+    const { stack } = operated();
+    const zip = await makeSampleBuild();
+    const board = await openBoard(stack.port, onTestFinished);
+    const page = await board.page(CLIENT, [zip]);
+    const ids = await Promise.all(
+      [1, 2].map(async () => {
+        const { body } = await board.post('/api/uploads', { ...NEW, files: [{ path: 'game.zip', size: zip.length }] });
+        await page.upload(body.id, 'ready');
+        return body.id as string;
+      }),
+    );
+    page.answerOnly(page.needs.length);
+    const start = { key: 'uploads/twice.zip' };
+    expect(await board.post(`/api/uploads/${ids[0]}/start`, start)).toMatchObject({ status: 200 });
+    expect(await board.post(`/api/uploads/${ids[1]}/start`, start)).toMatchObject({
+      status: 409,
+      body: { error: { code: 'KeyInUse' } },
+    });
+    await board.post(`/api/uploads/${ids[0]}/stop`, {});
+    expect(await board.post(`/api/uploads/${ids[1]}/start`, start)).toMatchObject({ status: 200 });
   });
 
   it('survives a connection that breaks: the page gets again what is still needed', async ({ onTestFinished }) => {

@@ -265,6 +265,7 @@ describe('a search', () => {
   it.each(ALL_STATES)('finds a build that is %s', async (state) => {
     const ledger = new MemoryLedger();
     await ledger.save({ ...waiting, state });
-    expect(await findBuild(ledger, 'game.zip')).toMatchObject({ state });
+    const drop = { ledger, bucket: waiting.build.bucket, settings: { prefix: '', routes: [] } };
+    expect(await findBuild(drop, 'game.zip')).toMatchObject({ state });
   });
 });

@@ -79,7 +79,7 @@ describe.concurrent('check', () => {
       },
     });
     const { stdout } = await tool(NOWHERE, ['check', path]);
-    expect(stdout).toMatch(/NotAPackage\s+It is a Linux package/);
+    expect(stdout).toMatch(/NotAPackage\s.*It is a Linux package/);
     expect(stdout).not.toContain('\u001b[31m.txt');
   });
 

@@ -77,6 +77,16 @@ describe('a stack with two drops', () => {
     expect((await run(`status --local ${port}`, elsewhere)).code).toBe(0);
   });
 
+  it('is named by no variable that is empty, and by one with a space at its end', async () => {
+    const { run } = await openStudio();
+    const region = { AWS_REGION: '', AWS_DEFAULT_REGION: LOCAL_REGION };
+    const env = { STREAMPIXEL_DROP_STACK: 'Studio ', STREAMPIXEL_DROP_DROP: 'Builds ', ...region };
+    expect((await run('status', env)).stdout).toContain('game.zip');
+    const empty = { STREAMPIXEL_DROP_STACK: '', STREAMPIXEL_DROP_DROP: '', ...region };
+    expect((await run('status', empty)).stdout).toMatch(/^StreampixelDrop /);
+    expect((await run('status --stack Studio', empty)).stderr).toContain('The stack has 2 drops');
+  });
+
   it('has no other one', async () => {
     const { run } = await openStudio();
     const { code, stderr } = await run('status --stack Studio --drop Weekly --json');

@@ -107,9 +107,10 @@ describe('init at a terminal', () => {
     });
     expect(() => readSettings(settings)).not.toThrow();
     expect(stderr).toMatch(/npx --no streampixel-drop key set\n.*npx cdk deploy\n$/);
+    expect(stderr).toContain('not a clone of streampixel-drop');
   });
 
-  it('asks again where Streampixel refuses the ids, and stores no key', async () => {
+  it('asks again where Streampixel rejects the ids, and stores no key', async () => {
     const directory = await newDirectory({ streampixelBaseUrl: standIn.baseUrl });
     const { code, stderr } = await init(directory, [], {
       key: 'c4nary-wrong-key',

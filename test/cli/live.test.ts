@@ -210,7 +210,7 @@ describe.concurrent('live, by what the ledger knows', () => {
       'drop/elsewhere.zip@v1': 'live',
     });
     expect(stdout).toMatch(/elsewhere\.zip@v1 +live since .*by Streampixel, on the dashboard for example/);
-    expect(page.stdout).toMatch(/^Status +was live until \d\d:\d\d/m);
+    expect(page.stdout).toMatch(/^Status +no longer live: it was live until \d\d:\d\d/m);
   });
 
   interface Listed {

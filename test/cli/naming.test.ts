@@ -83,9 +83,9 @@ describe('the entry of an object in a bucket without versions', () => {
   const at = Date.parse('2026-04-21T12:00:00Z');
   const { versionId: _, ...build } = aBuild({ key: 'game.zip', sequencer: '0001', eTag: 'same-bytes', droppedAt: at });
   const entry = { ...anEntry({ droppedAt: at }), id: buildId(build), build };
-  const lookUp = createObjectLookup({
-    list: async (state: string) => ({ entries: state === entry.state ? [entry] : [] }),
-  } as unknown as Ledger);
+  const ledger = { list: async (state: string) => ({ entries: state === entry.state ? [entry] : [] }) };
+  const drop = { bucket: build.bucket, settings: { prefix: '', routes: [] } };
+  const lookUp = createObjectLookup({ ...drop, ledger: ledger as unknown as Ledger });
   const object = { bucket: build.bucket, key: build.key, eTag: 'same-bytes' };
 
   it.each([

@@ -61,7 +61,8 @@ export const printed: string[] = [];
 
 /** The commands in what was printed that are not for the embedded stack at this port, or that could run another program. */
 function strayCommands(output: string, port: number): string[] {
-  const commands = [...output.matchAll(/(.{0,9})streampixel-drop [a-z][^`\n]*/g)];
+  // The help is about no stack.
+  const commands = [...output.matchAll(/(.{0,9})streampixel-drop (?!help\b)[a-z][^`\n]*/g)];
   const isOurs = ([command, before]: RegExpExecArray) =>
     before === 'npx --no ' && new RegExp(` --local ${port}(?!\\d)`).test(command);
   return commands.filter((match) => !isOurs(match)).map(([command]) => command);

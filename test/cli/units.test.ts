@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
+import { clockTime, inLocalTime, parseSpan, parseTimeout, rateText } from '../../cli/units.ts';
 import { bytes } from '../../functions/domain/model/size.ts';
 
 const [S, M, H, D] = [1_000, 60_000, 3_600_000, 86_400_000];
@@ -55,4 +55,21 @@ it.each([
   [50e6, 0, 5_000, '10.0 MB/s, 0 s left'],
 ])('shows %d bytes sent and %d left after %d ms as "%s"', (done, left, ms, text) => {
   expect(rateText(done, left, ms)).toBe(text);
+});
+
+describe('times in a text', () => {
+  const at = '2026-04-21T12:00:00.000Z';
+  const now = Date.parse(at) + 86_400_000;
+  const local = clockTime(Date.parse(at), now);
+
+  it('are local ones for people', () => {
+    expect(inLocalTime(`live since ${at}, by a person; (${at}) until ${at}.`, now)).toBe(
+      `live since ${local}, by a person; (${local}) until ${local}.`,
+    );
+  });
+
+  it('stay where they are a part of a word, such as a key', () => {
+    for (const text of [`drop/${at}.zip@v1`, `${at}.zip`, `nightly-${at}`, `built=${at}`])
+      expect(inLocalTime(text, now)).toBe(text);
+  });
 });

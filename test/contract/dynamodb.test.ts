@@ -4,6 +4,7 @@ import { createDynamoDbLedger } from '../../functions/adapters/dynamodb-ledger.t
 import { createDynamoDbPacer } from '../../functions/adapters/dynamodb-pacer.ts';
 import { openTable, type TableQuery } from '../../functions/adapters/dynamodb-table.ts';
 import { buildItemKey } from '../../functions/adapters/ledger-table.ts';
+import { buildId } from '../../functions/domain/model/build.ts';
 import { withRejected } from '../../functions/domain/model/live.ts';
 import { opened, submitted, submitting } from '../../functions/domain/model/submission-transitions.ts';
 import { IN_PROCESS_WAIT_MS, slotSpacing } from '../../functions/domain/pacing/pacer.ts';
@@ -258,6 +259,12 @@ describe('the contents of a key', () => {
     expect(calls.filter((call) => call === 'put')).toHaveLength(10);
     expect(await ids()).not.toContain('drop/a.zip@mine');
   });
+});
+
+it('takes a build for the newest where a person deletes the newer one in between', async () => {
+  const table = openTable(dynamoDb.client, await dynamoDb.newTable());
+  const ledger = createDynamoDbLedger({ ...table, put: async () => false });
+  expect(await ledger.announce('route', build)).toEqual({ id: buildId(build), droppedAt: build.droppedAt });
 });
 
 describe('a query that DynamoDB answers in parts', () => {

@@ -88,7 +88,7 @@ export function expectIntervalKeptByAll({ design, plan }: Simulation): void {
   }
 }
 
-/** Whatever is in the dead-letter queue has failed, and not by waiting: there is a deed for each reason. */
+/** Whatever is in the dead-letter queue has failed, and not by waiting: something has happened that is the reason. */
 async function expectDeadLettersDeserved(simulation: Simulation): Promise<void> {
   const { design, plan } = simulation;
   for (const dropped of simulation.dropped) {

@@ -135,14 +135,14 @@ describe(`submitting builds in virtual time (seed ${SEED}, ${RUNS} runs)`, SEARC
       expect(queue.receives).toBeLessThanOrEqual(2 * simulation.dropped.length);
     }));
 
-  it('keeps the order of the line when another tool spends a slot', () =>
+  it('keeps the order of the builds when another tool spends a slot', () =>
     check({ ...QUIET, drops: QUIET.drops.map(spacedOut), foreignCalls: DISTURBED.foreignCalls }, async (plan) => {
       const simulation = await simulate(plan);
 
       expectOrderOfDrop(simulation);
     }));
 
-  it('submits the last version of each key, and no version that a newer one has replaced before its turn', () =>
+  it('submits the last version of each key, and no version that a newer one has replaced before its slot', () =>
     check({ ...DISTURBED, everyVersion: fc.constant(false), outages: fc.constant([]) }, async (plan) => {
       const simulation = await simulate(plan);
 
@@ -180,7 +180,7 @@ async function statesOf({ dropped, entryOf }: Simulation) {
   return new Map(states);
 }
 
-/** Drops far enough apart that each has its place in the line before the next one comes. */
+/** Drops far enough apart that each has its slot before the next one comes. */
 function spacedOut(drops: Plan['drops']): Plan['drops'] {
   return drops.map((drop, index) => ({ ...drop, at: index * 10 + (drop.at % 10) / 10 }));
 }
@@ -193,7 +193,7 @@ function expectOrderOfDrop({ design, dropped }: Simulation): void {
   }
 }
 
-/** Of builds of one kind the newest is submitted, and none is once workers can tell that there is a newer one. */
+/** Of builds of one kind the newest is submitted, and none is once workers can know that there is a newer one. */
 async function expectOnlyNewest(
   { design, dropped, entryOf }: Simulation,
   kind: (dropped: Dropped) => unknown,

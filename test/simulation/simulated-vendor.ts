@@ -16,12 +16,12 @@ export type VendorReply =
   | { readonly status: 'none' };
 
 /**
- * What befalls one call that has the right key and comes in time:
+ * What happens to one call that has the right key and comes in time:
  * - `accepted`: as it should be
  * - `failed`: an error that says so; nothing was accepted
  * - `busy`: likewise, and it says when to come back
  * - `lost`: no usable answer, and nothing was accepted
- * - `accepted-lost`: accepted, but the caller does not learn of it
+ * - `accepted-lost`: accepted, but the caller never gets the answer
  */
 export type Fate =
   | 'accepted'

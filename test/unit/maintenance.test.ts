@@ -29,7 +29,7 @@ describe('a Streampixel that says when to come back', () => {
     world.now = first;
     const second = first + 3_600_500;
     expect(await world.submit()).toMatchObject({ kind: 'postponed', cause: 'VendorBusy', until: second });
-    // Those behind learn of it without a call.
+    // Those behind know it without a call.
     world.now = first + SPACING_MS;
     expect(await world.submit(behind)).toMatchObject({ kind: 'postponed', cause: 'Slot', until: second + SPACING_MS });
     expect(world.calls).toHaveLength(2);

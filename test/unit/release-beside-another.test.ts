@@ -49,6 +49,18 @@ describe('a release request that another worker changes meanwhile', () => {
     expect(world.entry().history.at(-1)?.note).not.toBe('calls distribute-file');
   });
 
+  it('comes back at once, and has used no slot, if the build was saved before the request could be', async () => {
+    const { save } = world.ledger;
+    world.ledger.save = async (entry) => {
+      world.ledger.save = save;
+      await save.call(world.ledger, { ...world.entry(), updatedAt: START });
+      return save.call(world.ledger, entry);
+    };
+    expect(await world.release()).toEqual({ kind: 'hidden', until: START });
+    expect(await world.release()).toEqual(DONE);
+    expect(world.released).toHaveLength(1);
+  });
+
   it.each<[string, LedgerEntry['release']]>([
     ['is another request', { ...calling, requestId: 'release-2' }],
     ['is not in flight any more', { ...calling, state: 'failed' }],

@@ -38,6 +38,18 @@ export function Confirmation({ onClose, onDone, plan: first, request }) {
   const [done, setDone] = useState(/** @type {Done | undefined} */ (undefined));
   const [failure, setFailure] = useState(/** @type {unknown} */ (undefined));
 
+  const changed = useRef(/** @type {HTMLElement | null} */ (null));
+  const button = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    // A key that is pressed once more must not confirm what nobody has read.
+    if (state === 'has-changed') changed.current?.focus();
+    if (state !== 'works') return undefined;
+    const dialog = button.current?.closest('dialog');
+    const stay = (/** @type {Event} */ event) => event.preventDefault();
+    dialog?.addEventListener('cancel', stay);
+    return () => dialog?.removeEventListener('cancel', stay);
+  }, [state]);
+
   async function confirm() {
     setState('works');
     setFailure(undefined);
@@ -64,9 +76,10 @@ export function Confirmation({ onClose, onDone, plan: first, request }) {
       <${CloseButton} onClose=${onClose} />
     `;
   }
+  const isWorking = state === 'works';
   const look = plan.isGrave ? 'main danger' : 'main';
   return html`
-    ${state === 'has-changed' && html`<p class="notice" role="alert">Something has changed since. Nothing was done. This is what would happen now:</p>`}
+    ${state === 'has-changed' && html`<p class="notice" role="alert" ref=${changed} tabindex="-1">Something has changed since. Nothing was done. This is what would happen now:</p>`}
     <${Lines} lines=${plan.lines} />
     ${plan.warnings.map((text) => html`<p class="notice" key=${text}><${Icon} name="warning" /> <span class="outside">${printable(text)}</span></p>`)}
     ${failure !== undefined && html`<${ProblemText} problem=${failure} />`}
@@ -75,8 +88,13 @@ export function Confirmation({ onClose, onDone, plan: first, request }) {
     ${
       !plan.isEmpty &&
       html`<div class="buttons">
-      <button type="button" onClick=${onClose}>Cancel</button>
-      <button type="button" class=${look} aria-disabled=${state === 'works'} onClick=${() => state !== 'works' && confirm()}>${state === 'works' ? 'Working ...' : plan.verb}</button>
+      <button type="button" aria-disabled=${isWorking} onClick=${() => isWorking || onClose()}>Cancel</button>
+      <button type="button" ref=${button} class=${look} aria-disabled=${isWorking} onClick=${(
+        /** @type {MouseEvent} */ { detail },
+      ) => {
+        // The second click of a double-click was not meant for what the first one has brought here.
+        if (!isWorking && detail <= 1) confirm();
+      }}>${isWorking ? 'Working ...' : plan.verb}</button>
     </div>`
     }
   `;

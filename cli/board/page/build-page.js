@@ -29,7 +29,7 @@ export function BuildPage({ id }) {
     <div class="title">
       <div class="stack">
         <h1 class="outside"><${Name} name=${row.name} /></h1>
-        <p class="row"><${Status} row=${row} /> <span class="outside">${printable(statusSentence)}</span></p>
+        <p class="row"><${Status} row=${row} /> <span class="outside">${withLocalTimes(statusSentence)}</span></p>
         <${LabelTags} labels=${row.labels} />
       </div>
       <${BuildActions} row=${row} />
@@ -56,29 +56,30 @@ export function BuildPage({ id }) {
   `;
 }
 
-/** Reads the build, and again when it has changed. @param {string} id */
+/** Reads the build, and again when something has changed. @param {string} id */
 function useBuild(id) {
   const [build, setBuild] = useState(/** @type {BuildDetail | undefined} */ (undefined));
   const [failure, setFailure] = useState(/** @type {unknown} */ (undefined));
+  // Other builds count, too: this one is no longer live once another one is.
   const changed = useShared((state) => state.changed);
-  const isFirst = useRef(true);
+  const summary = useShared((state) => state.summary);
+  const asked = useRef(0);
+  const shown = useRef(0);
   useEffect(() => {
-    const isOther = !isFirst.current && !changed.more && !changed.builds.includes(build?.row.id ?? id);
-    isFirst.current = false;
-    if (isOther) return;
-    let isOver = false;
-    get('/api/build', { id }).then(
-      (read) => {
-        if (isOver) return;
-        setBuild(read);
-        setFailure(undefined);
-      },
-      (error) => void (isOver || setFailure(error)),
-    );
-    return () => {
-      isOver = true;
+    asked.current += 1;
+    const number = asked.current;
+    /** Answers may overtake each other. @param {BuildDetail | undefined} read @param {unknown} error */
+    const show = (read, error) => {
+      if (number < shown.current) return;
+      shown.current = number;
+      if (read !== undefined) setBuild(read);
+      setFailure(error);
     };
-  }, [changed]);
+    get('/api/build', { id }).then(
+      (read) => show(read, undefined),
+      (error) => show(undefined, error),
+    );
+  }, [changed, summary]);
   return { build, failure };
 }
 
@@ -101,10 +102,11 @@ function WhatToDo({ advice, problem }) {
 
 /** @param {{ row: BuildRow }} props */
 function Timeline({ row }) {
-  const { releaseSlot, slot, timeline, tone } = row;
+  const { releaseSlot, slot, status, timeline, tone } = row;
   const longest = Math.max(1, ...timeline.map(({ tookSeconds = 0 }) => tookSeconds));
   const steps = timeline.map(({ at, step, tookSeconds }, index) => {
-    const isOpen = tookSeconds === undefined && index === timeline.length - 1 && tone === 'active';
+    const isOpen =
+      tookSeconds === undefined && index === timeline.length - 1 && (tone === 'active' || status === 'stuck');
     const width = tookSeconds === undefined ? 0 : Math.max(1, (tookSeconds / longest) * 100);
     return html`<li key=${`${step} ${at}`} aria-current=${isOpen ? 'step' : undefined}>
       <span class="quiet small"><${Clock} at=${at} /></span>
@@ -115,7 +117,7 @@ function Timeline({ row }) {
   });
   return html`<section class="card">
     <h2>Timeline</h2>
-    ${row.status === 'under-way' || row.status === 'stuck' ? html`<${Stages} row=${row} /><${StageText} row=${row} />` : null}
+    ${status === 'under-way' || status === 'stuck' ? html`<${Stages} row=${row} /><${StageText} row=${row} />` : null}
     <ol class="steps">${steps}</ol>
     ${slot !== undefined && html`<p class="small">Its slot is at <${Clock} at=${slot} />, <${In} at=${slot} />.</p>`}
     ${releaseSlot !== undefined && html`<p class="small">Its release is sent at <${Clock} at=${releaseSlot} />, <${In} at=${releaseSlot} />.</p>`}

@@ -128,9 +128,9 @@ export function Stages({ row }) {
 
 /** Where a build at Streampixel is, in words; what is unusual comes first. @param {{ row: BuildRow }} props */
 export function StageText({ row }) {
-  const { expectedAt, lateAt, releaseSlot, stuckAt, submittedAt } = row;
+  const { expectedAt, lastNewsAt = row.submittedAt, lateAt, releaseSlot, stuckAt, submittedAt } = row;
   return html`<p class="small quiet">
-    ${stuckAt !== undefined && html`<span class="status bad"><${Icon} name="warning" /> stuck</span> no webhook for a long time; `}
+    ${stuckAt !== undefined && html`<span class="status bad"><${Icon} name="warning" /> stuck</span> no webhook${lastNewsAt !== undefined && html` for <${For} at=${lastNewsAt} />`}; `}
     ${stuckAt === undefined && lateAt !== undefined && html`<span class="status attention"><${Icon} name="warning" /> late</span> `}
     ${row.stage ?? 'submitted'}${submittedAt !== undefined && html`, at Streampixel for <${For} at=${submittedAt} />`}
     ${expectedAt !== undefined && stuckAt === undefined && html`; approval expected at <${Clock} at=${expectedAt} /> (<${In} at=${expectedAt} due="any moment" />)`}

@@ -65,6 +65,8 @@ function useBuilds(filter) {
   const [isReading, setIsReading] = useState(true);
   const [hasChanged, setHasChanged] = useState(false);
   const changed = useShared((state) => state.changed);
+  // Which build is live changes others, too.
+  const summary = useShared((state) => state.summary);
   const isBusy = useRef(false);
   const isStale = useRef(false);
 
@@ -100,7 +102,7 @@ function useBuilds(filter) {
     if (isFirst.current) read(undefined, PAGE);
     else look();
     isFirst.current = false;
-  }, [changed]);
+  }, [changed, summary]);
   const more = () => {
     setIsReading(true);
     read(next, PAGE);

@@ -4,9 +4,9 @@ import { html } from './html.js';
 /**
  * A dialog that keeps the focus, and gives it back at its end: to what had it, or to the page where that is gone.
  *
- * @param {{ title: string, onClose: () => void, children?: unknown }} props
+ * @param {{ title: string, step?: string | undefined, onClose: () => void, children?: unknown }} props `step`: another one has other contents
  */
-export function Dialog({ children, onClose, title }) {
+export function Dialog({ children, onClose, step, title }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   // What moves the focus does it before the next frame: a key that is pressed until then would go to the wrong place.
   useLayoutEffect(() => {
@@ -20,7 +20,7 @@ export function Dialog({ children, onClose, title }) {
     };
   }, []);
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
-  useLayoutEffect(() => heading.current?.focus(), [title]);
+  useLayoutEffect(() => heading.current?.focus(), [title, step]);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
     <h2 id="dialog-title" ref=${heading} tabindex="-1">${title}</h2>
     ${children}

@@ -23,6 +23,14 @@ async function take(reading, onFailure) {
 /** The whole page takes what is dropped on it. */
 export function DropTarget() {
   const [isOver, setIsOver] = useState(false);
+  const isBusy = useShared(({ uploads }) => uploads.some(({ state }) => state === 'uploading'));
+  useEffect(() => {
+    if (!isBusy) return undefined;
+    // The browser asks whether to leave: the files are read through this page.
+    const ask = (/** @type {Event} */ event) => event.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [isBusy]);
   useEffect(() => {
     // Enters and leaves of the elements below come in any order; the last one out has no element that it goes to.
     const over = (/** @type {DragEvent} */ event) => {

@@ -2,11 +2,14 @@
 
 /** @typedef {import('./uploads.js').Dropped} Dropped */
 
-const NOT_A_BUILD = {
-  code: 'NotABuild',
-  message: 'That is neither a zip nor a folder.',
-  remedy: 'Drop a zip, or the folder that Unreal Engine has packaged (Windows).',
-};
+/** @param {string} name */
+function notABuild(name) {
+  return {
+    code: 'NotABuild',
+    message: `${name} is neither a zip nor a folder.`,
+    remedy: 'Drop a zip, or the folder that Unreal Engine has packaged (Windows).',
+  };
+}
 
 /**
  * @param {DataTransfer} transfer what was dropped; it is only readable while its event is handled
@@ -47,7 +50,7 @@ export function chosenFolder(files) {
 
 /** @param {File} file @returns {Dropped} */
 function asZip(file) {
-  if (!file.name.toLowerCase().endsWith('.zip')) throw NOT_A_BUILD;
+  if (!file.name.toLowerCase().endsWith('.zip')) throw notABuild(file.name);
   return { kind: 'zip', name: file.name, files: [{ path: file.name, file }] };
 }
 

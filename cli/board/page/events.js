@@ -14,7 +14,7 @@ let timer;
 
 /**
  * Receives what the server reports, while it matters. Browsers open six connections to a server for all tabs together, and with six
- * tabs connected no other request would go through: of the tabs that nobody sees only one stays connected, so that its title is right.
+ * tabs connected no other request would go through: of the tabs in the background only one stays connected, so that its title is right.
  */
 export function followServer() {
   const look = () => {
@@ -57,7 +57,7 @@ function connect() {
     });
   source.addEventListener('error', again);
   on('hello', (hello) => {
-    // What has changed while the page was not connected, nobody says.
+    // The server does not say what has changed while the page was not connected.
     const missed = currentState().hello && { changed: { builds: [], more: true } };
     update({ hello, connection: 'open', ...missed });
     stopUnknown(hello.uploads);

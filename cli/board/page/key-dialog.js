@@ -37,7 +37,7 @@ export function KeyDialog({ onClose, parameters }) {
   };
   const isRefused = asked?.plan.isEmpty === true && asked.request.force !== true;
 
-  return html`<${Dialog} title=${printable(asked?.plan.title ?? 'Store a new API key')} onClose=${onClose}>
+  return html`<${Dialog} title=${printable(asked?.plan.title ?? 'Store a new API key')} step=${asked?.plan.confirm} onClose=${onClose}>
     ${asked === undefined && html`<${KeyForm} parameters=${parameters} isChecking=${isChecking} onSubmit=${submit} onClose=${onClose} />`}
     ${asked !== undefined && html`<${Confirmation} key=${asked.plan.confirm} plan=${asked.plan} request=${asked.request} onClose=${onClose} />`}
     ${isRefused && html`<div class="buttons"><button type="button" class="danger" onClick=${() => check({ ...asked.request, force: true })}>Store it all the same</button></div>`}
@@ -50,7 +50,7 @@ function KeyForm({ isChecking, onClose, onSubmit, parameters }) {
   return html`<form onSubmit=${onSubmit} autocomplete="off">
     <p class="small quiet">If your team has a key that works, use it: a new one (Streampixel dashboard, account name, Request API Key) cancels the old one everywhere. Builds that the old key stopped are queued again by themselves.</p>
     ${parameters.length === 1 ? html`<input type="hidden" name="parameter" value=${parameters[0]} />` : html`<label class="field">Parameter <select name="parameter">${parameters.map((name) => html`<option key=${name}>${name}</option>`)}</select></label>`}
-    <label class="field">API key <input type="password" name="key" required autocomplete="off" spellcheck=${false} /></label>
+    <label class="field">API key <input type="password" name="key" required pattern=".*\\S.*" title="An API key" autocomplete="off" spellcheck=${false} /></label>
     <div class="buttons">
       <button type="button" onClick=${onClose}>Cancel</button>
       <button type="submit" class="main" aria-disabled=${isChecking}>${isChecking ? 'Checking ...' : 'Check it'}</button>

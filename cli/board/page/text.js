@@ -67,24 +67,26 @@ export function roughSpan(ms) {
 }
 
 /**
- * Text about builds without what is the same in all ids: the bucket, and most of a long version.
+ * Text about builds without what is the same in all ids: the bucket, and most of a long version. Times in it become local ones.
  *
  * @param {string} text
  * @param {string} bucket
  */
 export function withShortNames(text, bucket) {
-  return printable(text)
+  return withLocalTimes(text)
     .replaceAll(`${bucket}/`, '')
     .replaceAll(/(\.zip@[\w.-]{8})[\w.-]{13,}/gi, '$1');
 }
 
 /**
- * Text from outside, with the ISO 8601 times in it as local ones.
+ * Text from outside, with the ISO 8601 times in it as local ones; one within a word, such as a key, stays.
  *
  * @param {string} text
  */
 export function withLocalTimes(text) {
-  return printable(text).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => clockTime(Date.parse(at), Date.now()));
+  return printable(text).replaceAll(/(?<![^\s(])\d{4}-\d\d-\d\dT[\d:.]+Z(?=[,;:.)]?(?:\s|$))/g, (at) =>
+    clockTime(Date.parse(at), Date.now()),
+  );
 }
 
 /**

@@ -50,7 +50,7 @@ export function In({ at, due = 'now' }) {
 
 /** @param {{ at: string }} props */
 export function Clock({ at }) {
-  return html`<${Time} at=${at}>${clockTime(Date.parse(at), Date.now())}<//>`;
+  return html`<${Time} at=${at}><${Moving} text=${(/** @type {number} */ now) => clockTime(Date.parse(at), now)} /><//>`;
 }
 
 /** @param {{ at: string, children?: unknown }} props */

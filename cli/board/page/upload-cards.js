@@ -1,5 +1,5 @@
 /** What was dropped on this page: what the check says, then how far the upload is. */
-import { useEffect, useLayoutEffect, useRef, useState } from '/vendor/hooks.js';
+import { useLayoutEffect, useRef, useState } from '/vendor/hooks.js';
 import { BuildLink, LabelTags, Outside } from './build-parts.js';
 import { html, Icon } from './html.js';
 import { ProblemText } from './problem-text.js';
@@ -11,14 +11,6 @@ import { forgetUpload, hasFiles, resumeUpload, startUpload, stopUpload } from '.
 
 export function UploadCards() {
   const uploads = useShared((state) => state.uploads);
-  const isBusy = uploads.some(({ state }) => state === 'uploading');
-  useEffect(() => {
-    if (!isBusy) return undefined;
-    // The browser asks whether to leave: the files are read through this page.
-    const ask = (/** @type {Event} */ event) => event.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [isBusy]);
   if (uploads.length === 0) return null;
   return html`<section class="uploads column" aria-label="Uploads of this page">${uploads.map((upload) => html`<${UploadCard} key=${upload.id} upload=${upload} />`)}</section>`;
 }
@@ -30,21 +22,29 @@ function UploadCard({ upload }) {
   /** @param {() => Promise<void>} act */
   const run = (act) => {
     setFailure(undefined);
-    act().catch(setFailure);
+    return act().catch(setFailure);
   };
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
-  // What the person does next is in this card.
-  useLayoutEffect(() => heading.current?.focus(), []);
+  // What the person does next is in this card. What had the focus before its state changed may be gone.
+  const isNew = useRef(true);
+  useLayoutEffect(() => {
+    if (isNew.current || document.activeElement === document.body) heading.current?.focus();
+    isNew.current = false;
+  }, [state]);
+  const forget = () => {
+    forgetUpload(upload.id);
+    document.getElementById('main')?.focus();
+  };
   const look =
     state === 'refused' || state === 'failed' ? 'card failed' : state === 'done' ? 'card live' : 'card wanted';
   return html`<article class=${look}>
     <div class="between">
       <h2 class="outside" ref=${heading} tabindex="-1"><${Icon} name="upload" /> ${printable(name)} ${size !== undefined && html`<span class="count">${bytes(size)}</span>`}</h2>
-      ${(state === 'refused' || state === 'done' || state === 'failed' || state === 'stopped') && html`<button type="button" onClick=${() => forgetUpload(upload.id)}>Close<span class="unseen"> ${printable(name)}</span></button>`}
+      ${(state === 'refused' || state === 'done' || state === 'failed' || state === 'stopped') && html`<button type="button" onClick=${forget}>Close<span class="unseen"> ${printable(name)}</span></button>`}
     </div>
     ${state === 'judging' && html`<p>Checking what is in it ...</p>`}
     ${state === 'refused' && html`<${Refusals} upload=${upload} />`}
-    ${state === 'ready' && html`<${Ready} upload=${upload} run=${run} />`}
+    ${state === 'ready' && html`<${Ready} upload=${upload} run=${run} forget=${forget} />`}
     ${notes.map((note) => html`<p class="small quiet" key=${note}>${printable(note)}</p>`)}
     ${state === 'uploading' && html`<${Progress} upload=${upload} run=${run} />`}
     ${(state === 'stopped' || state === 'failed') && html`<${Stopped} upload=${upload} run=${run} />`}
@@ -72,21 +72,24 @@ function Findings({ findings, icon }) {
 /**
  * Asks where it goes.
  *
- * @param {{ upload: UploadState, run: (act: () => Promise<void>) => void }} props
+ * @param {{ upload: UploadState, run: (act: () => Promise<void>) => Promise<void>, forget: () => void }} props
  */
-function Ready({ run, upload }) {
+function Ready({ forget, run, upload }) {
   const { fileName = upload.name, verdict } = upload;
   const routes = useShared(({ hello }) => hello?.drop.routes) ?? [];
   const [prefix, setPrefix] = useState(routes[0]?.prefix ?? '');
   const [key, setKey] = useState(/** @type {string | undefined} */ (undefined));
   const route = routes.find((each) => each.prefix === prefix);
-  const start = (/** @type {SubmitEvent} */ event) => {
+  const isStarting = useRef(false);
+  const start = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
+    // A double-click starts it once.
+    if (isStarting.current) return;
+    isStarting.current = true;
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
     const labels = labelsIn(String(form.get('labels') ?? ''));
-    run(async () => {
-      await startUpload(upload.id, { route: prefix, key: key ?? `${prefix}${fileName}`, labels });
-    });
+    await run(() => startUpload(upload.id, { route: prefix, key: key ?? `${prefix}${fileName}`, labels }));
+    isStarting.current = false;
   };
   return html`<form onSubmit=${start} class="stack">
     <${Findings} findings=${verdict?.warnings ?? []} icon="warning" />
@@ -108,7 +111,7 @@ function Ready({ run, upload }) {
       <button type="button" onClick=${() =>
         run(async () => {
           await stopUpload(upload.id);
-          forgetUpload(upload.id);
+          forget();
         })}>Cancel</button>
     </div>
   </form>`;
@@ -131,10 +134,15 @@ function Progress({ run, upload }) {
   return html`
     <progress max=${Math.max(size, 1)} value=${uploaded} aria-label=${`Upload of ${printable(name)}`}></progress>
     <div class="between">
-      <p class="small">${percent} %, ${bytes(uploaded)} of ${bytes(size)}${rate}${left}${resumed > 0 && html` <span class="quiet">(${bytes(resumed)} were there already)</span>`}<br /><span class="quiet outside">to ${printable(key)}</span></p>
+      <p class="small">${percent} %, ${bytes(uploaded)} of ${bytes(size)}${rate}${left}<${Resumed} count=${resumed} /><br /><span class="quiet outside">to ${printable(key)}</span></p>
       <button type="button" onClick=${() => run(() => stopUpload(id))}>Stop<span class="unseen"> the upload of ${printable(name)}</span></button>
     </div>
   `;
+}
+
+/** @param {{ count: number }} props bytes */
+function Resumed({ count }) {
+  return count > 0 && html` <span class="quiet">(${bytes(count)} were there already)</span>`;
 }
 
 /** @param {{ upload: UploadState, run: (act: () => Promise<void>) => void }} props */
@@ -152,9 +160,9 @@ function Stopped({ run, upload }) {
 }
 
 /** @param {{ upload: UploadState }} props */
-function Finished({ upload: { build, key = '', labels } }) {
+function Finished({ upload: { build, key = '', labels, resumed = 0 } }) {
   return html`
-    <p><${Icon} name="done" /> Uploaded${build === undefined ? html` as <span class="outside">${printable(key)}</span>` : html`: <${BuildLink} id=${build} name=${key} />`}</p>
+    <p><${Icon} name="done" /> Uploaded${build === undefined ? html` as <span class="outside">${printable(key)}</span>` : html`: <${BuildLink} id=${build} name=${key} />`}<${Resumed} count=${resumed} /></p>
     <${LabelTags} labels=${labels} />
   `;
 }

@@ -85,14 +85,14 @@ export function isNeeded() {
   return currentState().uploads.some(isOpen);
 }
 
-/** The board was started again, and goes on with nothing by itself. @param {readonly string[]} known ids of uploads */
+/** The board was started again, and continues nothing by itself. @param {readonly string[]} known ids of uploads */
 export function stopUnknown(known) {
   for (const upload of currentState().uploads) {
     if (isOpen(upload) && !known.includes(upload.id)) applyUpload({ ...upload, state: 'stopped' });
   }
 }
 
-/** Whether the page still has the files of an upload, so that it can go on without a new drop. @param {string} id */
+/** Whether the page still has the files of an upload, so that it can continue without a new drop. @param {string} id */
 export function hasFiles(id) {
   return dropped.has(id);
 }

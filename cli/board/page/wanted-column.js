@@ -28,7 +28,7 @@ export function WantedColumn({ summary }) {
     ${countWanted(summary) === 0 && html`<p class="card empty">Nothing waits for you.</p>`}
     ${waitsForPerson.count > 0 && html`<${ToRelease} builds=${waitsForPerson} />`}
     ${failed.map((group) => html`<${Failed} key=${`${group.kind} ${group.reason}`} group=${group} />`)}
-    ${notices.map(({ command, text }) => html`<div class="card wanted" key=${text}><p>${printable(text)}</p>${command !== undefined && html`<code class="command">${command}</code>`}</div>`)}
+    ${notices.map(({ command, text }) => html`<div class="card wanted" key=${text}><p class="outside">${printable(text)}</p>${command !== undefined && html`<code class="command">${command}</code>`}</div>`)}
     ${deadLetters.hidden > 0 && html`<p class="small quiet">${plural(deadLetters.hidden, 'dead letter')} hidden while another command reads them.</p>`}
   </section>`;
 }

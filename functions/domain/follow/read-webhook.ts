@@ -62,7 +62,7 @@ export function readWebhook(text: string, projectId: string, receivedAt: number)
     return { kind: 'unreadable', detail: 'not an object' };
   }
   const textAt = (name: string): string | undefined => {
-    const value: unknown = Object.hasOwn(body, name) ? (body as Record<string, unknown>)[name] : undefined;
+    const value = (body as Readonly<Record<string, unknown>>)[name];
     return typeof value === 'string' && value !== '' && value.length <= TEXT_LIMIT ? value : undefined;
   };
   const event = textAt('event');

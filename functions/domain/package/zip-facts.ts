@@ -63,7 +63,7 @@ export function shiftOf({ directoryOffset }: Pick<ZipEnd, 'directoryOffset'>, st
   return start - directoryOffset;
 }
 
-/** Whether a packer cut sizes and offsets beyond 4 GB to 32 bits: then they say nothing. */
+/** Whether a packer cut sizes and offsets beyond 4 GB to 32 bits: then they mean nothing. */
 export function isWrapped(end: ZipEnd, start: number): boolean {
   const shift = shiftOf(end, start);
   return !end.isZip64 && shift > 0 && shift % 2 ** 32 === 0;

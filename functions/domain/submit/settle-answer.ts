@@ -65,7 +65,7 @@ export async function settleAnswer(
 }
 
 /**
- * SQS gives a message up after 100 receives. A build that Streampixel puts off again and again waits twice as long after each ten,
+ * SQS gives a message up after 100 receives. A build that is postponed again and again waits twice as long after each ten,
  * so that they last until the message expires.
  */
 const RECEIVES_PER_DOUBLING = 10;
