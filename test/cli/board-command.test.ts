@@ -57,7 +57,7 @@ describe('the command board', () => {
     const gio = join(directory, 'gio');
     await writeFile(
       gio,
-      `#!/bin/sh\n[ "$1" = open ] && echo "$2" > ${started}.part && mv ${started}.part ${started}\nexit 0\n`,
+      `#!/bin/sh\n[ "$1" = open ] && echo "$2" > '${started}.part' && mv '${started}.part' '${started}'\nexit 0\n`,
     );
     await chmod(gio, 0o755);
     const desktop = { DISPLAY: ':1', XDG_CURRENT_DESKTOP: 'GNOME', PATH: `${directory}:${process.env.PATH}` };

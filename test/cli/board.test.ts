@@ -180,6 +180,11 @@ describe('the board', () => {
     const board = await openBoard(stack.port, onTestFinished);
     const page = await board.page(CLIENT);
     const bad = await stack.drop(Buffer.from('no zip'), 'failed/bad.zip');
+    const isDeadLetter = () =>
+      vi.waitFor(
+        () => expect(stack.deadLetters().filter(({ body }) => body.includes('failed/bad.zip'))).toHaveLength(1),
+        EVENTUALLY,
+      );
     await seen(bad, 'dead-lettered');
     await page.event('summary', (each) => each.failed.some(({ reason }) => reason === 'NotAZip'));
     const plan = await board.post('/api/plan', { action: 'redrive', reason: 'NotAZip' });
@@ -192,7 +197,7 @@ describe('the board', () => {
       confirm: plan.body.confirm,
     });
     expect(done.body).toEqual({ lines: ['1 dead letter sent back to the builds queue.'], isPartial: false });
-    await vi.waitFor(() => expect(stack.deadLetters()).toHaveLength(1), EVENTUALLY);
+    await isDeadLetter();
 
     const discarded = await act(board, { action: 'discard', builds: [bad.build] });
     expect(discarded.plan).toMatchObject({ isGrave: true, command: expect.stringMatching(/ dlq discard .* --yes /) });
@@ -210,7 +215,7 @@ describe('the board', () => {
       title: expect.stringContaining('failed/bad.zip'),
     });
     expect(submitted.done.body.lines).toEqual(['1 of 1 build sent to the builds queue.']);
-    await vi.waitFor(() => expect(stack.deadLetters()).toHaveLength(1), EVENTUALLY);
+    await isDeadLetter();
   });
 
   it('refuses requests that make no sense, without repeating them', async ({ onTestFinished }) => {
