@@ -74,6 +74,22 @@ describe('a worker that crashes', SEARCH_TIMEOUT, () => {
       }
     }
   });
+
+  it('soon after the table was slow hurries no build of another worker', async () => {
+    const [first] = ONE_BUILD.drops;
+    // Dropped later, so that the crash does not take its message too.
+    const plan = { ...ONE_BUILD, drops: [...ONE_BUILD.drops, { ...first, key: 'plain/b.zip', at: 30 }] } as Plan;
+    const { calls } = await undisturbed(plan);
+
+    for (let call = 0; call < calls; call++) {
+      for (let later = 1; later <= 3; later++) {
+        await expectRulesKeptWith(plan, [
+          { call, fault: { kind: 'slow', ms: 5_000 } },
+          { call: call + later, fault: { kind: 'crash', when: 'after' } },
+        ]);
+      }
+    }
+  });
 });
 
 /** How many calls a run without crashes makes, each of them an await point, and why builds were postponed, retried or ended. */
