@@ -176,7 +176,7 @@ describe('delivery by CloudFront', () => {
     });
     // The alarm on the queue is an alert too, without a message.
     const alert = await stack.seen((each) => each.build === build.build && each.message !== undefined);
-    expect(alert.message).toMatch(/What to do\s+Do what the message says/);
+    expect(alert.message).toMatch(/What to do\s+Do what the detail says/);
     const uploads = (stack.standIn?.requests ?? []).filter(({ body }) => body.includes('unsigned/1.zip'));
     expect(uploads).toEqual([]);
     const ill = await toolJson(stack.port, ['doctor']);
