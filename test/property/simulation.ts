@@ -96,7 +96,7 @@ export async function simulate(
   for (const at of plan.moves) {
     after(at, () => {
       const moved = design.deadLetters.drain();
-      // It takes longer than clocks differ: by them a moved message is told from a late duplicate.
+      // Slower than clocks differ: their times distinguish a moved message from a late duplicate.
       after(1, () => {
         for (const { body } of moved) design.queue.send(body);
       });
