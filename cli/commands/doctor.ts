@@ -274,16 +274,15 @@ async function checkNotification(
   const isAsSet =
     own?.Events?.includes('s3:ObjectCreated:*') && rule('prefix') === settings.prefix && rule('suffix') === '.zip';
   if (own === undefined) {
-    const remedy = `The bucket's notification was replaced by hand. Deploy again: ${commands.deploy()}`;
+    const remedy = `The bucket's notification was replaced by hand. ${deployAgain(commands)}`;
     return fail(`${bucket} announces no builds to the queue`, remedy);
   }
-  if (!isAsSet)
-    return fail(`${bucket} announces other objects than the settings say`, `Deploy again: ${commands.deploy()}`);
+  if (!isAsSet) return fail(`${bucket} announces other objects than the settings say`, deployAgain(commands));
   return ok(`${bucket} announces ${settings.prefix}*.zip`);
 }
 
-const changedByHand = ({ commands }: Pick<Stack, 'commands'>) =>
-  `The queue was changed by hand. Deploy again: ${commands.deploy()}`;
+const changedByHand = (commands: OperatorCommands) => `The queue was changed by hand. ${deployAgain(commands)}`;
+const deployAgain = (commands: OperatorCommands) => `Deploy again: ${commands.deploy()}`;
 
 async function checkQueues({
   buildsQueueUrl,
@@ -298,9 +297,9 @@ async function checkQueues({
   const text = `messages are kept for ${span(builds.retentionMs)}, dead letters for ${span(dead.retentionMs)}`;
   const findings: Finding[] = [];
   if (builds.deadLetterArn !== dead.arn) {
-    findings.push(fail('the builds queue does not use the dead-letter queue', changedByHand({ commands })));
+    findings.push(fail('the builds queue does not use the dead-letter queue', changedByHand(commands)));
   } else if (dead.retentionMs <= builds.retentionMs) {
-    findings.push(fail(`${text}: dead letters have to be kept for longer`, changedByHand({ commands })));
+    findings.push(fail(`${text}: dead letters have to be kept for longer`, changedByHand(commands)));
   } else findings.push(ok(text));
   const waiting = dead.visible + dead.hidden;
   if (waiting > 0) findings.push(warn(`${plural(waiting, 'dead letter')} to look at`, commands.deadLetters()));
@@ -311,7 +310,7 @@ async function checkFollowQueue({ clients: { sqs }, commands, followQueueUrl }: 
   const { arn, deadLetterArn } = await readQueue(sqs, followQueueUrl);
   if (deadLetterArn === undefined) {
     const text = 'it has no dead-letter queue: a message that fails again and again is lost';
-    return [fail(text, changedByHand({ commands }))];
+    return [fail(text, changedByHand(commands))];
   }
   const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: deadLetterArn.split(':').at(-1) }));
   const { hidden, visible } = await readQueue(sqs, QueueUrl);
@@ -338,7 +337,7 @@ async function checkFunctions(stack: Stack): Promise<readonly Finding[]> {
   ]);
   if (builds.visibilityTimeoutS < Timeout) {
     const text = `messages become visible again after ${builds.visibilityTimeoutS} s, but the function may take ${Timeout} s`;
-    findings.push(fail(text, `Deploy again: ${commands.deploy()}`));
+    findings.push(fail(text, deployAgain(commands)));
   }
   return findings;
 }
@@ -350,14 +349,14 @@ async function checkEventSource(
 ): Promise<Finding> {
   const { EventSourceMappings } = await lambda.send(new ListEventSourceMappingsCommand({ EventSourceArn }));
   const mapping = EventSourceMappings?.find((each) => each.EventSourceArn === EventSourceArn);
-  if (mapping === undefined) return fail(`no function processes the ${queue}`, `Deploy again: ${commands.deploy()}`);
+  if (mapping === undefined) return fail(`no function processes the ${queue}`, deployAgain(commands));
   if (mapping.State !== 'Enabled') {
     const remedy = `aws lambda update-event-source-mapping --enabled --uuid ${mapping.UUID}`;
     return fail(`the event source of the ${queue} is ${mapping.State}: its messages wait`, remedy);
   }
   if (!mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures')) {
     const text = `the event source of the ${queue} ignores partial batch responses: messages would be lost`;
-    return fail(text, `Deploy again: ${commands.deploy()}`);
+    return fail(text, deployAgain(commands));
   }
   return ok(`${mapping.FunctionArn?.split(':').at(-1)} processes the ${queue}`);
 }

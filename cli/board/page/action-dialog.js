@@ -41,7 +41,7 @@ export function Confirmation({ onClose, onDone, plan: first, request }) {
   const changed = useRef(/** @type {HTMLElement | null} */ (null));
   const button = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
-    // A key that is pressed once more must not confirm what nobody has read.
+    // A key that is pressed once more must not confirm what the person has not read.
     if (state === 'has-changed') changed.current?.focus();
     if (state !== 'works') return undefined;
     const dialog = button.current?.closest('dialog');
